@@ -1,0 +1,30 @@
+"""What is said to a user whose input cannot be used: what was given, what was expected, what to do; in one line."""
+
+import difflib
+from collections.abc import Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class InputError(ValueError):
+    """The input cannot be used. The command line prints it as one line and leaves with exit code 2."""
+
+
+def lookup(choices: Mapping[str, T], name: str, noun: str) -> T:
+    """The choice called ``name``; an unknown name says which there are and which is nearest.
+
+    Raises:
+        InputError: there is no such choice.
+    """
+    if name in choices:
+        return choices[name]
+    raise InputError(f"unknown {noun} {name!r}. {did_you_mean(name, choices)}")
+
+
+def did_you_mean(name: str, known: Mapping[str, object] | list[str]) -> str:
+    """``Did you mean 'digits'? Known: digits, glyphs.``, without the question where nothing is near."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    question = f"Did you mean {near[0]!r}? " if near else ""
+    return f"{question}Known: {', '.join(names)}."

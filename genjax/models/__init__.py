@@ -1,0 +1,1 @@
+"""Pure Flax modules: layers, then one file a family."""

@@ -1,0 +1,79 @@
+"""A convolutional variational autoencoder: an encoder to a diagonal Gaussian, a decoder to the mean of the image.
+
+(Kingma & Welling 2014)
+"""
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from genjax.models.stacks import downsample, upsample
+
+
+class Encoder(nn.Module):
+    """Images to the mean and log-variance of q(z|x). Parameters: those of `stacks.downsample`, then `head`."""
+
+    size: int
+    width: int
+    latent_size: int
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(
+        self, images: Float[Array, "n {self.size} {self.size} c"]
+    ) -> tuple[Float[Array, "n {self.latent_size}"], Float[Array, "n {self.latent_size}"]]:
+        """Mean and log-variance, float32."""
+        features = downsample(images, size=self.size, width=self.width, dtype=self.dtype)
+        head = nn.Dense(2 * self.latent_size, dtype=self.dtype, name="head")
+        mean, log_variance = jnp.split(head(features.reshape(len(features), -1)), 2, axis=-1)
+        return mean.astype(jnp.float32), log_variance.astype(jnp.float32)
+
+
+class Decoder(nn.Module):
+    """Latents to the parameter of p(x|z). Parameters: those of `stacks.upsample`."""
+
+    size: int
+    channels: int
+    width: int
+    dtype: DTypeLike
+
+    @nn.compact
+    def __call__(
+        self, latents: Float[Array, "n latent_size"]
+    ) -> Float[Array, "n {self.size} {self.size} {self.channels}"]:
+        """Unbounded values, float32: a mean or logits, as the likelihood reads them."""
+        return upsample(latents, size=self.size, channels=self.channels, width=self.width, dtype=self.dtype)
+
+
+class Vae(nn.Module):
+    """Encoder and decoder under the names `encoder` and `decoder`."""
+
+    size: int = 16
+    channels: int = 1
+    width: int = 64
+    latent_size: int = 32
+    dtype: DTypeLike = jnp.float32
+
+    def setup(self) -> None:
+        """The two halves, usable alone as `encode` and `decode`."""
+        self.encoder = Encoder(self.size, self.width, self.latent_size, self.dtype)
+        self.decoder = Decoder(self.size, self.channels, self.width, self.dtype)
+
+    def encode(
+        self, images: Float[Array, "n {self.size} {self.size} {self.channels}"]
+    ) -> tuple[Float[Array, "n {self.latent_size}"], Float[Array, "n {self.latent_size}"]]:
+        """Mean and log-variance of q(z|x)."""
+        return self.encoder(images)
+
+    def decode(
+        self, latents: Float[Array, "n {self.latent_size}"]
+    ) -> Float[Array, "n {self.size} {self.size} {self.channels}"]:
+        """The parameter of p(x|z): a mean or logits, as the likelihood reads them."""
+        return self.decoder(latents)
+
+    def __call__(
+        self, images: Float[Array, "n {self.size} {self.size} {self.channels}"]
+    ) -> Float[Array, "n {self.size} {self.size} {self.channels}"]:
+        """The decoder at the mean of q(z|x)."""
+        return self.decode(self.encode(images)[0])

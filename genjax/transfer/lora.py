@@ -1,0 +1,71 @@
+"""Low-rank adaptation: each kernel is frozen and gets a trained update of low rank. (Hu et al. 2022, equation 3)
+
+`W + alpha / rank * (down @ up)`, with `up` zero at the start, so that the source is reproduced exactly. A convolution
+kernel (h, w, c, d) counts as a matrix (h * w * c, d). When: an adaptation that must be small on disk, or one that must
+not move far from its source.
+"""
+
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from genjax.errors import InputError
+from genjax.transfer.transfer import Transfer
+from genjax.tree import Tree, flatten, label, unflatten
+
+
+def lora(*, rank: int = 4, alpha: float = 0.0, patterns: Sequence[str] = ("*kernel",)) -> Transfer:
+    """Low-rank updates for the kernels that match, full training for the biases and scales beside them.
+
+    A kernel of which the two factors would hold no fewer numbers than itself is trained in full.
+
+    Args:
+        rank: of the updates.
+        alpha: their scale is alpha / rank; 0 stands for alpha = rank, a scale of 1.
+        patterns: shell patterns of the names that get an update; each must match.
+    Raises:
+        InputError: rank below 1; (from init) a pattern that matches nothing, or a rank that makes no kernel smaller.
+    """
+    if rank < 1:
+        raise InputError(f"a LoRA of rank {rank} was asked for. Use a rank of 1 or more.")
+    rules = [*((pattern, "kernel") for pattern in patterns), ("*", "full")]
+    scale = (alpha or rank) / rank
+
+    def init(source_params: Tree, key: Array) -> tuple[Tree, Tree]:
+        flat = flatten(source_params)
+        labels = label(list(flat), rules)
+        adapted = [name for name in flat if labels[name] == "kernel" and _saves(flat[name], rank)]
+        if not adapted:
+            raise InputError(f"a LoRA of rank {rank} makes no kernel smaller. Use a lower rank, or --transfer full.")
+        keys = jax.random.split(key, len(adapted))
+        trainable = {name: leaf for name, leaf in flat.items() if name not in adapted}
+        for name, kernel_key in zip(adapted, keys, strict=True):
+            trainable |= _factors(name, flat[name], rank, kernel_key)
+        return trainable, {name: flat[name] for name in adapted}
+
+    def params(trainable: Tree, kernels: Tree) -> Tree:
+        flat = flatten(trainable)
+        for name, kernel in kernels.items():
+            update = flat.pop(f"{name}/down") @ flat.pop(f"{name}/up")
+            flat[name] = kernel + scale * update.reshape(kernel.shape)
+        return unflatten(flat)
+
+    return Transfer(init, params)
+
+
+def _factors(name: str, kernel: Array, rank: int, key: Array) -> dict[str, Array]:
+    rows, columns = _matrix_shape(kernel)
+    down = jax.random.normal(key, (rows, rank), kernel.dtype) / math.sqrt(rows)
+    return {f"{name}/down": down, f"{name}/up": jnp.zeros((rank, columns), kernel.dtype)}
+
+
+def _saves(kernel: Array, rank: int) -> bool:
+    rows, columns = _matrix_shape(kernel)
+    return rank * (rows + columns) < rows * columns
+
+
+def _matrix_shape(kernel: Array) -> tuple[int, int]:
+    return math.prod(kernel.shape[:-1]), kernel.shape[-1]

@@ -1,0 +1,95 @@
+"""The fast forms against XLA's own, in value and in gradients of both orders."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from jax import lax
+
+from genjax.models import layers
+
+SHAPES = [(2, 4, 6, 9), (3, 5, 4, 3), (1, 8, 16, 8)]  # n, h, c, d: with many, few and the fewest "many" channels
+
+
+def plain_double(coarse, kernel):
+    return lax.conv_transpose(coarse, kernel, (2, 2), "SAME", dimension_numbers=layers.LAYOUT)
+
+
+@pytest.fixture(params=SHAPES, ids=str)
+def arrays(request, getkey):
+    n, h, c, d = request.param
+    coarse = jax.random.normal(getkey(), (n, h, h + 1, c))
+    kernel = jax.random.normal(getkey(), (4, 4, c, d))
+    fine = jax.random.normal(getkey(), (n, 2 * h, 2 * h + 2, d))
+    return coarse, kernel, fine
+
+
+def test_double_is_the_transposed_convolution(arrays):
+    coarse, kernel, _ = arrays
+    np.testing.assert_allclose(layers.double(coarse, kernel), plain_double(coarse, kernel), atol=1e-4)
+
+
+def test_the_gradients_of_double_are_xlas(arrays):
+    coarse, kernel, fine = arrays
+    ours = jax.vjp(layers.double, coarse, kernel)[1](fine)
+    theirs = jax.vjp(plain_double, coarse, kernel)[1](fine)
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, other, atol=1e-5 * float(jnp.abs(other).max()), rtol=1e-5)
+
+
+def test_the_strided_convolution_is_flaxs(arrays, getkey):
+    _, _, fine = arrays
+    module, theirs = layers.DownConv(5), nn.Conv(5, (4, 4), (2, 2), padding=1)
+    variables = module.init(getkey(), fine)
+    np.testing.assert_allclose(module.apply(variables, fine), theirs.apply(variables, fine), atol=1e-4)
+
+
+def test_the_transposed_module_is_flaxs(arrays, getkey):
+    coarse, _, _ = arrays
+    module, theirs = layers.UpConv(9), nn.ConvTranspose(9, (4, 4), (2, 2), padding="SAME")
+    variables = module.init(getkey(), coarse)
+    np.testing.assert_allclose(module.apply(variables, coarse), theirs.apply(variables, coarse), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["double", "halve", "correlate"])
+def test_second_order_gradients_agree_with_xlas(name, getkey):
+    """The gradient of a gradient's norm, as R1 takes it, through each of the three forms."""
+    coarse = jax.random.normal(getkey(), (2, 3, 3, 4))
+    kernel = jax.random.normal(getkey(), (4, 4, 4, 9))
+    fine = jax.random.normal(getkey(), (2, 6, 6, 9))
+    plain = {
+        "double": plain_double,
+        "halve": lambda fine, kernel: jax.linear_transpose(lambda x: plain_double(x, kernel), coarse)(fine)[0],
+        "correlate": lambda coarse, fine: jax.linear_transpose(lambda k: plain_double(coarse, k), kernel)(fine)[0],
+    }[name]
+    inputs = {"double": (coarse, kernel), "halve": (fine, kernel), "correlate": (coarse, fine)}[name]
+
+    def slope_norm(function, a, b):
+        return jnp.sum(jax.grad(lambda a: jnp.sum(jnp.sin(function(a, b))))(a) ** 2)
+
+    for argument in (1, 2):
+        ours = jax.grad(slope_norm, argument)(getattr(layers, name), *inputs)
+        theirs = jax.grad(slope_norm, argument)(plain, *inputs)
+        np.testing.assert_allclose(ours, theirs, atol=2e-4 * float(jnp.abs(theirs).max()))
+
+
+def test_minibatch_deviation_sees_a_collapsed_batch(getkey):
+    images = jax.random.normal(getkey(), (1, 4, 4, 3))
+    collapsed = layers.minibatch_deviation(jnp.tile(images, (8, 1, 1, 1)))
+    varied = layers.minibatch_deviation(jax.random.normal(getkey(), (8, 4, 4, 3)))
+    assert collapsed.shape == (8, 4, 4, 4)
+    np.testing.assert_allclose(collapsed[..., -1], 1e-4, rtol=1e-3)  # the root of the offset alone
+    assert float(varied[..., -1].min()) > 0.5
+
+
+def test_minibatch_deviation_compares_inside_a_group(getkey):
+    features = jax.random.normal(getkey(), (6, 2, 2, 1))
+    found = layers.minibatch_deviation(features, group=3)[..., -1]
+    members = np.asarray(features).reshape(3, 2, 2, 2, 1)
+    expected = np.sqrt(members.var(axis=0) + 1e-8).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(found[:, 0, 0], np.tile(expected, 3), rtol=1e-5)
+
+
+def test_minibatch_deviation_takes_any_batch(getkey):
+    assert layers.minibatch_deviation(jax.random.normal(getkey(), (7, 2, 2, 1))).shape == (7, 2, 2, 2)

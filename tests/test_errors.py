@@ -1,0 +1,18 @@
+"""What a user is told."""
+
+import pytest
+
+from genjax.errors import InputError, did_you_mean, lookup
+
+
+def test_a_known_name_is_found():
+    assert lookup({"digits": 1}, "digits", "dataset") == 1
+
+
+def test_an_unknown_name_says_what_there_is_and_what_is_nearest():
+    with pytest.raises(InputError, match=r"unknown dataset 'digitz'. Did you mean 'digits'\? Known: digits, glyphs\."):
+        lookup({"glyphs": 1, "digits": 2}, "digitz", "dataset")
+
+
+def test_nothing_is_suggested_where_nothing_is_near():
+    assert did_you_mean("x", ["digits"]) == "Known: digits."
