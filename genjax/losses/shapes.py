@@ -1,0 +1,15 @@
+"""Arrays that a loss compares must have equal shapes: (n,) against (n, 1) would broadcast to (n, n) and still train."""
+
+from jax import Array
+
+
+def same_shape(**arrays: Array) -> None:
+    """Checked while tracing, so it costs nothing in a compiled step.
+
+    Raises:
+        ValueError: the shapes differ; the message names the arrays.
+    """
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        given = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"shapes differ: {given}. Give arrays of one shape; nothing is broadcast here.")
