@@ -42,7 +42,7 @@ def geco(
     low, high = (math.log(bound) for bound in bounds)
 
     def init() -> GecoState:
-        return GecoState(log_weight=jnp.zeros(()), constraint=jnp.full((), jnp.nan))
+        return GecoState(log_weight=jnp.zeros(()), constraint=jnp.full((), jnp.nan, jnp.float32))
 
     def update(signals: Signals, state: GecoState) -> GecoState:
         now = signals["squared_error"] / tolerance**2 - 1

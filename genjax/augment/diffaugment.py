@@ -1,0 +1,109 @@
+"""DiffAugment: simple differentiable augmentations of all that a critic sees. (Zhao et al. 2020)
+
+The paper applies its policy to every image, real and generated, in both updates: probability 1. Below 1 each operation
+touches an image with that probability, so that a controller can set it. With plenty of data it hurts.
+"""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Key
+
+from genjax.augment.draws import Noise, draw, integer
+from genjax.errors import lookup
+
+Images = Float[Array, "n h w c"]
+
+
+def brightness(noise: Noise, images: Images) -> Images:
+    """A constant from -.5 to .5 added."""
+    return images + 0.5 * _each(noise)
+
+
+def saturation(noise: Noise, images: Images) -> Images:
+    """A pixel's distance from its own grey multiplied by 0 to 2; grey images stay."""
+    return _spread(images, images.mean(axis=3, keepdims=True), 1 + _each(noise))
+
+
+def contrast(noise: Noise, images: Images) -> Images:
+    """A value's distance from the image's mean multiplied by .5 to 1.5."""
+    return _spread(images, images.mean(axis=(1, 2, 3), keepdims=True), 1 + 0.5 * _each(noise))
+
+
+def translation(noise: Noise, images: Images) -> Images:
+    """Shifted by whole pixels up to an eighth of height and width; what comes in is middle grey, 0."""
+    down, across = (_rounded(length / 8) for length in images.shape[1:3])
+    padded = jnp.pad(images, ((0, 0), (down, down), (across, across), (0, 0)))
+    rows, columns = (integer(noise[:, axis], 2 * room + 1) for axis, room in ((0, down), (1, across)))
+
+    def window(image: Array, row: Array, column: Array) -> Array:
+        return lax.dynamic_slice(image, (row, column, 0), images.shape[1:])
+
+    return jax.vmap(window)(padded, rows.astype(jnp.int32), columns.astype(jnp.int32))
+
+
+def cutout(noise: Noise, images: Images) -> Images:
+    """A box of half the height and width set to middle grey, 0. Its centre is anywhere: part of it may be outside."""
+    _, height, width, _ = images.shape
+    rows, columns = _box(noise[:, 0], height), _box(noise[:, 1], width)
+    return jnp.where((rows[:, :, None] & columns[:, None, :])[..., None], 0, images)
+
+
+POLICY: dict[str, Callable[[Array, Array], Array]] = {
+    "brightness": brightness,
+    "saturation": saturation,
+    "contrast": contrast,
+    "translation": translation,
+    "cutout": cutout,
+}
+
+
+def augment(
+    key: Key[Array, ""],
+    images: Images,
+    probability: float | Float[Array, ""],
+    *,
+    policy: Sequence[str] = tuple(POLICY),
+) -> Images:
+    """The images, each changed by each operation with a probability; differentiable in the images to any order.
+
+    Args:
+        key: of the draws.
+        images: (n, h, w, c) in [-1, 1]. The result may leave that range.
+        probability: in [0, 1], of each operation in each image; may be traced. 1 is the paper's, at 0 nothing changes.
+        policy: names in POLICY; their order is that of POLICY.
+    Returns:
+        Like `images`.
+    Raises:
+        InputError: an unknown operation.
+    """
+    for name in policy:
+        lookup(POLICY, name, "augmentation operation")
+    drawn, noise = draw(key, len(POLICY), len(images), probability)
+    for number, (name, operation) in enumerate(POLICY.items()):
+        if name in policy:
+            changed = operation(noise[number], images).astype(images.dtype)
+            images = jnp.where(drawn[number][:, None, None, None], changed, images)
+    return images
+
+
+def _each(noise: Array) -> Array:
+    return noise[:, 0][:, None, None, None]
+
+
+def _spread(images: Array, mean: Array, factor: Array) -> Array:
+    return mean + factor * (images - mean)
+
+
+def _box(noise: Array, size: int) -> Array:
+    """Which rows (or columns) of each image a box of half the size covers: (n, size)."""
+    box = _rounded(size / 2)
+    first = integer(noise, size + 1 - box % 2)[:, None] - box // 2
+    places = jnp.arange(size)[None]
+    return (places >= first) & (places < first + box)
+
+
+def _rounded(length: float) -> int:
+    return int(length + 0.5)

@@ -1,0 +1,44 @@
+"""Grids of images: the picture that a person looks at first."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def image_grid(images: np.ndarray, *, columns: int = 0, gap: int = 1, background: int = 128) -> np.ndarray:
+    """Images side by side, row by row.
+
+    Args:
+        images: (n, h, w, c), uint8.
+        columns: of the grid; 0 makes it about square.
+        gap: pixels between two images.
+        background: grey level of the gaps and of places that stay empty.
+    Returns:
+        (rows * (h + gap) - gap, columns * (w + gap) - gap, c), uint8.
+    """
+    n, h, w, c = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    grid = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, c), background, np.uint8)
+    for index, image in enumerate(images):
+        top, left = (index // columns) * (h + gap), (index % columns) * (w + gap)
+        grid[top : top + h, left : left + w] = image
+    return grid
+
+
+def save_image(path: Path, image: np.ndarray, *, scale: int = 1) -> None:
+    """Writes an image (h, w, c), uint8, as PNG, each pixel `scale` wide; the file is whole at every moment."""
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    part = path.with_name(f".{path.name}.part")
+    picture.save(part, format="PNG")
+    part.replace(path)
+
+
+def save_images(folder: Path, images: np.ndarray) -> None:
+    """Writes images (n, h, w, c), uint8, as 00000.png, 00001.png, ... into a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index, image in enumerate(images):
+        save_image(folder / f"{index:05d}.png", image)

@@ -1,0 +1,194 @@
+"""A model on disk: parameters alone, small, in safetensors files that execute nothing, and what they belong to.
+
+model/model.json names one file a network, with its sha256. A network that a transfer made out of its source (low-rank
+updates, frozen parts) holds only what was trained and names the identity of that source; any other is whole.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from genjax.config import AdaptConfig, ModelConfig, from_json, read_json, to_json
+from genjax.errors import InputError
+from genjax.train.build import NETWORKS, SAMPLED, build_transfers
+from genjax.train.run_folder import RunFolder, write_bytes, write_json
+from genjax.train.state import Networks, TrainState, exported
+from genjax.transfer import Transfer, full
+from genjax.transfer.transfer import same_latents
+from genjax.tree import Tree, check_alike, flatten, refill, unflatten
+
+FORM = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """What sampling and adapting need.
+
+    Attributes:
+        config: of the modules.
+        networks: {network: trainable tree}, averaged where it makes images.
+        context: {network: what its transfer keeps of the source}.
+        transfers: {network: its transfer}.
+        identity: sha256 over its files.
+        step: at which it was saved.
+    """
+
+    config: ModelConfig
+    networks: Networks
+    context: Networks
+    transfers: dict[str, Transfer]
+    identity: str
+    step: int
+
+    def params(self) -> Networks:
+        """{network: params}, what the modules are applied with."""
+        return {name: self.transfers[name].params(tree, self.context[name]) for name, tree in self.networks.items()}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What an adapted model was made from.
+
+    Attributes:
+        config: of the adaptation.
+        identity: of the source's model.
+    """
+
+    config: AdaptConfig
+    identity: str
+
+
+def save_model(
+    run: Path,
+    config: ModelConfig,
+    state: TrainState,
+    transfers: Mapping[str, Transfer],
+    *,
+    origin: Origin | None = None,
+    which: str = "latest",
+) -> None:
+    """Writes the model of this state and then drops the one before, so that a reader always finds a whole one.
+
+    Args:
+        run: its folder.
+        config: of the modules.
+        state: whose averages are written where there are some.
+        transfers: {network: its transfer}.
+        origin: of an adaptation.
+        which: latest or best.
+    """
+    step, folder = int(state.step), RunFolder(run).model(which)
+    folder.mkdir(parents=True, exist_ok=True)
+    entries = {}
+    for network, tree in exported(state).items():
+        whole = is_whole(transfers[network], state.context[network])
+        kept = transfers[network].params(tree, state.context[network]) if whole else tree
+        content = safetensors.numpy.save({name: np.asarray(leaf) for name, leaf in flatten(kept).items()})
+        file = f"{network}-{step:06d}.safetensors"
+        write_bytes(folder / file, content)
+        entries[network] = {"file": file, "sha256": hashlib.sha256(content).hexdigest(), "whole": whole}
+    values: dict[str, Any] = {"form": FORM, "step": step, "model": to_json(config), "networks": entries}
+    if origin is not None:
+        path = os.path.relpath(origin.config.source.resolve(), run.resolve())
+        values |= {"adapted": to_json(origin.config), "source": {"path": path, "identity": origin.identity}}
+    write_json(folder / "model.json", values)
+    current = {entry["file"] for entry in entries.values()}
+    for old in folder.glob("*.safetensors"):
+        if old.name not in current:
+            old.unlink()
+
+
+def is_whole(transfer: Transfer, context: Tree) -> bool:
+    """Whether a network's parameters say everything, without its source and its transfer."""
+    return not jax.tree.leaves(context) and transfer.latents is same_latents
+
+
+def load_model(run: Path, *, which: str = "latest", source: Path | None = None, sampled_only: bool = False) -> Model:
+    """The model of a run.
+
+    Args:
+        run: its folder.
+        which: latest or best.
+        source: where the run that it was adapted from lies, if it has been moved since.
+        sampled_only: only the networks that make images, which is enough for sampling.
+    Raises:
+        InputError: no model there, a file that is damaged, a source that is missing or not its own.
+    """
+    where = RunFolder(run).model(which) / "model.json"
+    if not run.is_dir() or not where.exists():
+        raise InputError(f"{run} holds no model. Name the folder of a run that genjax has made.")
+    values = read_json(where)
+    try:
+        config = from_json(ModelConfig, values["model"], where=str(where))
+        needed = (SAMPLED if sampled_only else NETWORKS)[config.family]
+        entries = {name: values["networks"][name] for name in needed}
+        trees = {name: _read(where.parent, entry) for name, entry in entries.items()}
+        hashes = [values["networks"][name]["sha256"] for name in NETWORKS[config.family]]
+        partial = [name for name, entry in entries.items() if not entry["whole"]]
+        step = int(values["step"])
+        adapted = from_json(AdaptConfig, values["adapted"], where=str(where)) if partial else None
+        origin = source or run / values["source"]["path"] if partial or source else None
+        expected = values["source"]["identity"] if partial or source else ""
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{where} lacks {error}: it is no model of this genjax. Train the run again.") from None
+    identity = hashlib.sha256("".join(hashes).encode()).hexdigest()
+    model = Model(
+        config=config,
+        networks={name: unflatten(tree) for name, tree in trees.items()},
+        context=dict.fromkeys(trees, ()),
+        transfers={name: full() for name in trees},
+        identity=identity,
+        step=step,
+    )
+    if origin is None:
+        return model
+    base = _own_source(run, origin, expected, sampled_only=sampled_only)
+    return _on_source(model, base, adapted, {name: trees[name] for name in partial}, run) if adapted else model
+
+
+def _own_source(run: Path, origin: Path, expected: str, *, sampled_only: bool) -> Model:
+    """The model that this run was adapted from."""
+    if not origin.is_dir():
+        raise InputError(f"{run} was adapted from {origin}, which is not there. Say where it lies now with --source.")
+    base = load_model(origin, sampled_only=sampled_only)
+    if base.identity != expected:
+        raise InputError(
+            f"{run} was adapted from the model {expected[:12]}, and {origin} holds {base.identity[:12]}. "
+            "Name its own source with --source, or adapt again from this one."
+        )
+    return base
+
+
+def _on_source(
+    model: Model, base: Model, adapted: AdaptConfig, trees: Mapping[str, dict[str, Any]], run: Path
+) -> Model:
+    """The model with its partial networks completed by what their transfers keep of the source."""
+    transfers = build_transfers(adapted, model.config.family)
+    networks, context, used = dict(model.networks), dict(model.context), dict(model.transfers)
+    params = base.params()
+    for name, tree in trees.items():
+        like, context[name] = transfers[name].init(params[name], jax.random.key(0))
+        check_alike(tree, like, what=f"the {name} of {run}")
+        networks[name] = refill(like, tree)
+        used[name] = transfers[name]
+    return Model(model.config, networks, context, used, model.identity, model.step)
+
+
+def _read(folder: Path, entry: Mapping[str, str]) -> dict[str, Any]:
+    """{name: array} of one network's file, whose content must be what was written."""
+    path = folder / Path(entry["file"]).name  # a name, never a path out of the folder
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            raise InputError(f"{path} is damaged: its sha256 is not the one in model.json. Resume or repeat the run.")
+        return {name: jax.numpy.asarray(leaf) for name, leaf in safetensors.numpy.load(content).items()}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(f"{path} cannot be read ({error}). Resume or repeat the run.") from None

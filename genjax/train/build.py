@@ -1,0 +1,116 @@
+"""From configs to what trains: modules, losses, controllers, transfers and optimisers become one learner."""
+
+import functools
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import optax
+
+from genjax.augment import AUGMENTATIONS
+from genjax.config import AdaptConfig, GanConfig, ModelConfig, VaeConfig
+from genjax.control import Controller, ada, chain, geco
+from genjax.errors import InputError, lookup
+from genjax.losses import ADVERSARIAL
+from genjax.models.dcgan import Critic, Generator
+from genjax.models.vae import Vae
+from genjax.train.gan import make_gan
+from genjax.train.state import Learner
+from genjax.train.vae import LIKELIHOODS, make_vae
+from genjax.transfer import Transfer, freeze, full, lora
+from genjax.transfer import chain as chain_transfers
+
+NETWORKS = {"gan": ("critic", "generator"), "vae": ("vae",)}
+SAMPLED = {"gan": ("generator",), "vae": ("vae",)}  # the networks that make images
+
+Recipe = Callable[[AdaptConfig], dict[str, Transfer]]  # a transfer for each network that it does not train in full
+
+RECIPES: dict[str, Recipe] = {
+    "full": lambda config: {},
+    "freeze": lambda config: {
+        "generator": freeze(config.freeze.generator),
+        "critic": freeze(config.freeze.critic),
+        "vae": freeze(config.freeze.vae),
+    },
+    "lora": lambda config: dict.fromkeys(("generator", "vae"), lora(rank=config.lora.rank, alpha=config.lora.alpha)),
+}
+
+
+def build_transfers(config: AdaptConfig | None, family: str) -> dict[str, Transfer]:
+    """{network: transfer} for a family; without a config, pretraining's.
+
+    Raises:
+        InputError: an unknown transfer.
+    """
+    names = config.transfer.split(",") if config else []
+    recipes = [lookup(RECIPES, name, "transfer") for name in names]
+    parts = [recipe(config) for recipe in recipes if config]
+    return {network: _combine([part[network] for part in parts if network in part]) for network in NETWORKS[family]}
+
+
+def build_learner(model: ModelConfig, transfers: dict[str, Transfer], *, learning_rate_scale: float = 1.0) -> Learner:
+    """The learner of this model.
+
+    Raises:
+        InputError: an unknown loss or likelihood.
+    """
+    dtype = jnp.dtype(model.dtype)
+    if model.family == "gan":
+        return _build_gan(model, model.gan, transfers, dtype, learning_rate_scale)
+    return _build_vae(model, model.vae, transfers, dtype, learning_rate_scale)
+
+
+def _build_gan(
+    model: ModelConfig, gan: GanConfig, transfers: dict[str, Transfer], dtype: jnp.dtype, scale: float
+) -> Learner:
+    adam = functools.partial(optax.adam, b1=gan.beta1, b2=gan.beta2)
+    return make_gan(
+        Generator(model.size, model.channels, gan.width, gan.latent_size, dtype),
+        Critic(model.size, gan.width, dtype),
+        latent_size=gan.latent_size,
+        loss=lookup(ADVERSARIAL, gan.loss, "loss"),
+        optimizer=adam(scale * gan.learning_rate),
+        critic_optimizer=adam(scale * gan.critic_learning_rate),
+        augment=AUGMENTATIONS["ada"] if gan.ada_target else None,
+        controller=_gan_controller(gan),
+        r1_weight=gan.r1_weight,
+        r2_weight=gan.r2_weight,
+        gradient_penalty_weight=gan.gradient_penalty_weight,
+        critic_steps=gan.critic_steps,
+        ema_images=gan.ema_images,
+        transfer=transfers["generator"],
+        critic_transfer=transfers["critic"],
+    )
+
+
+def _gan_controller(gan: GanConfig) -> Controller:
+    return chain(*([ada(target=gan.ada_target, images_to_one=gan.ada_images)] if gan.ada_target else []))
+
+
+def _build_vae(
+    model: ModelConfig, vae: VaeConfig, transfers: dict[str, Transfer], dtype: jnp.dtype, scale: float
+) -> Learner:
+    return make_vae(
+        Vae(model.size, model.channels, vae.width, vae.latent_size, dtype),
+        latent_size=vae.latent_size,
+        likelihood=lookup(LIKELIHOODS, vae.likelihood, "likelihood"),
+        optimizer=optax.adam(scale * vae.learning_rate),
+        controller=chain(*([geco(tolerance=vae.geco_tolerance)] if vae.geco_tolerance else [])),
+        kl_weight=vae.kl_weight,
+        ema_images=vae.ema_images,
+        transfer=transfers["vae"],
+    )
+
+
+def _combine(transfers: list[Transfer]) -> Transfer:
+    if not transfers:
+        return full()
+    return transfers[0] if len(transfers) == 1 else chain_transfers(*transfers)
+
+
+def check_names(model: ModelConfig, config: AdaptConfig | None = None) -> None:
+    """Raises InputError for an unknown loss, likelihood or transfer, before anything is loaded."""
+    lookup(ADVERSARIAL, model.gan.loss, "loss")
+    lookup(LIKELIHOODS, model.vae.likelihood, "likelihood")
+    if config is not None and not config.transfer:
+        raise InputError(f"--transfer is empty. Known: {', '.join(RECIPES)}.")
+    build_transfers(config, model.family)

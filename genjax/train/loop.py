@@ -1,0 +1,209 @@
+"""The story of a run: build, start (fresh, transferred or resumed), step, log, evaluate, save."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from signal import SIGINT, SIGTERM, Signals
+from signal import signal as set_handler
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from genjax.config import AdaptConfig, TrainConfig
+from genjax.data.batches import batch_indices, position
+from genjax.errors import InputError
+from genjax.evaluate import evaluate_images, load_extractor
+from genjax.report.grid import image_grid, save_image
+from genjax.terminal import progress, say
+from genjax.train import checkpoint
+from genjax.train.artifact import save_model
+from genjax.train.metrics import Metrics, open_metrics
+from genjax.train.plan import Plan, described, introduction, plan_adaptation, plan_training
+from genjax.train.render import make_renderer
+from genjax.train.run_folder import RunFolder, begin
+from genjax.train.state import TrainState
+
+PICTURED = 64  # images in the pictures along training
+FIXED_LATENTS = 1 << 30  # folded into the run's key: a number that no step reaches
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        folder: of the run.
+        state: after the last step.
+        signal: that stopped it before its end; None when it is done.
+    """
+
+    folder: RunFolder
+    state: TrainState = field(repr=False)
+    signal: Signals | None = None
+
+
+def train(config: TrainConfig, *, resume: bool = False, force: bool = False) -> Outcome:
+    """Pretrains a model on a set of images, into the folder `config.out`.
+
+    Args:
+        config: what to train on what.
+        resume: go on with the run in that folder, up to `config.steps` in all.
+        force: delete a run that is in that folder.
+    Raises:
+        InputError: anything that cannot be used, before the first compile.
+    """
+    return fit(plan_training(config, resume=resume, force=force), resume=resume, force=force)
+
+
+def adapt(config: AdaptConfig, *, resume: bool = False, force: bool = False) -> Outcome:
+    """Adapts the model of the run `config.source` to another set, into the folder `config.out`.
+
+    Arguments and errors as in `train`.
+    """
+    return fit(plan_adaptation(config, resume=resume, force=force), resume=resume, force=force)
+
+
+def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
+    """Trains up to `plan.config.steps`; leaves checkpoints to resume from and a model to use."""
+    config, learner, folder = plan.config, plan.learner, plan.folder
+    batch = plan.batch * learner.batches_per_step
+
+    if not resume:
+        begin(folder, described(plan), force=force)
+    with checkpoint.open_checkpoints(folder.checkpoints) as checkpoints, interruptible() as interruption:
+        if resume:
+            state, notes = checkpoint.restore(checkpoints, jax.eval_shape(lambda: fresh_state(plan)))
+            check_data(notes, plan)
+            checkpoint.delete_after(checkpoints, int(state.step))
+        else:
+            state, notes = fresh_state(plan), {}
+        step, best = int(state.step), notes.get("best", float("inf"))
+        for line in introduction(plan, state.trainable):
+            say(line)
+
+        update = jax.jit(learner.step, donate_argnums=0)
+        observe = make_observer(plan)
+        with (
+            open_metrics(folder, step=step) as metrics,
+            progress(folder.path.name, done=step * batch, total=config.steps * batch) as bar,
+        ):
+            while step < config.steps and interruption.signal is None:
+                indices = batch_indices(len(plan.images), batch, config.seed, step)
+                state, measured = update(state, {"image": plan.images.images[indices]})
+                step += 1
+                bar.update(batch)
+                done, last = step == config.steps, step == config.steps or interruption.signal is not None
+
+                if last or step % config.log_every == 0:
+                    metrics.write(step, measured)
+                if last or step % config.sample_every == 0:
+                    observe.picture(state, step, metrics)
+                score = float("inf")
+                if plan.held_out and (done or step % config.evaluate_every == 0):
+                    score = observe.score(state, step, metrics)
+                if last or step % config.save_every == 0 or score < best:
+                    store(plan, state, "latest")
+                    if score < best:
+                        store(plan, state, "best")
+                    best = min(best, score)
+                    place = position(len(plan.images), batch, step)._asdict()
+                    notes = {**place, "best": best, "data_hash": plan.images.content_hash()}
+                    checkpoint.save(checkpoints, state, notes, score=score)
+    return Outcome(folder, state, None if step >= config.steps else interruption.signal)
+
+
+def fresh_state(plan: Plan) -> TrainState:
+    """The state before the first step, of a pretraining or of an adaptation."""
+    example = {"image": plan.images.images[np.zeros(1, np.int64)]}
+    source = plan.source.params() if plan.source else None
+    init = jax.jit(lambda key, source: plan.learner.init(key, example, source=source))
+    return init(jax.random.key(plan.config.seed), source)
+
+
+def store(plan: Plan, state: TrainState, which: str) -> None:
+    """Writes the model, latest or best."""
+    save_model(plan.folder.path, plan.model, state, plan.learner.transfers, origin=plan.origin, which=which)
+
+
+class Observer(NamedTuple):
+    """How a run is looked at while it trains: the same latents every time."""
+
+    picture: Callable[[TrainState, int, Metrics], None]
+    score: Callable[[TrainState, int, Metrics], float]
+
+
+def make_observer(plan: Plan) -> Observer:
+    """Pictures and scores of a run, from latents that depend on its seed alone."""
+    render = make_renderer(plan.learner)
+    key = jax.random.fold_in(jax.random.key(plan.config.seed), FIXED_LATENTS)
+    latents = plan.learner.latents(key, max(PICTURED, plan.config.evaluate_num))
+
+    def picture(state: TrainState, step: int, metrics: Metrics) -> None:
+        grid = image_grid(render(state.average, state.context, latents[:PICTURED]))
+        save_image(plan.folder.samples / f"{step:06d}.png", grid)
+        metrics.picture(step, "samples", grid)
+
+    def score(state: TrainState, step: int, metrics: Metrics) -> float:
+        held_out = plan.held_out
+        if held_out is None:
+            raise ValueError("a plan without held-out images cannot be scored")
+        fake = render(state.average, state.context, latents[: plan.config.evaluate_num])
+        real = held_out.images[np.arange(min(len(held_out), plan.config.evaluate_num))]
+        (record,) = evaluate_images(
+            real,
+            fake,
+            extractor=load_extractor("embedded-v1"),
+            metrics=("kd",),
+            data=held_out.name,
+            split="test",
+        )
+        metrics.write(step, {f"evaluate/{record.name}": record.value})
+        return record.value
+
+    return Observer(picture, score)
+
+
+def check_data(notes: dict[str, Any], plan: Plan) -> None:
+    """Whether the images are those that the run was begun with.
+
+    Raises:
+        InputError: they have changed since.
+    """
+    if notes["data_hash"] != plan.images.content_hash():
+        raise InputError(
+            f"the images of {plan.images.name} have changed since {plan.folder.path} was begun, so that it cannot go "
+            "on as it would have. Restore them, or start another run with --out."
+        )
+
+
+@dataclass
+class Interruption:
+    """The signal that asked the run to stop, if one did."""
+
+    signal: Signals | None = None
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Inside, Ctrl-C and SIGTERM are noted instead of ending the process; a second one ends it.
+
+    Outside the main thread, where signals cannot be caught, nothing is changed.
+    """
+    noted = Interruption()
+
+    def note(number: int, frame: object) -> None:
+        if noted.signal is not None:
+            raise KeyboardInterrupt
+        noted.signal = Signals(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = {number: set_handler(number, note) for number in (SIGINT, SIGTERM)}
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            set_handler(number, handler)

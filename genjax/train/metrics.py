@@ -1,0 +1,63 @@
+"""What a run measured, for people and programs: metrics.jsonl, and the same scalars and pictures for TensorBoard."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+from genjax.train.run_folder import RunFolder, write_bytes
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Two open files that say the same."""
+
+    file: Any
+    board: SummaryWriter
+
+    def write(self, step: int, values: Mapping[str, Any]) -> None:
+        """One line {"step": ..., name: number, ...}."""
+        numbers = {name: float(np.asarray(value)) for name, value in values.items()}
+        self.file.write(json.dumps({"step": step, **numbers}) + "\n")
+        self.file.flush()
+        for name, number in numbers.items():
+            self.board.add_scalar(name, number, step)
+
+    def picture(self, step: int, name: str, image: np.ndarray) -> None:
+        """An image (h, w, c), uint8."""
+        self.board.add_image(name, image, step, dataformats="HWC")
+
+
+@contextmanager
+def open_metrics(folder: RunFolder, *, step: int) -> Iterator[Metrics]:
+    """Opens both for a run that stands at `step`; lines beyond it, from before a stop, are dropped."""
+    _truncate(folder.metrics, step)
+    board = SummaryWriter(str(folder.path), purge_step=step + 1 if step else None)
+    with folder.metrics.open("a", encoding="utf-8") as file:
+        try:
+            yield Metrics(file, board)
+        finally:
+            board.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a metrics.jsonl; a torn last line, from a machine that stopped, is left out."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def _truncate(path: Path, step: int) -> None:
+    kept = [line for line in read_metrics(path) if line["step"] <= step]
+    if path.exists():
+        write_bytes(path, "".join(json.dumps(line) + "\n" for line in kept).encode())

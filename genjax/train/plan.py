@@ -1,0 +1,203 @@
+"""A run before it runs: what it is made of, with everything checked and nothing computed yet."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import jax
+
+from genjax.config import AdaptConfig, ModelConfig, RunConfig, TrainConfig, from_json, to_json
+from genjax.data import Dataset, few_shot, load
+from genjax.data.batches import check_batch
+from genjax.errors import InputError
+from genjax.train.artifact import Model, Origin, load_model
+from genjax.train.build import build_learner, build_transfers, check_names
+from genjax.train.run_folder import RunFolder, check_free, read_config
+from genjax.train.state import Learner
+from genjax.tree import Tree, count
+
+# What a resumed run may be given anew: nothing that a step depends on.
+MAY_CHANGE = (
+    *("out", "source", "steps"),
+    *("log_every", "sample_every", "save_every", "evaluate_every", "evaluate_num"),
+)
+KINDS: dict[type, str] = {TrainConfig: "train", AdaptConfig: "adapt"}
+C = TypeVar("C", bound=TrainConfig | AdaptConfig)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run that has passed every check.
+
+    Attributes:
+        folder: where it writes.
+        config: what was asked for.
+        model: the networks, with what was left open in the config decided.
+        learner: how they are trained.
+        images: to train on.
+        held_out: to be judged against along training; None for no evaluation.
+        batch: images in a batch.
+        source: the model that is adapted; None for a pretraining.
+    """
+
+    folder: RunFolder
+    config: TrainConfig | AdaptConfig
+    model: ModelConfig
+    learner: Learner
+    images: Dataset
+    held_out: Dataset | None
+    batch: int
+    source: Model | None = None
+
+    @property
+    def origin(self) -> Origin | None:
+        """What the model is adapted from, where this is an adaptation."""
+        if self.source is None or not isinstance(self.config, AdaptConfig):
+            return None
+        return Origin(self.config, self.source.identity)
+
+
+def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = False) -> Plan:
+    """Everything that pretraining needs.
+
+    Raises:
+        InputError: anything that cannot be used.
+    """
+    folder = _checked_folder(config, resume=resume, force=force)
+    images = load(
+        config.data,
+        size=config.size,
+        channels=config.channels,
+        split=config.split,
+        num=config.num_images,
+        seed=config.seed,
+    )
+    model = ModelConfig(
+        family=config.model,
+        size=config.size,
+        channels=images.images.shape[-1],
+        dtype=config.dtype,
+        batch=config.batch,
+        gan=config.gan,
+        vae=config.vae,
+    )
+    check_names(model)
+    check_batch(len(images), config.batch)
+    held_out = _held_out(config, model) if config.split == "train" else None
+    learner = build_learner(model, build_transfers(None, model.family))
+    return Plan(folder, config, model, learner, images, held_out, config.batch)
+
+
+def plan_adaptation(config: AdaptConfig, *, resume: bool = False, force: bool = False) -> Plan:
+    """Everything that an adaptation needs.
+
+    Raises:
+        InputError: anything that cannot be used.
+    """
+    folder = _checked_folder(config, resume=resume, force=force)
+    source = load_model(config.source)
+    model = source.config
+    check_names(model, config)
+    images = load(config.data, size=model.size, channels=model.channels, num=config.num_images, seed=config.seed)
+    if config.shots:
+        images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
+    batch = config.batch or min(model.batch, len(images))
+    check_batch(len(images), batch)
+    transfers = build_transfers(config, model.family)
+    for network, params in source.params().items():
+        jax.eval_shape(transfers[network].init, params, jax.random.key(0))  # refuses patterns that match nothing
+    learner = build_learner(model, transfers, learning_rate_scale=config.learning_rate_scale)
+    return Plan(folder, config, model, learner, images, _held_out(config, model), batch, source)
+
+
+def introduction(plan: Plan, trainable: Tree) -> list[str]:
+    """Five lines: data, model, device, adaptation, folder."""
+    images, model = plan.images, plan.model
+    classes = f", {len(images.class_names)} classes" if images.class_names else ""
+    networks = plan.learner.transfers
+    device = jax.devices()[0]
+    numbers = {network: count(tree) for network, tree in trainable.items()}
+    lines = [
+        f"data     {images.name}, {len(images)} images of the {images.split} part{classes}, "
+        f"{model.size}x{model.size}x{model.channels}",
+        f"model    {model.family}, {' + '.join(f'{network} {numbers[network]:,}' for network in networks)} trained",
+        f"device   {device.device_kind} ({device.platform}), {model.dtype}",
+        _adaptation_line(plan),
+        f"folder   {plan.folder.path}, {plan.config.steps} steps of {plan.batch} images",
+    ]
+    return lines
+
+
+def _adaptation_line(plan: Plan) -> str:
+    if plan.origin is None:
+        return "source   none: pretraining"
+    config = plan.origin.config
+    shots = f"{len(plan.images)} shots" if config.shots else "all images"
+    return f"source   {config.source}, transfer {config.transfer}, {shots}"
+
+
+def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: bool) -> RunFolder:
+    folder = RunFolder(Path(config.out))
+    if not resume:
+        check_free(folder, force=force)
+    elif force:
+        raise InputError("--resume goes on with a run and --force deletes it. Use one of them.")
+    else:
+        _check_same(config, saved_config(folder, type(config)))
+    return folder
+
+
+def saved_config(folder: RunFolder, kind: type[C]) -> C:
+    """The config that a run was begun with.
+
+    Raises:
+        InputError: no run there, one of the other kind, or one with an unknown key or a wrong value.
+    """
+    values = read_config(folder)
+    found, wanted = values.get("kind"), KINDS[kind]
+    if found != wanted:
+        raise InputError(f"{folder.path} was made by `genjax {found}`. Resume it with the same command.")
+    return from_json(kind, values["config"], where=str(folder.config))
+
+
+def _check_same(config: RunConfig, saved: RunConfig) -> None:
+    """Whether a run may go on under this config: every step must come out as it would have."""
+    changed = [
+        f"{f.name} {getattr(saved, f.name)!r} -> {getattr(config, f.name)!r}"
+        for f in dataclasses.fields(config)
+        if f.name not in MAY_CHANGE and getattr(saved, f.name) != getattr(config, f.name)
+    ]
+    if changed:
+        raise InputError(
+            f"a resumed run keeps its settings, and these differ: {'; '.join(changed)}. "
+            f"Leave them out, or start another run with --out."
+        )
+
+
+def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset | None:
+    if not config.evaluate_every:
+        return None
+    return load(config.data, size=model.size, channels=model.channels, split="test", seed=config.seed)
+
+
+def described(plan: Plan) -> dict[str, object]:
+    """What config.json says of the run."""
+    return {
+        "kind": KINDS[type(plan.config)],
+        "config": to_json(plan.config),
+        "model": to_json(plan.model),
+        "data_hash": plan.images.content_hash(),
+    }
+
+
+def saved_data(folder: RunFolder) -> str:
+    """Name of the set that a run was trained on.
+
+    Raises:
+        InputError: no run there.
+    """
+    config = read_config(folder).get("config", {})
+    if not isinstance(config, dict) or not isinstance(config.get("data"), str):
+        raise InputError(f"{folder.config} does not say what the run was trained on. Name the set with --data.")
+    return config["data"]

@@ -1,0 +1,177 @@
+"""The VAE learner: maximises the evidence lower bound, or GECO's form of it. (Kingma & Welling 2014)"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from genjax.control import Controller, chain, check
+from genjax.data.images import to_float
+from genjax.losses.reconstruction import (
+    bernoulli_log_likelihood,
+    gaussian_log_likelihood,
+    optimal_gaussian_log_likelihood,
+)
+from genjax.losses.variational import gaussian_kl, reparameterize
+from genjax.train.state import (
+    Batch,
+    Learner,
+    Metrics,
+    Module,
+    Networks,
+    TrainState,
+    describe,
+    moving_average,
+    start,
+    update,
+)
+from genjax.transfer import Transfer, full
+from genjax.tree import Tree
+
+SIGNALS = ("squared_error", "kl", "log_likelihood", "images")
+KNOBS = ("reconstruction_weight", "kl_weight")
+
+
+class Likelihood(NamedTuple):
+    """How p(x|z) reads what the decoder gives: its log-density (n,) in nats, and its mean as an image in [-1, 1]."""
+
+    log_density: Callable[[Array, Array], Array]
+    to_image: Callable[[Array], Array]
+
+
+LIKELIHOODS = {
+    "gaussian": Likelihood(lambda images, mean: gaussian_log_likelihood(images, mean, scale=1.0), lambda mean: mean),
+    "optimal_gaussian": Likelihood(optimal_gaussian_log_likelihood, lambda mean: mean),
+    "bernoulli": Likelihood(bernoulli_log_likelihood, lambda logits: jnp.tanh(logits / 2)),
+}
+
+
+def make_vae(
+    vae: Module,
+    *,
+    latent_size: int,
+    likelihood: Likelihood,
+    optimizer: optax.GradientTransformation,
+    controller: Controller | None = None,
+    kl_weight: float = 1.0,
+    ema_images: float = 10_000,
+    transfer: Transfer | None = None,
+) -> Learner:
+    """A learner for this module.
+
+    It minimises `reconstruction_weight * -log p(x|z) + kl_weight * KL(q(z|x) | N(0, I))`, in nats per image; both
+    weights are knobs that a controller may set.
+
+    Args:
+        vae: with the methods `encode` (images -> mean, log-variance) and `decode` (latents -> the likelihood's).
+        latent_size: length of a latent vector.
+        likelihood: of an image given its latents, from LIKELIHOODS.
+        optimizer: of the trainable tree.
+        controller: may read the signals SIGNALS and set the knobs KNOBS.
+        kl_weight: beta, unless a controller sets it.
+        ema_images: half-life of the parameters' moving average; 0 is off.
+        transfer: of encoder and decoder together; None is `full()`.
+    Raises:
+        InputError: the controller reads a signal or sets a knob that this learner does not have.
+    """
+    controller = controller or chain()
+    check(controller, signals=SIGNALS, knobs=KNOBS)
+    transfer = transfer or full()
+
+    def init(key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
+        params_key, start_key = jax.random.split(key)
+        fresh = {"vae": vae.init(params_key, jnp.asarray(to_float(batch["image"][:1])))["params"]}
+        return start(
+            start_key,
+            fresh if source is None else source,
+            expected=fresh,
+            transfers={"vae": transfer},
+            optimizers={"vae": optimizer},
+            sampled=("vae",),
+            control=controller.init(),
+        )
+
+    def decode(tree: Tree, context: Tree, latents: Array) -> Array:
+        moved = transfer.latents(tree, context, latents)
+        return vae.apply({"params": transfer.params(tree, context)}, moved, method="decode")
+
+    def encode(tree: Tree, context: Tree, images: Array) -> tuple[Array, Array]:
+        return vae.apply({"params": transfer.params(tree, context)}, images, method="encode")
+
+    def forward(params: Tree, latents: Array) -> tuple[Array, tuple[()]]:
+        return likelihood.to_image(vae.apply({"params": params}, latents, method="decode")), ()
+
+    def objective(
+        tree: Tree, context: Tree, images: Array, knobs: dict[str, Array], key: Array
+    ) -> tuple[Array, Metrics]:
+        noise_key, penalty_key = jax.random.split(key)
+        mean, log_variance = encode(tree, context, images)
+        decoded = decode(tree, context, reparameterize(noise_key, mean, log_variance))
+        log_likelihood = likelihood.log_density(images, decoded)
+        kl = gaussian_kl(mean, log_variance)
+        penalty = transfer.penalty(tree, context, penalty_key, forward)
+        loss = (knobs["kl_weight"] * kl - knobs["reconstruction_weight"] * log_likelihood).mean()
+        return loss + penalty, {
+            "loss/total": loss,
+            "loss/negative_elbo": (kl - log_likelihood).mean(),
+            "loss/kl": kl.mean(),
+            "loss/log_likelihood": log_likelihood.mean(),
+            "loss/squared_error": jnp.square(images - likelihood.to_image(decoded)).mean(),
+            "penalty/transfer": penalty,
+        }
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        key = jax.random.fold_in(state.key, state.step)
+        images = jnp.asarray(to_float(batch["image"]))
+        knobs = {"kl_weight": jnp.float32(kl_weight), "reconstruction_weight": jnp.ones(())}
+        knobs |= controller.knobs(state.control)
+
+        gradients, metrics = jax.grad(objective, has_aux=True)(
+            state.trainable["vae"], state.context["vae"], images, knobs, key
+        )
+        trainable, optimizer_state = update(optimizer, gradients, state.optimizer["vae"], state.trainable["vae"])
+        average = moving_average(
+            state.average["vae"], trainable, step=state.step, batch=len(images), half_life=ema_images
+        )
+        signals = {
+            "squared_error": metrics["loss/squared_error"],
+            "kl": metrics["loss/kl"],
+            "log_likelihood": metrics["loss/log_likelihood"],
+            "images": jnp.float32(len(images)),
+        }
+        state = dataclasses.replace(
+            state,
+            step=state.step + 1,
+            trainable={"vae": trainable},
+            average={"vae": average},
+            optimizer={"vae": optimizer_state},
+            control=controller.update(signals, state.control),
+        )
+        return state, metrics | describe({"vae": gradients}, {"vae": trainable}, knobs)
+
+    def latents(key: Array, n: int) -> Array:
+        return jax.random.normal(key, (n, latent_size))
+
+    def generate(networks: Networks, context: Networks, latents: Array, condition: None = None) -> Array:
+        return jnp.clip(likelihood.to_image(decode(networks["vae"], context["vae"], latents)), -1, 1)
+
+    def sample(state: TrainState, key: Array, n: int, condition: None = None) -> Array:
+        return generate(state.average, state.context, latents(key, n), condition)
+
+    def reconstruct(networks: Networks, context: Networks, images: Array) -> Array:
+        mean, _ = encode(networks["vae"], context["vae"], to_float(images))
+        return generate(networks, context, mean)
+
+    return Learner(
+        init=init,
+        step=step,
+        latents=latents,
+        generate=generate,
+        sample=sample,
+        reconstruct=reconstruct,
+        transfers={"vae": transfer},
+    )

@@ -1,0 +1,147 @@
+"""The four verbs, as a user types them: what they print, and one clear line with exit code 2 for bad input."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from genjax import cli
+
+TINY = ["--gan.width", "8", "--gan.latent-size", "8", "--num-images", "40", "--batch", "8", "--evaluate-every", "0"]
+
+
+def genjax(*arguments):
+    """The exit code of a command line, in this process."""
+    return cli.main([str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A pretraining and an adaptation of it, made on the command line."""
+    folder = tmp_path_factory.mktemp("runs")
+    assert genjax("train", "--data", "digits", "--model", "gan", "--steps", 3, "--out", folder / "digits", *TINY) == 0
+    adapting = ["--source", folder / "digits", "--data", "glyphs", "--shots", 10, "--transfer", "freeze", "--steps", 2]
+    assert genjax("adapt", *adapting, "--evaluate-every", 0, "--out", folder / "glyphs10") == 0
+    return folder
+
+
+def test_evaluate_prints_a_list_of_records_and_nothing_else(runs, capsys):
+    assert genjax("evaluate", "--run", runs / "glyphs10", "--data", "glyphs", "--num", 100, "--json") == 0
+    records = json.loads(capsys.readouterr().out)
+    kernel = next(record for record in records if record["name"] == "KD[embedded-v1]")
+    assert kernel["interval"][0] <= kernel["value"] <= kernel["interval"][1]
+    assert (kernel["n_real"], kernel["n_fake"]) == (1000, 100)
+    assert len(kernel["extractor_sha256"]) == 64
+
+
+def test_evaluate_prints_a_table(runs, capsys):
+    assert genjax("evaluate", "--run", runs / "glyphs10", "--data", "glyphs", "--metrics", "kd", "--num", 50) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("metric")
+    assert lines[2].startswith("KD[embedded-v1]")
+
+
+def test_sample_draws_a_grid_and_does_not_write_over_it(runs, tmp_path, capsys):
+    out = tmp_path / "grid.png"
+    sampling = ["sample", "--run", runs / "digits", "--num", 9, "--seed", 0, "--out", out]
+    assert genjax(*sampling) == 0
+    with Image.open(out) as grid:
+        assert grid.size == (3 * 16 + 2, 3 * 16 + 2)
+    before = out.read_bytes()
+    assert genjax(*sampling) == 2
+    assert "exists already. Use --force" in capsys.readouterr().err
+    assert genjax(*sampling, "--force") == 0
+    assert out.read_bytes() == before
+
+
+def test_sample_fills_a_folder(runs, tmp_path):
+    assert genjax("sample", "--run", runs / "digits", "--num", 3, "--out", tmp_path / "images") == 0
+    assert [path.name for path in sorted((tmp_path / "images").iterdir())] == ["00000.png", "00001.png", "00002.png"]
+
+
+def test_a_resumed_run_needs_no_other_option(runs, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert genjax("train", "--steps", 2, "--seed", 5, "--out", out, *TINY) == 0
+    assert genjax("train", "--resume", "--steps", 4, "--out", out) == 0
+    assert json.loads((out / "config.json").read_text())["config"]["seed"] == 5
+    assert json.loads((out / "model" / "latest" / "model.json").read_text())["step"] == 4
+    assert genjax("train", "--resume", "--seed", 6, "--out", out) == 2
+    assert "these differ: seed 5 -> 6" in capsys.readouterr().err
+
+
+@pytest.fixture
+def bad_folders(tmp_path):
+    """Folders of images that cannot be used."""
+    (tmp_path / "empty").mkdir()
+    for name in ("broken", "text"):
+        (tmp_path / name).mkdir()
+        for index in range(3):
+            Image.new("RGB", (20, 30)).save(tmp_path / name / f"{index}.png")
+    whole = (tmp_path / "broken" / "0.png").read_bytes()
+    (tmp_path / "broken" / "0.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "text" / "notes.txt").write_text("not an image")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "--data", "digitz"], "unknown dataset 'digitz'. Did you mean 'digits'?"),
+        (["train", "--data", "folder:{bad}/empty"], "empty"),
+        (["train", "--data", "folder:{bad}/broken"], "0.png"),
+        (["train", "--data", "folder:{bad}/text"], "notes.txt"),
+        (["train", "--data", "folder:{bad}/nowhere"], "nowhere"),
+        (["train", "--data", "tfds:mnist"], "mnist"),
+        (["train", "--data", "idx:{bad}/empty"], "empty"),
+        (["train", "--size", "17"], "--size 17"),
+        (["train", "--batch", "5000"], "--batch 5000 is larger than the set"),
+        (["train", "--model", "gam"], "unknown model 'gam'"),
+        (["train", "--gan.width", "0"], "--gan.width is 0"),
+        (["train", "--out", "{runs}/digits"], "exists already"),
+        (["train", "--resume", "--out", "{bad}/nothing"], "does not exist"),
+        (["train", "--resume", "--force", "--out", "{runs}/digits"], "Use one of them"),
+        (["adapt", "--source", "{bad}/nothing"], "holds no model"),
+        (["adapt", "--source", "{runs}/digits", "--shots", "5000"], "--shots 5000 is more than"),
+        (["adapt", "--source", "{runs}/digits", "--transfer", "loar"], "unknown transfer 'loar'. Did you mean 'lora'?"),
+        (["adapt", "--source", "{runs}/digits", "--transfer", "lora", "--lora.rank", "900"], "rank 900"),
+        (
+            ["adapt", "--source", "{runs}/digits", "--transfer", "freeze", "--freeze.critic", "dwon_*"],
+            "'dwon_*' matches",
+        ),
+        (["evaluate", "--run", "{bad}/nothing"], "holds no model"),
+        (["evaluate", "--run", "{runs}/digits", "--metrics", "fid"], "fid"),
+        (["sample", "--run", "{runs}/digits", "--num", "0", "--out", "{bad}/a.png"], "--num 0"),
+        (["sample", "--run", "{runs}/digits", "--out", "{bad}/a.jpg"], "Use .png for a grid"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_clear_line_and_exit_code_2(arguments, message, runs, bad_folders, capsys, monkeypatch):
+    monkeypatch.chdir(bad_folders)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(bad_folders / "tfds"))
+    before = sorted(path for path in bad_folders.rglob("*"))
+    assert genjax(*(argument.format(runs=runs, bad=bad_folders) for argument in arguments)) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    lines = output.err.strip().splitlines()
+    assert len(lines) == 1, output.err
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
+    assert sorted(path for path in bad_folders.rglob("*")) == before
+
+
+@pytest.mark.parametrize("verb", ["train", "adapt", "evaluate", "sample"])
+def test_help_gives_every_option_a_default_and_a_sentence(verb, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        genjax(verb, "--help")
+    assert stopped.value.code == 0
+    text = capsys.readouterr().out
+    options = text.count("│ --")
+    assert options > 5
+    assert text.count("(default:") >= options - text.count("│ --help")
+
+
+def test_help_is_quick_because_nothing_heavy_is_imported():
+    code = "import sys, genjax.cli; sys.exit(any(name in sys.modules for name in ('jax', 'flax', 'sklearn')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,63 @@
+"""Every experiment runs in its quick form, with an output that is clean: no warning, no stack trace."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+
+
+def quick(name, *arguments, folder):
+    """The finished process of an experiment's quick form, run somewhere else than in the checkout."""
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    command = [sys.executable, str(EXPERIMENTS / f"{name}.py"), "--quick", *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr.lower(), done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_the_quickstart_writes_its_picture_and_its_summary(tmp_path):
+    done = quick("quickstart", "--out", str(tmp_path / "out"), folder=tmp_path)
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "out" / "quickstart.png")
+    assert "img/s" in done.stderr or "images/s" in done.stderr
+    with Image.open(tmp_path / "out" / "quickstart.png") as picture:
+        assert picture.width > 800
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert set(summary) == {"gan", "vae"}
+    for family in summary.values():
+        for records in (family["before"], family["after"]):
+            kernel = next(record for record in records if record["name"] == "KD[embedded-v1]")
+            assert kernel["interval"][0] <= kernel["value"] <= kernel["interval"][1]
+            assert (kernel["split"], kernel["n_real"], kernel["n_fake"]) == ("test", 1000, 1000)
+
+
+def test_the_quickstart_goes_on_where_it_was(tmp_path):
+    """Started again it trains nothing anew, and comes to the same numbers."""
+    quick("quickstart", "--out", "out", folder=tmp_path)
+    before = (tmp_path / "out" / "summary.json").read_bytes()
+    states = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/*/checkpoints/*")}
+    quick("quickstart", "--out", "out", folder=tmp_path)
+    assert (tmp_path / "out" / "summary.json").read_bytes() == before
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/*/checkpoints/*")} == states
+
+
+def test_the_bench_compares_with_the_naive_form(tmp_path):
+    (row,) = json.loads(quick("bench", "--json", folder=tmp_path).stdout)
+    assert row["ratio"] > 1
+
+
+@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.py")), ids=lambda path: path.stem)
+def test_an_experiment_explains_itself(path, tmp_path):
+    done = subprocess.run(
+        [sys.executable, str(path), "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "--quick" in done.stdout

@@ -1,0 +1,98 @@
+"""Tiny learners, built once: what costs is their compilation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from genjax.augment import AUGMENTATIONS
+from genjax.config import AdaptConfig, GanConfig, ModelConfig, TrainConfig, VaeConfig
+from genjax.control import ada, geco
+from genjax.losses import ADVERSARIAL
+from genjax.models.dcgan import Critic, Generator
+from genjax.models.vae import Vae
+from genjax.train import make_gan, make_vae
+from genjax.train.vae import LIKELIHOODS
+
+TINY_GAN = GanConfig(width=8, latent_size=8)
+TINY_VAE = VaeConfig(width=8, latent_size=4)
+
+
+def tiny_model(family):
+    """The config of a model that compiles in a second or two."""
+    return ModelConfig(family, 16, 1, "float32", 8, TINY_GAN, TINY_VAE)
+
+
+def tiny_gan(**changes):
+    """A GAN learner with every part in use."""
+    settings = {
+        "latent_size": 8,
+        "loss": ADVERSARIAL["non_saturating"],
+        "optimizer": optax.adam(2e-3, b1=0.0, b2=0.99),
+        "critic_optimizer": optax.adam(2e-3, b1=0.0, b2=0.99),
+        "augment": AUGMENTATIONS["ada"],
+        "controller": ada(images_to_one=200),
+        "r1_weight": 1.0,
+        "ema_images": 100.0,
+    }
+    return make_gan(Generator(16, 1, 8, 8), Critic(16, 8), **(settings | changes))
+
+
+def tiny_vae(**changes):
+    """A VAE learner with every part in use."""
+    settings = {
+        "latent_size": 4,
+        "likelihood": LIKELIHOODS["gaussian"],
+        "optimizer": optax.adam(3e-3),
+        "controller": geco(tolerance=0.2, rate=0.05),
+        "ema_images": 100.0,
+    }
+    return make_vae(Vae(16, 1, 8, 4), **(settings | changes))
+
+
+LEARNERS = {"gan": tiny_gan, "vae": tiny_vae}
+
+
+def leaves_equal(left, right):
+    """Whether two trees are equal bit for bit, random keys included."""
+    assert jax.tree.structure(left) == jax.tree.structure(right)
+    for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+        if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
+            a, b = jax.random.key_data(a), jax.random.key_data(b)
+        np.testing.assert_array_equal(a, b)
+
+
+def train_config(family, out, **changes):
+    """A pretraining of a few seconds."""
+    settings = {
+        "data": "digits",
+        "model": family,
+        "size": 16,
+        "steps": 4,
+        "batch": 8,
+        "num_images": 40,
+        "log_every": 2,
+        "sample_every": 4,
+        "save_every": 4,
+        "evaluate_every": 0,
+        "out": out,
+        "gan": TINY_GAN,
+        "vae": TINY_VAE,
+    }
+    return TrainConfig(**(settings | changes))
+
+
+def adapt_config(source, out, **changes):
+    """An adaptation of a few seconds."""
+    settings = {
+        "source": source,
+        "data": "glyphs",
+        "shots": 10,
+        "steps": 4,
+        "log_every": 2,
+        "sample_every": 4,
+        "save_every": 4,
+        "evaluate_every": 0,
+        "out": out,
+    }
+    return AdaptConfig(**(settings | changes))

@@ -1,0 +1,121 @@
+"""Models on disk: loadable alone, small where the transfer is, bound to their source."""
+
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+from tiny import adapt_config, train_config
+
+from genjax.config import GanConfig
+from genjax.errors import InputError
+from genjax.train import adapt, load_model, train
+from genjax.train.runs import sample_run
+from genjax.tree import flatten
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two sources and adaptations of the first, as a user would have them side by side."""
+    folder = tmp_path_factory.mktemp("models")
+    wide = GanConfig(width=32, latent_size=64)
+    train(train_config("gan", folder / "source", gan=wide, steps=1))
+    train(train_config("gan", folder / "other", gan=wide, steps=1, seed=1))
+    for transfer in ("full", "freeze", "lora"):
+        adapt(adapt_config(folder / "source", folder / transfer, transfer=transfer, steps=2))
+    return folder
+
+
+def generator_bytes(run):
+    (path,) = (run / "model" / "latest").glob("generator-*.safetensors")
+    return path.stat().st_size
+
+
+def test_a_lora_is_under_a_tenth_of_its_source_on_disk(folder):
+    assert generator_bytes(folder / "lora") < 0.1 * generator_bytes(folder / "source")
+
+
+def test_a_lora_lies_on_its_source(folder):
+    source, adapted = load_model(folder / "source").params(), load_model(folder / "lora").params()
+    left, right = flatten(source["generator"]), flatten(adapted["generator"])
+    assert left.keys() == right.keys()
+    update = np.asarray(right["stem/kernel"] - left["stem/kernel"])
+    assert 1 <= np.linalg.matrix_rank(update, tol=1e-6) <= 4
+
+
+def test_a_lora_refuses_another_source(folder):
+    with pytest.raises(InputError, match=r"was adapted from the model \w{12}, and .*other holds \w{12}"):
+        sample_run(folder / "lora", 1, source=folder / "other")
+
+
+def test_a_lora_without_its_source_says_what_to_do(folder, tmp_path):
+    shutil.copytree(folder / "lora", tmp_path / "alone")
+    with pytest.raises(InputError, match="Say where it lies now with --source"):
+        sample_run(tmp_path / "alone", 1)
+    here = sample_run(tmp_path / "alone", 2, source=folder / "source")
+    np.testing.assert_array_equal(here, sample_run(folder / "lora", 2))
+
+
+@pytest.mark.parametrize("name", ["source", "full", "freeze"])
+def test_a_whole_generator_needs_no_source(name, folder, tmp_path):
+    shutil.copytree(folder / name, tmp_path / "alone")
+    np.testing.assert_array_equal(sample_run(tmp_path / "alone", 2), sample_run(folder / name, 2))
+
+
+def test_freezing_keeps_the_critics_lower_layers(folder):
+    source, frozen = load_model(folder / "source").params(), load_model(folder / "freeze").params()
+    left, right = flatten(source["critic"]), flatten(frozen["critic"])
+    same = {name for name in left if np.array_equal(left[name], right[name])}
+    assert same == {name for name in left if name.startswith("down_")}
+
+
+def test_the_identity_is_of_the_content(folder):
+    assert load_model(folder / "source").identity == load_model(folder / "source", sampled_only=True).identity
+    assert load_model(folder / "source").identity != load_model(folder / "other").identity
+
+
+def test_the_same_seed_shows_the_same_latents(folder):
+    np.testing.assert_array_equal(sample_run(folder / "source", 3, seed=2), sample_run(folder / "source", 3, seed=2))
+    assert not np.array_equal(sample_run(folder / "source", 3, seed=2), sample_run(folder / "source", 3, seed=3))
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    return shutil.copytree(folder / "source", tmp_path / "copy")
+
+
+def rewrite(run, change):
+    path = run / "model" / "latest" / "model.json"
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda values: values.pop("networks"), "lacks 'networks': it is no model of this genjax"),
+        (lambda values: values["model"].update(colour=3), "unknown key 'colour'"),
+        (lambda values: values["model"].update(size=17), "--size 17 is not one of"),
+        (lambda values: values["networks"]["generator"].update(sha256="0"), "is damaged"),
+        (lambda values: values["networks"]["generator"].update(file="nothing.safetensors"), "cannot be read"),
+    ],
+)
+def test_a_damaged_description_is_refused(change, message, copy):
+    rewrite(copy, change)
+    with pytest.raises(InputError, match=message):
+        load_model(copy)
+
+
+def test_no_path_leaves_the_folder(copy, folder):
+    """A description that points elsewhere is read as a name in its own folder."""
+    outside = folder / "other" / "model" / "latest"
+    (file,) = outside.glob("generator-*")
+    rewrite(copy, lambda values: values["networks"]["generator"].update(file=f"../../../../{file.name}"))
+    jax.tree.map(np.testing.assert_array_equal, load_model(copy).params(), load_model(folder / "source").params())
+
+
+def test_no_model_is_an_error(tmp_path):
+    with pytest.raises(InputError, match=r"holds no model. Name the folder of a run that genjax has made"):
+        load_model(tmp_path)

@@ -1,0 +1,90 @@
+"""Checkpoints: which are kept, and what happens to damaged ones."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from tiny import leaves_equal
+
+from genjax.errors import InputError
+from genjax.train import checkpoint
+from genjax.train.state import TrainState
+
+
+def state_at(step):
+    """A small state with everything that a real one has."""
+    return TrainState(
+        step=jnp.int32(step),
+        key=jax.random.key(7),
+        trainable={"vae": {"kernel": jnp.arange(1000.0) + step}},
+        context={"vae": ()},
+        average={"vae": {"kernel": jnp.arange(1000.0) - step}},
+        optimizer={"vae": (jnp.int32(step), {"mu": jnp.ones(3)})},
+        control=(jnp.float32(0.5),),
+    )
+
+
+def write(folder, scores):
+    """Saves steps 1, 2, ... with these scores."""
+    with checkpoint.open_checkpoints(folder) as manager:
+        for step, score in enumerate(scores, start=1):
+            checkpoint.save(manager, state_at(step), {"epoch": step}, score=score)
+        return manager.all_steps()
+
+
+def read(folder):
+    """What would be resumed from."""
+    with checkpoint.open_checkpoints(folder) as manager:
+        return checkpoint.restore(manager, jax.eval_shape(lambda: state_at(0)))
+
+
+def test_a_state_comes_back_as_it_was(tmp_path):
+    write(tmp_path, [1.0])
+    state, notes = read(tmp_path)
+    leaves_equal(state, state_at(1))
+    assert notes == {"epoch": 1}
+
+
+def test_the_latest_two_and_the_best_are_kept(tmp_path):
+    assert write(tmp_path, [5.0, 1.0, 3.0, 4.0, float("inf")]) == [2, 4, 5]
+
+
+def test_saving_a_step_again_changes_nothing(tmp_path):
+    with checkpoint.open_checkpoints(tmp_path) as manager:
+        for _ in range(2):
+            checkpoint.save(manager, state_at(1), {"epoch": 1})
+        assert manager.all_steps() == [1]
+
+
+def damage(folder, step):
+    """Cuts the largest file of a checkpoint short."""
+    files = [path for path in (folder / str(step)).rglob("*") if path.is_file()]
+    largest = max(files, key=lambda path: path.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
+
+
+def test_a_truncated_latest_falls_back_to_the_one_before_and_says_so(tmp_path, capsys):
+    write(tmp_path, [1.0, 2.0])
+    damage(tmp_path, 2)
+    state, _ = read(tmp_path)
+    leaves_equal(state, state_at(1))
+    assert "warning: checkpoint 2 is damaged and passed over" in capsys.readouterr().err
+
+
+def test_an_empty_step_folder_is_passed_over(tmp_path, capsys):
+    write(tmp_path, [1.0])
+    (tmp_path / "9").mkdir()
+    state, _ = read(tmp_path)
+    assert int(state.step) == 1
+
+
+def test_nothing_whole_is_an_error(tmp_path):
+    write(tmp_path, [1.0, 2.0])
+    damage(tmp_path, 1)
+    damage(tmp_path, 2)
+    with pytest.raises(InputError, match=r"none of the checkpoints 2, 1 in .* can be read. Start again with --force"):
+        read(tmp_path)
+
+
+def test_no_checkpoint_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="holds no checkpoint to resume from"):
+        read(tmp_path)

@@ -1,0 +1,115 @@
+"""What holds for the learner of every family."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny import LEARNERS, leaves_equal
+
+from genjax.control import Controller
+from genjax.errors import InputError
+from genjax.transfer import freeze, full
+from genjax.tree import flatten
+
+
+def test_the_step_is_traced_once(compiled, batches):
+    learner, _, init = compiled
+    traces = []
+
+    def counted(state, batch):
+        traces.append(1)
+        return learner.step(state, batch)
+
+    step, state = jax.jit(counted, donate_argnums=0), init(jax.random.key(0))
+    for batch in batches:
+        state, _ = step(state, batch)
+    assert len(traces) == 1
+    assert int(state.step) == 5
+
+
+def test_the_step_is_a_function_of_seed_and_step(compiled, batches):
+    _, step, init = compiled
+    runs = []
+    for _ in range(2):
+        state = init(jax.random.key(3))
+        for batch in batches[:2]:
+            state, _ = step(state, batch)
+        runs.append(state)
+    leaves_equal(*runs)
+    other, _ = step(init(jax.random.key(4)), batches[0])
+    first, second = flatten(runs[0].trainable), flatten(other.trainable)
+    assert any(bool(jnp.any(first[name] != second[name])) for name in first)
+
+
+def test_no_buffer_of_the_first_state_is_shared(compiled, batches):
+    """Donating one buffer twice is an error, so a state must own each of its leaves."""
+    learner, _, _ = compiled
+    state = learner.init(jax.random.key(0), batches[0])
+    leaves = [leaf for leaf in jax.tree.leaves(state) if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)]
+    pointers = [leaf.unsafe_buffer_pointer() for leaf in leaves]
+    assert len(pointers) == len(set(pointers))
+
+
+def test_uint8_and_float_images_are_one(compiled, batches):
+    _, step, init = compiled
+    as_float = {"image": batches[0]["image"].astype(np.float32) / 127.5 - 1}
+    left, _ = step(init(jax.random.key(0)), batches[0])
+    right, _ = step(init(jax.random.key(0)), as_float)
+    for a, b in zip(jax.tree.leaves(left.trainable), jax.tree.leaves(right.trainable), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_samples_are_images_of_the_averaged_parameters(compiled):
+    learner, _, init = compiled
+    state = init(jax.random.key(0))
+    images = learner.sample(state, jax.random.key(1), 3)
+    assert images.shape == (3, 16, 16, 1)
+    assert float(jnp.abs(images).max()) <= 1
+    again = learner.generate(state.average, state.context, learner.latents(jax.random.key(1), 3))
+    np.testing.assert_array_equal(images, again)
+
+
+def test_metrics_are_flat_scalars_with_the_knobs(compiled, batches):
+    _, step, init = compiled
+    _, metrics = step(init(jax.random.key(0)), batches[0])
+    assert all(value.shape == () and bool(jnp.isfinite(value)) for value in metrics.values())
+    assert any(name.startswith("control/") for name in metrics)
+    assert any(name.startswith("gradient_norm/") for name in metrics)
+
+
+@pytest.mark.parametrize("family", LEARNERS)
+def test_what_is_frozen_stays_bit_equal(family, batches):
+    transfers = {
+        "gan": {"transfer": freeze(["stem/*"]), "critic_transfer": freeze(["down_*"])},
+        "vae": {"transfer": freeze(["encoder/*", "decoder/stem/*"])},
+    }[family]
+    learner = LEARNERS[family](**transfers)
+    state = learner.init(jax.random.key(0), batches[0])
+    before = jax.tree.map(
+        np.asarray, {n: t.params(state.trainable[n], state.context[n]) for n, t in learner.transfers.items()}
+    )
+    step = jax.jit(learner.step, donate_argnums=0)
+    for batch in batches[:3]:
+        state, _ = step(state, batch)
+    after = {n: t.params(state.trainable[n], state.context[n]) for n, t in learner.transfers.items()}
+    frozen = ("generator/stem", "critic/down", "vae/encoder", "vae/decoder/stem")
+    for name, leaf in flatten(after).items():
+        same = bool(np.array_equal(leaf, flatten(before)[name]))
+        assert same == name.startswith(frozen), name
+
+
+@pytest.mark.parametrize("family", LEARNERS)
+def test_a_source_of_another_shape_is_refused_by_name(family, batches):
+    learner = LEARNERS[family]()
+    source = {n: full().params(t, ()) for n, t in learner.init(jax.random.key(0), batches[0]).trainable.items()}
+    network = sorted(source)[-1]
+    broken = {**source, network: {"stam": source[network]}}
+    with pytest.raises(InputError, match=r"the source does not fit the model: missing .*unexpected .*stam"):
+        learner.init(jax.random.key(0), batches[0], source=broken)
+
+
+@pytest.mark.parametrize("family", LEARNERS)
+def test_a_controller_that_cannot_work_is_refused_at_construction(family):
+    deaf = Controller(lambda: (), lambda signals, state: state, lambda state: {}, reads=("entropy",))
+    with pytest.raises(InputError, match="reads the signal 'entropy', which this learner does not measure"):
+        LEARNERS[family](controller=deaf)

@@ -1,0 +1,39 @@
+"""metrics.jsonl: no line twice, none torn, and TensorBoard beside it."""
+
+import numpy as np
+import pytest
+
+from genjax.train.metrics import open_metrics, read_metrics
+from genjax.train.run_folder import RunFolder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path)
+
+
+def test_lines_come_back(folder):
+    with open_metrics(folder, step=0) as metrics:
+        metrics.write(1, {"loss/kl": np.float32(0.5)})
+        metrics.picture(1, "samples", np.zeros((4, 4, 1), np.uint8))
+    assert read_metrics(folder.metrics) == [{"step": 1, "loss/kl": 0.5}]
+    (events,) = folder.path.glob("events.out.tfevents*")
+    assert b"loss/kl" in events.read_bytes()
+    assert b"samples" in events.read_bytes()
+
+
+def test_lines_beyond_the_step_are_dropped_on_resume(folder):
+    with open_metrics(folder, step=0) as metrics:
+        for step in (1, 2, 3):
+            metrics.write(step, {"x": step})
+    with open_metrics(folder, step=2) as metrics:
+        metrics.write(3, {"x": 30})
+    assert [(line["step"], line["x"]) for line in read_metrics(folder.metrics)] == [(1, 1), (2, 2), (3, 30)]
+
+
+def test_a_torn_line_is_left_out_and_removed_on_resume(folder):
+    folder.metrics.write_text('{"step": 1, "x": 1.0}\n{"step": 2, "x"')
+    assert read_metrics(folder.metrics) == [{"step": 1, "x": 1.0}]
+    with open_metrics(folder, step=1) as metrics:
+        metrics.write(2, {"x": 2})
+    assert folder.metrics.read_text() == '{"step": 1, "x": 1.0}\n{"step": 2, "x": 2.0}\n'
