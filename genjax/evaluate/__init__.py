@@ -1,0 +1,35 @@
+"""How good, how varied, how new: metrics of generated images, always with the counts and the network behind them.
+
+The metrics themselves are functions of features, arrays (images, numbers); `evaluate_images` goes from images to
+records that can be kept and compared.
+"""
+
+from genjax.evaluate.distances import (
+    frechet_distance,
+    frechet_distance_from_statistics,
+    kernel_distance,
+    kernel_distance_interval,
+)
+from genjax.evaluate.features import EXTRACTORS, Extractor, extract_features, load_extractor
+from genjax.evaluate.neighbours import density_coverage, precision_recall
+from genjax.evaluate.records import Record, compare, metric_name, small_sample_warnings
+from genjax.evaluate.scores import METRICS, evaluate_images
+
+__all__ = [
+    "EXTRACTORS",
+    "METRICS",
+    "Extractor",
+    "Record",
+    "compare",
+    "density_coverage",
+    "evaluate_images",
+    "extract_features",
+    "frechet_distance",
+    "frechet_distance_from_statistics",
+    "kernel_distance",
+    "kernel_distance_interval",
+    "load_extractor",
+    "metric_name",
+    "precision_recall",
+    "small_sample_warnings",
+]

@@ -1,0 +1,118 @@
+"""From images to records: every metric, in the order asked for, and every bad input before anything is computed."""
+
+import json
+
+import numpy as np
+import pytest
+
+from genjax.data import load
+from genjax.errors import InputError
+from genjax.evaluate import METRICS, Extractor, compare, evaluate_images, load_extractor, scores
+
+
+@pytest.fixture(scope="module")
+def means():
+    """A network that anybody can compute: the means over quarters of the image."""
+
+    def apply(images):
+        return images.reshape(len(images), 2, 16, 2, 16, 3).mean(axis=(2, 4)).reshape(len(images), -1) / 255
+
+    return Extractor("means", "1", "0" * 64, 12, 32, "as they are", apply)
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(256, size=(2, 40, 8, 8, 1), dtype=np.uint8)
+
+
+def test_every_metric_gives_a_record(means, images):
+    real, fake = images
+    records = evaluate_images(real, fake[:30], extractor=means, data="noise", split="test", seed=4)
+    assert [record.name for record in records] == [
+        f"{label}[means]" for label in ("FD", "KD", "precision", "recall", "density", "coverage")
+    ]
+    for record in records:
+        assert (record.n_real, record.n_fake, record.data, record.split) == (40, 30, "noise", "test")
+        assert (record.extractor, record.extractor_sha256, record.seed) == ("means", "0" * 64, 4)
+        assert record.interval is None or record.interval[0] <= record.value <= record.interval[1]
+        json.dumps(record.to_json(), allow_nan=False)
+    again = evaluate_images(real, fake[:30], extractor=means, data="noise", split="test", seed=4)
+    assert again == records
+
+
+def test_the_order_is_the_one_asked_for(means, images):
+    records = evaluate_images(*images, extractor=means, metrics=("coverage", "kd", "density"), intervals=False)
+    assert [record.name for record in records] == ["coverage[means]", "KD[means]", "density[means]"]
+    assert {record.interval for record in records} == {None}
+    assert {record.interval_note for record in records} == {"none: not asked for"}
+    assert [record.method for record in records] == ["k=5", "all pairs", "k=5"]
+
+
+def test_a_part_of_the_metrics_has_the_same_values(means, images):
+    together = {record.name: record for record in evaluate_images(*images, extractor=means)}
+    for name in METRICS:
+        (alone,) = evaluate_images(*images, extractor=means, metrics=(name,))
+        assert alone == together[alone.name]
+
+
+def test_large_sets_have_no_jackknife(means, images, monkeypatch):
+    monkeypatch.setattr(scores, "LARGEST_JACKKNIFE", 30)
+    by_name = {record.name: record for record in evaluate_images(*images, extractor=means)}
+    assert by_name["recall[means]"].interval_note == "none: more than 30 images"
+    assert by_name["KD[means]"].interval is not None
+
+
+def test_other_real_images_are_noticed(means, images):
+    first, second = (evaluate_images(real, images[1], extractor=means, metrics=("kd",))[0] for real in images)
+    with pytest.raises(InputError, match="data_hash"):
+        compare(first, second)
+
+
+def test_the_least_that_can_be_measured(means, images):
+    real, fake = images
+    (kd, fd) = evaluate_images(real[:2], fake[:2], extractor=means, metrics=("kd", "fd"))
+    assert kd.interval_note == "none: fewer than 3 images"
+    assert fd.interval_note == "none: too few images to leave some out"
+    assert len(evaluate_images(real[:6], fake[:6], extractor=means)) == 6
+
+
+def test_a_collapsed_generator_is_recorded(means, images):
+    real, fake = images
+    records = evaluate_images(real, np.repeat(fake[:1], 40, axis=0), extractor=means)
+    assert all(np.isfinite(record.value) for record in records)
+
+
+def test_bad_input_is_refused_before_anything_is_computed(images):
+    def never(images):
+        raise AssertionError("the network was run")
+
+    extractor = Extractor("never", "1", "0" * 64, 12, 32, "as they are", never)
+    real, fake = images
+    bad = [
+        ((real, fake, ("fdd",)), "unknown metric 'fdd'. Did you mean 'fd'"),
+        ((real, fake, ()), "no metric was asked for"),
+        ((real / 255, fake, ("kd",)), "real images are float64, expected uint8"),
+        ((real, fake[..., 0], ("kd",)), "generated images have the shape"),
+        ((real, fake[:, :4, :4], ("kd",)), "real images are 8x8x1 and generated ones 4x4x1"),
+        ((real, np.repeat(fake, 3, axis=-1), ("kd",)), "generated ones 8x8x3"),
+        ((real[:1], fake, ("kd",)), "kd needs 2 or more images of each set; there are 1 real and 40 generated"),
+        ((real, fake[:5], ("fd", "coverage")), "coverage needs 6 or more images"),
+    ]
+    for (real_images, fake_images, metrics), message in bad:
+        with pytest.raises(InputError, match=message):
+            evaluate_images(real_images, fake_images, extractor=extractor, metrics=metrics)
+
+
+def test_held_out_digits_against_digits_and_glyphs():
+    extractor, metrics = load_extractor(), ("kd", "coverage")
+    indices = np.arange(200)
+    real = load("digits", split="test", num=200).images[indices]
+    digits, glyphs = (load(spec, num=200).images[indices] for spec in ("digits", "glyphs"))
+    kd, coverage = evaluate_images(real, digits, extractor=extractor, metrics=metrics, split="test", data="digits")
+    far_kd, far_coverage = evaluate_images(real, glyphs, extractor=extractor, metrics=metrics, split="test")
+    assert kd.interval is not None
+    assert far_kd.interval is not None
+    assert kd.interval[1] < far_kd.interval[0]
+    assert coverage.value > 0.9 > 0.1 > far_coverage.value
+    assert compare(kd, far_kd) > 1
