@@ -44,18 +44,26 @@ class AdaptCommand:
 
 @dataclass(frozen=True)
 class EvaluateCommand:
-    """Judges a run's samples against images that it was not trained on."""
+    """Judges generated images, of a run or of any other tool, against real ones."""
 
     run: Path = Path("runs/train")
-    """Folder of the run."""
+    """Folder of the run whose samples are judged."""
     data: str = ""
     """The real images, as for train; empty is what the run was trained on."""
+    fake: str = ""
+    """Instead of --run: folder:PATH, npz:PATH, run:PATH or any other set, of which all images are taken."""
+    real: str = ""
+    """Instead of --data: the same, or run:PATH."""
+    size: int = 0
+    """Height and width of both; 0 is what a run or an .npz has, else 32."""
     split: Literal["train", "test", "all"] = "test"
     """Part of the real images; only test is held out."""
     num: int = 0
-    """Generated images; 0 is as many as there are real ones."""
+    """Generated images; 0 is all of a set, and of a run as many as there are real ones."""
     metrics: str = "kd,fd,precision,recall,density,coverage"
     """Which, separated by commas."""
+    extractor: str = "embedded-v1"
+    """Network whose features are compared."""
     seed: int = 0
     """Of the latents."""
     which: Which = "latest"
@@ -190,14 +198,18 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
 
 def run_evaluation(command: EvaluateCommand) -> int:
     """Evaluates, and prints a table or JSON."""
-    from genjax.train.runs import evaluate_run
+    from genjax.train.plan import saved_data
+    from genjax.train.run_folder import RunFolder
+    from genjax.train.runs import judge
 
-    records = evaluate_run(
-        command.run,
-        data=command.data,
+    records = judge(
+        command.fake or f"run:{command.run}",
+        command.real or command.data or saved_data(RunFolder(command.run)),
+        size=command.size,
         split=command.split,
         num=command.num,
         metrics=command.metrics.split(","),
+        extractor=command.extractor,
         seed=command.seed,
         which=command.which,
         source=_given(command.source),

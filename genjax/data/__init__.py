@@ -12,6 +12,7 @@ from genjax.data.folder import load_folder
 from genjax.data.glyphs import load_glyphs
 from genjax.data.idx import load_idx
 from genjax.data.images import RESIZE_RULE, to_float, to_uint8
+from genjax.data.npz import load_npz
 from genjax.data.request import Request
 from genjax.data.tfds import load_tfds
 from genjax.errors import lookup
@@ -21,6 +22,7 @@ DATASETS = {
     "glyphs": load_glyphs,
     "folder": load_folder,
     "idx": load_idx,
+    "npz": load_npz,
     "tfds": load_tfds,
 }
 
@@ -55,7 +57,8 @@ def load(
     """The images that a spec names.
 
     Args:
-        spec: ``digits``, ``glyphs``, ``glyphs:letters``, ``folder:PATH``, ``idx:PATH`` or ``tfds:NAME``.
+        spec: ``digits``, ``glyphs``, ``glyphs:letters``, ``folder:PATH``, ``idx:PATH``,
+            ``npz:PATH`` or ``tfds:NAME``.
         size: height and width of the images, a power of two from 8 to 1024; others are resized by `RESIZE_RULE`.
         channels: 1 for grey, 3 for colour, 0 as the images are.
         split: ``train``, ``test`` (held out) or ``all``.
@@ -67,6 +70,6 @@ def load(
         InputError: a spec, a value or a file that cannot be used.
     """
     name, _, argument = spec.partition(":")
-    source = lookup(DATASETS, name, "data")
+    source = lookup(DATASETS, name, "dataset")
     request = Request(size, channels, split, num, seed, None if root is None else Path(root))
     return source(argument, request)

@@ -111,6 +111,25 @@ def is_whole(transfer: Transfer, context: Tree) -> bool:
     return not jax.tree.leaves(context) and transfer.latents is same_latents
 
 
+def read_model_config(run: Path, *, which: str = "latest") -> ModelConfig:
+    """The config of a run's model, without its parameters.
+
+    Raises:
+        InputError: no model there, or a damaged description.
+    """
+    return _read_description(run, which)[1]
+
+
+def _read_description(run: Path, which: str) -> tuple[dict[str, Any], ModelConfig]:
+    where = RunFolder(run).model(which) / "model.json"
+    if not run.is_dir() or not where.exists():
+        raise InputError(f"{run} holds no model. Name the folder of a run that genjax has made.")
+    values = read_json(where)
+    if not isinstance(values.get("model"), dict):
+        raise InputError(f"{where} lacks 'model': it is no model of this genjax. Train the run again.")
+    return values, from_json(ModelConfig, values["model"], where=str(where))
+
+
 def load_model(run: Path, *, which: str = "latest", source: Path | None = None, sampled_only: bool = False) -> Model:
     """The model of a run.
 
@@ -122,12 +141,9 @@ def load_model(run: Path, *, which: str = "latest", source: Path | None = None, 
     Raises:
         InputError: no model there, a file that is damaged, a source that is missing or not its own.
     """
+    values, config = _read_description(run, which)
     where = RunFolder(run).model(which) / "model.json"
-    if not run.is_dir() or not where.exists():
-        raise InputError(f"{run} holds no model. Name the folder of a run that genjax has made.")
-    values = read_json(where)
     try:
-        config = from_json(ModelConfig, values["model"], where=str(where))
         needed = (SAMPLED if sampled_only else NETWORKS)[config.family]
         entries = {name: values["networks"][name] for name in needed}
         trees = {name: _read(where.parent, entry) for name, entry in entries.items()}

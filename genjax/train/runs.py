@@ -7,13 +7,18 @@ import jax
 import numpy as np
 
 from genjax.data import load
-from genjax.errors import InputError
-from genjax.evaluate import Record, evaluate_images, load_extractor
-from genjax.train.artifact import load_model
+from genjax.data.npz import read_npz
+from genjax.errors import InputError, lookup
+from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor, small_sample_warnings
+from genjax.terminal import warn
+from genjax.train.artifact import load_model, read_model_config
 from genjax.train.build import build_learner, build_transfers
 from genjax.train.plan import saved_data
 from genjax.train.render import make_renderer
 from genjax.train.run_folder import RunFolder
+
+CORE = ("kd", "fd", "precision", "recall", "density", "coverage")
+DEFAULT_SAMPLES = 1000  # of a run on the real side, which says of itself no number
 
 
 def sample_run(run: Path, num: int, *, seed: int = 0, which: str = "latest", source: Path | None = None) -> np.ndarray:
@@ -45,7 +50,7 @@ def evaluate_run(
     data: str = "",
     split: str = "test",
     num: int = 0,
-    metrics: Sequence[str] = ("kd", "fd", "precision", "recall", "density", "coverage"),
+    metrics: Sequence[str] = CORE,
     seed: int = 0,
     which: str = "latest",
     source: Path | None = None,
@@ -64,18 +69,98 @@ def evaluate_run(
     Raises:
         InputError: a set, a metric or a run that cannot be used.
     """
-    model = load_model(run, which=which, source=source, sampled_only=True)
-    name = data or saved_data(RunFolder(run))
-    real = load(name, size=model.config.size, channels=model.config.channels, split=split)
-    fake = sample_run(run, num or len(real), seed=seed, which=which, source=source)
-    extractor = load_extractor("embedded-v1")
-    indices = np.arange(len(real))
-    return evaluate_images(
-        real.images[indices],
+    real = data or saved_data(RunFolder(run))
+    return judge(f"run:{run}", real, split=split, num=num, metrics=metrics, seed=seed, which=which, source=source)
+
+
+def judge(
+    fake: str,
+    real: str,
+    *,
+    size: int = 0,
+    split: str = "test",
+    num: int = 0,
+    metrics: Sequence[str] = CORE,
+    extractor: str = "embedded-v1",
+    seed: int = 0,
+    which: str = "latest",
+    source: Path | None = None,
+) -> list[Record]:
+    """Records of generated images, from a run or from any other tool, against real ones.
+
+    Args:
+        fake: `run:PATH`, or any set: folder:PATH, npz:PATH, digits, ... of which all images are taken.
+        real: the same; of a set the part `split` is taken.
+        size: of both; 0 is what a run or an .npz says, else 32.
+        split: of the real set.
+        num: generated images; 0 is all of a set, and of a run as many as there are real ones.
+        metrics: by name.
+        extractor: by name.
+        seed: of the latents.
+        which: model of a run, latest or best.
+        source: where the run that `fake` was adapted from lies, if it has been moved.
+    Raises:
+        InputError: a set, a metric, an extractor or a run that cannot be used.
+    """
+    chosen = load_extractor(extractor)
+    for name in metrics:
+        lookup(METRICS, name, "metric")
+    size = size or _stated_size(fake, which) or _stated_size(real, which) or 32
+    channels = _stated_channels(fake, which) or _stated_channels(real, which)
+    real_images = _images(real, size=size, channels=channels, split=split, num=num, seed=seed, which=which)
+    fake_images = _images(
         fake,
-        extractor=extractor,
-        metrics=tuple(metrics),
-        data=name,
-        split=split,
+        size=size,
+        channels=channels or real_images.shape[-1],
+        split="all",
+        num=num or len(real_images) * _is_run(fake),
         seed=seed,
+        which=which,
+        source=source,
     )
+    records = evaluate_images(
+        real_images, fake_images, extractor=chosen, metrics=tuple(metrics), data=real, split=split, seed=seed
+    )
+    for line in small_sample_warnings(records):
+        warn(line)
+    return records
+
+
+def _images(
+    spec: str,
+    *,
+    size: int,
+    channels: int,
+    split: str,
+    num: int,
+    seed: int,
+    which: str,
+    source: Path | None = None,
+) -> np.ndarray:
+    """The images of a run or of a set: (n, size, size, c), uint8."""
+    if _is_run(spec):
+        return sample_run(_run_path(spec), num or DEFAULT_SAMPLES, seed=seed, which=which, source=source)
+    images = load(spec, size=size, channels=channels, split=split, seed=seed)
+    return images.images[np.arange(len(images) if not num else min(num, len(images)))]
+
+
+def _is_run(spec: str) -> bool:
+    return spec.startswith("run:")
+
+
+def _run_path(spec: str) -> Path:
+    return Path(spec.removeprefix("run:"))
+
+
+def _stated_size(spec: str, which: str) -> int:
+    """The size that a run or an .npz has; 0 for a set, which is brought to any."""
+    if _is_run(spec):
+        return read_model_config(_run_path(spec), which=which).size
+    if spec.startswith("npz:"):
+        return read_npz(Path(spec.removeprefix("npz:")).expanduser(), spec)[0].shape[1]
+    return 0
+
+
+def _stated_channels(spec: str, which: str) -> int:
+    """The channels that a run has; 0 for a set, whose images can be converted."""
+    return read_model_config(_run_path(spec), which=which).channels if _is_run(spec) else 0

@@ -26,7 +26,10 @@ def test_images_have_the_size_and_channels_asked_for(spec: str, channels: int, e
 def test_an_unknown_source_says_which_there_are() -> None:
     with pytest.raises(InputError) as error:
         load("digit")
-    assert str(error.value) == "unknown data 'digit'. Did you mean 'digits'? Known: digits, folder, glyphs, idx, tfds."
+    assert (
+        str(error.value)
+        == "unknown dataset 'digit'. Did you mean 'digits'? Known: digits, folder, glyphs, idx, npz, tfds."
+    )
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))

@@ -1,0 +1,81 @@
+"""An .npz of images from any other tool: uint8 arrays in a zip archive, read without executing anything.
+
+The images are in the array ``images``, or in the only array there is; labels, if any, in ``labels``. They are taken as
+they are, never resized: a set whose size differs from the one it is compared with would be judged for that.
+"""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from genjax.data.dataset import Dataset
+from genjax.data.images import fit
+from genjax.data.request import Request, choose, held_out
+from genjax.errors import InputError
+
+
+def load_npz(path: str, request: Request) -> Dataset:
+    """The images of an .npz file that a request means; a fifth of them is held out.
+
+    Raises:
+        InputError: no such file, no images in it, images of another size, or labels that do not fit.
+    """
+    name = f"npz:{path}"
+    images, labels = read_npz((request.root or Path()) / Path(path).expanduser(), name)
+    height, width, channels = images.shape[1:]
+    if (height, width) != (request.size, request.size):
+        raise InputError(
+            f"{name} holds images of {height}x{width}, expected {request.size}x{request.size}."
+            f" Use --size {height} on both sides, or resize them before."
+        )
+    chosen = choose(name, request, held_out([str(index) for index in range(len(images))]))
+    images = images[chosen]
+    if request.channels not in (0, channels):
+        images = np.stack([fit(image, request.size, request.channels) for image in images])
+    classes = 0 if labels is None else int(labels.max()) + 1
+    return Dataset(
+        name=name,
+        split=request.split,
+        images=images,
+        labels=None if labels is None else labels[chosen],
+        class_names=tuple(str(label) for label in range(classes)),
+    )
+
+
+def read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images uint8 (n, height, width, 1 or 3) and labels int32 (n,) or None, as they are in the file.
+
+    Raises:
+        InputError: no such file, or nothing in it that is images.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:  # numpy's own reader leaves the file open where it is damaged
+            names = [member for member in archive.namelist() if member.endswith(".npy")]
+            arrays = {
+                member.removesuffix(".npy"): np.lib.format.read_array(archive.open(member), allow_pickle=False)
+                for member in names
+            }
+    except FileNotFoundError:
+        raise InputError(f"{name} does not exist. Name an .npz file of images: npz:PATH.") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{name} cannot be read as .npz ({error}). Write it again with np.savez.") from None
+    images = arrays.get("images", next(iter(arrays.values()), None) if len(arrays) == 1 else None)
+    if images is None:
+        raise InputError(f"{name} holds no array 'images' but {sorted(arrays) or 'nothing'}. Name it so: images=...")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
+        raise InputError(
+            f"the images of {name} are {images.dtype} {images.shape}, expected uint8 (n, height, width, 1 or 3)."
+        )
+    return images, _labels(arrays.get("labels"), len(images), name)
+
+
+def _labels(labels: np.ndarray | None, n: int, name: str) -> np.ndarray | None:
+    if labels is None:
+        return None
+    if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        raise InputError(f"the labels of {name} are {labels.dtype} {labels.shape}, expected {n} integers from 0.")
+    return labels.astype(np.int32)
