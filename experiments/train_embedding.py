@@ -106,6 +106,8 @@ def main(settings: TrainEmbedding) -> int:
     if settings.quick:
         folder = Path(tempfile.mkdtemp(prefix="genjax-embedding-"))
         settings = dataclasses.replace(settings, out=folder / settings.out.name, steps=3, glyphs=20, batch=32)
+    if min(settings.steps, settings.batch, settings.glyphs) < 1:
+        raise InputError("--steps, --batch and --glyphs must be 1 or more.")
     if settings.out.exists() and not settings.force:
         raise InputError(f"--out {settings.out} exists already. Use --force to write over it, or another name.")
     began = time.monotonic()
@@ -173,7 +175,7 @@ def train(settings: TrainEmbedding, written: Labelled, typeset: Labelled) -> dic
     state = optimizer.init(params)
     step = jax.jit(make_step(optimizer), donate_argnums=(0, 1))
     rng = np.random.default_rng(settings.seed)
-    from_hand = settings.batch * 2 // 5
+    from_hand, loss = settings.batch * 2 // 5, jnp.inf
     with progress("embedding", done=0, total=settings.steps * settings.batch) as bar:
         for number in range(settings.steps):
             chosen = [(written, from_hand), (typeset, settings.batch - from_hand)]
@@ -206,7 +208,8 @@ def make_step(optimizer: optax.GradientTransformation) -> Callable:
 
 def read(params, images) -> dict[str, jax.Array]:
     """What the heads say of images in [-1, 1]."""
-    return HEADS.apply({"params": params["heads"]}, Embedding().apply({"params": params["embedding"]}, images))
+    readings: Any = HEADS.apply({"params": params["heads"]}, Embedding().apply({"params": params["embedding"]}, images))
+    return readings
 
 
 def cross_entropy(logits, labels):

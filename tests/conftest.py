@@ -1,8 +1,10 @@
 """Every test runs on the CPU with four virtual devices and with JAX's strictest broadcasting."""
 
 import os
+import tempfile
 
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # the cache's loader logs every feature of the processor
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
 
 from collections.abc import Callable
@@ -12,6 +14,12 @@ import pytest
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+# Tests train the same few tiny networks again and again: one compilation serves all of them.
+COMPILED = tempfile.TemporaryDirectory(prefix="genjax-tests-")
+jax.config.update("jax_compilation_cache_dir", COMPILED.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 # Shapes are checked on modules of pure functions and on models, not on state and config dataclasses.
 install_import_hook(["genjax.losses", "genjax.augment", "genjax.models", "genjax.control"], "typechecking.check")

@@ -1,6 +1,7 @@
 """The four verbs, as a user types them: what they print, and one clear line with exit code 2 for bad input."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -110,7 +111,9 @@ def bad_folders(tmp_path):
             ["adapt", "--source", "{runs}/digits", "--transfer", "freeze", "--freeze.critic", "dwon_*"],
             "'dwon_*' matches",
         ),
-        (["evaluate", "--run", "{bad}/nothing"], "holds no model"),
+        (["evaluate", "--run", "{bad}/nothing"], "does not exist"),
+        (["evaluate", "--run", "{bad}/nothing", "--data", "glyphs"], "holds no model"),
+        (["evaluate", "--fake", "npz:{bad}/no.npz", "--data", "glyphs"], "does not exist"),
         (["evaluate", "--run", "{runs}/digits", "--metrics", "fid"], "fid"),
         (["sample", "--run", "{runs}/digits", "--num", "0", "--out", "{bad}/a.png"], "--num 0"),
         (["sample", "--run", "{runs}/digits", "--out", "{bad}/a.jpg"], "Use .png for a grid"),
@@ -137,9 +140,11 @@ def test_help_gives_every_option_a_default_and_a_sentence(verb, capsys):
         genjax(verb, "--help")
     assert stopped.value.code == 0
     text = capsys.readouterr().out
-    options = text.count("│ --")
-    assert options > 5
-    assert text.count("(default:") >= options - text.count("│ --help")
+    options = re.findall(r"^\W*(--[a-z][a-z0-9.-]*)", text, re.MULTILINE)
+    assert len(options) > 5
+    sentences = re.findall(r"[A-Za-z`)\]][.]\s+\W*\(default:", re.sub(r"\s+", " ", text.replace("│", " ")))
+    assert len(sentences) >= 0.9 * len(options), text
+    assert text.count("default:") == len(options)
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported():

@@ -1,9 +1,9 @@
 """The augmentations of ADA: they keep a critic from learning a small set by heart. (Karras et al. 2020, appendix B)
 
 Both real and generated images pass them on their way to the critic. Each operation touches an image with the given
-probability, so that unaugmented images stay the most frequent and the generator does not learn the augmentations.
-All movements of an image are one affine map, sampled once; all changes of its colours are another.
-Left out of the paper's pipeline: its image-space filtering, noise and cutout, and its antialiasing wavelets.
+probability: while that is well below 1, what an operation leaves alone stays the most frequent case, and the generator
+does not learn it. All movements of an image are one affine map, sampled once; all changes of its colours are another.
+Left out of the paper's pipeline: image-space filtering, noise, cutout, and the wavelets against aliasing.
 """
 
 import functools

@@ -3,7 +3,7 @@
 It has two forms with the same values and gradients. On a CPU a 2x2 window is read for each pixel (a gather, whose
 gradient is a scatter): 64 images of 32x32x3 forward and backward in 2 to 5 ms, where matrix products take 50.
 Elsewhere it is matrix products: accelerators are slow at scattering, and a GPU would add up in an order that changes
-between runs.
+between runs. Their price is memory, the images times their size: 200 MB for 64 images of 64x64x3.
 """
 
 import jax

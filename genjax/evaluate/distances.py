@@ -135,7 +135,7 @@ class KernelSums(NamedTuple):
 def _root(features: Floats) -> Floats:
     """A with A^T A the covariance: the centred features, over sqrt(n - 1), with no more rows than columns."""
     centred = (features - features.mean(axis=0)) / math.sqrt(len(features) - 1)
-    return np.linalg.qr(centred, mode="r") if centred.shape[0] > centred.shape[1] else centred
+    return np.asarray(np.linalg.qr(centred, mode="r")) if centred.shape[0] > centred.shape[1] else centred
 
 
 def _square_root(covariance: Floats) -> Floats:

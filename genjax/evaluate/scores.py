@@ -9,7 +9,7 @@ import numpy as np
 from genjax.errors import InputError, lookup
 from genjax.evaluate.check import Floats
 from genjax.evaluate.distances import frechet_distance, kernel_distance, kernel_distance_interval, uses_subsets
-from genjax.evaluate.features import Extractor, check_images, extract_features
+from genjax.evaluate.features import Extractor, check_images, extract_features, feature_sets
 from genjax.evaluate.intervals import Interval, Measure, jackknife_intervals
 from genjax.evaluate.neighbours import density_coverage, precision_recall
 from genjax.evaluate.records import Record, metric_name
@@ -139,7 +139,8 @@ def evaluate_images(
     real, fake = extract_features(extractor, real_images), extract_features(extractor, fake_images)
     measured: dict[str, Measured] = {}
     for family in dict.fromkeys(metric.family for metric in chosen.values()):
-        measured |= family(real, fake, seed, intervals)
+        sets = zip(feature_sets(extractor, real), feature_sets(extractor, fake), strict=True)
+        measured |= averaged([family(*pair, seed, intervals) for pair in sets])
     return [
         Record(
             name=metric_name(metric.label, extractor.name, extractor.sha256),
@@ -160,6 +161,26 @@ def evaluate_images(
         )
         for name, metric in chosen.items()
     ]
+
+
+def averaged(sets: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
+    """The means of what was measured on several sets of features.
+
+    Of an interval the ends are averaged, which makes it too wide rather than too narrow: a mean varies no more than
+    its parts do on average.
+    """
+    if len(sets) == 1:
+        return sets[0]
+    means = {}
+    for name, first in sets[0].items():
+        bounds = [part[name].interval.bounds for part in sets]
+        known = [pair for pair in bounds if pair is not None]
+        low, high = np.mean(known or [(0.0, 0.0)], axis=0)
+        ends = (float(low), float(high)) if len(known) == len(sets) else None
+        note = first.interval.note if ends is None else f"{first.interval.note}, ends averaged over feature sets"
+        value = float(np.mean([part[name].value for part in sets]))
+        means[name] = Measured(value, Interval(ends, note), f"{first.method}, mean of {len(sets)} feature sets")
+    return means
 
 
 def image_hash(images: np.ndarray) -> str:

@@ -1,5 +1,7 @@
 """Training states on disk: the latest two and the best, written whole or not at all. The one file that knows orbax."""
 
+import hashlib
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +14,11 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from genjax.errors import InputError
 from genjax.terminal import warn
+from genjax.train.run_folder import write_json
 from genjax.train.state import TrainState
 
 METRIC = "score"  # lower is better
+SEAL = "genjax-sha256.json"  # what a checkpoint consists of, written last
 
 
 @contextmanager
@@ -56,35 +60,64 @@ def save(
     if step not in manager.all_steps():
         items = ocp.args.Composite(state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(position))
         manager.save(step, args=items, metrics={METRIC: score}, force=True)
+        folder = Path(manager.directory) / str(step)
+        write_json(folder / SEAL, _hashes(folder))
 
 
 def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
-    """The latest state that can be read, and its position; damaged ones are passed over, loudly.
+    """The latest state that is whole, and its position; damaged ones are passed over, loudly.
 
     Args:
         manager: from `open_checkpoints`.
         like: a state of the same form, arrays or their shapes.
     Raises:
-        InputError: no checkpoint, or none that is whole.
+        InputError: no checkpoint, none that is whole, or one of another form.
     """
-    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), like)
-    items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract), position=ocp.args.JsonRestore())
     steps = sorted(manager.all_steps(), reverse=True)
     for step in steps:
-        try:
-            found = manager.restore(step, args=items)
-        except Exception as error:  # orbax raises whatever its storage raised; all of it means "not whole"
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            warn(f"checkpoint {step} is damaged and passed over: {reason[:200]}")
-            continue
-        return found["state"], found["position"]
+        problem = damage(Path(manager.directory) / str(step))
+        if not problem:
+            return _read(manager, step, like)
+        warn(f"checkpoint {step} is damaged and passed over: {problem}")
     if steps:
         raise InputError(
-            f"none of the checkpoints {', '.join(map(str, steps))} in {manager.directory} can be read. "
+            f"none of the checkpoints {', '.join(map(str, steps))} in {manager.directory} is whole. "
             "Start again with --force."
         )
     raise InputError(f"{manager.directory} holds no checkpoint to resume from. Start again with --force.")
+
+
+def damage(folder: Path) -> str:
+    """What is wrong with the files of a checkpoint, found before any of it is used; empty when it is whole."""
+    try:
+        sealed = json.loads((folder / SEAL).read_text(encoding="utf-8"))
+        found = _hashes(folder)
+    except (OSError, ValueError):
+        return "it was not written to its end"
+    if not isinstance(sealed, dict) or found == sealed:
+        return "" if isinstance(sealed, dict) else "its seal cannot be read"
+    unlike = sorted(name for name in {*found, *sealed} if found.get(name) != sealed.get(name))
+    return f"{unlike[0]} is {'not what was written' if unlike[0] in found else 'missing'}"
+
+
+def _read(manager: ocp.CheckpointManager, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), like)
+    items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract), position=ocp.args.JsonRestore())
+    try:
+        found = manager.restore(step, args=items)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"checkpoint {step} in {manager.directory} is of another form ({str(error).splitlines()[0][:200]}). "
+            "Resume it with the version of genjax that wrote it."
+        ) from None
+    return found["state"], found["position"]
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """{path inside the folder: sha256} of all its files but the seal."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def delete_after(manager: ocp.CheckpointManager, step: int) -> None:

@@ -107,7 +107,7 @@ def judge(
         lookup(METRICS, name, "metric")
     size = size or _stated_size(fake, which) or _stated_size(real, which) or 32
     channels = _stated_channels(fake, which) or _stated_channels(real, which)
-    real_images = _images(real, size=size, channels=channels, split=split, num=num, seed=seed, which=which)
+    real_images = _images(real, size=size, channels=channels, split=split, num=0, seed=seed, which=which)
     fake_images = _images(
         fake,
         size=size,

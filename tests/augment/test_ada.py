@@ -21,8 +21,13 @@ def images():
     return jax.random.uniform(jax.random.key(1), (40, 8, 8, 3), minval=-1, maxval=1)
 
 
-def augmented(images, *operations, probability=1.0):
-    return np.asarray(jax.jit(functools.partial(ada.augment, operations=operations))(KEY, images, probability))
+@functools.cache
+def compiled(*operations):
+    return jax.jit(functools.partial(ada.augment, operations=operations))
+
+
+def augmented(images, *operations):
+    return np.asarray(compiled(*operations)(KEY, images, 1.0))
 
 
 def is_one_of(found, choices):

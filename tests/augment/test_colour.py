@@ -60,8 +60,8 @@ def test_saturation_multiplies_the_distance_from_grey():
 def test_recolour_is_the_map_at_each_pixel(getkey):
     images = jax.random.uniform(getkey(), (N, 2, 2, 3), minval=-1, maxval=1)
     matrices = colour.hue(noise(1), SIZE) @ colour.brightness(noise(2), SIZE)
-    flat = np.asarray(images).reshape(N, 4, 3)
-    expected = np.einsum("nij,nkj->nki", matrices[:, :3, :3], flat) + np.asarray(matrices)[:, None, :3, 3]
+    flat, maps = np.asarray(images).reshape(N, 4, 3), np.asarray(matrices)
+    expected = np.einsum("nij,nkj->nki", maps[:, :3, :3], flat) + maps[:, None, :3, 3]
     np.testing.assert_allclose(colour.recolour(images, matrices).reshape(N, 4, 3), expected, atol=1e-5)
 
 

@@ -32,9 +32,9 @@ def digits():
 def ladders(request, extractor):
     """Features of held-out images, and of images that get worse and worse."""
     spec, size, channels = request.param
-    real = load(spec, size=size, channels=channels, split="test", num=300)
-    fake = load(spec, size=size, channels=channels, num=300)
-    images, labels = fake.images[np.arange(300)], fake.labels
+    real = load(spec, size=size, channels=channels, split="test", num=200)
+    fake = load(spec, size=size, channels=channels, num=200)
+    images, labels = fake.images[np.arange(200)], fake.labels
     assert labels is not None
     ladders = {
         "noise": [images, *(with_noise(images, deviation) for deviation in (20, 50, 100))],
@@ -45,7 +45,7 @@ def ladders(request, extractor):
         name: [extract_features(extractor, version, batch=100) for version in versions]
         for name, versions in ladders.items()
     }
-    return extract_features(extractor, real.images[np.arange(300)], batch=100), features
+    return extract_features(extractor, real.images[np.arange(200)], batch=100), features
 
 
 def with_noise(images, deviation):

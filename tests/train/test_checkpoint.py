@@ -1,5 +1,7 @@
 """Checkpoints: which are kept, and what happens to damaged ones."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -67,7 +69,38 @@ def test_a_truncated_latest_falls_back_to_the_one_before_and_says_so(tmp_path, c
     damage(tmp_path, 2)
     state, _ = read(tmp_path)
     leaves_equal(state, state_at(1))
-    assert "warning: checkpoint 2 is damaged and passed over" in capsys.readouterr().err
+    assert "warning: checkpoint 2 is damaged and passed over: state/" in capsys.readouterr().err
+
+
+def test_a_flipped_byte_is_found(tmp_path, capsys):
+    write(tmp_path, [1.0, 2.0])
+    path = next(path for path in (tmp_path / "2" / "state" / "d").iterdir())
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    assert int(read(tmp_path)[0].step) == 1
+    assert "is not what was written" in capsys.readouterr().err
+
+
+def test_a_missing_file_is_found(tmp_path, capsys):
+    write(tmp_path, [1.0, 2.0])
+    (tmp_path / "2" / "state" / "manifest.ocdbt").unlink()
+    assert int(read(tmp_path)[0].step) == 1
+    assert "state/manifest.ocdbt is missing" in capsys.readouterr().err
+
+
+def test_a_checkpoint_without_its_seal_was_not_finished(tmp_path, capsys):
+    write(tmp_path, [1.0, 2.0])
+    (tmp_path / "2" / checkpoint.SEAL).unlink()
+    assert int(read(tmp_path)[0].step) == 1
+    assert "was not written to its end" in capsys.readouterr().err
+
+
+def test_a_state_of_another_form_is_refused(tmp_path):
+    write(tmp_path, [1.0])
+    other = dataclasses.replace(state_at(0), trainable={"vae": {"kernel": jnp.zeros(7), "bias": jnp.zeros(2)}})
+    with checkpoint.open_checkpoints(tmp_path) as manager, pytest.raises(InputError, match="is of another form"):
+        checkpoint.restore(manager, jax.eval_shape(lambda: other))
 
 
 def test_an_empty_step_folder_is_passed_over(tmp_path, capsys):
@@ -81,7 +114,7 @@ def test_nothing_whole_is_an_error(tmp_path):
     write(tmp_path, [1.0, 2.0])
     damage(tmp_path, 1)
     damage(tmp_path, 2)
-    with pytest.raises(InputError, match=r"none of the checkpoints 2, 1 in .* can be read. Start again with --force"):
+    with pytest.raises(InputError, match=r"none of the checkpoints 2, 1 in .* is whole. Start again with --force"):
         read(tmp_path)
 
 

@@ -31,7 +31,7 @@ def sources(tmp_path_factory):
 def test_what_a_run_leaves(family, sources):
     folder = sources[family].folder
     lines = read_metrics(folder.metrics)
-    assert [line["step"] for line in lines if "control/augment_probability" in line or "loss/kl" in line] == [2, 4]
+    assert [line["step"] for line in lines if "loss/critic" in line or "loss/kl" in line] == [2, 4]
     assert [line["evaluate/KD[embedded-v1]"] for line in lines if "evaluate/KD[embedded-v1]" in line]
     assert sorted(path.name for path in folder.samples.iterdir()) == ["000004.png"]
     assert any(path.name.startswith("events.out.tfevents") for path in folder.path.iterdir())
