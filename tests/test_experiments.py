@@ -25,13 +25,20 @@ def quick(name, *arguments, folder):
     return done
 
 
-def test_the_quickstart_writes_its_picture_and_its_summary(tmp_path):
-    done = quick("quickstart", "--out", str(tmp_path / "out"), folder=tmp_path)
-    assert done.stdout.splitlines()[-1] == str(tmp_path / "out" / "quickstart.png")
-    assert "img/s" in done.stderr or "images/s" in done.stderr
-    with Image.open(tmp_path / "out" / "quickstart.png") as picture:
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory):
+    """(folder, finished process) of the quickstart's quick form."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    return folder, quick("quickstart", "--out", "out", folder=folder)
+
+
+def test_the_quickstart_writes_its_picture_and_its_summary(quickstart):
+    folder, done = quickstart
+    assert done.stdout.splitlines()[-1] == "out/quickstart.png"
+    assert "images/s" in done.stderr
+    with Image.open(folder / "out" / "quickstart.png") as picture:
         assert picture.width > 800
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    summary = json.loads((folder / "out" / "summary.json").read_text())
     assert set(summary) == {"gan", "vae"}
     for family in summary.values():
         for records in (family["before"], family["after"]):
@@ -40,14 +47,21 @@ def test_the_quickstart_writes_its_picture_and_its_summary(tmp_path):
             assert (kernel["split"], kernel["n_real"], kernel["n_fake"]) == ("test", 1000, 1000)
 
 
-def test_the_quickstart_goes_on_where_it_was(tmp_path):
+def test_the_quickstart_goes_on_where_it_was(quickstart):
     """Started again it trains nothing anew, and comes to the same numbers."""
-    quick("quickstart", "--out", "out", folder=tmp_path)
-    before = (tmp_path / "out" / "summary.json").read_bytes()
-    states = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/*/checkpoints/*")}
-    quick("quickstart", "--out", "out", folder=tmp_path)
-    assert (tmp_path / "out" / "summary.json").read_bytes() == before
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/*/checkpoints/*")} == states
+    folder, _ = quickstart
+    before = (folder / "out" / "summary.json").read_bytes()
+    states = {path: path.stat().st_mtime_ns for path in folder.glob("out/*/*/checkpoints/*")}
+    assert len(states) == 4
+    quick("quickstart", "--out", "out", folder=folder)
+    assert (folder / "out" / "summary.json").read_bytes() == before
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("out/*/*/checkpoints/*")} == states
+
+
+def test_the_embedding_can_be_trained(tmp_path):
+    done = quick("train_embedding", folder=tmp_path)
+    assert "glyph" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_bench_compares_with_the_naive_form(tmp_path):
