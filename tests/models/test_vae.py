@@ -1,0 +1,28 @@
+"""The VAE's networks: names, and the two halves."""
+
+import jax
+import jax.numpy as jnp
+
+from genjax.models.vae import Vae
+from genjax.tree import flatten
+
+
+def test_the_names_of_the_demos_vae():
+    params = jax.eval_shape(lambda: Vae().init(jax.random.key(0), jnp.zeros((1, 16, 16, 1))))["params"]
+    assert {name for name in flatten(params) if name.endswith("kernel")} == {
+        "decoder/stem/kernel",
+        "decoder/up_16/kernel",
+        "decoder/up_8/kernel",
+        "encoder/down_4/kernel",
+        "encoder/down_8/kernel",
+        "encoder/head/kernel",
+    }
+
+
+def test_the_call_decodes_the_mean(getkey):
+    module, images = Vae(width=8, latent_size=4), jax.random.normal(getkey(), (3, 16, 16, 1))
+    variables = module.init(getkey(), images)
+    mean, log_variance = module.apply(variables, images, method="encode")
+    assert mean.shape == log_variance.shape == (3, 4)
+    decoded = module.apply(variables, mean, method="decode")
+    assert jnp.array_equal(jnp.asarray(decoded), jnp.asarray(module.apply(variables, images)))
