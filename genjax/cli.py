@@ -1,4 +1,4 @@
-"""genjax train | adapt | evaluate | sample. A thin shell: it reads options, calls one function, prints the result."""
+"""genjax train | adapt | evaluate | sample | report: a thin shell that reads options and calls one function."""
 
 import argparse
 import contextlib
@@ -96,7 +96,23 @@ class SampleCommand:
     """Write over what is there."""
 
 
-Command = TrainCommand | AdaptCommand | EvaluateCommand | SampleCommand
+@dataclass(frozen=True)
+class ReportCommand:
+    """Writes one self-contained HTML page about a run, or about several compared."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Folders of the runs, separated by spaces."""
+    out: Path = Path()
+    """An .html file or a folder; by default report.html in the run, comparison.html in the first of several."""
+    num: int = 500
+    """Samples and held-out images in its evaluation, at most."""
+    extractor: str = "embedded-v1"
+    """Network behind its metrics and nearest images."""
+    source: Path = Path()
+    """Where the run that these were adapted from lies, if it has been moved."""
+
+
+Command = TrainCommand | AdaptCommand | EvaluateCommand | SampleCommand | ReportCommand
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,6 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return run_evaluation(command)
             case SampleCommand():
                 return run_sampling(command)
+            case ReportCommand():
+                return run_report(command)
     except InputError as error:
         say(f"error: {error}")
         return 2
@@ -136,6 +154,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "adapt": AdaptCommand(),
         "evaluate": EvaluateCommand(),
         "sample": SampleCommand(),
+        "report": ReportCommand(),
     }
     verb = arguments[0] if arguments else "--help"
     if verb in ("train", "adapt") and "--resume" in arguments:
@@ -188,6 +207,9 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
         verb, outcome = "adapt", adapt(config, resume=command.resume, force=command.force)
     else:
         verb, outcome = "train", train(config, resume=command.resume, force=command.force)
+    if outcome.signal is not None and int(outcome.state.step) == 0:
+        say(f"stopped by {outcome.signal.name} before the first step. Start again with --force.")
+        return 128 + outcome.signal
     if outcome.signal is not None:
         say(f"stopped by {outcome.signal.name} at step {int(outcome.state.step)}; everything is saved.")
         say(f"go on with: genjax {verb} --out {config.out} --resume")
@@ -236,6 +258,23 @@ def run_sampling(command: SampleCommand) -> int:
     else:
         save_images(command.out, images)
     result(str(command.out))
+    return 0
+
+
+def run_report(command: ReportCommand) -> int:
+    """Writes the report, and prints where it is."""
+    from genjax.train.reporting import write_report
+
+    if not command.runs:
+        raise InputError("no run was named. Name one or more: genjax report runs/digits.")
+    written = write_report(
+        command.runs,
+        _given(command.out),
+        source=_given(command.source),
+        extractor=command.extractor,
+        num=command.num,
+    )
+    result(str(written))
     return 0
 
 

@@ -62,6 +62,12 @@ def test_sample_fills_a_folder(runs, tmp_path):
     assert [path.name for path in sorted((tmp_path / "images").iterdir())] == ["00000.png", "00001.png", "00002.png"]
 
 
+def test_report_writes_a_page_into_the_run(runs, capsys):
+    assert genjax("report", runs / "digits", "--num", 20) == 0
+    assert capsys.readouterr().out.strip() == str(runs / "digits" / "report.html")
+    assert (runs / "digits" / "report.html").read_text().startswith("<!")
+
+
 def test_a_resumed_run_needs_no_other_option(runs, tmp_path, capsys):
     out = tmp_path / "run"
     assert genjax("train", "--steps", 2, "--seed", 5, "--out", out, *TINY) == 0
@@ -115,6 +121,8 @@ def bad_folders(tmp_path):
         (["evaluate", "--run", "{bad}/nothing", "--data", "glyphs"], "holds no model"),
         (["evaluate", "--fake", "npz:{bad}/no.npz", "--data", "glyphs"], "does not exist"),
         (["evaluate", "--run", "{runs}/digits", "--metrics", "fid"], "fid"),
+        (["report"], "no run was named"),
+        (["report", "{bad}/nothing"], "nothing"),
         (["sample", "--run", "{runs}/digits", "--num", "0", "--out", "{bad}/a.png"], "--num 0"),
         (["sample", "--run", "{runs}/digits", "--out", "{bad}/a.jpg"], "Use .png for a grid"),
     ],
@@ -134,14 +142,14 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(arguments, message, runs,
     assert sorted(path for path in bad_folders.rglob("*")) == before
 
 
-@pytest.mark.parametrize("verb", ["train", "adapt", "evaluate", "sample"])
+@pytest.mark.parametrize("verb", ["train", "adapt", "evaluate", "sample", "report"])
 def test_help_gives_every_option_a_default_and_a_sentence(verb, capsys):
     with pytest.raises(SystemExit) as stopped:
         genjax(verb, "--help")
     assert stopped.value.code == 0
     text = capsys.readouterr().out
     options = re.findall(r"^\W*(--[a-z][a-z0-9.-]*)", text, re.MULTILINE)
-    assert len(options) > 5
+    assert len(options) >= 4
     sentences = re.findall(r"[A-Za-z`)\]][.]\s+\W*\(default:", re.sub(r"\s+", " ", text.replace("│", " ")))
     assert len(sentences) >= 0.9 * len(options), text
     assert text.count("default:") == len(options)

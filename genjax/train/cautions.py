@@ -47,10 +47,13 @@ def image_cautions(n_train: int, n_held_out: int, *, split: str) -> list[str]:
             " was shown."
         )
     elif n_held_out < FEW_HELD_OUT:
-        said.append(f"Only {n_held_out} images are held out. Every number of the evaluation is a rough guess.")
+        said.append(
+            f"Only {n_held_out} {'image is' if n_held_out == 1 else 'images are'} held out. Every number of the"
+            " evaluation is a rough guess."
+        )
     if n_train < FEW_IMAGES:
         said.append(
-            f"Only {n_train} {'image' if n_train == 1 else 'images'} were trained on: few enough to be learned by"
+            f"Only {n_train} {'image was' if n_train == 1 else 'images were'} trained on: few enough to be learned by"
             " heart. Look at the nearest training images."
         )
     return said

@@ -69,13 +69,14 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
     """Trains up to `plan.config.steps`; leaves checkpoints to resume from and a model to use."""
     config, learner, folder = plan.config, plan.learner, plan.folder
     batch = plan.batch * learner.batches_per_step
+    data_hash = plan.images.content_hash()
 
     if not resume:
-        begin(folder, described(plan), force=force)
+        begin(folder, described(plan, data_hash), force=force)
     with checkpoint.open_checkpoints(folder.checkpoints) as checkpoints, interruptible() as interruption:
         if resume:
             state, notes = checkpoint.restore(checkpoints, jax.eval_shape(lambda: fresh_state(plan)))
-            check_data(notes, plan)
+            check_data(notes, data_hash, plan)
             checkpoint.delete_after(checkpoints, int(state.step))
         else:
             state, notes = fresh_state(plan), {}
@@ -109,7 +110,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                         store(plan, state, "best")
                     best = min(best, score)
                     place = position(len(plan.images), batch, step)._asdict()
-                    notes = {**place, "best": best, "data_hash": plan.images.content_hash()}
+                    notes = {**place, "best": best, "data_hash": data_hash}
                     checkpoint.save(checkpoints, state, notes, score=score)
     return Outcome(folder, state, None if step >= config.steps else interruption.signal)
 
@@ -165,13 +166,13 @@ def make_observer(plan: Plan) -> Observer:
     return Observer(picture, score)
 
 
-def check_data(notes: dict[str, Any], plan: Plan) -> None:
+def check_data(notes: dict[str, Any], data_hash: str, plan: Plan) -> None:
     """Whether the images are those that the run was begun with.
 
     Raises:
         InputError: they have changed since.
     """
-    if notes["data_hash"] != plan.images.content_hash():
+    if notes["data_hash"] != data_hash:
         raise InputError(
             f"the images of {plan.images.name} have changed since {plan.folder.path} was begun, so that it cannot go "
             "on as it would have. Restore them, or start another run with --out."

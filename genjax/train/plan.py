@@ -181,13 +181,13 @@ def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset 
     return load(config.data, size=model.size, channels=model.channels, split="test", seed=config.seed)
 
 
-def described(plan: Plan) -> dict[str, object]:
+def described(plan: Plan, data_hash: str) -> dict[str, object]:
     """What config.json says of the run."""
     return {
         "kind": KINDS[type(plan.config)],
         "config": to_json(plan.config),
         "model": to_json(plan.model),
-        "data_hash": plan.images.content_hash(),
+        "data_hash": data_hash,
     }
 
 

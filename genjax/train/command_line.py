@@ -1,0 +1,40 @@
+"""The command that repeats a run: the options that matter to a reader, and every other that is not at its default."""
+
+import dataclasses
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from genjax.config import AdaptConfig, TrainConfig
+
+ALWAYS = ("data", "model", "source", "shots", "transfer", "size", "steps", "seed", "out")
+
+
+def command_line(config: TrainConfig | AdaptConfig) -> str:
+    """`genjax train --data digits ...`, quoted for a shell; read again, it gives this config."""
+    verb = "adapt" if isinstance(config, AdaptConfig) else "train"
+    return shlex.join(["genjax", verb, *_options(config, type(config)())])
+
+
+def _options(config: Any, default: Any, prefix: str = "") -> Iterator[str]:
+    for field in sorted(dataclasses.fields(config), key=_place):
+        value, usual = getattr(config, field.name), getattr(default, field.name)
+        name = prefix + field.name.replace("_", "-")
+        if dataclasses.is_dataclass(value):
+            yield from _options(value, usual, f"{name}.")
+        elif value != usual or (not prefix and field.name in ALWAYS):
+            yield from _option(name, value)
+
+
+def _place(field: dataclasses.Field) -> int:
+    """What says most comes first."""
+    return ALWAYS.index(field.name) if field.name in ALWAYS else len(ALWAYS)
+
+
+def _option(name: str, value: object) -> Iterator[str]:
+    if isinstance(value, bool):
+        *groups, last = name.split(".")
+        yield f"--{name}" if value else f"--{'.'.join([*groups, f'no-{last}'])}"
+        return
+    yield f"--{name}"
+    yield from map(str, value) if isinstance(value, tuple) else [str(value)]

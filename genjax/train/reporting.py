@@ -1,0 +1,203 @@
+"""From runs to a page that one looks at: what `genjax report` gathers and writes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genjax import __version__
+from genjax.config import AdaptConfig, TrainConfig, from_json
+from genjax.data import Dataset
+from genjax.errors import InputError, lookup
+from genjax.evaluate import METRICS, Extractor, Record, evaluate_images, load_extractor
+from genjax.evaluate.records import COMPARED
+from genjax.report.comparison import comparison_page
+from genjax.report.run_report import Neighbourhood, RunReport, run_page
+from genjax.report.series import read_series
+from genjax.train import cautions
+from genjax.train.artifact import load_model
+from genjax.train.command_line import command_line
+from genjax.train.exhibits import SAMPLED, draw, neighbourhoods, real_images, source_samples, spread_out
+from genjax.train.facts import facts, summary
+from genjax.train.metrics import read_metrics
+from genjax.train.plan import KINDS
+from genjax.train.run_folder import RunFolder, read_config, write_bytes
+from genjax.train.runs import CORE
+
+PICTURED = 64  # samples in the grid
+TRAINING_PICTURED = 64
+BESIDE = 32  # latents through the source and the adaptation
+JUDGED = 500  # samples and held-out images in the evaluation, unless asked for otherwise
+
+
+def write_report(
+    runs: Sequence[Path],
+    out: Path | None = None,
+    *,
+    source: Path | None = None,
+    extractor: str = "embedded-v1",
+    num: int = JUDGED,
+) -> Path:
+    """Writes one page that needs nothing else: about one run, or several compared.
+
+    Args:
+        runs: their folders.
+        out: a file that ends in .html, or a folder for report.html; None is report.html in the folder of the run, and
+            for several comparison.html in that of the first.
+        source: where the run that they were adapted from lies, if it has been moved.
+        extractor: network behind the metrics and the nearest images, by name.
+        num: samples and held-out images in the evaluation, at most; up to 1,000.
+    Returns:
+        The file.
+    Raises:
+        InputError: no run, one without a model, an unknown extractor, or a file that cannot be written.
+    """
+    network, names, path = load_extractor(extractor), run_names(runs), target(runs, out)
+    if not 2 <= num <= SAMPLED:
+        raise InputError(f"--num {num} is not from 2 to {SAMPLED}. Use `genjax evaluate` for more.")
+    reports = [
+        gather(run, name, extractor=network, source=source, num=num) for run, name in zip(runs, names, strict=True)
+    ]
+    footer = f"Written by genjax {__version__}."
+    if len(reports) == 1:
+        text = run_page(reports[0], footer=footer)
+    else:
+        text = comparison_page(reports, alike=alike, footer=footer, notes=comparison_cautions(reports))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, text.encode(errors="replace"))  # a name may hold what UTF-8 cannot
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error}). Name another place with --out.") from None
+    return path
+
+
+def target(runs: Sequence[Path], out: Path | None) -> Path:
+    """The file to write."""
+    if out is None:
+        return runs[0] / ("report.html" if len(runs) == 1 else "comparison.html")
+    return out if out.suffix.lower() in (".html", ".htm") else out / "report.html"
+
+
+def run_names(runs: Sequence[Path]) -> list[str]:
+    """What the runs are called: the ends of their paths, as long as it takes to tell them apart.
+
+    Raises:
+        InputError: no run, or one that was named twice.
+    """
+    paths = [run.resolve() for run in runs]
+    if not paths:
+        raise InputError("no run was named. Name the folder of one, or of several to compare.")
+    if len(set(paths)) < len(paths):
+        raise InputError("a run was named twice. Name each once.")
+    length = next(n for n in range(1, 1000) if len({path.parts[-n:] for path in paths}) == len(paths))
+    return [str(Path(*path.parts[-length:])) for path in paths]
+
+
+def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = None, num: int = JUDGED) -> RunReport:
+    """Everything that the report of one run shows.
+
+    Args:
+        run: its folder.
+        name: what to call it.
+        extractor: network behind the metrics and the nearest images.
+        source: where the run that it was adapted from lies, if it has been moved.
+        num: samples and held-out images in the evaluation, at most.
+    Raises:
+        InputError: no run there, one without a model, or a LoRA whose source is missing.
+    """
+    folder = RunFolder(run)
+    values = read_config(folder)
+    config = read_run_config(values, folder)
+    # Given, a source must be the run's own; not given, it is only needed where the model lies on it.
+    model = load_model(run, source=source if isinstance(config, AdaptConfig) else None, sampled_only=True)
+    lines = read_metrics(folder.metrics)
+    train, held_out, notes = real = real_images(config, model, str(values.get("data_hash", "")))
+    drawn = draw(model, held_out)
+    beside, source_notes = source_samples(run, config, BESIDE, source)
+    records = measure(drawn.samples, held_out, extractor, num)
+
+    said = cautions.training_cautions(lines, steps=config.steps, step=model.step)
+    closest: tuple[Neighbourhood, ...] = ()
+    farthest, unit = closest, ""
+    if train is not None:
+        closest, farthest, unit, likeness = neighbourhoods(drawn.samples, real, extractor)
+        said += cautions.likeness_cautions(likeness)
+        split = config.split if isinstance(config, TrainConfig) else "train"
+        said += cautions.image_cautions(len(train), len(held_out) if held_out else 0, split=split)
+    said += [*cautions.record_cautions(records, data=config.data), *notes, *source_notes]
+    return RunReport(
+        name=name,
+        summary=summary(config, train, model),
+        command=command_line(config),
+        facts=facts(values, config, model, train=train, held_out=held_out),
+        config=values,
+        samples=drawn.samples[:PICTURED],
+        warnings=tuple(said),
+        training=None if train is None else spread_out(train, TRAINING_PICTURED).images[:],
+        training_caption=training_caption(train),
+        source=beside,
+        interpolations=drawn.interpolations,
+        closest=closest,
+        farthest=farthest,
+        distance_unit=unit,
+        held_out=drawn.originals,
+        reconstructed=drawn.reconstructed,
+        series=read_series(lines, name),
+        records=tuple(record.to_json() for record in records),
+    )
+
+
+def training_caption(train: Dataset | None) -> str:
+    """Which of the training images are shown."""
+    few = train is None or len(train) <= TRAINING_PICTURED
+    return "all images that it was trained on" if few else f"{TRAINING_PICTURED} of the images that it was trained on"
+
+
+def read_run_config(values: Mapping[str, Any], folder: RunFolder) -> TrainConfig | AdaptConfig:
+    """The config of a run of either kind.
+
+    Raises:
+        InputError: another kind, an unknown key or a wrong value.
+    """
+    kinds = {name: kind for kind, name in KINDS.items()}
+    kind = lookup(kinds, str(values.get("kind")), "kind of run")
+    given = values.get("config")
+    if not isinstance(given, dict):
+        raise InputError(f"{folder.config} lacks 'config': it is no run of this genjax. Train it again.")
+    return from_json(kind, given, where=str(folder.config))
+
+
+def measure(samples: np.ndarray, held_out: Dataset | None, extractor: Extractor, num: int) -> list[Record]:
+    """Records of samples against as many held-out images, by the metrics for which there are enough of these."""
+    if held_out is None:
+        return []
+    real = spread_out(held_out, num)
+    metrics = [name for name in CORE if len(real) >= METRICS[name].least]
+    if not metrics:
+        return []
+    return evaluate_images(
+        real.images[:],
+        samples[: len(real)],
+        extractor=extractor,
+        metrics=metrics,
+        data=held_out.name,
+        split=held_out.split,
+    )
+
+
+def alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two records were measured alike, so that their difference means something."""
+    return all(first[name] == second[name] for name in COMPARED)
+
+
+def comparison_cautions(reports: Sequence[RunReport]) -> list[str]:
+    """Which runs cannot be held against each other by their numbers."""
+    measured = [report for report in reports if report.records]
+    unlike = [one.name for one in measured[1:] if not alike(one.records[0], measured[0].records[0])]
+    if not unlike:
+        return []
+    return [
+        f"Not all numbers here can be compared: {', '.join(unlike)} and {measured[0].name} were judged against"
+        " different real images, or against different numbers of them."
+    ]
