@@ -74,4 +74,4 @@ def test_bfloat16_computes_close_to_float32_and_keeps_float32_parameters(getkey)
 def test_the_head_reads_the_features(getkey):
     module, images = Critic(width=8), jax.random.normal(getkey(), (4, 16, 16, 1))
     features = module.apply(module.init(getkey(), images), images, method="features")
-    assert jnp.shape(features) == (4, 4, 4, 16)
+    assert jnp.asarray(features).shape == (4, 4, 4, 16)
