@@ -207,9 +207,6 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
         verb, outcome = "adapt", adapt(config, resume=command.resume, force=command.force)
     else:
         verb, outcome = "train", train(config, resume=command.resume, force=command.force)
-    if outcome.signal is not None and int(outcome.state.step) == 0:
-        say(f"stopped by {outcome.signal.name} before the first step. Start again with --force.")
-        return 128 + outcome.signal
     if outcome.signal is not None:
         say(f"stopped by {outcome.signal.name} at step {int(outcome.state.step)}; everything is saved.")
         say(f"go on with: genjax {verb} --out {config.out} --resume")

@@ -90,12 +90,15 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
             open_metrics(folder, step=step) as metrics,
             progress(folder.path.name, done=step * batch, total=config.steps * batch) as bar,
         ):
-            while step < config.steps and interruption.signal is None:
+            stopping = False
+            while step < config.steps and not stopping:
                 indices = batch_indices(len(plan.images), batch, config.seed, step)
                 state, measured = update(state, {"image": plan.images.images[indices]})
                 step += 1
                 bar.update(batch)
-                done, last = step == config.steps, step == config.steps or interruption.signal is not None
+                stopping = interruption.signal is not None  # asked once a step: a later signal waits for the next
+                done = step == config.steps
+                last = done or stopping
 
                 if last or step % config.log_every == 0:
                     metrics.write(step, measured)

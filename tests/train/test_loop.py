@@ -89,6 +89,23 @@ def test_a_signal_saves_and_the_run_goes_on_to_the_same_end(number, tmp_path, mo
     assert steps == sorted(set(steps))
 
 
+def test_a_signal_late_in_a_step_loses_nothing(tmp_path, monkeypatch):
+    """It used to end the loop between the decision to save and the saving."""
+    real_write = loop_module.Metrics.write
+
+    def interrupting(metrics, step, values):
+        real_write(metrics, step, values)
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(loop_module.Metrics, "write", interrupting)
+    stopped = train(train_config("vae", tmp_path / "stopped", steps=8))
+    assert stopped.signal == signal.SIGINT
+    monkeypatch.undo()
+    resumed = train(train_config("vae", tmp_path / "stopped", steps=8), resume=True)
+    assert int(resumed.state.step) == 8
+
+
 def test_signal_handlers_are_put_back():
     before = signal.getsignal(signal.SIGTERM)
     with interruptible() as noted:
