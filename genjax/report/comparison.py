@@ -32,7 +32,7 @@ def comparison_page(
         notes: warnings about the comparison itself.
     """
     names = [report.name for report in reports]
-    warnings = [*notes, *(f"{report.name}: {line}" for report in reports for line in report.warnings)]
+    warnings = [*notes, *said_of(reports)]
     sections = [
         Section("Samples", _samples(reports), "The first latents of seed 0 through each run, none chosen."),
         Section("Measured", _whiskers(reports, alike), "With 95 % intervals; one panel holds what was measured alike."),
@@ -42,6 +42,15 @@ def comparison_page(
         Section("How to repeat them", _commands(reports)),
     ]
     return page(f"{len(reports)} runs compared", ", ".join(names), warnings, sections, footer=footer)
+
+
+def said_of(reports: Sequence[RunReport]) -> list[str]:
+    """The warnings of all runs, each once, after the names of the runs that it is about."""
+    names: dict[str, list[str]] = {}
+    for report in reports:
+        for line in report.warnings:
+            names.setdefault(line, []).append(report.name)
+    return [f"{', '.join(about)}: {line}" for line, about in names.items()]
 
 
 def _samples(reports: Sequence[RunReport]) -> Markup:

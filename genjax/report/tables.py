@@ -58,7 +58,7 @@ def _record_row(record: Mapping[str, Any], *, explained: bool = False) -> list[o
     name = join([metric, element("small", meaning)]) if meaning and explained else metric
     bounds = record["interval"]
     interval = Cell(f"{bounds[0]:.3g} to {bounds[1]:.3g}", bounds[0]) if bounds else Cell(record["interval_note"], "")
-    extractor = f"{record['extractor']} ({str(record['extractor_sha256'])[:8]})"
+    extractor = join([record["extractor"], element("small", str(record["extractor_sha256"])[:8])])
     return [
         Cell(name, metric),
         Cell(f"{record['value']:.4g}", record["value"]),
@@ -67,7 +67,7 @@ def _record_row(record: Mapping[str, Any], *, explained: bool = False) -> list[o
         record["n_fake"],
         record["split"],
         record["data"],
-        extractor,
+        Cell(extractor, record["extractor"]),
         f"{record['method']}; seed {record['seed']}",
     ]
 

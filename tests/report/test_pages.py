@@ -90,7 +90,7 @@ def test_the_table_says_all_that_a_number_needs(page):
         "jackknife",
         "40",
         "test",
-        "embedded-v1 (eeeeeeee)",
+        "eeeeeeee",
         "all pairs; seed 0",
     ):
         assert part in text
@@ -116,9 +116,9 @@ def test_only_what_was_measured_alike_shares_a_panel(compared, whole):
     assert "of other" not in labels[0]
 
 
-def test_a_comparison_begins_with_its_warnings(compared):
+def test_a_comparison_begins_with_its_warnings(compared, whole):
     assert "Not all is comparable." in compared.text
-    assert "other: Copies of" in compared.text
+    assert f"{whole.name}, second, other: Copies of {whole.name}." in compared.text
 
 
 def test_a_comparison_names_the_settings_that_differ():
