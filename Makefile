@@ -8,7 +8,7 @@ demo: .venv/.installed
 	$(BIN)/python experiments/quickstart.py
 
 test: .venv/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: .venv/.installed-test
 	$(BIN)/ruff check .
