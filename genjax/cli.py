@@ -1,118 +1,33 @@
-"""genjax train | adapt | evaluate | sample | report: a thin shell that reads options and calls one function."""
+"""The verbs of `genjax`: a thin shell that reads options and calls one function."""
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import json
+import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Union
 
 import tyro
 
 from genjax import backend
 from genjax.config import AdaptConfig, RunConfig, TrainConfig
 from genjax.errors import InputError
+from genjax.options import (
+    AdaptCommand,
+    Command,
+    EvaluateCommand,
+    ReportCommand,
+    SampleCommand,
+    StabilityCommand,
+    TrainCommand,
+)
 from genjax.terminal import result, say, table
 
-Which = Literal["latest", "best"]
-
-
-@dataclass(frozen=True)
-class TrainCommand:
-    """Pretrains a generator on a set of images."""
-
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
-    resume: bool = False
-    """Go on with the run in that folder, with its own settings."""
-    force: bool = False
-    """Delete a run that is in that folder."""
-
-
-@dataclass(frozen=True)
-class AdaptCommand:
-    """Adapts the generator of a run to another set, of few images or many."""
-
-    config: Annotated[AdaptConfig, tyro.conf.arg(name="")] = field(default_factory=AdaptConfig)
-    resume: bool = False
-    """Go on with the run in that folder, with its own settings."""
-    force: bool = False
-    """Delete a run that is in that folder."""
-
-
-@dataclass(frozen=True)
-class EvaluateCommand:
-    """Judges generated images, of a run or of any other tool, against real ones."""
-
-    run: Path = Path("runs/train")
-    """Folder of the run whose samples are judged."""
-    data: str = ""
-    """The real images, as for train; empty is what the run was trained on."""
-    fake: str = ""
-    """Instead of --run: folder:PATH, npz:PATH, run:PATH or any other set, of which all images are taken."""
-    real: str = ""
-    """Instead of --data: the same, or run:PATH."""
-    size: int = 0
-    """Height and width of both; 0 is what a run or an .npz has, else 32."""
-    split: Literal["train", "test", "all"] = "test"
-    """Part of the real images; only test is held out."""
-    num: int = 0
-    """Generated images; 0 is all of a set, and of a run as many as there are real ones."""
-    metrics: str = "kd,fd,precision,recall,density,coverage"
-    """Which, separated by commas."""
-    extractor: str = "embedded-v1"
-    """Network whose features are compared."""
-    seed: int = 0
-    """Of the latents."""
-    which: Which = "latest"
-    """The latest model of the run, or the best by its evaluations along training."""
-    source: Path = Path()
-    """Where the run that this one was adapted from lies, if it has been moved."""
-    json: bool = False
-    """Print a JSON list of records and nothing else."""
-
-
-@dataclass(frozen=True)
-class SampleCommand:
-    """Draws images from a run: one grid, or one file each in a folder."""
-
-    run: Path = Path("runs/train")
-    """Folder of the run."""
-    num: int = 64
-    """How many."""
-    seed: int = 0
-    """Of the latents: the same seed shows the same latents in a source and its adaptation."""
-    out: Path = Path("grid.png")
-    """A .png file for a grid, or a folder (a name without ending) for a file each."""
-    scale: int = 1
-    """Pixels on the side of each pixel of the grid."""
-    which: Which = "latest"
-    """The latest model of the run, or the best by its evaluations along training."""
-    source: Path = Path()
-    """Where the run that this one was adapted from lies, if it has been moved."""
-    force: bool = False
-    """Write over what is there."""
-
-
-@dataclass(frozen=True)
-class ReportCommand:
-    """Writes one self-contained HTML page about a run, or about several compared."""
-
-    runs: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Folders of the runs, separated by spaces."""
-    out: Path = Path()
-    """An .html file or a folder; by default report.html in the run, comparison.html in the first of several."""
-    num: int = 500
-    """Samples and held-out images in its evaluation, at most."""
-    extractor: str = "embedded-v1"
-    """Network behind its metrics and nearest images."""
-    source: Path = Path()
-    """Where the run that these were adapted from lies, if it has been moved."""
-
-
-Command = TrainCommand | AdaptCommand | EvaluateCommand | SampleCommand | ReportCommand
+FIGURES = ("best", "final", "ratio", "late_deviation", "worst_jump", "collapse_step", "not_finite")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return run_sampling(command)
             case ReportCommand():
                 return run_report(command)
+            case StabilityCommand():
+                return run_stability(command)
     except InputError as error:
         say(f"error: {error}")
         return 2
@@ -155,6 +72,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "evaluate": EvaluateCommand(),
         "sample": SampleCommand(),
         "report": ReportCommand(),
+        "stability": StabilityCommand(),
     }
     verb = arguments[0] if arguments else "--help"
     if verb in ("train", "adapt") and "--resume" in arguments:
@@ -189,29 +107,41 @@ def _cause(error: BaseException | None) -> InputError | None:
 
 
 def _resumed(arguments: Sequence[str], default: TrainConfig | AdaptConfig) -> RunConfig:
+    """The settings of the run that is gone on with; of several seeds, those of the first that was begun."""
     from genjax.train.plan import saved_config
-    from genjax.train.run_folder import RunFolder
+    from genjax.train.run_folder import RunFolder, is_run
 
     reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     reader.add_argument("--out", type=Path, default=default.out)
-    folder = RunFolder(reader.parse_known_args(arguments)[0].out)
-    return saved_config(folder, type(default))
+    out = reader.parse_known_args(arguments)[0].out
+    seeds = sorted(
+        (folder for folder in out.glob("seed-*") if is_run(RunFolder(folder))), key=lambda f: (len(f.name), f)
+    )
+    if is_run(RunFolder(out)) or not seeds:
+        return saved_config(RunFolder(out), type(default))
+    return dataclasses.replace(saved_config(RunFolder(seeds[0]), type(default)), out=out)
 
 
 def run_training(command: TrainCommand | AdaptCommand) -> int:
-    """Trains or adapts, and says how to go on."""
+    """Trains or adapts, from one seed or several, and says how to go on."""
     from genjax.train import adapt, train
+    from genjax.train.seeds import run_seeds, seed_configs, steadiness
 
-    config = command.config
-    if isinstance(config, AdaptConfig):
-        verb, outcome = "adapt", adapt(config, resume=command.resume, force=command.force)
+    verb, run = ("adapt", adapt) if isinstance(command, AdaptCommand) else ("train", train)
+    config: Any = command.config
+    if command.seeds == 1:
+        outcomes = [run(config, resume=command.resume, force=command.force)]
     else:
-        verb, outcome = "train", train(config, resume=command.resume, force=command.force)
-    if outcome.signal is not None:
-        say(f"stopped by {outcome.signal.name} at step {int(outcome.state.step)}; everything is saved.")
-        say(f"go on with: genjax {verb} --out {config.out} --resume")
-        return 128 + outcome.signal
-    result(str(outcome.folder.path))
+        outcomes = run_seeds(run, config, command.seeds, resume=command.resume, force=command.force)
+    last = outcomes[-1]
+    if last.signal is not None:
+        several = f" --seeds {command.seeds}" if command.seeds > 1 else ""
+        say(f"stopped by {last.signal.name} at step {int(last.state.step)}; everything is saved.")
+        say(f"go on with: genjax {verb} --out {config.out}{several} --resume")
+        return 128 + last.signal
+    if command.seeds > 1 and config.evaluate_every and config.steps > config.evaluate_every:
+        say(stability_table(steadiness([one.out for one in seed_configs(config, command.seeds)])))
+    result("\n".join(str(outcome.folder.path) for outcome in outcomes))
     return 0
 
 
@@ -275,6 +205,25 @@ def run_report(command: ReportCommand) -> int:
     return 0
 
 
+def run_stability(command: StabilityCommand) -> int:
+    """Prints the figures of each run and over all of them, as a table or JSON."""
+    from genjax.train.seeds import steadiness
+
+    found = steadiness(command.runs, command.metric)
+    if command.json:
+        runs = {name: {key: _number(value) for key, value in run._asdict().items()} for name, run in found.runs.items()}
+        summary = {figure: [_number(value) for value in pair] for figure, pair in found.summary.items()}
+        result(json.dumps({"metric": found.metric, "runs": runs, "summary": summary}, indent=2))
+    else:
+        result(stability_table(found))
+    return 0
+
+
+def _number(value: float | None) -> float | None:
+    """JSON has no NaN."""
+    return None if value is None or math.isnan(value) else value
+
+
 def _given(path: Path) -> Path | None:
     return None if path == Path() else path
 
@@ -292,3 +241,18 @@ def record_table(records: Sequence[Any]) -> str:
         for record in records
     ]
     return table(("metric", "value", "95 % interval", "real", "generated"), rows)
+
+
+def stability_table(found: Any) -> str:
+    """Figures of several runs for a person: a line a run, then mean and standard deviation."""
+    rows = [
+        (name, *("" if (value := getattr(run, figure)) is None else f"{value:.4g}" for figure in FIGURES))
+        for name, run in found.runs.items()
+    ]
+    means = [found.summary.get(figure, found.summary["collapses"]) for figure in FIGURES]
+    for row, (name, column) in enumerate((("mean", 0), ("sd", 1))):
+        cells = [f"{pair[column]:.4g}" for pair in means]
+        cells[FIGURES.index("collapse_step")] = f"{means[5][0]:.0%} of runs" if row == 0 else ""
+        rows.append((name, *cells))
+    header = (found.metric.removeprefix("evaluate/"), *(figure.replace("_", " ") for figure in FIGURES))
+    return table(header, rows)

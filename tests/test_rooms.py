@@ -58,7 +58,7 @@ def test_imports_go_one_way(path):
         ("safetensors", ("train/artifact.py", "evaluate", "models/embedding.py")),
         ("tensorboardX", "train/metrics.py"),
         ("tqdm", "terminal.py"),
-        ("tyro", "cli.py"),
+        ("tyro", ("cli.py", "options.py")),
         ("pickle", "nowhere"),
         ("torch", "nowhere"),
         ("tensorflow", "nowhere"),
