@@ -18,9 +18,32 @@ def gaussian_kl(mean: Float[Array, "n d"], log_variance: Float[Array, "n d"]) ->
     Returns:
         Nats per image (n,), at least 0.
     """
+    return gaussian_kl_per_latent(mean, log_variance).sum(axis=-1)
+
+
+def gaussian_kl_per_latent(mean: Float[Array, "n d"], log_variance: Float[Array, "n d"]) -> Float[Array, "n d"]:
+    """The same, not summed: what each latent carries, in nats."""
     same_shape(mean=mean, log_variance=log_variance)
     # expm1: near the prior exp(v) - 1 would lose the digits that the KL consists of.
-    return 0.5 * (mean**2 + jnp.expm1(log_variance) - log_variance).sum(axis=-1)
+    return 0.5 * (mean**2 + jnp.expm1(log_variance) - log_variance)
+
+
+def constrained_kl(
+    kl: Float[Array, "n d"], *, free: Float[Array, ""] | float = 0.0, capacity: Float[Array, ""] | float = 0.0
+) -> Float[Array, ""]:
+    """|sum_j max(free, mean_n KL_j) - capacity|: with both at 0 the mean KL itself.
+
+    Free bits let each latent carry `free` nats without cost (Kingma et al. 2016, eq. 15). A capacity holds the whole
+    KL at a target instead of pressing it to 0 (Burgess et al. 2018, eq. 8, without gamma).
+
+    Args:
+        kl: of each latent of each image, (n, d), in nats.
+        free: nats for each latent.
+        capacity: nats for all of them.
+    Returns:
+        Nats per image, ().
+    """
+    return jnp.abs(jnp.maximum(kl.mean(axis=0), free).sum() - capacity)
 
 
 def elbo(log_likelihood: Float[Array, " n"], kl: Float[Array, " n"]) -> Float[Array, " n"]:

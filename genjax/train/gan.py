@@ -1,7 +1,7 @@
 """The GAN learner: a generator and a critic, updated in turn. (Goodfellow et al. 2014)"""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -11,27 +11,47 @@ from jax import Array
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.losses.adversarial import AdversarialLoss
+from genjax.losses.lecam import lecam
 from genjax.losses.penalties import gradient_penalty, r1, r2
 from genjax.train.state import (
+    FIXED,
+    FIXED_LATENTS,
+    SHARED_KNOBS,
+    SHARED_SIGNALS,
     Batch,
     Learner,
     Metrics,
     Module,
     Networks,
     TrainState,
+    Update,
+    all_finite,
     describe,
+    forward_with_features,
+    global_norm,
     moving_average,
+    spread,
     start,
     update,
 )
 from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 
-SIGNALS = ("real_sign", "real_logit", "fake_logit", "images")
-KNOBS = ("augment_probability",)
+SIGNALS = (
+    *("real_sign", "real_logit", "fake_logit", "real_accuracy", "fake_accuracy", "generator_updated"),
+    *("generator_gradient_norm", "critic_gradient_norm"),
+    *SHARED_SIGNALS,
+)
+KNOBS = (
+    *("replace_probability", "lecam_weight", "lecam_real_anchor", "lecam_fake_anchor", "generator_turn"),
+    *("critic_rate", "critic_gradient_limit", "critic_gradient_skip"),
+    *("generator_rate", "generator_gradient_limit", "generator_gradient_skip"),
+    *SHARED_KNOBS,
+)
 
 Augment = Callable[[Array, Array, Array], Array]  # (key, images, probability) -> images
 Logits = Callable[[Tree, Array, Array], Array]  # (critic's trainable, images, key) -> (n,)
+Knobs = Mapping[str, Array]
 
 
 def make_gan(
@@ -62,7 +82,8 @@ def make_gan(
         optimizer: of the generator's trainable tree.
         critic_optimizer: of the critic's.
         augment: (key, images, probability) -> images, seen by the critic in both updates; None for none.
-        controller: may read the signals SIGNALS and, where there is an augmentation, set the knobs KNOBS.
+        controller: may read the signals SIGNALS and set the knobs KNOBS, and `augment_probability` where there is an
+            augmentation.
         r1_weight: gamma of R1 at real images; 0 is off.
         r2_weight: the same at generated images; 0 is off.
         gradient_penalty_weight: of WGAN-GP's penalty; 0 is off.
@@ -74,7 +95,7 @@ def make_gan(
         InputError: the controller reads a signal or sets a knob that this learner does not have.
     """
     controller = controller or chain()
-    check(controller, signals=SIGNALS, knobs=KNOBS if augment else ())
+    check(controller, signals=SIGNALS, knobs=(*KNOBS, "augment_probability") if augment else KNOBS)
     transfers = {"generator": transfer or full(), "critic": critic_transfer or full()}
     optimizers = {"generator": optimizer, "critic": critic_optimizer}
 
@@ -98,11 +119,16 @@ def make_gan(
         moved = transfers["generator"].latents(tree, context, latents)
         return generator.apply({"params": transfers["generator"].params(tree, context)}, moved)
 
-    def forward(params: Tree, latents: Array) -> tuple[Array, tuple[()]]:
-        return generator.apply({"params": params}, latents), ()
+    def forward(params: Tree, latents: Array) -> tuple[Array, tuple[Array, ...]]:
+        return forward_with_features(generator, params, latents)
 
-    def critic_objective(tree: Tree, logits: Logits, real: Array, fake: Array, key: Array) -> tuple[Array, Metrics]:
-        real_key, fake_key, between_key = jax.random.split(key, 3)
+    def critic_objective(
+        tree: Tree, logits: Logits, real: Array, fake: Array, key: Array, knobs: Knobs
+    ) -> tuple[Array, Metrics]:
+        real_key, fake_key, between_key, replace_key = jax.random.split(key, 4)
+        if "replace_probability" in knobs:
+            replaced = jax.random.bernoulli(replace_key, knobs["replace_probability"], (len(real), 1, 1, 1))
+            real = jnp.where(replaced, fake, real)
         real_logits, fake_logits = logits(tree, real, real_key), logits(tree, fake, fake_key)
         parts = {"loss/critic": loss.critic(real_logits, fake_logits).mean()}
         total = parts["loss/critic"]
@@ -116,16 +142,24 @@ def make_gan(
             at_real = lambda images: logits(tree, images, real_key)  # noqa: E731
             parts["penalty/gradient"] = gradient_penalty(at_real, real, fake, between_key).mean()
             total += gradient_penalty_weight * parts["penalty/gradient"]
-        parts |= {"logits/real": real_logits.mean(), "logits/fake": fake_logits.mean()}
-        parts["logits/real_sign"] = jnp.sign(real_logits).mean()
-        return total, parts
+        if "lecam_weight" in knobs:
+            anchors = {"real_anchor": knobs["lecam_real_anchor"], "fake_anchor": knobs["lecam_fake_anchor"]}
+            parts["penalty/lecam"] = lecam(real_logits, fake_logits, **anchors).mean()
+            total += knobs["lecam_weight"] * parts["penalty/lecam"]
+        return total, parts | {
+            "logits/real": real_logits.mean(),
+            "logits/fake": fake_logits.mean(),
+            "logits/real_sign": jnp.sign(real_logits).mean(),
+            "logits/real_accuracy": (real_logits > 0).mean(),
+            "logits/fake_accuracy": (fake_logits < 0).mean(),
+        }
 
     def train_critic(
-        tree: Tree, optimizer_state: Tree, logits: Logits, real: Array, fake: Array, key: Array
-    ) -> tuple[Tree, Tree, Tree, Metrics]:
-        gradients, metrics = jax.grad(critic_objective, has_aux=True)(tree, logits, real, fake, key)
-        tree, optimizer_state = update(critic_optimizer, gradients, optimizer_state, tree)
-        return tree, optimizer_state, gradients, metrics
+        before: Update, logits: Logits, real: Array, fake: Array, key: Array, knobs: Knobs
+    ) -> tuple[Update, Metrics]:
+        tree, optimizer_state = before.trainable, before.optimizer_state
+        gradients, metrics = jax.grad(critic_objective, has_aux=True)(tree, logits, real, fake, key, knobs)
+        return update(critic_optimizer, gradients, optimizer_state, tree, knobs, "critic"), metrics
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(state.key, state.step)
@@ -135,55 +169,88 @@ def make_gan(
         real = images.reshape(critic_steps, -1, *images.shape[1:])
         drawn = latents(latent_key, len(images)).reshape(critic_steps, -1, latent_size)
         critic_keys = jax.random.split(critic_key, critic_steps)
-        made_by, read_by = state.trainable["generator"], state.trainable["critic"]
-        context, critic_state = state.context["generator"], state.optimizer["critic"]
+        made_by, context = state.trainable["generator"], state.context["generator"]
 
         def logits(tree: Tree, images: Array, key: Array) -> Array:
             if augment is not None:
                 images = augment(key, images, knobs.get("augment_probability", jnp.zeros(())))
             return critic.apply({"params": transfers["critic"].params(tree, state.context["critic"])}, images)
 
+        critic_update = Update(state.trainable["critic"], state.optimizer["critic"], jnp.zeros(()), jnp.bool_(True))
         for turn in range(critic_steps - 1):
             fake = images_of(made_by, context, drawn[turn])
-            read_by, critic_state, _, _ = train_critic(
-                read_by, critic_state, logits, real[turn], fake, critic_keys[turn]
-            )
+            critic_update, _ = train_critic(critic_update, logits, real[turn], fake, critic_keys[turn], knobs)
         # In the last turn one forward pass of the generator serves the critic's update and its own.
         fake, pullback = jax.vjp(lambda tree: images_of(tree, context, drawn[-1]), made_by)
-        read_by, critic_state, critic_gradients, metrics = train_critic(
-            read_by, critic_state, logits, real[-1], fake, critic_keys[-1]
-        )
+        critic_update, metrics = train_critic(critic_update, logits, real[-1], fake, critic_keys[-1], knobs)
 
         def generator_objective(fake: Array) -> Array:
             real_key, fake_key = jax.random.split(generator_key)
+            read_by = critic_update.trainable
             return loss.generator(logits(read_by, real[-1], real_key), logits(read_by, fake, fake_key)).mean()
 
-        metrics["loss/generator"], slope = jax.value_and_grad(generator_objective)(fake)
-        metrics["penalty/transfer"], penalty_slope = jax.value_and_grad(transfers["generator"].penalty)(
-            made_by, context, penalty_key, forward
-        )
-        generator_gradients = jax.tree.map(jnp.add, pullback(slope)[0], penalty_slope)
-        made_by, generator_state = update(optimizer, generator_gradients, state.optimizer["generator"], made_by)
+        def train_generator() -> tuple[Update, Metrics]:
+            value, slope = jax.value_and_grad(generator_objective)(fake)
+            penalty, penalty_gradients = jax.value_and_grad(transfers["generator"].penalty)(
+                made_by, context, penalty_key, forward
+            )
+            (gradients,) = pullback(slope)
+            weight = knobs.get("transfer_weight", jnp.ones(()))
+            total = jax.tree.map(lambda first, second: first + weight * second, gradients, penalty_gradients)
+            done = update(optimizer, total, state.optimizer["generator"], made_by, knobs, "generator")
+            return done, {
+                "loss/generator": value,
+                "penalty/transfer": penalty,
+                "gradient_norm/loss": global_norm(gradients),
+                "gradient_norm/penalty": global_norm(penalty_gradients),
+            }
+
+        def pause() -> tuple[Update, Metrics]:
+            zero = jnp.zeros(())
+            still = Update(made_by, state.optimizer["generator"], zero, jnp.bool_(True))
+            norms = {"gradient_norm/loss": zero, "gradient_norm/penalty": zero}
+            return still, {"loss/generator": generator_objective(fake), "penalty/transfer": zero, **norms}
+
+        turn = knobs.get("generator_turn", jnp.ones(()))
+        if "generator_turn" in knobs:  # in the other steps the critic alone moves
+            generator_update, generator_metrics = jax.lax.cond(turn > 0, train_generator, pause)
+        else:
+            generator_update, generator_metrics = train_generator()
         average = moving_average(
-            state.average["generator"], made_by, step=state.step, batch=len(images), half_life=ema_images
+            state.average["generator"],
+            generator_update.trainable,
+            step=state.step,
+            batch=len(images),
+            half_life=ema_images,
         )
+        metrics |= generator_metrics
+        updates = {"critic": critic_update, "generator": generator_update}
         signals = {
             "real_sign": metrics["logits/real_sign"],
             "real_logit": metrics["logits/real"],
             "fake_logit": metrics["logits/fake"],
+            "real_accuracy": metrics["logits/real_accuracy"],
+            "fake_accuracy": metrics["logits/fake_accuracy"],
+            "generator_updated": turn,
+            "critic_gradient_norm": critic_update.gradient_norm,
+            "generator_gradient_norm": generator_update.gradient_norm,
+            "loss_gradient_norm": metrics["gradient_norm/loss"],
+            "penalty_gradient_norm": metrics["gradient_norm/penalty"],
             "images": jnp.float32(len(images)),
+            "finite": all_finite(metrics, updates),
         }
-        trainable = {"generator": made_by, "critic": read_by}
-        gradients = {"generator": generator_gradients, "critic": critic_gradients}
+        if "diversity" in controller.reads:
+            fixed = latents(jax.random.fold_in(state.key, FIXED_LATENTS), FIXED)
+            metrics["diversity"] = signals["diversity"] = spread(images_of(generator_update.trainable, context, fixed))
         state = dataclasses.replace(
             state,
             step=state.step + 1,
-            trainable=trainable,
+            trainable={network: done.trainable for network, done in updates.items()},
             average={"generator": average},
-            optimizer={"generator": generator_state, "critic": critic_state},
+            optimizer={network: done.optimizer_state for network, done in updates.items()},
             control=controller.update(signals, state.control),
         )
-        return state, metrics | describe(gradients, trainable, knobs)
+        return state, metrics | describe(updates, knobs)
 
     def latents(key: Array, n: int) -> Array:
         return jax.random.normal(key, (n, latent_size))

@@ -23,10 +23,9 @@ from genjax.train.metrics import Metrics, open_metrics
 from genjax.train.plan import Plan, described, introduction, plan_adaptation, plan_training
 from genjax.train.render import make_renderer
 from genjax.train.run_folder import RunFolder, begin
-from genjax.train.state import TrainState
+from genjax.train.state import FIXED_LATENTS, TrainState
 
 PICTURED = 64  # images in the pictures along training
-FIXED_LATENTS = 1 << 30  # folded into the run's key: a number that no step reaches
 
 
 @dataclass(frozen=True)

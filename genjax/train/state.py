@@ -16,6 +16,13 @@ Batch = Mapping[str, Any]
 Metrics = dict[str, Array]
 Networks = dict[str, Tree]  # one tree a network: "generator" and "critic", or "vae"
 
+# What every learner measures and obeys, beside what is its own.
+SHARED_SIGNALS = ("images", "finite", "diversity", "loss_gradient_norm", "penalty_gradient_norm")
+SHARED_KNOBS = ("transfer_weight", "learning_rate_scale", "collapsed", "rollbacks")
+
+FIXED_LATENTS = 1 << 30  # folded into a run's key: a number that no step reaches
+FIXED = 16  # latents whose images are watched in every step where a controller reads `diversity`
+
 
 @flax.struct.dataclass
 class TrainState:
@@ -37,7 +44,7 @@ class Module(Protocol):
         """Variables, with the parameters under "params"."""
         ...
 
-    def apply(self, variables: Mapping[str, Any], inputs: Array, /, *, method: str | None = None) -> Any:
+    def apply(self, variables: Mapping[str, Any], inputs: Array, /, **kwargs: Any) -> Any:
         """The network, or one of its methods, with these variables."""
         ...
 
@@ -106,12 +113,87 @@ def start(
     )
 
 
+class Update(NamedTuple):
+    """What one step of an optimiser left behind.
+
+    Attributes:
+        trainable: the tree, moved or as it was.
+        optimizer_state: the same.
+        gradient_norm: () of the gradients as they were given.
+        accepted: (), bool: whether the tree was moved.
+    """
+
+    trainable: Tree
+    optimizer_state: Tree
+    gradient_norm: Array
+    accepted: Array
+
+
 def update(
-    optimizer: optax.GradientTransformation, gradients: Tree, optimizer_state: Tree, trainable: Tree
-) -> tuple[Tree, Tree]:
-    """(trainable, optimiser state) after one step of the optimiser."""
-    updates, optimizer_state = optimizer.update(gradients, optimizer_state, trainable)
-    return optax.apply_updates(trainable, updates), optimizer_state
+    optimizer: optax.GradientTransformation,
+    gradients: Tree,
+    optimizer_state: Tree,
+    trainable: Tree,
+    knobs: Mapping[str, Array],
+    network: str,
+) -> Update:
+    """One step of the optimiser, unless the gradients are not finite: those leave everything as it was.
+
+    Args:
+        optimizer: whose updates are multiplied by the knobs `learning_rate_scale` and `{network}_rate`.
+        gradients: of `trainable`. Longer ones than the knob `{network}_gradient_limit` are shortened to it, or, where
+            `{network}_gradient_skip` is 1, not used.
+        optimizer_state: of the optimiser.
+        trainable: to be moved.
+        knobs: those that a controller sets; an absent one is neutral.
+        network: whose tree this is.
+    """
+    norm = global_norm(gradients)
+    accepted = jnp.isfinite(norm)
+    limit = knobs.get(f"{network}_gradient_limit")
+    if limit is not None:
+        accepted &= (norm <= limit) | (knobs[f"{network}_gradient_skip"] == 0)
+        gradients = jax.tree.map(lambda leaf: leaf * jnp.minimum(1.0, limit / jnp.maximum(norm, 1e-12)), gradients)
+    updates, moved_state = optimizer.update(gradients, optimizer_state, trainable)
+    for rate in (knobs.get(name) for name in ("learning_rate_scale", f"{network}_rate")):
+        if rate is not None:
+            updates = jax.tree.map(lambda leaf, rate=rate: leaf * rate, updates)
+    trainable, optimizer_state = choose(
+        accepted, (optax.apply_updates(trainable, updates), moved_state), (trainable, optimizer_state)
+    )
+    return Update(trainable, optimizer_state, norm, accepted)
+
+
+def all_finite(metrics: Mapping[str, Array], updates: Mapping[str, Update]) -> Array:
+    """1 where every loss of a step and every gradient was finite, else 0: ()."""
+    numbers = [value for name, value in metrics.items() if name.startswith("loss/")]
+    numbers += [done.gradient_norm for done in updates.values()]
+    return jnp.isfinite(jnp.stack(numbers)).all().astype(jnp.float32)
+
+
+def spread(images: Array) -> Array:
+    """Mean over the values of an image of their standard deviation over the batch: 0 where all images are alike."""
+    return jnp.std(images, axis=0).mean()
+
+
+def forward_with_features(
+    module: Module, params: Tree, latents: Array, **kwargs: Any
+) -> tuple[Array, tuple[Array, ...]]:
+    """What a module makes of latents, and what its upsampling convolutions gave on the way, the smallest first."""
+    images, kept = module.apply(
+        {"params": params},
+        latents,
+        capture_intermediates=lambda part, _: (part.name or "").startswith("up_"),
+        mutable=["intermediates"],
+        **kwargs,
+    )
+    found = jax.tree.leaves(kept, is_leaf=lambda leaf: isinstance(leaf, jax.Array))
+    return images, tuple(sorted(found, key=lambda leaf: leaf.shape[1]))
+
+
+def choose(condition: Array, chosen: Tree, otherwise: Tree) -> Tree:
+    """The first tree where the condition () holds, else the second."""
+    return jax.tree.map(lambda new, old: jnp.where(condition, new, old), chosen, otherwise)
 
 
 def exported(state: TrainState) -> Networks:
@@ -131,10 +213,13 @@ def moving_average(average: Tree, trainable: Tree, *, step: Array, batch: int, h
     return jax.tree.map(lambda old, new: beta * old + (1 - beta) * new, average, trainable)
 
 
-def describe(gradients: Networks, trainable: Networks, knobs: Mapping[str, Array]) -> Metrics:
-    """The metrics that every step has: norms of gradients and parameters for each network, and the knobs."""
-    metrics = {f"gradient_norm/{network}": global_norm(tree) for network, tree in gradients.items()}
-    metrics |= {f"parameter_norm/{network}": global_norm(tree) for network, tree in trainable.items()}
+def describe(updates: Mapping[str, Update], knobs: Mapping[str, Array]) -> Metrics:
+    """The metrics that every step has: for each network norms and whether its update was skipped; and the knobs."""
+    metrics = {}
+    for network, done in updates.items():
+        metrics[f"gradient_norm/{network}"] = done.gradient_norm
+        metrics[f"parameter_norm/{network}"] = global_norm(done.trainable)
+        metrics[f"skipped/{network}"] = 1.0 - done.accepted
     return metrics | {f"control/{name}": knob for name, knob in knobs.items()}
 
 

@@ -16,24 +16,36 @@ from genjax.losses.reconstruction import (
     gaussian_log_likelihood,
     optimal_gaussian_log_likelihood,
 )
-from genjax.losses.variational import gaussian_kl, reparameterize
+from genjax.losses.variational import constrained_kl, gaussian_kl_per_latent, reparameterize
 from genjax.train.state import (
+    FIXED,
+    FIXED_LATENTS,
+    SHARED_KNOBS,
+    SHARED_SIGNALS,
     Batch,
     Learner,
     Metrics,
     Module,
     Networks,
     TrainState,
+    all_finite,
     describe,
+    forward_with_features,
+    global_norm,
     moving_average,
+    spread,
     start,
     update,
 )
 from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 
-SIGNALS = ("squared_error", "kl", "log_likelihood", "images")
-KNOBS = ("reconstruction_weight", "kl_weight")
+SIGNALS = ("squared_error", "kl", "log_likelihood", "vae_gradient_norm", *SHARED_SIGNALS)
+KNOBS = (
+    *("reconstruction_weight", "kl_weight", "free_nats", "kl_capacity"),
+    *("vae_gradient_limit", "vae_gradient_skip"),
+    *SHARED_KNOBS,
+)
 
 
 class Likelihood(NamedTuple):
@@ -63,8 +75,9 @@ def make_vae(
 ) -> Learner:
     """A learner for this module.
 
-    It minimises `reconstruction_weight * -log p(x|z) + kl_weight * KL(q(z|x) | N(0, I))`, in nats per image; both
-    weights are knobs that a controller may set.
+    It minimises `reconstruction_weight * -log p(x|z) + kl_weight * KL(q(z|x) | N(0, I))`, in nats per image. Both
+    weights are knobs that a controller may set, and so are the free nats and the capacity of the KL; see
+    `genjax.losses.variational.constrained_kl`.
 
     Args:
         vae: with the methods `encode` (images -> mean, log-variance) and `decode` (latents -> the likelihood's).
@@ -102,56 +115,71 @@ def make_vae(
     def encode(tree: Tree, context: Tree, images: Array) -> tuple[Array, Array]:
         return vae.apply({"params": transfer.params(tree, context)}, images, method="encode")
 
-    def forward(params: Tree, latents: Array) -> tuple[Array, tuple[()]]:
-        return likelihood.to_image(vae.apply({"params": params}, latents, method="decode")), ()
+    def forward(params: Tree, latents: Array) -> tuple[Array, tuple[Array, ...]]:
+        decoded, features = forward_with_features(vae, params, latents, method="decode")
+        return likelihood.to_image(decoded), features
 
     def objective(
         tree: Tree, context: Tree, images: Array, knobs: dict[str, Array], key: Array
     ) -> tuple[Array, Metrics]:
-        noise_key, penalty_key = jax.random.split(key)
         mean, log_variance = encode(tree, context, images)
-        decoded = decode(tree, context, reparameterize(noise_key, mean, log_variance))
+        decoded = decode(tree, context, reparameterize(key, mean, log_variance))
         log_likelihood = likelihood.log_density(images, decoded)
-        kl = gaussian_kl(mean, log_variance)
-        penalty = transfer.penalty(tree, context, penalty_key, forward)
-        loss = (knobs["kl_weight"] * kl - knobs["reconstruction_weight"] * log_likelihood).mean()
-        return loss + penalty, {
+        kl_per_latent = gaussian_kl_per_latent(mean, log_variance)
+        kl = kl_per_latent.sum(axis=-1)
+        held = constrained_kl(kl_per_latent, free=knobs["free_nats"], capacity=knobs["kl_capacity"])
+        loss = knobs["kl_weight"] * held - knobs["reconstruction_weight"] * log_likelihood.mean()
+        return loss, {
             "loss/total": loss,
             "loss/negative_elbo": (kl - log_likelihood).mean(),
             "loss/kl": kl.mean(),
             "loss/log_likelihood": log_likelihood.mean(),
             "loss/squared_error": jnp.square(images - likelihood.to_image(decoded)).mean(),
-            "penalty/transfer": penalty,
         }
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        key = jax.random.fold_in(state.key, state.step)
+        noise_key, penalty_key = jax.random.split(jax.random.fold_in(state.key, state.step))
         images = jnp.asarray(to_float(batch["image"]))
         knobs = {"kl_weight": jnp.float32(kl_weight), "reconstruction_weight": jnp.ones(())}
+        knobs |= {"free_nats": jnp.zeros(()), "kl_capacity": jnp.zeros(())}
         knobs |= controller.knobs(state.control)
+        tree, context = state.trainable["vae"], state.context["vae"]
 
-        gradients, metrics = jax.grad(objective, has_aux=True)(
-            state.trainable["vae"], state.context["vae"], images, knobs, key
-        )
-        trainable, optimizer_state = update(optimizer, gradients, state.optimizer["vae"], state.trainable["vae"])
+        gradients, metrics = jax.grad(objective, has_aux=True)(tree, context, images, knobs, noise_key)
+        penalty, penalty_gradients = jax.value_and_grad(transfer.penalty)(tree, context, penalty_key, forward)
+        weight = knobs.get("transfer_weight", jnp.ones(()))
+        total = jax.tree.map(lambda first, second: first + weight * second, gradients, penalty_gradients)
+        done = update(optimizer, total, state.optimizer["vae"], tree, knobs, "vae")
         average = moving_average(
-            state.average["vae"], trainable, step=state.step, batch=len(images), half_life=ema_images
+            state.average["vae"], done.trainable, step=state.step, batch=len(images), half_life=ema_images
         )
+        metrics |= {
+            "penalty/transfer": penalty,
+            "gradient_norm/loss": global_norm(gradients),
+            "gradient_norm/penalty": global_norm(penalty_gradients),
+        }
         signals = {
             "squared_error": metrics["loss/squared_error"],
             "kl": metrics["loss/kl"],
             "log_likelihood": metrics["loss/log_likelihood"],
+            "vae_gradient_norm": done.gradient_norm,
+            "loss_gradient_norm": metrics["gradient_norm/loss"],
+            "penalty_gradient_norm": metrics["gradient_norm/penalty"],
             "images": jnp.float32(len(images)),
+            "finite": all_finite(metrics, {"vae": done}),
         }
+        if "diversity" in controller.reads:
+            fixed = latents(jax.random.fold_in(state.key, FIXED_LATENTS), FIXED)
+            metrics["diversity"] = signals["diversity"] = spread(decode(done.trainable, context, fixed))
         state = dataclasses.replace(
             state,
             step=state.step + 1,
-            trainable={"vae": trainable},
+            trainable={"vae": done.trainable},
             average={"vae": average},
-            optimizer={"vae": optimizer_state},
+            optimizer={"vae": done.optimizer_state},
             control=controller.update(signals, state.control),
         )
-        return state, metrics | describe({"vae": gradients}, {"vae": trainable}, knobs)
+        return state, metrics | describe({"vae": done}, knobs)
 
     def latents(key: Array, n: int) -> Array:
         return jax.random.normal(key, (n, latent_size))
