@@ -6,7 +6,7 @@ import numpy as np
 import optax
 
 from genjax.augment import AUGMENTATIONS
-from genjax.config import AdaptConfig, GanConfig, ModelConfig, TrainConfig, VaeConfig
+from genjax.config import AdaptConfig, ControlConfig, GanConfig, ModelConfig, TrainConfig, VaeConfig
 from genjax.control import ada, geco
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic, Generator
@@ -14,8 +14,9 @@ from genjax.models.vae import Vae
 from genjax.train import make_gan, make_vae
 from genjax.train.vae import LIKELIHOODS
 
-TINY_GAN = GanConfig(width=8, latent_size=8, ada_target=0.0)  # without augmentation: it takes longest to compile
+TINY_GAN = GanConfig(width=8, latent_size=8)
 TINY_VAE = VaeConfig(width=8, latent_size=4)
+TINY_CONTROL = ControlConfig(ada_target=0.0)  # augmentation takes longest to compile
 
 
 def tiny_model(family):
@@ -75,6 +76,7 @@ def train_config(family, out, **changes):
         "sample_every": 4,
         "save_every": 4,
         "evaluate_every": 0,
+        "control": TINY_CONTROL,
         "out": out,
         "gan": TINY_GAN,
         "vae": TINY_VAE,
@@ -93,6 +95,7 @@ def adapt_config(source, out, **changes):
         "sample_every": 4,
         "save_every": 4,
         "evaluate_every": 0,
+        "control": TINY_CONTROL,
         "out": out,
     }
     return AdaptConfig(**(settings | changes))

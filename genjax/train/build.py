@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import optax
 
 from genjax.augment import AUGMENTATIONS
-from genjax.config import AdaptConfig, GanConfig, ModelConfig, VaeConfig
-from genjax.control import Controller, ada, chain, geco
+from genjax.config import AdaptConfig, ControlConfig, ModelConfig
 from genjax.errors import InputError, lookup
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic, Generator
 from genjax.models.vae import Vae
+from genjax.train.controllers import NO_CONTROL, build_controller
 from genjax.train.gan import make_gan
 from genjax.train.state import Learner
 from genjax.train.vae import LIKELIHOODS, make_vae
@@ -47,21 +47,31 @@ def build_transfers(config: AdaptConfig | None, family: str) -> dict[str, Transf
     return {network: _combine([part[network] for part in parts if network in part]) for network in NETWORKS[family]}
 
 
-def build_learner(model: ModelConfig, transfers: dict[str, Transfer], *, learning_rate_scale: float = 1.0) -> Learner:
+def build_learner(
+    model: ModelConfig,
+    transfers: dict[str, Transfer],
+    control: ControlConfig | None = None,
+    *,
+    learning_rate_scale: float = 1.0,
+) -> Learner:
     """The learner of this model.
 
+    Args:
+        model: its networks and losses.
+        transfers: {network: its transfer}.
+        control: which controllers it has while it trains; None for none, which is enough to sample.
+        learning_rate_scale: factor on the model's learning rates.
     Raises:
-        InputError: an unknown loss or likelihood.
+        InputError: an unknown loss or likelihood, or controllers that do not fit.
     """
-    dtype = jnp.dtype(model.dtype)
-    if model.family == "gan":
-        return _build_gan(model, model.gan, transfers, dtype, learning_rate_scale)
-    return _build_vae(model, model.vae, transfers, dtype, learning_rate_scale)
+    build = _build_gan if model.family == "gan" else _build_vae
+    return build(model, transfers, control or NO_CONTROL, jnp.dtype(model.dtype), learning_rate_scale)
 
 
 def _build_gan(
-    model: ModelConfig, gan: GanConfig, transfers: dict[str, Transfer], dtype: jnp.dtype, scale: float
+    model: ModelConfig, transfers: dict[str, Transfer], control: ControlConfig, dtype: jnp.dtype, scale: float
 ) -> Learner:
+    gan = model.gan
     adam = functools.partial(optax.adam, b1=gan.beta1, b2=gan.beta2)
     return make_gan(
         Generator(model.size, model.channels, gan.width, gan.latent_size, dtype),
@@ -70,8 +80,8 @@ def _build_gan(
         loss=lookup(ADVERSARIAL, gan.loss, "loss"),
         optimizer=adam(scale * gan.learning_rate),
         critic_optimizer=adam(scale * gan.critic_learning_rate),
-        augment=AUGMENTATIONS["ada"] if gan.ada_target else None,
-        controller=_gan_controller(gan),
+        augment=AUGMENTATIONS["ada"] if control.ada_target else None,
+        controller=build_controller(control, "gan"),
         r1_weight=gan.r1_weight,
         r2_weight=gan.r2_weight,
         gradient_penalty_weight=gan.gradient_penalty_weight,
@@ -82,19 +92,16 @@ def _build_gan(
     )
 
 
-def _gan_controller(gan: GanConfig) -> Controller:
-    return chain(*([ada(target=gan.ada_target, images_to_one=gan.ada_images)] if gan.ada_target else []))
-
-
 def _build_vae(
-    model: ModelConfig, vae: VaeConfig, transfers: dict[str, Transfer], dtype: jnp.dtype, scale: float
+    model: ModelConfig, transfers: dict[str, Transfer], control: ControlConfig, dtype: jnp.dtype, scale: float
 ) -> Learner:
+    vae = model.vae
     return make_vae(
         Vae(model.size, model.channels, vae.width, vae.latent_size, dtype),
         latent_size=vae.latent_size,
         likelihood=lookup(LIKELIHOODS, vae.likelihood, "likelihood"),
         optimizer=optax.adam(scale * vae.learning_rate),
-        controller=chain(*([geco(tolerance=vae.geco_tolerance)] if vae.geco_tolerance else [])),
+        controller=build_controller(control, "vae"),
         kl_weight=vae.kl_weight,
         ema_images=vae.ema_images,
         transfer=transfers["vae"],

@@ -85,7 +85,7 @@ def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = Fa
     check_names(model)
     check_batch(len(images), config.batch)
     held_out = _held_out(config, model) if config.split == "train" else None
-    learner = build_learner(model, build_transfers(None, model.family))
+    learner = build_learner(model, build_transfers(None, model.family), config.control)
     return Plan(folder, config, model, learner, images, held_out, config.batch)
 
 
@@ -107,7 +107,7 @@ def plan_adaptation(config: AdaptConfig, *, resume: bool = False, force: bool = 
     transfers = build_transfers(config, model.family)
     for network, params in source.params().items():
         jax.eval_shape(transfers[network].init, params, jax.random.key(0))  # refuses patterns that match nothing
-    learner = build_learner(model, transfers, learning_rate_scale=config.learning_rate_scale)
+    learner = build_learner(model, transfers, config.control, learning_rate_scale=config.learning_rate_scale)
     return Plan(folder, config, model, learner, images, _held_out(config, model), batch, source)
 
 

@@ -19,7 +19,7 @@ from genjax.tree import flatten
 def folder(tmp_path_factory):
     """Two sources and adaptations of the first, as a user would have them side by side."""
     folder = tmp_path_factory.mktemp("models")
-    wide = GanConfig(ada_target=0.0)  # the demo's networks; without augmentation they compile faster
+    wide = GanConfig()  # the demo's networks
     train(train_config("gan", folder / "source", gan=wide, steps=1))
     train(train_config("gan", folder / "other", gan=wide, steps=1, seed=1))
     for transfer in ("full", "freeze", "lora"):

@@ -1,0 +1,33 @@
+"""What can be chosen, as frozen dataclasses of plain values. The sentence under a field is its help.
+
+Nothing here imports jax: `genjax --help` must be quick, and a config is as good in a notebook as in a file. Values are
+checked when a config is built. A mechanism is off at its neutral value: a weight or a target of 0.
+"""
+
+from genjax.config.control import ControlConfig
+from genjax.config.model import FAMILIES, SIZES, GanConfig, ModelConfig, VaeConfig, check_family, check_size
+from genjax.config.run import AdaptConfig, RunConfig, TrainConfig
+from genjax.config.text import from_json, read_json, to_json
+from genjax.config.transfer import FreezeConfig, LoraConfig
+
+CONFIG_VERSION = 1
+
+__all__ = [
+    "CONFIG_VERSION",
+    "FAMILIES",
+    "SIZES",
+    "AdaptConfig",
+    "ControlConfig",
+    "FreezeConfig",
+    "GanConfig",
+    "LoraConfig",
+    "ModelConfig",
+    "RunConfig",
+    "TrainConfig",
+    "VaeConfig",
+    "check_family",
+    "check_size",
+    "from_json",
+    "read_json",
+    "to_json",
+]

@@ -1,0 +1,31 @@
+"""Values that no training could use are refused when a config is built, by the name of their option."""
+
+from typing import Any
+
+from genjax.errors import InputError
+
+
+def at_least(group: str, config: Any, bound: float, *names: str) -> None:
+    """Raises InputError unless these fields are `bound` or more; `group` is their prefix on a command line."""
+    for name in names:
+        if not getattr(config, name) >= bound:
+            raise InputError(f"{_option(group, name)} is {getattr(config, name)}, expected {bound} or more.")
+
+
+def at_most(group: str, config: Any, bound: float, *names: str) -> None:
+    """Raises InputError unless these fields are `bound` or less, a number just below 1."""
+    for name in names:
+        if not getattr(config, name) <= bound:
+            raise InputError(f"{_option(group, name)} is {getattr(config, name)}, expected less than 1.")
+
+
+def above_zero(group: str, config: Any, *names: str) -> None:
+    """Raises InputError unless these fields are finite and above 0."""
+    for name in names:
+        if not 0 < getattr(config, name) < float("inf"):
+            raise InputError(f"{_option(group, name)} is {getattr(config, name)}, expected a number above 0.")
+
+
+def _option(group: str, name: str) -> str:
+    prefix = f"{group}." if group else ""
+    return f"--{prefix}{name.replace('_', '-')}"

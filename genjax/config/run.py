@@ -1,0 +1,108 @@
+"""What a run is asked to do: pretraining and adaptation."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from genjax.config.control import ControlConfig
+from genjax.config.limits import above_zero, at_least
+from genjax.config.model import GanConfig, VaeConfig, check_family, check_size
+from genjax.config.transfer import FreezeConfig, LoraConfig
+from genjax.errors import InputError
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a pretraining and an adaptation have in common."""
+
+    steps: int = 3000
+    """Updates of the generator or the VAE in all; a resumed run goes on up to this total."""
+    seed: int = 0
+    """Of everything random: parameters, order of images, latents, shots."""
+    num_images: int = 0
+    """How many images to use; 0 is all that the set has (glyphs, which are drawn: 2,000)."""
+    log_every: int = 50
+    """Steps between lines of metrics.jsonl."""
+    sample_every: int = 500
+    """Steps between pictures of the same latents."""
+    save_every: int = 500
+    """Steps between checkpoints."""
+    evaluate_every: int = 500
+    """Steps between evaluations against held-out images, which choose the best checkpoint; 0 is never."""
+    evaluate_num: int = 500
+    """Generated and held-out images in such an evaluation, at most."""
+    control: ControlConfig = field(default_factory=ControlConfig)
+
+
+@dataclass(frozen=True)
+class TrainConfig(RunConfig):
+    """Pretrains a generator on a set of images."""
+
+    data: str = "digits"
+    """digits, glyphs, glyphs:letters, folder:PATH, idx:PATH, npz:PATH or tfds:NAME."""
+    split: Literal["train", "all"] = "train"
+    """Part of the data to train on; `all` leaves nothing held out."""
+    model: str = "gan"
+    """gan or vae."""
+    size: int = 16
+    """Height and width of the images: 16, 32, 64 or 128."""
+    channels: Literal[0, 1, 3] = 0
+    """1 for grey, 3 for colour, 0 as the images are."""
+    batch: int = 64
+    """Images in a batch."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the computations; parameters are float32 always."""
+    out: Path = Path("runs/train")
+    """Folder of the run."""
+    gan: GanConfig = field(default_factory=GanConfig)
+    vae: VaeConfig = field(default_factory=VaeConfig)
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        check_run(self)
+        at_least("", self, 1, "batch")
+        check_family(self.model)
+        check_size(self.size)
+
+
+@dataclass(frozen=True)
+class AdaptConfig(RunConfig):
+    """Adapts the generator of a source run to another set of images."""
+
+    source: Path = Path("runs/train")
+    """Folder of the run to start from."""
+    data: str = "glyphs"
+    """digits, glyphs, glyphs:letters, folder:PATH, idx:PATH, npz:PATH or tfds:NAME."""
+    shots: int = 0
+    """Images to adapt to, the same number of each class where there are labels; 0 is all."""
+    stratify: bool = True
+    """Take the shots class by class where there are labels."""
+    transfer: str = "full"
+    """full, freeze, lora, or several that combine: freeze,lora."""
+    batch: int = 0
+    """Images in a batch; 0 is the source's, or all the shots where they are fewer."""
+    steps: int = 1000
+    """Updates of the generator or the VAE in all; a resumed run goes on up to this total."""
+    learning_rate_scale: float = 1.0
+    """Factor on the source's learning rates."""
+    control_state: Literal["reset", "carry"] = "reset"
+    """Whether controllers begin anew or where the source's stood; to carry, they must be the same."""
+    out: Path = Path("runs/adapt")
+    """Folder of the run."""
+    freeze: FreezeConfig = field(default_factory=FreezeConfig)
+    lora: LoraConfig = field(default_factory=LoraConfig)
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        check_run(self)
+        at_least("", self, 0, "batch")
+        above_zero("", self, "learning_rate_scale")
+        if self.shots < 0:
+            raise InputError(f"--shots {self.shots} is negative. Use 1 or more, or 0 for all images.")
+
+
+def check_run(config: RunConfig) -> None:
+    """Refuses what no run could use."""
+    at_least("", config, 1, "steps", "log_every", "sample_every", "save_every")
+    at_least("", config, 0, "seed", "num_images", "evaluate_every")
+    at_least("", config, 2, "evaluate_num")
