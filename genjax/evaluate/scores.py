@@ -1,7 +1,7 @@
 """Images in, records out: the one way in which generated images are judged against real ones."""
 
-import hashlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from genjax.evaluate.features import Extractor, check_images, extract_features, 
 from genjax.evaluate.intervals import Interval, Measure, jackknife_intervals
 from genjax.evaluate.neighbours import density_coverage, precision_recall
 from genjax.evaluate.records import Record, metric_name
+from genjax.evaluate.statistics import image_hash, real_features
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance (Bińkowski et al. 2018)
 RECALL_K, COVERAGE_K = 3, 5  # (Kynkäänniemi et al. 2019, Naeem et al. 2020)
@@ -116,7 +117,8 @@ def evaluate_images(
     split: str = "unknown",
     seed: int = 0,
     metrics: Sequence[str] = tuple(METRICS),
-    intervals: bool = True,
+    intervals: Sequence[str] | None = None,
+    cache: Path | None = None,
 ) -> list[Record]:
     """Judges generated images against real ones.
 
@@ -128,7 +130,8 @@ def evaluate_images(
         split: of the real images, for the record.
         seed: of what the metrics draw.
         metrics: names of `METRICS`.
-        intervals: whether to compute 95 % intervals, which takes most of the time.
+        intervals: metrics of which 95 % intervals are computed, which takes most of the time; None is all.
+        cache: folder in which features of real sets are kept, as `cache_folder` gives it; None for none.
     Returns:
         A record for each metric, in the order asked for.
     Raises:
@@ -136,11 +139,13 @@ def evaluate_images(
     """
     chosen = {name: lookup(METRICS, name, "metric") for name in metrics}
     _check_sets(real_images, fake_images, chosen)
-    real, fake = extract_features(extractor, real_images), extract_features(extractor, fake_images)
+    real = real_features(real_images, extractor, folder=cache) if cache else extract_features(extractor, real_images)
+    fake = extract_features(extractor, fake_images)
     measured: dict[str, Measured] = {}
     for family in dict.fromkeys(metric.family for metric in chosen.values()):
         sets = zip(feature_sets(extractor, real), feature_sets(extractor, fake), strict=True)
-        measured |= averaged([family(*pair, seed, intervals) for pair in sets])
+        wanted = any(intervals is None or name in intervals for name in chosen if chosen[name].family is family)
+        measured |= averaged([family(*pair, seed, wanted) for pair in sets])
     return [
         Record(
             name=metric_name(metric.label, extractor.name, extractor.sha256),
@@ -181,13 +186,6 @@ def averaged(sets: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
         value = float(np.mean([part[name].value for part in sets]))
         means[name] = Measured(value, Interval(ends, note), f"{first.method}, mean of {len(sets)} feature sets")
     return means
-
-
-def image_hash(images: np.ndarray) -> str:
-    """sha256, in hex, of shape and pixels."""
-    digest = hashlib.sha256(repr(tuple(int(extent) for extent in images.shape)).encode())
-    digest.update(np.ascontiguousarray(images).data)
-    return digest.hexdigest()
 
 
 def _check_sets(real: np.ndarray, fake: np.ndarray, chosen: dict[str, Metric]) -> None:

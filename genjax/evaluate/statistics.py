@@ -1,4 +1,4 @@
-"""Mean and covariance of the features of a real set, kept on disk: the same set is asked for again and again.
+"""Features of a real set, their mean and covariance, kept on disk: the same set is asked for again and again.
 
 They lie in the user's cache folder under the hash of the images and of all that the extractor is, so that nothing has
 to be cleared when either changes. What cannot be read or written is computed.
@@ -7,6 +7,7 @@ to be cleared when either changes. What cannot be read or written is computed.
 import hashlib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,8 @@ import numpy as np
 
 from genjax.errors import InputError
 from genjax.evaluate.features import Extractor, extract_features
-from genjax.evaluate.scores import image_hash
+
+LARGEST_KEPT = 1 << 28  # bytes of features beside the statistics: 50,000 images of 670 features
 
 
 class Statistics(NamedTuple):
@@ -31,6 +33,24 @@ class Statistics(NamedTuple):
     num: int
 
 
+class Kept(NamedTuple):
+    """What is in the cache of a real set.
+
+    Attributes:
+        statistics: of the features.
+        features: float64 (n, d) themselves; None where they are too many to keep.
+    """
+
+    statistics: Statistics
+    features: np.ndarray | None
+
+
+def real_features(images: np.ndarray, extractor: Extractor, *, folder: Path | None = None) -> np.ndarray:
+    """The features of a real set (n, d), from the cache where they are there. Arguments as in `real_statistics`."""
+    kept = _kept(images, extractor, folder or cache_folder())
+    return extract_features(extractor, images) if kept.features is None else kept.features
+
+
 def real_statistics(images: np.ndarray, extractor: Extractor, *, folder: Path | None = None) -> Statistics:
     """The statistics of a real set, from the cache where they are there.
 
@@ -41,15 +61,7 @@ def real_statistics(images: np.ndarray, extractor: Extractor, *, folder: Path | 
     Raises:
         InputError: images of another type or shape, or fewer than two.
     """
-    folder = folder or cache_folder()
-    path = folder / f"{_key(images, extractor)}.safetensors" if folder else None
-    kept = _read(path, extractor.dim) if path else None
-    if kept is not None and kept.num == len(images):
-        return kept
-    statistics = statistics_of(extract_features(extractor, images))
-    if path:
-        _write(path, statistics)
-    return statistics
+    return _kept(images, extractor, folder or cache_folder()).statistics
 
 
 def statistics_of(features: np.ndarray) -> Statistics:
@@ -77,36 +89,58 @@ def cache_folder() -> Path | None:
         return None
 
 
+def image_hash(images: np.ndarray) -> str:
+    """sha256, in hex, of shape and pixels."""
+    digest = hashlib.sha256(repr(tuple(int(extent) for extent in images.shape)).encode())
+    digest.update(np.ascontiguousarray(images).data)
+    return digest.hexdigest()
+
+
+def _kept(images: np.ndarray, extractor: Extractor, folder: Path | None) -> Kept:
+    """From the cache, or computed and put there."""
+    path = folder / f"{_key(images, extractor)}.safetensors" if folder else None
+    kept = _read(path, extractor.dim) if path else None
+    if kept is not None and kept.statistics.num == len(images):
+        return kept
+    features = extract_features(extractor, images)
+    kept = Kept(statistics_of(features), features)
+    if path:
+        _write(path, kept if features.nbytes <= LARGEST_KEPT else kept._replace(features=None))
+    return kept
+
+
 def _key(images: np.ndarray, extractor: Extractor) -> str:
     identity = (image_hash(images), extractor.name, extractor.version, extractor.sha256, extractor.resize)
     return hashlib.sha256("\n".join(identity).encode()).hexdigest()
 
 
-def _read(path: Path, dim: int) -> Statistics | None:
+def _read(path: Path, dim: int) -> Kept | None:
     """What was kept; None where nothing was, or where it is not as it was written."""
     import safetensors
     import safetensors.numpy
 
     try:
-        kept = safetensors.numpy.load(path.read_bytes())
-        statistics = Statistics(kept["mean"], kept["covariance"], int(kept["num"][0]))
-        whole = kept["digest"].tobytes() == _digest(statistics)
+        found = safetensors.numpy.load(path.read_bytes())
+        whole = found.pop("digest").tobytes() == _digest(found)
+        statistics = Statistics(found["mean"], found["covariance"], int(found["num"][0]))
     except (OSError, safetensors.SafetensorError, KeyError, IndexError, ValueError, TypeError):
         return None
     right = statistics.mean.shape == (dim,) and statistics.covariance.shape == (dim, dim)
-    return statistics if whole and right else None
+    return Kept(statistics, found.get("features")) if whole and right else None
 
 
-def _write(path: Path, statistics: Statistics) -> None:
+def _write(path: Path, kept: Kept) -> None:
     """Whole or not at all: another process may read or write the same file."""
     import safetensors.numpy
 
     arrays = {
-        "mean": statistics.mean,
-        "covariance": statistics.covariance,
-        "num": np.array([statistics.num], np.int64),
-        "digest": np.frombuffer(_digest(statistics), np.uint8),
+        "mean": kept.statistics.mean,
+        "covariance": kept.statistics.covariance,
+        "num": np.array([kept.statistics.num], np.int64),
     }
+    if kept.features is not None:
+        arrays["features"] = kept.features
+    arrays["digest"] = np.frombuffer(_digest(arrays), np.uint8)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
@@ -120,8 +154,10 @@ def _write(path: Path, statistics: Statistics) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _digest(statistics: Statistics) -> bytes:
-    digest = hashlib.sha256(f"{statistics.num} {statistics.mean.dtype} {statistics.covariance.dtype}".encode())
-    digest.update(np.ascontiguousarray(statistics.mean).data)
-    digest.update(np.ascontiguousarray(statistics.covariance).data)
+def _digest(arrays: Mapping[str, np.ndarray]) -> bytes:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.data)
     return digest.digest()

@@ -1,7 +1,7 @@
 """The story of a run: build, start (fresh, transferred or resumed), step, log, evaluate, save."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from signal import SIGINT, SIGTERM, Signals
@@ -14,7 +14,7 @@ import numpy as np
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data.batches import batch_indices, position
 from genjax.errors import InputError
-from genjax.evaluate import evaluate_images, load_extractor
+from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
 from genjax.report.grid import image_grid, save_image
 from genjax.terminal import progress, say
 from genjax.train import checkpoint
@@ -26,6 +26,7 @@ from genjax.train.run_folder import RunFolder, begin
 from genjax.train.state import FIXED_LATENTS, TrainState
 
 PICTURED = 64  # images in the pictures along training
+FOLLOWED = ("kd", "coverage")  # metrics along training; the first chooses the best checkpoint
 
 
 @dataclass(frozen=True)
@@ -154,18 +155,29 @@ def make_observer(plan: Plan) -> Observer:
             raise ValueError("a plan without held-out images cannot be scored")
         fake = render(state.average, state.context, latents[: plan.config.evaluate_num])
         real = held_out.images[np.arange(min(len(held_out), plan.config.evaluate_num))]
-        (record,) = evaluate_images(
+        enough = min(len(real), len(fake))
+        records = evaluate_images(
             real,
             fake,
             extractor=load_extractor("embedded-v1"),
-            metrics=("kd",),
+            metrics=[name for name in FOLLOWED if METRICS[name].least <= enough],
             data=held_out.name,
             split="test",
+            intervals=("kd",),  # the others would take longer than the training between two evaluations
         )
-        metrics.write(step, {f"evaluate/{record.name}": record.value})
-        return record.value
+        metrics.write(step, dict(scalars(records)))
+        return records[0].value
 
     return Observer(picture, score)
+
+
+def scalars(records: Sequence[Record]) -> Iterator[tuple[str, float]]:
+    """Names and numbers of records for a log: values, and the ends of their intervals where there are some."""
+    for record in records:
+        yield f"evaluate/{record.name}", record.value
+        if record.interval is not None:
+            yield f"evaluate/{record.name}/low", record.interval[0]
+            yield f"evaluate/{record.name}/high", record.interval[1]
 
 
 def check_data(notes: dict[str, Any], data_hash: str, plan: Plan) -> None:

@@ -10,6 +10,7 @@ from genjax.data import load
 from genjax.data.npz import read_npz
 from genjax.errors import InputError, lookup
 from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor, small_sample_warnings
+from genjax.evaluate.statistics import cache_folder
 from genjax.terminal import warn
 from genjax.train.artifact import load_model, read_model_config
 from genjax.train.build import build_learner, build_transfers
@@ -119,7 +120,14 @@ def judge(
         source=source,
     )
     records = evaluate_images(
-        real_images, fake_images, extractor=chosen, metrics=tuple(metrics), data=real, split=split, seed=seed
+        real_images,
+        fake_images,
+        extractor=chosen,
+        metrics=tuple(metrics),
+        data=real,
+        split=split,
+        seed=seed,
+        cache=cache_folder(),
     )
     for line in small_sample_warnings(records):
         warn(line)

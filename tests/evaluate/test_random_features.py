@@ -78,7 +78,7 @@ def test_a_record_is_the_mean_over_the_networks(extractor, glyphs):
         assert record.method.endswith(", mean of 3 feature sets")
         assert record.interval is not None
         assert record.interval[0] <= record.value <= record.interval[1]
-    plain = evaluate_images(real, fake, extractor=extractor, metrics=("kd",), intervals=False)[0]
+    plain = evaluate_images(real, fake, extractor=extractor, metrics=("kd",), intervals=())[0]
     assert (plain.interval, plain.interval_note) == (None, "none: not asked for")
 
 
@@ -86,7 +86,7 @@ def test_a_record_is_the_mean_over_the_networks(extractor, glyphs):
 def test_the_worse_is_the_farther(extractor, glyphs, damage):
     real, fake = glyphs
     values = [
-        evaluate_images(real, spoil(fake, damage, amount), extractor=extractor, metrics=("fd", "kd"), intervals=False)
+        evaluate_images(real, spoil(fake, damage, amount), extractor=extractor, metrics=("fd", "kd"), intervals=())
         for amount in (0, 1, 2)
     ]
     for metric in zip(*values, strict=True):

@@ -42,7 +42,7 @@ def test_every_metric_gives_a_record(means, images):
 
 
 def test_the_order_is_the_one_asked_for(means, images):
-    records = evaluate_images(*images, extractor=means, metrics=("coverage", "kd", "density"), intervals=False)
+    records = evaluate_images(*images, extractor=means, metrics=("coverage", "kd", "density"), intervals=())
     assert [record.name for record in records] == ["coverage[means]", "KD[means]", "density[means]"]
     assert {record.interval for record in records} == {None}
     assert {record.interval_note for record in records} == {"none: not asked for"}

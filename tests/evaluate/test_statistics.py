@@ -9,7 +9,7 @@ import pytest
 
 from genjax.errors import InputError
 from genjax.evaluate import Extractor, statistics
-from genjax.evaluate.statistics import cache_folder, real_statistics, statistics_of
+from genjax.evaluate.statistics import cache_folder, real_features, real_statistics, statistics_of
 
 
 @pytest.fixture
@@ -48,6 +48,17 @@ def test_they_are_computed_once(images, extractor, calls, tmp_path):
     np.testing.assert_array_equal(again.mean, first.mean)
     np.testing.assert_array_equal(again.covariance, first.covariance)
     assert [path.suffix for path in tmp_path.iterdir()] == [".safetensors"]
+
+
+def test_features_are_kept_with_them_unless_they_are_too_many(images, extractor, calls, tmp_path, monkeypatch):
+    features = images.reshape(12, -1)[:, :5].astype(np.float64)
+    for _ in range(2):
+        np.testing.assert_array_equal(real_features(images, extractor, folder=tmp_path / "all"), features)
+    assert len(calls) == 1
+    monkeypatch.setattr(statistics, "LARGEST_KEPT", features.nbytes - 1)
+    real_statistics(images, extractor, folder=tmp_path / "few")
+    np.testing.assert_array_equal(real_features(images, extractor, folder=tmp_path / "few"), features)
+    assert len(calls) == 3
 
 
 @pytest.mark.parametrize("change", ["name", "version", "sha256", "resize"])
