@@ -25,7 +25,8 @@ from genjax.report.figure import Row, save_figure
 from genjax.terminal import result, say, table
 from genjax.train import adapt, train
 from genjax.train.run_folder import RunFolder, resumable, write_json
-from genjax.train.runs import evaluate_run, sample_run
+from genjax.train.runs import evaluate_run
+from genjax.train.sampling import sample_run
 
 FAMILIES = {"gan": "GAN", "vae": "VAE"}
 TRANSFERS = {"gan": "freeze", "vae": "full"}  # of those tried on ten shots, see the README

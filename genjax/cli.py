@@ -173,7 +173,7 @@ def run_evaluation(command: EvaluateCommand) -> int:
 def run_sampling(command: SampleCommand) -> int:
     """Samples, and writes the grid or the folder."""
     from genjax.report.grid import image_grid, save_image, save_images
-    from genjax.train.runs import sample_run
+    from genjax.train.sampling import sample_run
 
     if command.out.exists() and not command.force:
         raise InputError(f"--out {command.out} exists already. Use --force to write over it, or another name.")

@@ -21,8 +21,8 @@ def check_features(real_features: ArrayLike, fake_features: ArrayLike, *, least:
         InputError: another shape, unequal widths, too few images, a number that is not finite, or real features that
             are the same for every image.
     """
-    real = _matrix(real_features, "real", least)
-    fake = _matrix(fake_features, "generated", least)
+    real = check_one(real_features, "real", least)
+    fake = check_one(fake_features, "generated", least)
     if real.shape[1] != fake.shape[1]:
         raise InputError(
             f"real images have {real.shape[1]} features each and generated ones {fake.shape[1]}."
@@ -48,7 +48,16 @@ def check_neighbours(k: int, real: Floats, fake: Floats) -> None:
         )
 
 
-def _matrix(features: ArrayLike, which: str, least: int) -> Floats:
+def check_one(features: ArrayLike, which: str, least: int) -> Floats:
+    """One set of features as float64.
+
+    Args:
+        features: (n, d).
+        which: what they are of, for the message.
+        least: how many images are needed.
+    Raises:
+        InputError: another shape, too few images, or a number that is not finite.
+    """
     given = np.asarray(features)
     if given.ndim != 2 or given.dtype.kind not in "fiub" or given.shape[1] == 0:
         raise InputError(

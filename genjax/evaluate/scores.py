@@ -1,87 +1,19 @@
 """Images in, records out: the one way in which generated images are judged against real ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from genjax.errors import InputError, lookup
-from genjax.evaluate.check import Floats
-from genjax.evaluate.distances import frechet_distance, kernel_distance, kernel_distance_interval, uses_subsets
+from genjax.evaluate import measures
 from genjax.evaluate.features import Extractor, check_images, extract_features, feature_sets
-from genjax.evaluate.intervals import Interval, Measure, jackknife_intervals
-from genjax.evaluate.neighbours import density_coverage, precision_recall
+from genjax.evaluate.intervals import Interval
+from genjax.evaluate.measures import COVERAGE_K, RECALL_K, Family, Measured, Sets
+from genjax.evaluate.memorisation import SMALLEST_CELL
 from genjax.evaluate.records import Record, metric_name
 from genjax.evaluate.statistics import image_hash, real_features
-
-SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance (Bińkowski et al. 2018)
-RECALL_K, COVERAGE_K = 3, 5  # (Kynkäänniemi et al. 2019, Naeem et al. 2020)
-LARGEST_JACKKNIFE = 2000  # images of a set, beyond which the 40 repetitions would take minutes
-ANY, PART = (0.0, np.inf), (0.0, 1.0)
-
-
-class Measured(NamedTuple):
-    """One number before it becomes a record."""
-
-    value: float
-    interval: Interval
-    method: str
-
-
-Family = Callable[[Floats, Floats, int, bool], dict[str, Measured]]  # (real, fake, seed, intervals) -> by metric
-
-
-def measure_fd(real: Floats, fake: Floats, seed: int, intervals: bool) -> dict[str, Measured]:
-    """The Fréchet distance."""
-    return _with_jackknife(
-        lambda real, fake: [frechet_distance(real, fake)],
-        real,
-        fake,
-        metrics={"fd": ANY},
-        method="covariances with n - 1",
-        seed=seed,
-        intervals=intervals,
-    )
-
-
-def measure_kd(real: Floats, fake: Floats, seed: int, intervals: bool) -> dict[str, Measured]:
-    """The kernel distance."""
-    settings = {"subsets": SUBSETS, "subset_size": SUBSET_SIZE}
-    in_subsets = uses_subsets(len(real), len(fake), **settings)
-    method = f"mean of {SUBSETS} subsets of {SUBSET_SIZE}" if in_subsets else "all pairs"
-    interval = Interval(None, "none: not asked for")
-    if intervals and min(len(real), len(fake)) < 3:
-        interval = Interval(None, "none: fewer than 3 images")
-    elif intervals:
-        interval = Interval(kernel_distance_interval(real, fake, **settings, seed=seed), "jackknife, single images")
-    return {"kd": Measured(kernel_distance(real, fake, **settings, seed=seed), interval, method)}
-
-
-def measure_precision_recall(real: Floats, fake: Floats, seed: int, intervals: bool) -> dict[str, Measured]:
-    """Precision and recall."""
-    return _with_jackknife(
-        lambda real, fake: precision_recall(real, fake, k=RECALL_K),
-        real,
-        fake,
-        metrics={"precision": PART, "recall": PART},
-        method=f"k={RECALL_K}",
-        seed=seed,
-        intervals=intervals,
-    )
-
-
-def measure_density_coverage(real: Floats, fake: Floats, seed: int, intervals: bool) -> dict[str, Measured]:
-    """Density and coverage."""
-    return _with_jackknife(
-        lambda real, fake: density_coverage(real, fake, k=COVERAGE_K),
-        real,
-        fake,
-        metrics={"density": ANY, "coverage": PART},
-        method=f"k={COVERAGE_K}",
-        seed=seed,
-        intervals=intervals,
-    )
 
 
 class Metric(NamedTuple):
@@ -91,20 +23,33 @@ class Metric(NamedTuple):
         label: in the names of its records.
         family: measures it, and the metrics that come out of the same computation.
         least: images that it needs of each set.
+        needs: further images, beside real and generated ones: "train" or "source".
     """
 
     label: str
     family: Family
     least: int
+    needs: tuple[str, ...] = ()
 
 
 METRICS = {
-    "fd": Metric("FD", measure_fd, 2),
-    "kd": Metric("KD", measure_kd, 2),
-    "precision": Metric("precision", measure_precision_recall, RECALL_K + 1),
-    "recall": Metric("recall", measure_precision_recall, RECALL_K + 1),
-    "density": Metric("density", measure_density_coverage, COVERAGE_K + 1),
-    "coverage": Metric("coverage", measure_density_coverage, COVERAGE_K + 1),
+    "kd": Metric("KD", measures.measure_kd, 2),
+    "fd": Metric("FD", measures.measure_fd, 2),
+    "precision": Metric("precision", measures.measure_precision_recall, RECALL_K + 1),
+    "recall": Metric("recall", measures.measure_precision_recall, RECALL_K + 1),
+    "density": Metric("density", measures.measure_density_coverage, COVERAGE_K + 1),
+    "coverage": Metric("coverage", measures.measure_density_coverage, COVERAGE_K + 1),
+    "vendi": Metric("vendi", measures.measure_vendi, 2),
+    "intra_diversity": Metric("intra_diversity", measures.measure_intra_diversity, 2, ("train",)),
+    "copy_rate": Metric("copy_rate", measures.measure_memorisation, 2, ("train",)),
+    "auth_pct": Metric("auth_pct", measures.measure_memorisation, 2, ("train",)),
+    "c_t": Metric("c_t", measures.measure_data_copying, SMALLEST_CELL, ("train",)),
+    "retention": Metric("retention", measures.measure_retention, 3, ("source",)),
+}
+CORE = tuple(name for name, metric in METRICS.items() if not metric.needs)
+ASKED_FOR = {
+    "train": "the images that the generator was trained on. Evaluate a run against what it was trained on",
+    "source": "a source to compare with. Evaluate a run that was adapted",
 }
 
 
@@ -116,7 +61,9 @@ def evaluate_images(
     data: str = "unnamed",
     split: str = "unknown",
     seed: int = 0,
-    metrics: Sequence[str] = tuple(METRICS),
+    metrics: Sequence[str] = CORE,
+    train_images: np.ndarray | None = None,
+    source_images: np.ndarray | None = None,
     intervals: Sequence[str] | None = None,
     cache: Path | None = None,
 ) -> list[Record]:
@@ -130,22 +77,33 @@ def evaluate_images(
         split: of the real images, for the record.
         seed: of what the metrics draw.
         metrics: names of `METRICS`.
+        train_images: what the generator was trained on, the shots of an adaptation, for the metrics that need it.
+        source_images: what its source makes of the same latents, in the same order, for the metrics that need it.
         intervals: metrics of which 95 % intervals are computed, which takes most of the time; None is all.
         cache: folder in which features of real sets are kept, as `cache_folder` gives it; None for none.
     Returns:
         A record for each metric, in the order asked for.
     Raises:
-        InputError: unknown metrics, images of another type or shape, too few of them; all before anything is computed.
+        InputError: unknown metrics, images of another type or shape, too few of them or not those that a metric needs;
+            all before anything is computed.
     """
     chosen = {name: lookup(METRICS, name, "metric") for name in metrics}
     _check_sets(real_images, fake_images, chosen)
+    needed = {need for metric in chosen.values() for need in metric.needs}
+    given = {"train": train_images, "source": source_images}
+    _check_others(fake_images, given, chosen)
+    others = {need: images for need, images in given.items() if need in needed and images is not None}
     real = real_features(real_images, extractor, folder=cache) if cache else extract_features(extractor, real_images)
     fake = extract_features(extractor, fake_images)
+    features = [real, fake, *(extract_features(extractor, images) for images in others.values())]
+    sets = [
+        Sets(*parts[:2], **dict(zip(others, parts[2:], strict=True)))
+        for parts in zip(*(feature_sets(extractor, each) for each in features), strict=True)
+    ]
     measured: dict[str, Measured] = {}
     for family in dict.fromkeys(metric.family for metric in chosen.values()):
-        sets = zip(feature_sets(extractor, real), feature_sets(extractor, fake), strict=True)
         wanted = any(intervals is None or name in intervals for name in chosen if chosen[name].family is family)
-        measured |= averaged([family(*pair, seed, wanted) for pair in sets])
+        measured |= averaged([family(each, seed, wanted) for each in sets])
     return [
         Record(
             name=metric_name(metric.label, extractor.name, extractor.sha256),
@@ -206,25 +164,21 @@ def _check_sets(real: np.ndarray, fake: np.ndarray, chosen: dict[str, Metric]) -
             )
 
 
+def _check_others(fake: np.ndarray, others: dict[str, np.ndarray | None], chosen: dict[str, Metric]) -> None:
+    for name, metric in chosen.items():
+        for need in metric.needs:
+            images = others[need]
+            if images is None:
+                raise InputError(f"{name} needs {ASKED_FOR[need]}, or leave {name} out.")
+            check_images(images, need)
+            if images.shape[1:] != fake.shape[1:]:
+                raise InputError(f"{need} images are {_size(images)} and generated ones {_size(fake)}: not alike.")
+            if need == "source" and len(images) != len(fake):
+                raise InputError(
+                    f"there are {len(images)} source images and {len(fake)} generated ones, expected one of each"
+                    " for every latent vector."
+                )
+
+
 def _size(images: np.ndarray) -> str:
     return "x".join(str(extent) for extent in images.shape[1:])
-
-
-def _with_jackknife(
-    measure: Measure,
-    real: Floats,
-    fake: Floats,
-    *,
-    metrics: dict[str, tuple[float, float]],
-    method: str,
-    seed: int,
-    intervals: bool,
-) -> dict[str, Measured]:
-    """The values of a family, with intervals where they are wanted and can be had."""
-    none = [Interval(None, "none: not asked for")] * len(metrics)
-    if intervals and max(len(real), len(fake)) > LARGEST_JACKKNIFE:
-        none = [Interval(None, f"none: more than {LARGEST_JACKKNIFE} images")] * len(metrics)
-    elif intervals:
-        none = jackknife_intervals(measure, real, fake, limits=list(metrics.values()), seed=seed)
-    values = measure(real, fake)
-    return {name: Measured(v, i, method) for name, v, i in zip(metrics, values, none, strict=True)}

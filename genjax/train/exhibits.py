@@ -1,24 +1,21 @@
 """What a report shows of a model: its samples, what lies between them, and the real images that are nearest."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax.config import AdaptConfig, TrainConfig, read_json
-from genjax.data import Dataset, few_shot, load
-from genjax.errors import InputError
+from genjax.data import Dataset
 from genjax.evaluate import Extractor, extract_features
+from genjax.evaluate.memorisation import nearest
 from genjax.evaluate.neighbours import squared_distances
 from genjax.report.run_report import LINE, Neighbourhood
-from genjax.train.artifact import Model, load_model
+from genjax.train.artifact import Model
 from genjax.train.build import build_learner, build_transfers
 from genjax.train.cautions import Likeness, likeness
+from genjax.train.provenance import Real
 from genjax.train.render import make_renderer
-from genjax.train.run_folder import RunFolder
-from genjax.train.runs import sample_run
 from genjax.train.state import Learner
 
 SAMPLED = 1000  # images that are drawn, to be judged and searched
@@ -27,20 +24,6 @@ RECONSTRUCTED = 2 * LINE
 SEARCHED = 5000  # training images among which the nearest are looked for, at most
 NEAREST, STRIPS = 4, 6  # training images beside a sample, and samples at each end
 SPREAD = 300  # images between which distances are averaged
-
-
-class Real(NamedTuple):
-    """The real images of a run, as far as they are still to be had.
-
-    Attributes:
-        train: what it was trained on; None if that cannot be read.
-        held_out: what it was not trained on; None without.
-        notes: warnings.
-    """
-
-    train: Dataset | None
-    held_out: Dataset | None
-    notes: tuple[str, ...] = ()
 
 
 class Drawn(NamedTuple):
@@ -57,31 +40,6 @@ class Drawn(NamedTuple):
     interpolations: np.ndarray
     originals: np.ndarray | None = None
     reconstructed: np.ndarray | None = None
-
-
-def real_images(config: TrainConfig | AdaptConfig, model: Model, data_hash: str) -> Real:
-    """The images that a run was trained on, and those that it was not; what is missing becomes a note."""
-    size, channels = model.config.size, model.config.channels
-    adapting = isinstance(config, AdaptConfig)
-    split = "train" if adapting else config.split
-    try:
-        train = load(config.data, size=size, channels=channels, split=split, num=config.num_images, seed=config.seed)
-        if adapting and config.shots:
-            train = few_shot(train, config.shots, config.seed, stratify=config.stratify)
-    except InputError as error:
-        return Real(None, None, (f"The training images cannot be read, and what needs them is left out: {error}",))
-    notes = []
-    if train.content_hash() != data_hash:
-        notes.append(
-            f"The images of {config.data} have changed since this run: what is shown of them is not what it saw."
-        )
-    held_out = None
-    if split == "train":
-        try:
-            held_out = load(config.data, size=size, channels=channels, split="test", seed=config.seed)
-        except InputError as error:
-            notes.append(f"Nothing is held out: {error}")
-    return Real(train, held_out, tuple(notes))  # fmt: skip
 
 
 def draw(model: Model, held_out: Dataset | None) -> Drawn:
@@ -104,22 +62,6 @@ def on_sphere(start: jax.Array, end: jax.Array, n: int) -> jax.Array:
     angle = jnp.arccos(jnp.clip(cosine, -1 + 1e-6, 1 - 1e-6))
     part = jnp.linspace(0.0, 1.0, n)[:, None]
     return (jnp.sin((1 - part) * angle) * start[None] + jnp.sin(part * angle) * end[None]) / jnp.sin(angle)
-
-
-def source_samples(
-    run: Path, config: TrainConfig | AdaptConfig, n: int, source: Path | None
-) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """(what the source makes of the latents of seed 0, notes); None for a pretraining and where it is missing."""
-    if not isinstance(config, AdaptConfig):
-        return None, ()
-    try:
-        entry = read_json(RunFolder(run).model() / "model.json")["source"]
-        place = source or run / entry["path"]
-        if load_model(place, sampled_only=True).identity != entry["identity"]:
-            raise InputError(f"{place} has been trained further since.")
-        return sample_run(place, n), ()
-    except (InputError, KeyError, TypeError) as error:
-        return None, (f"The source is not shown beside its adaptation: {error}",)
 
 
 def neighbourhoods(
@@ -159,16 +101,6 @@ def neighbourhoods(
     )
     words = "where 1 is what is usual for a held-out image" if unit else "in the network's own units"
     return shown(order[:STRIPS]), shown(order[::-1][:STRIPS]), words, found
-
-
-def nearest(features: np.ndarray, others: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices and distances, (n, k) each, of the k others nearest to each row, the nearest first."""
-    indices, distances = np.empty((len(features), k), np.int64), np.empty((len(features), k))
-    centre = others.mean(axis=0)  # distances stay; near the origin they lose fewer digits
-    for rows, squared in squared_distances(features - centre, others - centre):
-        indices[rows] = np.argsort(squared, axis=1, kind="stable")[:, :k]
-        distances[rows] = np.sqrt(np.take_along_axis(squared, indices[rows], axis=1))
-    return indices, distances
 
 
 def mean_distance(features: np.ndarray) -> float:

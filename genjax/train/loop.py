@@ -26,7 +26,7 @@ from genjax.train.run_folder import RunFolder, begin
 from genjax.train.state import FIXED_LATENTS, TrainState
 
 PICTURED = 64  # images in the pictures along training
-FOLLOWED = ("kd", "coverage")  # metrics along training; the first chooses the best checkpoint
+FOLLOWED = ("kd", "coverage", "vendi")  # metrics along training; the first chooses the best checkpoint
 
 
 @dataclass(frozen=True)

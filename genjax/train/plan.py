@@ -10,7 +10,7 @@ import jax
 from genjax.config import AdaptConfig, ModelConfig, RunConfig, TrainConfig, from_json, to_json
 from genjax.data import Dataset, few_shot, load
 from genjax.data.batches import check_batch
-from genjax.errors import InputError
+from genjax.errors import InputError, lookup
 from genjax.train.artifact import Model, Origin, load_model
 from genjax.train.build import build_learner, build_transfers, check_names
 from genjax.train.run_folder import RunFolder, check_free, read_config
@@ -189,6 +189,19 @@ def described(plan: Plan, data_hash: str) -> dict[str, object]:
         "model": to_json(plan.model),
         "data_hash": data_hash,
     }
+
+
+def run_config(folder: RunFolder) -> TrainConfig | AdaptConfig:
+    """The config that a run of either kind was begun with.
+
+    Raises:
+        InputError: no run there, another kind, an unknown key or a wrong value.
+    """
+    values = read_config(folder)
+    kind = lookup({name: kind for kind, name in KINDS.items()}, str(values.get("kind")), "kind of run")
+    if not isinstance(values.get("config"), dict):
+        raise InputError(f"{folder.config} lacks 'config': it is no run of this genjax. Train it again.")
+    return from_json(kind, values["config"], where=str(folder.config))
 
 
 def saved_data(folder: RunFolder) -> str:

@@ -7,27 +7,31 @@ from typing import Any
 import numpy as np
 
 from genjax import __version__
-from genjax.config import AdaptConfig, TrainConfig, from_json
+from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import Dataset
-from genjax.errors import InputError, lookup
+from genjax.errors import InputError
 from genjax.evaluate import METRICS, Extractor, Record, evaluate_images, load_extractor
 from genjax.evaluate.records import COMPARED
+from genjax.evaluate.statistics import cache_folder
 from genjax.report.comparison import comparison_page
 from genjax.report.run_report import Neighbourhood, RunReport, run_page
 from genjax.report.series import read_series
 from genjax.train import cautions
 from genjax.train.artifact import load_model
 from genjax.train.command_line import command_line
-from genjax.train.exhibits import SAMPLED, draw, neighbourhoods, real_images, source_samples, spread_out
+from genjax.train.exhibits import SAMPLED, SEARCHED, draw, neighbourhoods, spread_out
+from genjax.train.explanation import explain
 from genjax.train.facts import facts, summary
 from genjax.train.metrics import read_metrics
-from genjax.train.plan import KINDS
+from genjax.train.plan import run_config
+from genjax.train.provenance import Real, real_images, source_samples
 from genjax.train.run_folder import RunFolder, read_config, write_bytes
-from genjax.train.runs import CORE
 
 PICTURED = 64  # samples in the grid
 TRAINING_PICTURED = 64
 BESIDE = 32  # latents through the source and the adaptation
+AROUND = 5  # held-out images for every training image, from which on one looks around each
+EXPLAINED = 200  # held-out images whose likelihood a VAE is asked for
 JUDGED = 500  # samples and held-out images in the evaluation, unless asked for otherwise
 
 
@@ -108,14 +112,17 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
     """
     folder = RunFolder(run)
     values = read_config(folder)
-    config = read_run_config(values, folder)
+    config = run_config(folder)
     # Given, a source must be the run's own; not given, it is only needed where the model lies on it.
     model = load_model(run, source=source if isinstance(config, AdaptConfig) else None, sampled_only=True)
     lines = read_metrics(folder.metrics)
-    train, held_out, notes = real = real_images(config, model, str(values.get("data_hash", "")))
+    train, held_out, notes = real = real_images(config, model.config, str(values.get("data_hash", "")))
     drawn = draw(model, held_out)
-    beside, source_notes = source_samples(run, config, BESIDE, source)
-    records = measure(drawn.samples, held_out, extractor, num)
+    beside, source_notes = source_beside(run, config, source)
+    records = measure(drawn.samples, real, beside, extractor, num)
+    if held_out is not None and model.config.family == "vae":
+        images = spread_out(held_out, EXPLAINED).images[:]
+        records += explain(model, images, data=held_out.name, split=held_out.split)
 
     said = cautions.training_cautions(lines, steps=config.steps, step=model.step)
     closest: tuple[Neighbourhood, ...] = ()
@@ -136,7 +143,7 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         warnings=tuple(said),
         training=None if train is None else spread_out(train, TRAINING_PICTURED).images[:],
         training_caption=training_caption(train),
-        source=beside,
+        source=None if beside is None else beside[:BESIDE],
         interpolations=drawn.interpolations,
         closest=closest,
         farthest=farthest,
@@ -154,35 +161,47 @@ def training_caption(train: Dataset | None) -> str:
     return "all images that it was trained on" if few else f"{TRAINING_PICTURED} of the images that it was trained on"
 
 
-def read_run_config(values: Mapping[str, Any], folder: RunFolder) -> TrainConfig | AdaptConfig:
-    """The config of a run of either kind.
-
-    Raises:
-        InputError: another kind, an unknown key or a wrong value.
-    """
-    kinds = {name: kind for kind, name in KINDS.items()}
-    kind = lookup(kinds, str(values.get("kind")), "kind of run")
-    given = values.get("config")
-    if not isinstance(given, dict):
-        raise InputError(f"{folder.config} lacks 'config': it is no run of this genjax. Train it again.")
-    return from_json(kind, given, where=str(folder.config))
+def source_beside(
+    run: Path, config: TrainConfig | AdaptConfig, source: Path | None
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """(what the source makes of the latents of seed 0, notes); None for a pretraining and where it is missing."""
+    if not isinstance(config, AdaptConfig):
+        return None, ()
+    try:
+        return source_samples(run, SAMPLED, source=source), ()
+    except InputError as error:
+        return None, (f"The source is not shown beside its adaptation: {error}",)
 
 
-def measure(samples: np.ndarray, held_out: Dataset | None, extractor: Extractor, num: int) -> list[Record]:
-    """Records of samples against as many held-out images, by the metrics for which there are enough of these."""
-    if held_out is None:
+def measure(samples: np.ndarray, real: Real, source: np.ndarray | None, extractor: Extractor, num: int) -> list[Record]:
+    """Records of samples against as many held-out images, by the metrics for which there are images enough."""
+    if real.held_out is None:
         return []
-    real = spread_out(held_out, num)
-    metrics = [name for name in CORE if len(real) >= METRICS[name].least]
+    chosen = spread_out(real.held_out, num)
+    fake = samples[: len(chosen)]
+    others = {
+        "train": None if real.train is None else spread_out(real.train, SEARCHED).images[:],
+        "source": None if source is None else source[: len(fake)],
+    }
+    metrics = [
+        name
+        for name, metric in METRICS.items()
+        if len(chosen) >= metric.least and all(others[need] is not None for need in metric.needs)
+    ]
+    if real.train is not None and len(chosen) < AROUND * len(real.train):
+        metrics.remove("intra_diversity")  # it compares the images around each shot, and there are hardly two
     if not metrics:
         return []
     return evaluate_images(
-        real.images[:],
-        samples[: len(real)],
+        chosen.images[:],
+        fake,
         extractor=extractor,
         metrics=metrics,
-        data=held_out.name,
-        split=held_out.split,
+        train_images=others["train"],
+        source_images=others["source"],
+        data=real.held_out.name,
+        split=real.held_out.split,
+        cache=cache_folder(),
     )
 
 

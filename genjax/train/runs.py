@@ -2,47 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import jax
 import numpy as np
 
+from genjax.config import AdaptConfig
 from genjax.data import load
 from genjax.data.npz import read_npz
 from genjax.errors import InputError, lookup
-from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor, small_sample_warnings
+from genjax.evaluate import CORE, METRICS, Record, evaluate_images, load_extractor, small_sample_warnings
 from genjax.evaluate.statistics import cache_folder
 from genjax.terminal import warn
 from genjax.train.artifact import load_model, read_model_config
-from genjax.train.build import build_learner, build_transfers
-from genjax.train.plan import saved_data
-from genjax.train.render import make_renderer
+from genjax.train.explanation import EXPLANATIONS, explain
+from genjax.train.plan import run_config, saved_data
+from genjax.train.provenance import source_samples, training_images
 from genjax.train.run_folder import RunFolder
+from genjax.train.sampling import sample_run
 
-CORE = ("kd", "fd", "precision", "recall", "density", "coverage")
 DEFAULT_SAMPLES = 1000  # of a run on the real side, which says of itself no number
-
-
-def sample_run(run: Path, num: int, *, seed: int = 0, which: str = "latest", source: Path | None = None) -> np.ndarray:
-    """Images from the averaged parameters of a run: (num, h, w, c), uint8.
-
-    The same seed gives the same latents in every run of the same latent size, so that a source and its adaptation can
-    be laid side by side.
-
-    Args:
-        run: its folder.
-        num: how many.
-        seed: of the latents.
-        which: latest or best.
-        source: where the run that it was adapted from lies, if it has been moved.
-    Raises:
-        InputError: fewer than 1 image, or see `load_model`.
-    """
-    if num < 1:
-        raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
-    model = load_model(run, which=which, source=source, sampled_only=True)
-    learner = build_learner(model.config, build_transfers(None, model.config.family) | model.transfers)
-    latents = learner.latents(jax.random.key(seed), num)
-    return make_renderer(learner)(model.networks, model.context, latents)
 
 
 def evaluate_run(
@@ -105,7 +83,11 @@ def judge(
     """
     chosen = load_extractor(extractor)
     for name in metrics:
-        lookup(METRICS, name, "metric")
+        lookup({**METRICS, **EXPLANATIONS}, name, "metric")
+    pictured = [name for name in metrics if name in METRICS]
+    explained = [name for name in metrics if name in EXPLANATIONS]
+    if explained and not _is_run(fake):
+        raise InputError(f"{', '.join(explained)} need a model, and {fake} is a set of images. Evaluate a run.")
     size = size or _stated_size(fake, which) or _stated_size(real, which) or 32
     channels = _stated_channels(fake, which) or _stated_channels(real, which)
     real_images = _images(real, size=size, channels=channels, split=split, num=0, seed=seed, which=which)
@@ -119,19 +101,46 @@ def judge(
         which=which,
         source=source,
     )
-    records = evaluate_images(
-        real_images,
-        fake_images,
-        extractor=chosen,
-        metrics=tuple(metrics),
-        data=real,
-        split=split,
-        seed=seed,
-        cache=cache_folder(),
-    )
+    about: dict[str, Any] = {"data": real, "split": split, "seed": seed}
+    records: list[Record] = []
+    if explained:
+        model = load_model(_run_path(fake), which=which, source=source, sampled_only=True)
+        records += explain(model, real_images, metrics=explained, **about)
+    if pictured or not explained:
+        further = further_images(fake, pictured, len(fake_images), seed=seed, which=which, source=source)
+        records += evaluate_images(
+            real_images, fake_images, extractor=chosen, metrics=pictured, cache=cache_folder(), **about, **further
+        )
     for line in small_sample_warnings(records):
         warn(line)
     return records
+
+
+def further_images(
+    fake: str, metrics: Sequence[str], num: int, *, seed: int, which: str, source: Path | None
+) -> dict[str, Any]:
+    """What a run was trained on and what its source makes, as far as metrics ask for it and a run can tell.
+
+    Args:
+        fake: `run:PATH`; of anything else nothing is known.
+        metrics: by name.
+        num: generated images.
+        seed: of their latents.
+        which: model of the run.
+        source: where the run that it was adapted from lies, if it has been moved.
+    Raises:
+        InputError: the training images or the source cannot be had any more.
+    """
+    needs = {need for name in metrics for need in METRICS[name].needs}
+    if not needs or not _is_run(fake):
+        return {}
+    run = _run_path(fake)
+    config, found = run_config(RunFolder(run)), {}
+    if "train" in needs:
+        found["train_images"] = training_images(config, read_model_config(run, which=which)).images[:]
+    if "source" in needs and isinstance(config, AdaptConfig):
+        found["source_images"] = source_samples(run, num, seed=seed, source=source)
+    return found
 
 
 def _images(

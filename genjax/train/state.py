@@ -61,6 +61,8 @@ class Learner(NamedTuple):
         sample: (state, key, n, condition=None) -> images (n, h, w, c) in [-1, 1], by the averaged parameters.
         reconstruct: (networks, context, images) -> images; None where the family has no encoder.
         transfers: {network: its transfer}.
+        encode: (networks, context, images) -> mean and log-variance (n, latent_size) of q(z|x); None without.
+        log_likelihood: (networks, context, images, latents) -> log p(x|z) in nats (n,); None without.
         batches_per_step: real batches that one step takes.
     """
 
@@ -71,6 +73,8 @@ class Learner(NamedTuple):
     sample: Callable[..., Array]
     reconstruct: Callable[[Networks, Networks, Array], Array] | None
     transfers: dict[str, Transfer]
+    encode: Callable[[Networks, Networks, Array], tuple[Array, Array]] | None = None
+    log_likelihood: Callable[[Networks, Networks, Array, Array], Array] | None = None
     batches_per_step: int = 1
 
 

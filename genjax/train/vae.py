@@ -190,9 +190,15 @@ def make_vae(
     def sample(state: TrainState, key: Array, n: int, condition: None = None) -> Array:
         return generate(state.average, state.context, latents(key, n), condition)
 
+    def posterior(networks: Networks, context: Networks, images: Array) -> tuple[Array, Array]:
+        return encode(networks["vae"], context["vae"], to_float(images))
+
+    def log_likelihood(networks: Networks, context: Networks, images: Array, latents: Array) -> Array:
+        decoded = decode(networks["vae"], context["vae"], latents)
+        return likelihood.log_density(jnp.asarray(to_float(images)), decoded)
+
     def reconstruct(networks: Networks, context: Networks, images: Array) -> Array:
-        mean, _ = encode(networks["vae"], context["vae"], to_float(images))
-        return generate(networks, context, mean)
+        return generate(networks, context, posterior(networks, context, images)[0])
 
     return Learner(
         init=init,
@@ -202,4 +208,6 @@ def make_vae(
         sample=sample,
         reconstruct=reconstruct,
         transfers={"vae": transfer},
+        encode=posterior,
+        log_likelihood=log_likelihood,
     )

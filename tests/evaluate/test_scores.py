@@ -7,7 +7,7 @@ import pytest
 
 from genjax.data import load
 from genjax.errors import InputError
-from genjax.evaluate import METRICS, Extractor, compare, evaluate_images, load_extractor, scores
+from genjax.evaluate import CORE, Extractor, compare, evaluate_images, load_extractor, measures
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_every_metric_gives_a_record(means, images):
     real, fake = images
     records = evaluate_images(real, fake[:30], extractor=means, data="noise", split="test", seed=4)
     assert [record.name for record in records] == [
-        f"{label}[means]" for label in ("FD", "KD", "precision", "recall", "density", "coverage")
+        f"{label}[means]" for label in ("KD", "FD", "precision", "recall", "density", "coverage", "vendi")
     ]
     for record in records:
         assert (record.n_real, record.n_fake, record.data, record.split) == (40, 30, "noise", "test")
@@ -51,13 +51,13 @@ def test_the_order_is_the_one_asked_for(means, images):
 
 def test_a_part_of_the_metrics_has_the_same_values(means, images):
     together = {record.name: record for record in evaluate_images(*images, extractor=means)}
-    for name in METRICS:
+    for name in CORE:
         (alone,) = evaluate_images(*images, extractor=means, metrics=(name,))
         assert alone == together[alone.name]
 
 
 def test_large_sets_have_no_jackknife(means, images, monkeypatch):
-    monkeypatch.setattr(scores, "LARGEST_JACKKNIFE", 30)
+    monkeypatch.setattr(measures, "LARGEST_JACKKNIFE", 30)
     by_name = {record.name: record for record in evaluate_images(*images, extractor=means)}
     assert by_name["recall[means]"].interval_note == "none: more than 30 images"
     assert by_name["KD[means]"].interval is not None
@@ -74,7 +74,7 @@ def test_the_least_that_can_be_measured(means, images):
     (kd, fd) = evaluate_images(real[:2], fake[:2], extractor=means, metrics=("kd", "fd"))
     assert kd.interval_note == "none: fewer than 3 images"
     assert fd.interval_note == "none: too few images to leave some out"
-    assert len(evaluate_images(real[:6], fake[:6], extractor=means)) == 6
+    assert len(evaluate_images(real[:6], fake[:6], extractor=means)) == len(CORE)
 
 
 def test_a_collapsed_generator_is_recorded(means, images):
@@ -116,3 +116,19 @@ def test_held_out_digits_against_digits_and_glyphs():
     assert kd.interval[1] < far_kd.interval[0]
     assert coverage.value > 0.9 > 0.1 > far_coverage.value
     assert compare(kd, far_kd) > 1
+
+
+def test_metrics_of_a_run_need_its_training_images_and_its_source(means, images):
+    real, fake = images
+    alone = ("intra_diversity", "copy_rate", "auth_pct", "c_t", "retention")
+    records = evaluate_images(
+        real, fake, extractor=means, metrics=alone, train_images=real[:4], source_images=fake[::-1]
+    )
+    assert [record.name for record in records] == [f"{name}[means]" for name in alone]
+    for metric, message in (("copy_rate", "that the generator was trained on"), ("retention", "needs a source")):
+        with pytest.raises(InputError, match=message):
+            evaluate_images(real, fake, extractor=means, metrics=(metric,))
+    with pytest.raises(InputError, match="39 source images and 40 generated ones"):
+        evaluate_images(real, fake, extractor=means, metrics=("retention",), source_images=fake[1:])
+    with pytest.raises(InputError, match="train images are 4x8x1"):
+        evaluate_images(real, fake, extractor=means, metrics=("c_t",), train_images=real[:, :4])

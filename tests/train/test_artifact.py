@@ -11,7 +11,7 @@ from tiny import adapt_config, train_config
 from genjax.config import GanConfig
 from genjax.errors import InputError
 from genjax.train import adapt, load_model, train
-from genjax.train.runs import sample_run
+from genjax.train.sampling import sample_run
 from genjax.tree import flatten
 
 

@@ -20,7 +20,7 @@ from genjax.train import adapt, train
 from genjax.train.command_line import command_line
 from genjax.train.exhibits import mean_distance, nearest, on_sphere, spread_out
 from genjax.train.reporting import gather, run_names, write_report
-from genjax.train.runs import sample_run
+from genjax.train.sampling import sample_run
 
 NUM = 40  # in evaluations: intervals take most of the time
 EXTRACTOR = load_extractor("embedded-v1")

@@ -8,7 +8,8 @@ from genjax.data import load
 from genjax.errors import InputError
 from genjax.report.grid import save_images
 from genjax.train import train
-from genjax.train.runs import judge, sample_run
+from genjax.train.runs import judge
+from genjax.train.sampling import sample_run
 
 
 @pytest.fixture(scope="module")

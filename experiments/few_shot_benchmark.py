@@ -1,0 +1,346 @@
+"""Which transfer carries a generator to few images best: every transfer, several shots and seeds, at one budget.
+
+    python experiments/few_shot_benchmark.py            # the full grid; resumable: started again it goes on
+    python experiments/few_shot_benchmark.py --quick    # a few cells of few steps, to see that everything runs
+
+A cell is one adaptation. All cells of a family and a pair of sets start from the same source and see the same number of
+images. It writes results.jsonl (a row a cell), results.md (mean and 95 % interval over seeds) and a plot for each pair
+into --out.
+"""
+
+import dataclasses
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import tyro
+from scipy.special import stdtrit
+
+from genjax import backend
+
+backend.prepare()  # before jax is imported
+
+from genjax.config import AdaptConfig, TrainConfig
+from genjax.data import few_shot, load
+from genjax.errors import InputError, lookup
+from genjax.evaluate import METRICS, evaluate_images, load_extractor
+from genjax.evaluate.statistics import cache_folder
+from genjax.report.scatter import Point, save_scatter
+from genjax.terminal import result, say
+from genjax.train import adapt, train
+from genjax.train.artifact import load_model
+from genjax.train.run_folder import RunFolder, resumable, write_bytes
+from genjax.train.sampling import sample_run
+from genjax.tree import count
+
+
+class Pair(NamedTuple):
+    """What is pretrained on what, and carried where."""
+
+    source: str
+    target: str
+    size: int
+    channels: Literal[1, 3]
+
+
+PAIRS = {
+    "digits-glyphs": Pair("digits", "glyphs", 16, 1),
+    "emoji": Pair("emoji:!animals-nature", "emoji:animals-nature", 32, 3),
+}
+ALONE = (
+    *("full", "freeze", "lora", "scale_shift", "singular_values", "l2_sp", "ewc", "miner", "cdc"),
+    *("kernel_modulation", "replay"),
+)
+COMBINED = ("freeze,lora", "freeze,scale_shift", "freeze,l2_sp", "freeze,replay", "lora,replay")
+GAN_ONLY = ("cdc",)  # of which the refusal of a VAE is a test, not a cell
+JUDGED = ("kd", "fd", "coverage", "vendi", "intra_diversity", "copy_rate", "retention")
+SHOWN = ("KD", "FD", "coverage", "intra_diversity", "copy_rate", "retention")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Adapts one source per family and pair with every transfer, and judges the results alike."""
+
+    out: Path = Path("runs/few_shot")
+    """Folder for sources, rows, table and plots."""
+    pairs: tuple[str, ...] = ("digits-glyphs",)
+    """digits-glyphs, emoji."""
+    families: tuple[Literal["gan", "vae"], ...] = ("gan", "vae")
+    """Which models."""
+    transfers: tuple[str, ...] = (*ALONE, *COMBINED)
+    """Which transfers, and combinations with commas."""
+    shots: tuple[int, ...] = (1, 5, 10, 100)
+    """Target images."""
+    seeds: int = 3
+    """Cells of each kind: seeds 0, 1, ... choose the shots, the latents and their order."""
+    source_steps: int = 1800
+    """Of each pretraining, batch 64."""
+    images: int = 4800
+    """Target images seen in each adaptation, the same in every cell."""
+    batch: int = 32
+    """Of each adaptation, or all the shots where they are fewer; the steps follow."""
+    num: int = 1000
+    """Samples, and held-out images at most, in the judgement."""
+    only_table: bool = False
+    """Compute nothing: write the table and the plots from the rows that are there."""
+    quick: bool = False
+    """A few cells of few steps, to see that everything runs."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One adaptation."""
+
+    pair: str
+    family: str
+    transfer: str
+    shots: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """By which its row is found again."""
+        return f"{self.pair}/{self.family}/{self.transfer}/{self.shots}/{self.seed}"
+
+
+def main(settings: Benchmark) -> int:
+    """Runs every cell that has no row yet, then writes table and plots; returns the exit code."""
+    if settings.quick:
+        tiny = {"source_steps": 20, "images": 20, "batch": 5, "seeds": 2, "shots": (5,), "num": 100}
+        settings = dataclasses.replace(settings, transfers=("full", "lora"), pairs=("digits-glyphs",), **tiny)
+    for pair in settings.pairs:
+        lookup(PAIRS, pair, "pair")
+    rows = settings.out / "results.jsonl"
+    for cell in [] if settings.only_table else cells(settings):
+        done = {row["cell"]: row for row in read_rows(rows)}
+        if cell.name in done:
+            check_budget(done[cell.name], settings)
+            continue
+        row = run_cell(settings, cell)
+        if row is None:
+            return 130
+        with rows.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    found = read_rows(rows)
+    if not found:
+        raise InputError(f"{rows} holds no rows. Run the benchmark without --only-table first.")
+    write_bytes(settings.out / "results.md", markdown(found).encode())
+    for pair, family in dict.fromkeys((row["pair"], row["family"]) for row in found):
+        plot(settings.out / f"{pair}-{family}.png", found, pair, family)
+    result(str(settings.out / "results.md"))
+    return 0
+
+
+def cells(settings: Benchmark) -> Iterator[Cell]:
+    """All cells; those of one seed come before those of the next, so that a stopped benchmark is of use."""
+    for pair in settings.pairs:
+        for seed in range(settings.seeds):
+            for family in settings.families:
+                for shots in settings.shots:
+                    for transfer in settings.transfers:
+                        if family != "vae" or not set(transfer.split(",")) & set(GAN_ONLY):
+                            yield Cell(pair, family, transfer, shots, seed)
+
+
+def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
+    """The row of a cell; None if a signal stopped it."""
+    source = pretrained(settings, cell)
+    if source is None:
+        return None
+    source_set, target, size, channels = PAIRS[cell.pair]
+    out, batch = settings.out / "cell", min(settings.batch, cell.shots)
+    steps = settings.images // batch
+    shutil.rmtree(out, ignore_errors=True)
+    say(f"\n{cell.name}")
+    began = time.monotonic()
+    config = AdaptConfig(
+        source=source,
+        data=target,
+        shots=cell.shots,
+        transfer=cell.transfer,
+        batch=batch,
+        steps=steps,
+        sample_every=steps,
+        save_every=steps,
+        evaluate_every=0,
+        seed=cell.seed,
+        out=out,
+    )
+    if adapt(config).signal is not None:
+        return None
+    seconds = time.monotonic() - began
+    model = load_model(out)
+    held_out = load(target, size=size, channels=channels, split="test")
+    shots = few_shot(load(target, size=size, channels=channels, seed=cell.seed), cell.shots, cell.seed)
+    records = evaluate_images(
+        held_out.images[np.arange(min(settings.num, len(held_out)))],
+        sample_run(out, settings.num, seed=cell.seed),
+        extractor=load_extractor("embedded-v1"),
+        metrics=[name for name in JUDGED if name in METRICS],
+        train_images=shots.images[:],
+        source_images=sample_run(source, settings.num, seed=cell.seed),
+        data=target,
+        split="test",
+        seed=cell.seed,
+        intervals=(),
+        cache=cache_folder(),
+    )
+    return {
+        "cell": cell.name,
+        **dataclasses.asdict(cell),
+        "source": source_set,
+        "target": target,
+        "steps": steps,
+        "images_seen": steps * batch,
+        "trained": sum(count(tree) for tree in model.networks.values()),
+        "bytes": sum(path.stat().st_size for path in RunFolder(out).model().glob("*.safetensors")),
+        "seconds": round(seconds, 2),
+        "values": {record.name.partition("[")[0]: record.value for record in records},
+        "records": [record.to_json() for record in records],
+    }
+
+
+def pretrained(settings: Benchmark, cell: Cell) -> Path | None:
+    """The source of a cell, the same for all transfers, shots and seeds; None if a signal stopped its training."""
+    source_set, _, size, channels = PAIRS[cell.pair]
+    out = settings.out / "sources" / f"{cell.pair}-{cell.family}"
+    config = TrainConfig(
+        data=source_set,
+        split="all",
+        model=cell.family,
+        size=size,
+        channels=channels,
+        steps=settings.source_steps,
+        sample_every=settings.source_steps,
+        evaluate_every=0,
+        out=out,
+    )
+    folder = RunFolder(out)
+    if resumable(folder) and (folder.model() / "model.json").exists() and load_model(out).step == settings.source_steps:
+        return out
+    return out if train(config, resume=resumable(folder)).signal is None else None
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows that are whole; the last may be torn where the machine stopped."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    found = []
+    for line in lines:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def check_budget(row: dict[str, Any], settings: Benchmark) -> None:
+    """Raises InputError where a row was made under another budget."""
+    if row["images_seen"] != settings.images:
+        raise InputError(
+            f"{row['cell']} has seen {row['images_seen']} images, and {settings.images} are asked for."
+            " Name another --out for another budget."
+        )
+
+
+def over_seeds(values: list[float]) -> tuple[float, float]:
+    """Mean, and half of the 95 % interval of Student's t; NaN for a single seed."""
+    array = np.asarray(values)
+    if len(array) < 2:
+        return float(array.mean()), float("nan")
+    return float(array.mean()), float(stdtrit(len(array) - 1, 0.975) * array.std(ddof=1) / len(array) ** 0.5)
+
+
+def grouped(rows: list[dict[str, Any]]) -> dict[tuple[str, str, int, str], list[dict[str, Any]]]:
+    """{(pair, family, shots, transfer): rows of its seeds}."""
+    groups: dict[tuple[str, str, int, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["pair"], row["family"], row["shots"], row["transfer"]), []).append(row)
+    return groups
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """A table for each pair, family and number of shots, sorted by KD."""
+    groups, text = grouped(rows), ["# Few-shot benchmark", "", heading(rows), ""]
+    for pair, family, shots in dict.fromkeys(key[:3] for key in groups):
+        mine = {key[3]: group for key, group in groups.items() if key[:3] == (pair, family, shots)}
+        text += [f"## {pair}, {family.upper()}, {shots} {'shot' if shots == 1 else 'shots'}", ""]
+        text += ["| transfer | seeds | " + " | ".join(SHOWN) + " | trained | bytes | seconds |"]
+        text += ["|" + "---|" * (len(SHOWN) + 5)]
+        for transfer, group in sorted(mine.items(), key=lambda item: over_seeds(values(item[1], "KD"))[0]):
+            shown = [cell_text(values(group, name)) for name in SHOWN]
+            seconds = np.median([row["seconds"] for row in group])
+            cost = [f"{group[0]['trained']:,}", f"{group[0]['bytes']:,}", f"{seconds:.0f}"]
+            text.append(f"| {transfer} | {len(group)} | " + " | ".join([*shown, *cost]) + " |")
+        text += ["", *verdict(mine), ""]
+    return "\n".join(text)
+
+
+def heading(rows: list[dict[str, Any]]) -> str:
+    """How the numbers came about."""
+    record = rows[0]["records"][0]
+    return (
+        f"Mean and half of the 95 % interval (Student's t) over seeds. Every cell saw {rows[0]['images_seen']:,} images"
+        f" from the same source; {record['n_fake']:,} samples against {record['n_real']:,} held-out images, features"
+        f" {record['extractor']}, genjax {record['version']}. KD, FD and copy_rate: lower is better (copy_rate of new"
+        " images is .05). coverage and intra_diversity (1 is that of held-out images): higher. retention is the"
+        " likeness of the order to the source's, no merit of itself. trained: numbers, critic included."
+    )
+
+
+def values(group: list[dict[str, Any]], name: str) -> list[float]:
+    """One metric of the rows that have it."""
+    return [row["values"][name] for row in group if name in row["values"]]
+
+
+def cell_text(found: list[float]) -> str:
+    """Mean ± half interval."""
+    if not found:
+        return ""
+    mean, half = over_seeds(found)
+    return f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
+
+
+def verdict(groups: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Which transfers beat plain fine-tuning in KD and in diversity, with intervals that do not overlap."""
+    if "full" not in groups or len(groups["full"]) < 2:
+        return []
+
+    def apart(transfer: str, name: str, sign: int) -> bool:
+        mean, half = over_seeds(values(groups[transfer], name))
+        base, base_half = over_seeds(values(groups["full"], name))
+        return sign * (mean - base) > half + base_half
+
+    names = [name for name in groups if name != "full" and len(groups[name]) > 1]
+    nearer = [name for name in names if apart(name, "KD", -1)]
+    wider = [name for name in names if apart(name, "intra_diversity", 1)]
+    both = [name for name in nearer if name in wider]
+    return [
+        f"Better than `full`, intervals apart: in KD {', '.join(nearer) or 'none'}; in intra_diversity"
+        f" {', '.join(wider) or 'none'}; in both {', '.join(both) or 'none'}."
+    ]
+
+
+def plot(path: Path, rows: list[dict[str, Any]], pair: str, family: str) -> None:
+    """KD against intra_diversity, a panel for each number of shots, intervals drawn."""
+    panels: dict[str, list[Point]] = {}
+    for (of_pair, of_family, shots, transfer), group in grouped(rows).items():
+        if (of_pair, of_family) == (pair, family):
+            x, y = over_seeds(values(group, "intra_diversity")), over_seeds(values(group, "KD"))
+            title = f"{shots} {'shot' if shots == 1 else 'shots'}"
+            panels.setdefault(title, []).append(Point(transfer, x[0], y[0], x[1], y[1]))
+    title = f"{PAIRS[pair][0]} to {PAIRS[pair][1]}, {family.upper()}"
+    save_scatter(path, title, panels, x="intra_diversity (higher is better)", y="KD[embedded-v1] (lower is better)")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(tyro.cli(Benchmark, config=(tyro.conf.FlagCreatePairsOff,))))
+    except InputError as error:
+        say(f"error: {error}")
+        sys.exit(2)
