@@ -5,21 +5,8 @@ augmentation while that mean is above the target and lowers it below. When: few 
 probability has been seen to grow until augmentations leak into the samples; under 0.8 they do not (section 2.2).
 """
 
-from typing import NamedTuple
-
-import jax.numpy as jnp
-from jax import Array
-
-from genjax.control.controller import Controller, Knobs, Signals, finite_or
-
-
-class AdaState(NamedTuple):
-    """Everything is a float32 scalar ()."""
-
-    probability: Array  # in [0, bound]
-    sign_sum: Array  # of the steps since the last move
-    images: Array  # seen since the last move
-    steps: Array  # since the last move
+from genjax.control.controller import Controller
+from genjax.control.overfitting import hold_sign
 
 
 def ada(*, target: float = 0.6, images_to_one: float = 500_000, interval: int = 4, bound: float = 0.8) -> Controller:
@@ -31,25 +18,4 @@ def ada(*, target: float = 0.6, images_to_one: float = 500_000, interval: int = 
         interval: steps that are averaged before each move.
         bound: the highest probability.
     """
-
-    def init() -> AdaState:
-        zero = jnp.zeros(())
-        return AdaState(zero, zero, zero, zero)
-
-    def update(signals: Signals, state: AdaState) -> AdaState:
-        sign_sum = state.sign_sum + jnp.clip(finite_or(signals["real_sign"], jnp.asarray(target)), -1, 1)
-        images = state.images + signals["images"]
-        steps = state.steps + 1
-        moved = state.probability + jnp.sign(sign_sum / steps - target) * images / images_to_one
-        due = steps >= interval
-        return AdaState(
-            probability=jnp.where(due, jnp.clip(moved, 0, bound), state.probability),
-            sign_sum=jnp.where(due, 0, sign_sum),
-            images=jnp.where(due, 0, images),
-            steps=jnp.where(due, 0, steps),
-        )
-
-    def knobs(state: AdaState) -> Knobs:
-        return {"augment_probability": state.probability}
-
-    return Controller(init, update, knobs, reads=("real_sign", "images"), sets=("augment_probability",))
+    return hold_sign("augment_probability", target=target, images_to_one=images_to_one, interval=interval, bound=bound)

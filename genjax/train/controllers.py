@@ -2,13 +2,32 @@
 
 from genjax.config import ControlConfig
 from genjax.config.control import GAN_OPTIONS, VAE_OPTIONS
-from genjax.control import Controller, ada, chain, geco
+from genjax.control import (
+    Controller,
+    ada,
+    adaptive_critic_steps,
+    adaptive_weight,
+    apa,
+    balance,
+    capacity,
+    chain,
+    collapse_guard,
+    cyclical,
+    free_bits,
+    geco,
+    gradient_guard,
+    lecam,
+    optimal_sigma,
+    pi_control,
+    warm_up,
+)
 from genjax.errors import InputError
 
 NO_CONTROL = ControlConfig(ada_target=0.0, geco_tolerance=0.0)
 SAME_KNOB = (  # options of which one at most can be on: they set the same knob
     ("geco_tolerance", "optimal_sigma"),
     ("kl_target", "kl_capacity"),
+    ("kl_target", "warm_up_steps"),
 )
 
 
@@ -21,9 +40,9 @@ def build_controller(control: ControlConfig, family: str) -> Controller:
     check_family_options(control, family)
     for first, second in SAME_KNOB:
         if getattr(control, first) and getattr(control, second) and first not in _foreign(family):
-            raise InputError(
-                f"{_option(first)} and {_option(second)} both set the weight of one term. Set one of them to 0."
-            )
+            raise InputError(f"{_option(first)} and {_option(second)} both set the same weight. Set one of them to 0.")
+    if control.warm_up_cycles and not control.warm_up_steps:
+        raise InputError("--control.warm-up-cycles needs the steps of all cycles together: --control.warm-up-steps.")
     parts = _of_gan(control) if family == "gan" else _of_vae(control)
     return chain(*parts, *_of_both(control, family))
 
@@ -48,12 +67,53 @@ def _option(name: str) -> str:
 
 
 def _of_gan(control: ControlConfig) -> list[Controller]:
-    return [ada(target=control.ada_target, images_to_one=control.ada_images)] if control.ada_target else []
+    images, parts = control.ada_images, []
+    if control.ada_target:
+        parts.append(ada(target=control.ada_target, images_to_one=images))
+    if control.apa_target:
+        parts.append(apa(target=control.apa_target, images_to_one=images))
+    if control.lecam_weight:
+        parts.append(lecam(weight=control.lecam_weight, start=control.lecam_start))
+    if control.critic_accuracy:
+        parts.append(adaptive_critic_steps(threshold=control.critic_accuracy))
+    if control.balance_low:
+        parts.append(balance(band=(control.balance_low, control.balance_high)))
+    return parts
 
 
 def _of_vae(control: ControlConfig) -> list[Controller]:
-    return [geco(tolerance=control.geco_tolerance)] if control.geco_tolerance else []
+    parts = []
+    if control.geco_tolerance:
+        parts.append(geco(tolerance=control.geco_tolerance))
+    if control.optimal_sigma:
+        parts.append(optimal_sigma(floor=control.optimal_sigma))
+    if control.free_nats:
+        parts.append(free_bits(control.free_nats))
+    if control.kl_target:
+        parts.append(pi_control(control.kl_target))
+    elif control.kl_capacity:
+        parts.append(capacity(control.kl_capacity, steps=control.warm_up_steps, weight=control.kl_capacity_weight))
+    elif control.warm_up_cycles:
+        parts.append(cyclical(control.warm_up_steps, cycles=control.warm_up_cycles))
+    elif control.warm_up_steps:
+        parts.append(warm_up(control.warm_up_steps))
+    return parts
 
 
 def _of_both(control: ControlConfig, family: str) -> list[Controller]:
-    return []
+    parts = []
+    if control.transfer_ratio:
+        parts.append(adaptive_weight(ratio=control.transfer_ratio))
+    if control.gradient_deviations:
+        for network in ("critic", "generator") if family == "gan" else ("vae",):
+            parts.append(gradient_guard(network, deviations=control.gradient_deviations, skip=control.gradient_skip))
+    if control.collapse_rollbacks:  # the last one: the loop finds its state there
+        parts.append(
+            collapse_guard(
+                critic=family == "gan",
+                margin=control.collapse_margin,
+                diversity=control.collapse_diversity,
+                most=control.collapse_rollbacks,
+            )
+        )
+    return parts

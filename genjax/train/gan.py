@@ -43,7 +43,8 @@ SIGNALS = (
     *SHARED_SIGNALS,
 )
 KNOBS = (
-    *("replace_probability", "lecam_weight", "lecam_real_anchor", "lecam_fake_anchor", "generator_turn"),
+    *("replace_probability", "lecam_weight", "lecam_real_anchor", "lecam_fake_anchor"),
+    *("generator_turn", "critic_steps"),
     *("critic_rate", "critic_gradient_limit", "critic_gradient_skip"),
     *("generator_rate", "generator_gradient_limit", "generator_gradient_skip"),
     *SHARED_KNOBS,

@@ -18,7 +18,7 @@ Networks = dict[str, Tree]  # one tree a network: "generator" and "critic", or "
 
 # What every learner measures and obeys, beside what is its own.
 SHARED_SIGNALS = ("images", "finite", "diversity", "loss_gradient_norm", "penalty_gradient_norm")
-SHARED_KNOBS = ("transfer_weight", "learning_rate_scale", "collapsed", "rollbacks")
+SHARED_KNOBS = ("transfer_weight", "learning_rate_scale", "collapsed", "unsound_steps", "rollbacks")
 
 FIXED_LATENTS = 1 << 30  # folded into a run's key: a number that no step reaches
 FIXED = 16  # latents whose images are watched in every step where a controller reads `diversity`

@@ -1,0 +1,64 @@
+"""PI control of the KL: beta holds the latents at a given number of nats. (Shao et al. 2020, ControlVAE, algorithm 1)
+
+`e = target - KL`, `beta = Kp sigmoid(-e) + I + beta_min`, `I -= Ki e`. Three things are not as in the authors' code,
+which winds up its integral (it took 59,901 steps to leave a bound), stays at a bound once it has reached it, and
+overflows in exp(e) at e = 900: the integral moves only as far as beta's bounds, it is never reset, and the sigmoid is
+a stable one. When: a given amount of information in the latents is wanted, whatever
+the set.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from genjax.control.controller import Controller, Knobs, Signals, finite_or
+
+FARTHEST = 1e6  # nats: an error beyond says no more, and its product with the gain stays finite
+
+
+class PiState(NamedTuple):
+    """Float32 scalars ()."""
+
+    kl: Array  # moving average; NaN before the first step
+    integral: Array
+    weight: Array  # within the bounds
+
+
+def pi_control(
+    target: float,
+    *,
+    proportional: float = 0.01,
+    integral: float = 1e-4,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    smoothing: float = 0.9,
+) -> Controller:
+    """Sets `kl_weight` within `bounds` from the signal `kl`.
+
+    Args:
+        target: KL to hold, in nats per image.
+        proportional: gain Kp (.01).
+        integral: gain Ki (1e-4).
+        bounds: of the weight.
+        smoothing: of the KL before it is compared; the authors have none.
+    """
+    low, high = bounds
+
+    def init() -> PiState:
+        return PiState(jnp.full((), jnp.nan, jnp.float32), jnp.zeros(()), jnp.full((), low, jnp.float32))
+
+    def update(signals: Signals, state: PiState) -> PiState:
+        now = finite_or(signals["kl"], state.kl)
+        kl = jnp.where(jnp.isfinite(state.kl), smoothing * state.kl + (1 - smoothing) * now, now)
+        kl = jnp.clip(kl, -FARTHEST, FARTHEST)  # NaN, before anything finite was measured, stays
+        error = jnp.where(jnp.isfinite(kl), target - kl, 0.0)
+        gain = proportional * jax.nn.sigmoid(-error)
+        # What would carry beta out of its bounds is not integrated: it would have to be undone first.
+        held = jnp.clip(state.integral - integral * error, -gain, high - low - gain)
+        return PiState(kl, held, jnp.clip(gain + held + low, low, high))
+
+    def knobs(state: PiState) -> Knobs:
+        return {"kl_weight": state.weight}
+
+    return Controller(init, update, knobs, reads=("kl",), sets=("kl_weight",))
