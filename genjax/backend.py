@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+from pathlib import Path
 
 # Switches off the fusions by which jaxlib 0.10.2 computes convolutions on one thread instead of all.
 # An unknown flag aborts XLA: it is set for versions where it was tried.
@@ -14,4 +15,20 @@ def prepare() -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_cpu_experimental_ynn_fusion_type" not in flags and importlib.metadata.version("jaxlib") in TRIED:
         os.environ["XLA_FLAGS"] = f"{flags} {CPU_FLAG}".strip()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # XLA's C++ log: warnings that nobody needs
+    # XLA's C++ log. Above errors: the cache of compiled steps names every feature of the processor as one.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    folder = cache_folder()
+    if folder is not None:  # the second start of the same step waits for no compiler
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+
+
+def cache_folder() -> Path | None:
+    """What can be computed again is kept in genjax in XDG_CACHE_HOME, or in ~/.cache; None for a user without a home."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(given):  # others are to be ignored, says the specification
+        return Path(given) / "genjax"
+    try:
+        return Path.home() / ".cache" / "genjax"
+    except RuntimeError:
+        return None

@@ -39,3 +39,12 @@ def test_other_flags_are_kept(environment, monkeypatch):
     environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     backend.prepare()
     assert environment["XLA_FLAGS"] == f"--xla_force_host_platform_device_count=2 {backend.CPU_FLAG}"
+
+
+def test_compiled_steps_are_kept_in_the_users_cache(environment, monkeypatch, tmp_path):
+    environment["XDG_CACHE_HOME"] = str(tmp_path)
+    backend.prepare()
+    assert environment["JAX_COMPILATION_CACHE_DIR"] == str(tmp_path / "genjax" / "compiled")
+    environment["JAX_COMPILATION_CACHE_DIR"] = "elsewhere"
+    backend.prepare()
+    assert environment["JAX_COMPILATION_CACHE_DIR"] == "elsewhere"

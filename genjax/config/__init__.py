@@ -8,7 +8,16 @@ from genjax.config.control import ControlConfig
 from genjax.config.model import FAMILIES, SIZES, GanConfig, ModelConfig, VaeConfig, check_family, check_size
 from genjax.config.run import AdaptConfig, RunConfig, TrainConfig
 from genjax.config.text import from_json, read_json, to_json
-from genjax.config.transfer import FreezeConfig, LoraConfig
+from genjax.config.transfer import (
+    CdcConfig,
+    EwcConfig,
+    FreezeConfig,
+    L2SpConfig,
+    LoraConfig,
+    MinerConfig,
+    ModulationConfig,
+    ReplayConfig,
+)
 
 CONFIG_VERSION = 1
 
@@ -17,11 +26,17 @@ __all__ = [
     "FAMILIES",
     "SIZES",
     "AdaptConfig",
+    "CdcConfig",
     "ControlConfig",
+    "EwcConfig",
     "FreezeConfig",
     "GanConfig",
+    "L2SpConfig",
     "LoraConfig",
+    "MinerConfig",
     "ModelConfig",
+    "ModulationConfig",
+    "ReplayConfig",
     "RunConfig",
     "TrainConfig",
     "VaeConfig",

@@ -7,7 +7,16 @@ from typing import Literal
 from genjax.config.control import ControlConfig
 from genjax.config.limits import above_zero, at_least
 from genjax.config.model import GanConfig, VaeConfig, check_family, check_size
-from genjax.config.transfer import FreezeConfig, LoraConfig
+from genjax.config.transfer import (
+    CdcConfig,
+    EwcConfig,
+    FreezeConfig,
+    L2SpConfig,
+    LoraConfig,
+    MinerConfig,
+    ModulationConfig,
+    ReplayConfig,
+)
 from genjax.errors import InputError
 
 
@@ -78,7 +87,8 @@ class AdaptConfig(RunConfig):
     stratify: bool = True
     """Take the shots class by class where there are labels."""
     transfer: str = "full"
-    """full, freeze, lora, or several that combine: freeze,lora."""
+    """auto, full, freeze, lora, scale_shift, singular_values, l2_sp, ewc, miner, cdc, kernel_modulation, replay, or
+    several that combine: freeze,lora."""
     batch: int = 0
     """Images in a batch; 0 is the source's, or all the shots where they are fewer."""
     steps: int = 1000
@@ -91,6 +101,12 @@ class AdaptConfig(RunConfig):
     """Folder of the run."""
     freeze: FreezeConfig = field(default_factory=FreezeConfig)
     lora: LoraConfig = field(default_factory=LoraConfig)
+    l2_sp: L2SpConfig = field(default_factory=L2SpConfig)
+    ewc: EwcConfig = field(default_factory=EwcConfig)
+    miner: MinerConfig = field(default_factory=MinerConfig)
+    cdc: CdcConfig = field(default_factory=CdcConfig)
+    modulation: ModulationConfig = field(default_factory=ModulationConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""

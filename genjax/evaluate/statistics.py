@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from genjax.backend import cache_folder
 from genjax.errors import InputError
 from genjax.evaluate.features import Extractor, extract_features
 
@@ -76,17 +77,6 @@ def statistics_of(features: np.ndarray) -> Statistics:
     mean = features.mean(axis=0)
     centred = features - mean
     return Statistics(mean, centred.T @ centred / (len(features) - 1), len(features))
-
-
-def cache_folder() -> Path | None:
-    """Where statistics are kept: genjax in XDG_CACHE_HOME, or in ~/.cache; None for a user without a home."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    if os.path.isabs(given):  # others are to be ignored, says the specification
-        return Path(given) / "genjax"
-    try:
-        return Path.home() / ".cache" / "genjax"
-    except RuntimeError:
-        return None
 
 
 def image_hash(images: np.ndarray) -> str:

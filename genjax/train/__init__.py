@@ -1,9 +1,10 @@
 """Training: learners, the loop that runs them, and what it leaves on disk."""
 
 from genjax.train.artifact import Model, load_model
-from genjax.train.build import build_learner, build_transfers
+from genjax.train.build import build_learner
 from genjax.train.gan import make_gan
 from genjax.train.loop import adapt, train
+from genjax.train.recipes import build_transfers
 from genjax.train.render import make_renderer
 from genjax.train.state import Learner, TrainState
 from genjax.train.vae import make_vae

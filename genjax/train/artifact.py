@@ -18,12 +18,12 @@ import safetensors.numpy
 
 from genjax.config import AdaptConfig, ModelConfig, from_json, read_json, to_json
 from genjax.errors import InputError
-from genjax.train.build import NETWORKS, SAMPLED, build_transfers
+from genjax.train.recipes import NETWORKS, SAMPLED, build_transfers
 from genjax.train.run_folder import RunFolder, write_bytes, write_json
-from genjax.train.state import Networks, TrainState, exported
+from genjax.train.state import Learner, Networks, TrainState, exported
 from genjax.transfer import Transfer, full
 from genjax.transfer.transfer import same_latents
-from genjax.tree import Tree, check_alike, flatten, refill, unflatten
+from genjax.tree import Tree, check_alike, count, difference, flatten, refill, unflatten
 
 FORM = 1
 
@@ -60,10 +60,12 @@ class Origin:
     Attributes:
         config: of the adaptation.
         identity: of the source's model.
+        ancestry: what that was made from, the oldest first, itself the last.
     """
 
     config: AdaptConfig
     identity: str
+    ancestry: tuple[dict[str, str], ...] = ()
 
 
 def save_model(
@@ -89,16 +91,18 @@ def save_model(
     folder.mkdir(parents=True, exist_ok=True)
     entries = {}
     for network, tree in exported(state).items():
-        whole = is_whole(transfers[network], state.context[network])
+        whole = is_whole(transfers[network], tree, state.context[network])
         kept = transfers[network].params(tree, state.context[network]) if whole else tree
         content = safetensors.numpy.save({name: np.asarray(leaf) for name, leaf in flatten(kept).items()})
         file = f"{network}-{step:06d}.safetensors"
         write_bytes(folder / file, content)
         entries[network] = {"file": file, "sha256": hashlib.sha256(content).hexdigest(), "whole": whole}
     values: dict[str, Any] = {"form": FORM, "step": step, "model": to_json(config), "networks": entries}
+    values["control"] = {name: [str(leaf.dtype), leaf.tolist()] for name, leaf in _scalars(state.control).items()}
     if origin is not None:
         path = os.path.relpath(origin.config.source.resolve(), run.resolve())
         values |= {"adapted": to_json(origin.config), "source": {"path": path, "identity": origin.identity}}
+        values["ancestry"] = list(origin.ancestry)
     write_json(folder / "model.json", values)
     current = {entry["file"] for entry in entries.values()}
     for old in folder.glob("*.safetensors"):
@@ -106,9 +110,41 @@ def save_model(
             old.unlink()
 
 
-def is_whole(transfer: Transfer, context: Tree) -> bool:
-    """Whether a network's parameters say everything, without its source and its transfer."""
-    return not jax.tree.leaves(context) and transfer.latents is same_latents
+def is_whole(transfer: Transfer, trainable: Tree, context: Tree) -> bool:
+    """Whether a network is written as its parameters, which need no source: where what is trained is no smaller."""
+    params = jax.eval_shape(transfer.params, trainable, context)
+    return transfer.latents is same_latents and count(trainable) >= count(params)
+
+
+def ancestry(run: Path, model: Model) -> tuple[dict[str, str], ...]:
+    """Which models led to this one, the oldest first and itself the last: identity, data and transfer of each."""
+    values = _read_description(run, "latest")[0]
+    adapted = values.get("adapted", {})
+    data = adapted.get("data") or read_json(RunFolder(run).config).get("config", {}).get("data", "unknown")
+    own = {"identity": model.identity, "data": str(data), "transfer": str(adapted.get("transfer", "none"))}
+    return (*values.get("ancestry", ()), own)
+
+
+def carried_control(run: Path, learner: Learner) -> Any:
+    """The state in which a run's controllers ended, for a learner with the same controllers.
+
+    Raises:
+        InputError: they are not the same.
+    """
+    values = _read_description(run, "latest")[0].get("control", {})
+    like = learner.controller.init()
+    kept = {name: jax.numpy.asarray(value, dtype) for name, (dtype, value) in values.items()}
+    lines = difference(kept, like)
+    if lines:
+        raise InputError(
+            f"the controllers of {run} are not those of this adaptation, so that their state cannot be carried:"
+            f" {'; '.join(lines[:3])}. Use the same --control settings, or --control-state reset."
+        )
+    return refill(like, kept)
+
+
+def _scalars(control: Any) -> dict[str, np.ndarray]:
+    return {name: np.asarray(leaf) for name, leaf in flatten(control).items()}
 
 
 def read_model_config(run: Path, *, which: str = "latest") -> ModelConfig:
@@ -187,7 +223,7 @@ def _on_source(
     model: Model, base: Model, adapted: AdaptConfig, trees: Mapping[str, dict[str, Any]], run: Path
 ) -> Model:
     """The model with its partial networks completed by what their transfers keep of the source."""
-    transfers = build_transfers(adapted, model.config.family)
+    transfers = build_transfers(adapted, model.config)
     networks, context, used = dict(model.networks), dict(model.context), dict(model.transfers)
     params = base.params()
     for name, tree in trees.items():

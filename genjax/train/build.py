@@ -1,50 +1,22 @@
 """From configs to what trains: modules, losses, controllers, transfers and optimisers become one learner."""
 
 import functools
-from collections.abc import Callable
 
 import jax.numpy as jnp
 import optax
 
 from genjax.augment import AUGMENTATIONS
 from genjax.config import AdaptConfig, ControlConfig, ModelConfig
-from genjax.errors import InputError, lookup
+from genjax.errors import lookup
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic, Generator
 from genjax.models.vae import Vae
 from genjax.train.controllers import NO_CONTROL, build_controller
 from genjax.train.gan import make_gan
+from genjax.train.recipes import build_transfers
 from genjax.train.state import Learner
 from genjax.train.vae import LIKELIHOODS, make_vae
-from genjax.transfer import Transfer, freeze, full, lora
-from genjax.transfer import chain as chain_transfers
-
-NETWORKS = {"gan": ("critic", "generator"), "vae": ("vae",)}
-SAMPLED = {"gan": ("generator",), "vae": ("vae",)}  # the networks that make images
-
-Recipe = Callable[[AdaptConfig], dict[str, Transfer]]  # a transfer for each network that it does not train in full
-
-RECIPES: dict[str, Recipe] = {
-    "full": lambda config: {},
-    "freeze": lambda config: {
-        "generator": freeze(config.freeze.generator),
-        "critic": freeze(config.freeze.critic),
-        "vae": freeze(config.freeze.vae),
-    },
-    "lora": lambda config: dict.fromkeys(("generator", "vae"), lora(rank=config.lora.rank, alpha=config.lora.alpha)),
-}
-
-
-def build_transfers(config: AdaptConfig | None, family: str) -> dict[str, Transfer]:
-    """{network: transfer} for a family; without a config, pretraining's.
-
-    Raises:
-        InputError: an unknown transfer.
-    """
-    names = config.transfer.split(",") if config else []
-    recipes = [lookup(RECIPES, name, "transfer") for name in names]
-    parts = [recipe(config) for recipe in recipes if config]
-    return {network: _combine([part[network] for part in parts if network in part]) for network in NETWORKS[family]}
+from genjax.transfer import Transfer
 
 
 def build_learner(
@@ -108,16 +80,8 @@ def _build_vae(
     )
 
 
-def _combine(transfers: list[Transfer]) -> Transfer:
-    if not transfers:
-        return full()
-    return transfers[0] if len(transfers) == 1 else chain_transfers(*transfers)
-
-
 def check_names(model: ModelConfig, config: AdaptConfig | None = None) -> None:
     """Raises InputError for an unknown loss, likelihood or transfer, before anything is loaded."""
     lookup(ADVERSARIAL, model.gan.loss, "loss")
     lookup(LIKELIHOODS, model.vae.likelihood, "likelihood")
-    if config is not None and not config.transfer:
-        raise InputError(f"--transfer is empty. Known: {', '.join(RECIPES)}.")
-    build_transfers(config, model.family)
+    build_transfers(config, model)

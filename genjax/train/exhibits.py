@@ -12,9 +12,10 @@ from genjax.evaluate.memorisation import nearest
 from genjax.evaluate.neighbours import squared_distances
 from genjax.report.run_report import LINE, Neighbourhood
 from genjax.train.artifact import Model
-from genjax.train.build import build_learner, build_transfers
+from genjax.train.build import build_learner
 from genjax.train.cautions import Likeness, likeness
 from genjax.train.provenance import Real
+from genjax.train.recipes import build_transfers
 from genjax.train.render import make_renderer
 from genjax.train.state import Learner
 
@@ -44,7 +45,7 @@ class Drawn(NamedTuple):
 
 def draw(model: Model, held_out: Dataset | None) -> Drawn:
     """Pictures of a model's averaged parameters; its samples are those of `genjax sample --seed 0`."""
-    learner = build_learner(model.config, build_transfers(None, model.config.family) | model.transfers)
+    learner = build_learner(model.config, build_transfers(None, model.config) | model.transfers)
     render = make_renderer(learner)
     latents = learner.latents(jax.random.key(0), SAMPLED)
     between = jnp.concatenate([on_sphere(latents[2 * row], latents[2 * row + 1], BETWEEN) for row in range(PATHS)])

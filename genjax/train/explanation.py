@@ -12,7 +12,8 @@ from genjax.evaluate import Record, active_units, draw_log_weights, importance_w
 from genjax.evaluate.distances import NORMAL_95
 from genjax.evaluate.statistics import image_hash
 from genjax.train.artifact import Model
-from genjax.train.build import build_learner, build_transfers
+from genjax.train.build import build_learner
+from genjax.train.recipes import build_transfers
 from genjax.train.state import Learner
 
 SAMPLES = 64  # latents an image, K of the bound
@@ -97,7 +98,7 @@ def explain(
     Raises:
         InputError: a model without an encoder, or images of another size.
     """
-    learner = build_learner(model.config, build_transfers(None, model.config.family) | model.transfers)
+    learner = build_learner(model.config, build_transfers(None, model.config) | model.transfers)
     if learner.encode is None:
         raise InputError(
             f"{', '.join(metrics)} need a VAE, and this is a {model.config.family.upper()}. Leave them out."

@@ -262,6 +262,10 @@ def make_gan(
     def sample(state: TrainState, key: Array, n: int, condition: None = None) -> Array:
         return generate(state.average, state.context, latents(key, n), condition)
 
+    def evidence(params: Networks, source: Networks, key: Array) -> Array:
+        images, _ = forward(params["generator"], latents(key, 1))
+        return -jax.nn.softplus(-critic.apply({"params": source["critic"]}, images))[0]
+
     return Learner(
         init=init,
         step=step,
@@ -270,5 +274,7 @@ def make_gan(
         sample=sample,
         reconstruct=None,
         transfers=transfers,
+        evidence=evidence,
+        controller=controller,
         batches_per_step=critic_steps,
     )

@@ -1,5 +1,6 @@
 """The story of a run: build, start (fresh, transferred or resumed), step, log, evaluate, save."""
 
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -123,7 +124,8 @@ def fresh_state(plan: Plan) -> TrainState:
     example = {"image": plan.images.images[np.zeros(1, np.int64)]}
     source = plan.source.params() if plan.source else None
     init = jax.jit(lambda key, source: plan.learner.init(key, example, source=source))
-    return init(jax.random.key(plan.config.seed), source)
+    state = init(jax.random.key(plan.config.seed), source)
+    return state if plan.control is None else dataclasses.replace(state, control=plan.control)
 
 
 def store(plan: Plan, state: TrainState, which: str) -> None:

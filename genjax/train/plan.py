@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 
@@ -11,10 +11,13 @@ from genjax.config import AdaptConfig, ModelConfig, RunConfig, TrainConfig, from
 from genjax.data import Dataset, few_shot, load
 from genjax.data.batches import check_batch
 from genjax.errors import InputError, lookup
-from genjax.train.artifact import Model, Origin, load_model
-from genjax.train.build import build_learner, build_transfers, check_names
+from genjax.train.artifact import Model, Origin, ancestry, carried_control, load_model
+from genjax.train.build import build_learner, check_names
+from genjax.train.information import source_information
+from genjax.train.recipes import build_transfers, needs_fisher
 from genjax.train.run_folder import RunFolder, check_free, read_config
-from genjax.train.state import Learner
+from genjax.train.state import Learner, Networks
+from genjax.transfer.transfer import same_latents
 from genjax.tree import Tree, count
 
 # What a resumed run may be given anew: nothing that a step depends on.
@@ -39,6 +42,7 @@ class Plan:
         held_out: to be judged against along training; None for no evaluation.
         batch: images in a batch.
         source: the model that is adapted; None for a pretraining.
+        control: where the controllers begin; None for their own beginning.
     """
 
     folder: RunFolder
@@ -49,13 +53,14 @@ class Plan:
     held_out: Dataset | None
     batch: int
     source: Model | None = None
+    control: Any = None
 
     @property
     def origin(self) -> Origin | None:
         """What the model is adapted from, where this is an adaptation."""
         if self.source is None or not isinstance(self.config, AdaptConfig):
             return None
-        return Origin(self.config, self.source.identity)
+        return Origin(self.config, self.source.identity, ancestry(self.config.source, self.source))
 
 
 def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = False) -> Plan:
@@ -85,7 +90,7 @@ def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = Fa
     check_names(model)
     check_batch(len(images), config.batch)
     held_out = _held_out(config, model) if config.split == "train" else None
-    learner = build_learner(model, build_transfers(None, model.family), config.control)
+    learner = build_learner(model, build_transfers(None, model), config.control)
     return Plan(folder, config, model, learner, images, held_out, config.batch)
 
 
@@ -104,11 +109,29 @@ def plan_adaptation(config: AdaptConfig, *, resume: bool = False, force: bool = 
         images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
     batch = config.batch or min(model.batch, len(images))
     check_batch(len(images), batch)
-    transfers = build_transfers(config, model.family)
+    check_adaptable(source)
+    transfers = build_transfers(config, model)
     for network, params in source.params().items():
         jax.eval_shape(transfers[network].init, params, jax.random.key(0))  # refuses patterns that match nothing
+    if needs_fisher(config):
+        transfers = build_transfers(config, model, _information(config, source))
     learner = build_learner(model, transfers, config.control, learning_rate_scale=config.learning_rate_scale)
-    return Plan(folder, config, model, learner, images, _held_out(config, model), batch, source)
+    control = carried_control(config.source, learner) if config.control_state == "carry" else None
+    return Plan(folder, config, model, learner, images, _held_out(config, model), batch, source, control)
+
+
+def check_adaptable(source: Model) -> None:
+    """Raises InputError for a source whose latents are moved: what its parameters draw is not what it draws."""
+    if any(transfer.latents is not same_latents for transfer in source.transfers.values()):
+        raise InputError(
+            "the source was adapted with a miner, which moves its latents, so that its parameters alone are not its"
+            " images. Adapt its own source instead."
+        )
+
+
+def _information(config: AdaptConfig, source: Model) -> Networks:
+    learner = build_learner(source.config, build_transfers(None, source.config))
+    return source_information(config.source, source, learner, examples=config.ewc.examples)
 
 
 def introduction(plan: Plan, trainable: Tree) -> list[str]:

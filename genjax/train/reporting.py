@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from genjax import __version__
+from genjax import __version__, backend
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import Dataset
 from genjax.errors import InputError
 from genjax.evaluate import METRICS, Extractor, Record, evaluate_images, load_extractor
 from genjax.evaluate.records import COMPARED
-from genjax.evaluate.statistics import cache_folder
 from genjax.report.comparison import comparison_page
 from genjax.report.run_report import Neighbourhood, RunReport, run_page
 from genjax.report.series import read_series
@@ -201,7 +200,7 @@ def measure(samples: np.ndarray, real: Real, source: np.ndarray | None, extracto
         source_images=others["source"],
         data=real.held_out.name,
         split=real.held_out.split,
-        cache=cache_folder(),
+        cache=backend.cache_folder(),
     )
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from genjax import backend
 from genjax.config import AdaptConfig
 from genjax.data import load
 from genjax.data.npz import read_npz
 from genjax.errors import InputError, lookup
 from genjax.evaluate import CORE, METRICS, Record, evaluate_images, load_extractor, small_sample_warnings
-from genjax.evaluate.statistics import cache_folder
 from genjax.terminal import warn
 from genjax.train.artifact import load_model, read_model_config
 from genjax.train.explanation import EXPLANATIONS, explain
@@ -109,7 +109,13 @@ def judge(
     if pictured or not explained:
         further = further_images(fake, pictured, len(fake_images), seed=seed, which=which, source=source)
         records += evaluate_images(
-            real_images, fake_images, extractor=chosen, metrics=pictured, cache=cache_folder(), **about, **further
+            real_images,
+            fake_images,
+            extractor=chosen,
+            metrics=pictured,
+            cache=backend.cache_folder(),
+            **about,
+            **further,
         )
     for line in small_sample_warnings(records):
         warn(line)

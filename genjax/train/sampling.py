@@ -7,7 +7,8 @@ import numpy as np
 
 from genjax.errors import InputError
 from genjax.train.artifact import load_model
-from genjax.train.build import build_learner, build_transfers
+from genjax.train.build import build_learner
+from genjax.train.recipes import build_transfers
 from genjax.train.render import make_renderer
 
 
@@ -29,6 +30,6 @@ def sample_run(run: Path, num: int, *, seed: int = 0, which: str = "latest", sou
     if num < 1:
         raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
     model = load_model(run, which=which, source=source, sampled_only=True)
-    learner = build_learner(model.config, build_transfers(None, model.config.family) | model.transfers)
+    learner = build_learner(model.config, build_transfers(None, model.config) | model.transfers)
     latents = learner.latents(jax.random.key(seed), num)
     return make_renderer(learner)(model.networks, model.context, latents)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
+from genjax.control import Controller
 from genjax.transfer import Transfer
 from genjax.tree import Tree, check_alike, copy
 
@@ -61,6 +62,9 @@ class Learner(NamedTuple):
         sample: (state, key, n, condition=None) -> images (n, h, w, c) in [-1, 1], by the averaged parameters.
         reconstruct: (networks, context, images) -> images; None where the family has no encoder.
         transfers: {network: its transfer}.
+        evidence: (params, source, key) -> (): how likely the networks `params` hold a sample of `source` to be, both
+            {network: params}; for the Fisher information, with transfers that train everything.
+        controller: all of its controllers.
         encode: (networks, context, images) -> mean and log-variance (n, latent_size) of q(z|x); None without.
         log_likelihood: (networks, context, images, latents) -> log p(x|z) in nats (n,); None without.
         batches_per_step: real batches that one step takes.
@@ -73,6 +77,8 @@ class Learner(NamedTuple):
     sample: Callable[..., Array]
     reconstruct: Callable[[Networks, Networks, Array], Array] | None
     transfers: dict[str, Transfer]
+    evidence: Callable[[Networks, Networks, Array], Array]
+    controller: Controller
     encode: Callable[[Networks, Networks, Array], tuple[Array, Array]] | None = None
     log_likelihood: Callable[[Networks, Networks, Array, Array], Array] | None = None
     batches_per_step: int = 1

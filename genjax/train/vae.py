@@ -94,6 +94,7 @@ def make_vae(
     controller = controller or chain()
     check(controller, signals=SIGNALS, knobs=KNOBS)
     transfer = transfer or full()
+    neutral = {"reconstruction_weight": jnp.ones(()), "free_nats": jnp.zeros(()), "kl_capacity": jnp.zeros(())}
 
     def init(key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
         params_key, start_key = jax.random.split(key)
@@ -140,9 +141,7 @@ def make_vae(
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         noise_key, penalty_key = jax.random.split(jax.random.fold_in(state.key, state.step))
         images = jnp.asarray(to_float(batch["image"]))
-        knobs = {"kl_weight": jnp.float32(kl_weight), "reconstruction_weight": jnp.ones(())}
-        knobs |= {"free_nats": jnp.zeros(()), "kl_capacity": jnp.zeros(())}
-        knobs |= controller.knobs(state.control)
+        knobs = neutral | {"kl_weight": jnp.float32(kl_weight)} | controller.knobs(state.control)
         tree, context = state.trainable["vae"], state.context["vae"]
 
         gradients, metrics = jax.grad(objective, has_aux=True)(tree, context, images, knobs, noise_key)
@@ -200,6 +199,13 @@ def make_vae(
     def reconstruct(networks: Networks, context: Networks, images: Array) -> Array:
         return generate(networks, context, posterior(networks, context, images)[0])
 
+    def evidence(params: Networks, source: Networks, key: Array) -> Array:
+        latent_key, noise_key = jax.random.split(key)
+        images = jnp.clip(forward(source["vae"], latents(latent_key, 1))[0], -1, 1)
+        knobs = neutral | {"kl_weight": jnp.ones(())}
+        loss, _ = objective(params["vae"], (), images, knobs, noise_key)
+        return -loss
+
     return Learner(
         init=init,
         step=step,
@@ -208,6 +214,8 @@ def make_vae(
         sample=sample,
         reconstruct=reconstruct,
         transfers={"vae": transfer},
+        evidence=evidence,
+        controller=controller,
         encode=posterior,
         log_likelihood=log_likelihood,
     )

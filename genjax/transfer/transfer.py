@@ -69,8 +69,19 @@ def chain(*transfers: Transfer) -> Transfer:
         return latents
 
     def penalty(trainable: Tree, contexts: tuple[Any, ...], key: Array, forward: Forward) -> Array:
+        def from_level(level: int) -> Forward:
+            """The network as seen by a transfer: what it trains is first passed through those before it."""
+
+            def lifted(params: Tree, latents: Array) -> tuple[Array, Any]:
+                for transfer, context in zip(reversed(transfers[:level]), reversed(contexts[:level]), strict=True):
+                    params = transfer.params(params, context)
+                return forward(params, latents)
+
+            return lifted
+
+        last = len(transfers) - 1
         parts = [
-            transfer.penalty(tree, context, jax.random.fold_in(key, index), forward)
+            transfer.penalty(tree, context, jax.random.fold_in(key, index), from_level(last - index))
             for index, (transfer, tree, context) in enumerate(levels(trainable, contexts))
         ]
         return sum(parts, start=jax.numpy.zeros(()))

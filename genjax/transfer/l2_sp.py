@@ -1,0 +1,35 @@
+"""L2-SP: full fine-tuning with a pull back to the source, rather than to zero as weight decay has it. (Li et al. 2018)
+
+`weight * sum (t - t_s)^2` over all parameters t, with t_s the source's. When: few images and no data of the source; it
+is the cheapest of the penalties, and the one that does not know which parameters matter.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from genjax.errors import InputError
+from genjax.transfer.full import full
+from genjax.transfer.transfer import Forward, Transfer
+from genjax.tree import Tree, flatten
+
+
+def l2_sp(weight: float) -> Transfer:
+    """Trains the whole parameter tree, at a price for its distance to the source.
+
+    Args:
+        weight: of the squared distance, at least 0; the paper's alpha / 2.
+    Raises:
+        InputError: a negative weight.
+    """
+    if weight < 0:
+        raise InputError(f"an L2-SP weight of {weight} was given. Use 0 or more.")
+
+    def init(source_params: Tree, key: Array) -> tuple[Tree, Tree]:
+        return source_params, flatten(source_params)
+
+    def penalty(trainable: Tree, source: Tree, key: Array, forward: Forward) -> Array:
+        squares = jax.tree.map(lambda leaf, anchor: jnp.sum((leaf - anchor) ** 2), flatten(trainable), source)
+        return weight * sum(squares.values(), start=jnp.zeros(()))
+
+    return Transfer(init, full().params, penalty=penalty)
