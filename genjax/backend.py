@@ -24,7 +24,7 @@ def prepare() -> None:
 
 
 def cache_folder() -> Path | None:
-    """What can be computed again is kept in genjax in XDG_CACHE_HOME, or in ~/.cache; None for a user without a home."""
+    """For what can be computed again: genjax in XDG_CACHE_HOME, or in ~/.cache; None for a user without a home."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(given):  # others are to be ignored, says the specification
         return Path(given) / "genjax"

@@ -139,6 +139,9 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
         say(f"stopped by {last.signal.name} at step {int(last.state.step)}; everything is saved.")
         say(f"go on with: genjax {verb} --out {config.out}{several} --resume")
         return 128 + last.signal
+    if last.collapse:
+        say(f"{last.collapse}. The last sound checkpoint is kept in {last.folder.path}.")
+        return 1
     if command.seeds > 1 and config.evaluate_every and config.steps > config.evaluate_every:
         say(stability_table(steadiness([one.out for one in seed_configs(config, command.seeds)])))
     result("\n".join(str(outcome.folder.path) for outcome in outcomes))

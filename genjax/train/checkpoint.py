@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from genjax.train.run_folder import write_json
 from genjax.train.state import TrainState
 
 METRIC = "score"  # lower is better
+Manager = ocp.CheckpointManager
 SEAL = "genjax-sha256.json"  # what a checkpoint consists of, written last
 
 
@@ -85,6 +86,18 @@ def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainStat
             "Start again with --force."
         )
     raise InputError(f"{manager.directory} holds no checkpoint to resume from. Start again with --force.")
+
+
+def latest(
+    manager: ocp.CheckpointManager, like: TrainState, *, accept: Callable[[dict[str, Any]], bool]
+) -> TrainState | None:
+    """The latest whole state whose position is accepted; None without one."""
+    for step in sorted(manager.all_steps(), reverse=True):
+        if not damage(Path(manager.directory) / str(step)):
+            state, position = _read(manager, step, like)
+            if accept(position):
+                return state
+    return None
 
 
 def damage(folder: Path) -> str:

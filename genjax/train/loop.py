@@ -22,6 +22,7 @@ from genjax.train import checkpoint
 from genjax.train.artifact import save_model
 from genjax.train.metrics import Metrics, open_metrics
 from genjax.train.plan import Plan, described, introduction, plan_adaptation, plan_training
+from genjax.train.recovery import autopsy, collapsed, roll_back, sound
 from genjax.train.render import make_renderer
 from genjax.train.run_folder import RunFolder, begin
 from genjax.train.state import FIXED_LATENTS, TrainState
@@ -38,11 +39,13 @@ class Outcome:
         folder: of the run.
         state: after the last step.
         signal: that stopped it before its end; None when it is done.
+        collapse: what was seen when the collapse guard gave it up, in a line; empty when it did not.
     """
 
     folder: RunFolder
     state: TrainState = field(repr=False)
     signal: Signals | None = None
+    collapse: str = ""
 
 
 def train(config: TrainConfig, *, resume: bool = False, force: bool = False) -> Outcome:
@@ -101,6 +104,16 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                 done = step == config.steps
                 last = done or stopping
 
+                if (last or step % config.log_every == 0) and collapsed(measured):
+                    sounder = roll_back(plan, checkpoints, state, lambda: fresh_state(plan))
+                    if sounder is None:
+                        metrics.write(step, measured)
+                        return Outcome(folder, state, collapse=autopsy(step, measured))
+                    say(f"collapsed at step {step}: back to step {int(sounder.step)} with lower learning rates")
+                    state, step = sounder, int(sounder.step)
+                    metrics.rewind(step)
+                    bar.update(step * batch - bar.n)
+                    continue
                 if last or step % config.log_every == 0:
                     metrics.write(step, measured)
                 if last or step % config.sample_every == 0:
@@ -114,7 +127,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                         store(plan, state, "best")
                     best = min(best, score)
                     place = position(len(plan.images), batch, step)._asdict()
-                    notes = {**place, "best": best, "data_hash": data_hash}
+                    notes = {**place, "best": best, "data_hash": data_hash, "sound": sound(measured)}
                     checkpoint.save(checkpoints, state, notes, score=score)
     return Outcome(folder, state, None if step >= config.steps else interruption.signal)
 

@@ -13,10 +13,11 @@ from tensorboardX import SummaryWriter
 from genjax.train.run_folder import RunFolder, write_bytes
 
 
-@dataclass(frozen=True)
+@dataclass
 class Metrics:
     """Two open files that say the same."""
 
+    path: Path
     file: Any
     board: SummaryWriter
 
@@ -28,6 +29,12 @@ class Metrics:
         for name, number in numbers.items():
             self.board.add_scalar(name, number, step)
 
+    def rewind(self, step: int) -> None:
+        """Drops the lines beyond a step to which the run goes back."""
+        self.file.close()
+        _truncate(self.path, step)
+        self.file = self.path.open("a", encoding="utf-8")
+
     def picture(self, step: int, name: str, image: np.ndarray) -> None:
         """An image (h, w, c), uint8."""
         self.board.add_image(name, image, step, dataformats="HWC")
@@ -38,11 +45,12 @@ def open_metrics(folder: RunFolder, *, step: int) -> Iterator[Metrics]:
     """Opens both for a run that stands at `step`; lines beyond it, from before a stop, are dropped."""
     _truncate(folder.metrics, step)
     board = SummaryWriter(str(folder.path), purge_step=step + 1 if step else None)
-    with folder.metrics.open("a", encoding="utf-8") as file:
-        try:
-            yield Metrics(file, board)
-        finally:
-            board.close()
+    metrics = Metrics(folder.metrics, folder.metrics.open("a", encoding="utf-8"), board)
+    try:
+        yield metrics
+    finally:
+        metrics.file.close()
+        board.close()
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
