@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format clean
+.PHONY: demo test parity check format clean
 
 demo: .venv/.installed
 	$(BIN)/python experiments/quickstart.py
 
 test: .venv/.installed-test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+parity: .venv/.installed-parity
+	$(BIN)/python -m pytest tests/parity
 
 check: .venv/.installed-test
 	$(BIN)/ruff check .
@@ -30,6 +33,10 @@ $(BIN)/python:
 .venv/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
 	touch .venv/.installed $@
+
+.venv/.installed-parity: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[parity]"
+	touch .venv/.installed .venv/.installed-test $@
 
 clean:
 	rm -rf .venv build genjax_images.egg-info

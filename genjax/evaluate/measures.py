@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genjax.evaluate.check import Floats
-from genjax.evaluate.distances import frechet_distance, kernel_distance, kernel_distance_interval, uses_subsets
+from genjax.evaluate.distances import frechet_distance, kernel_distance, kernel_distance_measured, uses_subsets
 from genjax.evaluate.diversity import intra_diversity, retention, vendi_score
 from genjax.evaluate.intervals import Interval, Measure, jackknife_intervals
 from genjax.evaluate.memorisation import auth_pct, c_t, copy_rate
@@ -57,12 +57,11 @@ def measure_kd(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
     real, fake, settings = sets.real, sets.fake, {"subsets": SUBSETS, "subset_size": SUBSET_SIZE}
     in_subsets = uses_subsets(len(real), len(fake), **settings)
     method = f"mean of {SUBSETS} subsets of {SUBSET_SIZE}" if in_subsets else "all pairs"
-    interval = Interval(None, "none: not asked for")
-    if intervals and min(len(real), len(fake)) < 3:
-        interval = Interval(None, "none: fewer than 3 images")
-    elif intervals:
-        interval = Interval(kernel_distance_interval(real, fake, **settings, seed=seed), "jackknife, single images")
-    return {"kd": Measured(kernel_distance(real, fake, **settings, seed=seed), interval, method)}
+    if not intervals or min(len(real), len(fake)) < 3:
+        note = "none: fewer than 3 images" if intervals else "none: not asked for"
+        return {"kd": Measured(kernel_distance(real, fake, **settings, seed=seed), Interval(None, note), method)}
+    found = kernel_distance_measured(real, fake, **settings, seed=seed)
+    return {"kd": Measured(found.value, Interval(found.interval, "jackknife, single images"), method)}
 
 
 def measure_precision_recall(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
