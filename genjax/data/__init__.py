@@ -8,6 +8,7 @@ from pathlib import Path
 from genjax.data.batches import Position, batch_at, batch_indices, check_batch, position
 from genjax.data.dataset import Dataset, LazyImages, few_shot
 from genjax.data.digits import load_digits
+from genjax.data.emoji import load_emoji
 from genjax.data.folder import load_folder
 from genjax.data.glyphs import load_glyphs
 from genjax.data.idx import load_idx
@@ -20,6 +21,7 @@ from genjax.errors import lookup
 DATASETS = {
     "digits": load_digits,
     "glyphs": load_glyphs,
+    "emoji": load_emoji,
     "folder": load_folder,
     "idx": load_idx,
     "npz": load_npz,
@@ -57,7 +59,7 @@ def load(
     """The images that a spec names.
 
     Args:
-        spec: ``digits``, ``glyphs``, ``glyphs:letters``, ``folder:PATH``, ``idx:PATH``,
+        spec: ``digits``, ``glyphs``, ``glyphs:letters``, ``emoji``, ``emoji:GROUP``, ``folder:PATH``, ``idx:PATH``,
             ``npz:PATH`` or ``tfds:NAME``.
         size: height and width of the images, a power of two from 8 to 1024; others are resized by `RESIZE_RULE`.
         channels: 1 for grey, 3 for colour, 0 as the images are.

@@ -4,11 +4,15 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial.distance import pdist
+from scipy.special import logsumexp
 from scipy.stats import rankdata
 
 from genjax.errors import InputError
 from genjax.evaluate.check import Floats, check_features, check_one
-from genjax.evaluate.neighbours import squared_distances
+from genjax.evaluate.neighbours import BLOCK, squared_distances
+
+INDEFINITE = -1e-6  # a smaller eigenvalue than this is not rounding, of kernels in float32 either
 
 
 def vendi_score(features: ArrayLike, *, q: float = 1.0) -> float:
@@ -51,7 +55,13 @@ def vendi_score_of_kernel(kernel: ArrayLike, *, q: float = 1.0) -> float:
             f"a kernel of shape {matrix.shape} was given, expected similarities (n, n) that are symmetric, with 1 on"
             " the diagonal."
         )
-    return _effective_number(np.linalg.eigvalsh(matrix / len(matrix)), q)
+    eigenvalues = np.linalg.eigvalsh(matrix / len(matrix))
+    if eigenvalues.min() < INDEFINITE:
+        raise InputError(
+            f"the kernel has a negative eigenvalue, {eigenvalues.min() * len(matrix):.3g}, expected none: no images are"
+            " alike in such a way. Use a positive semidefinite kernel, such as cosine similarity."
+        )
+    return _effective_number(eigenvalues, q)
 
 
 def intra_diversity(
@@ -112,10 +122,28 @@ def retention(source_features: ArrayLike, adapted_features: ArrayLike, *, pairs:
             " for every latent vector."
         )
     first, second = _pairs(len(source), pairs, seed)
-    before, after = (np.linalg.norm(part[first] - part[second], axis=1) for part in (source, adapted))
+    before, after = (pair_distances(part, part, first, second) for part in (source, adapted))
     if np.ptp(after) == 0 or np.ptp(before) == 0:
         return 0.0
     return float(np.corrcoef(rankdata(before), rankdata(after))[0, 1])
+
+
+def pair_distances(features: Floats, others: Floats, first: np.ndarray, second: np.ndarray) -> Floats:
+    """Euclidean distances of single pairs, from their differences: exactly 0 between equal rows.
+
+    Args:
+        features: (n, d).
+        others: (m, d).
+        first: (p,), rows of `features`.
+        second: (p,), rows of `others`.
+    Returns:
+        (p,).
+    """
+    found, step = np.empty(len(first)), max(1, BLOCK // features.shape[1])
+    for start in range(0, len(first), step):
+        some = slice(start, start + step)
+        found[some] = np.linalg.norm(features[first[some]] - others[second[some]], axis=1)
+    return found
 
 
 def _effective_number(eigenvalues: Floats, q: float) -> float:
@@ -127,7 +155,8 @@ def _effective_number(eigenvalues: Floats, q: float) -> float:
         return float(np.exp(-(parts * np.log(parts)).sum()))
     if math.isinf(q):
         return float(1 / parts.max())
-    return float((parts**q).sum() ** (1 / (1 - q)))
+    # In logarithms: a high power of small parts is 0 in floating point.
+    return float(np.exp(logsumexp(q * np.log(parts)) / (1 - q)))
 
 
 def _spread_around(features: Floats, shots: Floats, most: int, seed: int) -> float:
@@ -147,8 +176,7 @@ def _spread_around(features: Floats, shots: Floats, most: int, seed: int) -> flo
         if len(own) > most:
             own = own[rng.choice(len(own), most, replace=False)]
         if len(own) > 1:
-            distances = np.linalg.norm(own[:, None] - own[None], axis=2)
-            found.append(distances.sum() / (len(own) * (len(own) - 1)))
+            found.append(pdist(own).mean())
     return float(np.mean(found)) if found else 0.0
 
 

@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 
 from genjax.errors import InputError
 from genjax.evaluate.check import Floats, check_one
+from genjax.evaluate.diversity import pair_distances
 from genjax.evaluate.neighbours import squared_distances
 
 SMALLEST_CELL = 5  # held-out and generated images, each, below which a cell says nothing
@@ -24,15 +25,10 @@ def nearest(features: ArrayLike, others: ArrayLike, k: int = 1) -> tuple[np.ndar
     Raises:
         InputError: see `check_one`; unequal widths, or fewer than k others.
     """
-    rows_of, others = _alike(features, others)
-    if not 1 <= k <= len(others):
-        raise InputError(f"k={k} nearest images of {len(others)} were asked for. Ask for 1 to {len(others)}.")
-    indices, distances = np.empty((len(rows_of), k), np.int64), np.empty((len(rows_of), k))
-    centre = others.mean(axis=0)  # distances stay; near the origin they lose fewer digits
-    for rows, squared in squared_distances(rows_of - centre, others - centre):
-        indices[rows] = np.argsort(squared, axis=1, kind="stable")[:, :k]
-        distances[rows] = np.sqrt(np.take_along_axis(squared, indices[rows], axis=1))
-    return indices, distances
+    found, reference = _alike(features, others)
+    if not 1 <= k <= len(reference):
+        raise InputError(f"k={k} nearest images of {len(reference)} were asked for. Ask for 1 to {len(reference)}.")
+    return _nearest(found, reference, k)
 
 
 def copy_rate(
@@ -48,12 +44,13 @@ def copy_rate(
     Returns:
         From 0 to 1; about `quantile` for new images of the same kind.
     Raises:
-        InputError: see `check_one`; unequal widths, or a quantile outside (0, 1).
+        InputError: see `check_one`; unequal widths, fewer than 2 held-out images, or a quantile outside (0, 1).
     """
     if not 0 < quantile < 1:
         raise InputError(f"quantile={quantile} is not between 0 and 1.")
-    usual = nearest(held_out_features, shot_features)[1][:, 0]
-    found = nearest(fake_features, shot_features)[1][:, 0]
+    fake, shots = _alike(fake_features, shot_features)
+    held_out = _alike(held_out_features, shots, which="held-out", fewest=2)[0]
+    usual, found = (_nearest(part, shots)[1][:, 0] for part in (held_out, fake))
     return float((found < np.quantile(usual, quantile)).mean())
 
 
@@ -72,7 +69,7 @@ def auth_pct(train_features: ArrayLike, fake_features: ArrayLike) -> float:
     """
     fake, train = _alike(fake_features, train_features, least=2)
     own = _nearest_other(train)
-    indices, distances = nearest(fake, train)
+    indices, distances = _nearest(fake, train)
     return float((distances[:, 0] > own[indices[:, 0]]).mean())
 
 
@@ -95,16 +92,19 @@ def c_t(
         InputError: see `check_one`; unequal widths, or no cell with enough images.
     """
     fake, train = _alike(fake_features, train_features)
-    test, _ = _alike(test_features, train_features)
-    if not 1 <= cells <= len(train):
-        raise InputError(f"{cells} cells of {len(train)} training images were asked for. Use 1 to {len(train)}.")
+    test, _ = _alike(test_features, train, which="held-out")
+    different = len(train) if cells == 1 else len(np.unique(train, axis=0))
+    if not 1 <= cells <= different:
+        raise InputError(
+            f"{cells} cells of {different} different training images were asked for. Use 1 to {different}."
+        )
     of_train, of_test, of_fake = _cells(cells, seed, train, test, fake)
     scores, weights = [], []
     for cell in range(cells):
         own = train[of_train == cell]
         mine = [part[of == cell] for part, of in ((test, of_test), (fake, of_fake))]
         if len(own) and min(map(len, mine)) >= SMALLEST_CELL:
-            scores.append(_rank_z(*(nearest(part, own)[1][:, 0] for part in mine)))
+            scores.append(_rank_z(*(_nearest(part, own)[1][:, 0] for part in mine)))
             weights.append(len(mine[0]))
     if not scores:
         raise InputError(
@@ -114,24 +114,39 @@ def c_t(
     return float(np.average(scores, weights=weights))
 
 
-def _alike(features: ArrayLike, others: ArrayLike, *, least: int = 1) -> tuple[Floats, Floats]:
-    matrix, reference = check_one(features, "generated", 1), check_one(others, "training", least)
+def _alike(
+    features: ArrayLike, others: ArrayLike, *, which: str = "generated", fewest: int = 1, least: int = 1
+) -> tuple[Floats, Floats]:
+    matrix, reference = check_one(features, which, fewest), check_one(others, "training", least)
     if matrix.shape[1] != reference.shape[1]:
         raise InputError(
-            f"images have {matrix.shape[1]} features each and training images {reference.shape[1]}."
+            f"{which} images have {matrix.shape[1]} features each and training images {reference.shape[1]}."
             " Extract both with the same extractor."
         )
     return matrix, reference
 
 
+def _nearest(features: Floats, others: Floats, k: int = 1) -> tuple[np.ndarray, Floats]:
+    indices = np.empty((len(features), k), np.int64)
+    centre = others.mean(axis=0)  # distances stay; near the origin they lose fewer digits
+    for rows, squared in squared_distances(features - centre, others - centre):
+        ordered = squared.argmin(axis=1)[:, None] if k == 1 else np.argsort(squared, axis=1, kind="stable")
+        indices[rows] = ordered[:, :k]
+    # Anew from the differences: copies must tie at 0, whatever the last digit of a product.
+    distances = pair_distances(features, others, np.repeat(np.arange(len(features)), k), indices.ravel())
+    distances = distances.reshape(indices.shape)
+    order = np.argsort(distances, axis=1, kind="stable")
+    return np.take_along_axis(indices, order, axis=1), np.take_along_axis(distances, order, axis=1)
+
+
 def _nearest_other(features: Floats) -> Floats:
     """Distance of each row to the nearest other row."""
-    found = np.empty(len(features))
+    indices = np.empty(len(features), np.int64)
     centred = features - features.mean(axis=0)
     for rows, squared in squared_distances(centred, centred):
         squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf
-        found[rows] = np.sqrt(squared.min(axis=1))
-    return found
+        indices[rows] = squared.argmin(axis=1)
+    return pair_distances(features, features, np.arange(len(features)), indices)
 
 
 def _cells(cells: int, seed: int, train: Floats, *others: Floats) -> list[np.ndarray]:

@@ -199,3 +199,23 @@ def test_more_noise_and_fewer_kinds_are_farther(distance):
     dropped = [distance(real, fake[kinds < kept]) for kept in (5, 4, 2, 1)]
     assert noisy == sorted(noisy)
     assert dropped == sorted(dropped)
+
+
+def test_subsets_are_the_same_in_both_forms(monkeypatch):
+    """Each kernel value once for all subsets, or the subsets one by one: what is cheaper depends on their number."""
+    rng = np.random.default_rng(3)
+    real, fake = rng.standard_normal((90, 5)), rng.standard_normal((70, 5)) + 0.3
+    few, many = (distances._subset_estimates(real, fake, n, 20, seed=1) for n in (3, 40))
+    assert 90 * 90 + 70 * 70 + 90 * 70 > 3 * 3 * 20 * 20, "three subsets are taken one by one"
+    assert 90 * 90 + 70 * 70 + 90 * 70 < 3 * 40 * 20 * 20, "forty at once"
+    np.testing.assert_allclose(many[:3], few, rtol=1e-9)
+
+
+def test_the_interval_of_many_images_takes_a_part_of_them(monkeypatch):
+    rng = np.random.default_rng(3)
+    real, fake = rng.standard_normal((400, 5)), rng.standard_normal((300, 5)) + 0.5
+    whole = kernel_distance_interval(real, fake, subsets=0)
+    monkeypatch.setattr(distances, "MOST_LEFT_OUT", 150)
+    part = kernel_distance_interval(real, fake, subsets=0)
+    assert sum(part) == pytest.approx(sum(whole))  # around the same value
+    assert part[1] - part[0] == pytest.approx(whole[1] - whole[0], rel=0.25)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from genjax.errors import InputError
-from genjax.evaluate.diversity import intra_diversity, retention, vendi_score, vendi_score_of_kernel
+from genjax.evaluate import diversity, neighbours
+from genjax.evaluate.diversity import intra_diversity, pair_distances, retention, vendi_score, vendi_score_of_kernel
 
 RNG = np.random.default_rng(0)
 REAL, FAKE = RNG.standard_normal((500, 32)), RNG.standard_normal((400, 32)) * 0.8 + 0.3
@@ -25,6 +26,14 @@ def test_different_images_count_one_each_and_equal_ones_one_in_all(q):
     assert vendi_score(3 * np.eye(7), q=q) == pytest.approx(7)
     assert vendi_score(np.tile([1.0, 2.0, 3.0], (9, 1)), q=q) == pytest.approx(1)
     assert vendi_score(np.repeat(np.eye(4), 5, axis=0), q=q) == pytest.approx(4)
+
+
+def test_vendi_falls_with_the_order_towards_that_of_infinity():
+    scores = [vendi_score(FAKE, q=q) for q in (0, 0.5, 1, 1.0001, 2, 20, 1000, 1e6, np.inf)]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == pytest.approx(32)
+    assert scores[3] == pytest.approx(scores[2], rel=1e-3)
+    assert scores[-2] == pytest.approx(scores[-1], rel=1e-4)
 
 
 @CASES
@@ -81,6 +90,24 @@ def test_retention_of_some_pairs_is_near_that_of_all():
     assert retention(REAL, adapted, pairs=20_000) == pytest.approx(retention(REAL, adapted, pairs=10**6), abs=0.02)
 
 
+def test_distances_of_pairs_come_in_blocks(monkeypatch):
+    first, second = RNG.integers(0, 400, (2, 1000))
+    whole = pair_distances(REAL, FAKE, first, second)
+    np.testing.assert_allclose(whole, np.linalg.norm(REAL[first] - FAKE[second], axis=1))
+    rows, norm = [], np.linalg.norm
+    monkeypatch.setattr(diversity, "BLOCK", 3001)
+    monkeypatch.setattr(np.linalg, "norm", lambda part, axis: rows.append(part.size) or norm(part, axis=axis))
+    np.testing.assert_array_equal(pair_distances(REAL, FAKE, first, second), whole)
+    assert max(rows) <= 3001
+    assert sum(rows) == whole.size * 32
+
+
+def test_the_pairs_of_the_largest_sets_stay_under_two_gibibytes():
+    wide = 2048  # a block of squared distances or of differences, sorted or squared: four float64 copies at most
+    assert 4 * 8 * max(neighbours.BLOCK, diversity.BLOCK // wide * wide) < 2**31
+    assert neighbours.BLOCK // 50_000 >= 1  # so that a block is rows, and one row of 50,000 does not exceed it
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -89,6 +116,11 @@ def test_retention_of_some_pairs_is_near_that_of_all():
         (lambda: vendi_score(FAKE, q=-1), "q=-1 is no order"),
         (lambda: vendi_score_of_kernel(np.ones((2, 3))), "symmetric"),
         (lambda: vendi_score_of_kernel(2 * np.eye(3)), "1 on the diagonal"),
+        (lambda: vendi_score_of_kernel([[1, 2], [2, 1]]), "negative eigenvalue, -1"),
+        (lambda: vendi_score(FAKE, q=np.nan), "q=nan is no order"),
+        (lambda: intra_diversity(FAKE[:1], REAL), "expected 2 or more"),
+        (lambda: intra_diversity(FAKE * np.inf, REAL), "not finite"),
+        (lambda: retention(REAL[:, :5], REAL), "real images have 5 features"),
         (lambda: intra_diversity(FAKE, REAL[:, :5]), "32 features each and shots 5"),
         (lambda: intra_diversity(FAKE, REAL, most=1), "Use 2 or more"),
         (lambda: intra_diversity(FAKE, REAL[:9], held_out=REAL[:9]), "no two of the real images"),

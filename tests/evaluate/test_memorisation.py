@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 from scipy.stats import mannwhitneyu, norm
 
 from genjax.errors import InputError
@@ -9,6 +12,7 @@ from genjax.evaluate.memorisation import auth_pct, c_t, copy_rate, nearest
 
 RNG = np.random.default_rng(0)
 TRAIN, TEST, NEW = (RNG.standard_normal((n, 8)) for n in (200, 300, 400))
+CASES = settings(max_examples=20, deadline=None, derandomize=True)
 
 
 def with_copies(share):
@@ -22,6 +26,36 @@ def test_the_nearest_by_hand():
     indices, distances = nearest([[0.0, 0.0], [5.0, 5.0]], [[1.0, 0.0], [0.0, 2.0], [5.0, 6.0]], 2)
     np.testing.assert_array_equal(indices, [[0, 1], [2, 1]])
     np.testing.assert_allclose(distances, [[1, 2], [1, 34**0.5]])
+
+
+def test_copies_are_at_no_distance_at_all():
+    far = TRAIN + 1e3
+    assert nearest(far, far)[1].max() == 0
+    # Every distance is 0, so that ranks must not follow the last digits.
+    assert c_t(far, far, far[:50]) == 0
+    assert auth_pct(np.repeat(far, 2, axis=0), far) == 0
+
+
+@CASES
+@given(n=st.integers(1, 9), m=st.integers(1, 9), d=st.integers(1, 5), seed=st.integers(0, 99))
+def test_the_nearest_are_those_of_all_distances(n, m, d, seed):
+    rng = np.random.default_rng(seed)
+    features, others = rng.standard_normal((n, d)), rng.standard_normal((m, d))
+    for k in (1, m):
+        indices, distances = nearest(features, others, k)
+        np.testing.assert_allclose(distances, np.sort(cdist(features, others), axis=1)[:, :k], atol=1e-12)
+        np.testing.assert_array_equal(indices, np.argsort(cdist(features, others), axis=1)[:, :k])
+
+
+@CASES
+@given(seed=st.integers(0, 99))
+def test_none_depends_on_the_order_the_place_or_the_scale(seed):
+    rng = np.random.default_rng(seed)
+    rotation, _ = np.linalg.qr(rng.standard_normal((8, 8)))
+    train, test, fake = (3 * part[rng.permutation(len(part))] @ rotation + 7 for part in (TRAIN, TEST, NEW))
+    assert copy_rate(fake, train, test) == copy_rate(NEW, TRAIN, TEST)
+    assert auth_pct(train, fake) == auth_pct(TRAIN, NEW)
+    assert c_t(train, test, fake) == pytest.approx(c_t(TRAIN, TEST, NEW), rel=1e-9)
 
 
 def test_new_images_are_as_near_as_held_out_ones():
@@ -75,6 +109,14 @@ def test_copies_in_one_region_do_not_hide_behind_the_others():
         (lambda: auth_pct(TRAIN[:1], NEW), "expected 2 or more"),
         (lambda: c_t(TRAIN, TEST[:4], NEW), "none of 1 cells"),
         (lambda: c_t(TRAIN, TEST, NEW, cells=0), "0 cells"),
+        (lambda: c_t(np.ones((9, 8)), TEST, NEW, cells=2), "2 cells of 1 different"),
+        (lambda: c_t(TRAIN, TEST[:, :3], NEW), "held-out images have 3 features"),
+        (lambda: c_t(TRAIN, TEST, NEW * np.nan), "generated features of 400 of 400 images are not finite"),
+        (lambda: copy_rate(NEW, TRAIN, TEST * np.nan), "held-out features of 300 of 300 images are not finite"),
+        (lambda: copy_rate(NEW, TRAIN, TEST[:1]), "held-out features are of 1 image, expected 2 or more"),
+        (lambda: copy_rate(NEW, TRAIN * np.nan, TEST), "training features of 200"),
+        (lambda: copy_rate(NEW[:0], TRAIN, TEST), "generated features are of 0 images"),
+        (lambda: auth_pct(TRAIN, NEW[:, :3]), "3 features each and training images 8"),
     ],
 )
 def test_what_cannot_be_measured_is_said(call, message):
