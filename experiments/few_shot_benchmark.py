@@ -310,23 +310,33 @@ def cell_text(found: list[float]) -> str:
 
 
 def verdict(groups: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Which transfers beat plain fine-tuning in KD and in diversity, with intervals that do not overlap."""
+    """Which transfers beat plain fine-tuning in KD and in diversity: by their intervals, and seed by seed."""
     if "full" not in groups or len(groups["full"]) < 2:
         return []
+    names = [name for name in groups if name != "full" and len(groups[name]) > 1]
 
     def apart(transfer: str, name: str, sign: int) -> bool:
         mean, half = over_seeds(values(groups[transfer], name))
         base, base_half = over_seeds(values(groups["full"], name))
         return sign * (mean - base) > half + base_half
 
-    names = [name for name in groups if name != "full" and len(groups[name]) > 1]
-    nearer = [name for name in names if apart(name, "KD", -1)]
-    wider = [name for name in names if apart(name, "intra_diversity", 1)]
-    both = [name for name in nearer if name in wider]
-    return [
-        f"Better than `full`, intervals apart: in KD {', '.join(nearer) or 'none'}; in intra_diversity"
-        f" {', '.join(wider) or 'none'}; in both {', '.join(both) or 'none'}."
-    ]
+    def paired(transfer: str, name: str, sign: int) -> bool:
+        base = {row["seed"]: row["values"][name] for row in groups["full"] if name in row["values"]}
+        rows = [row for row in groups[transfer] if row["seed"] in base and name in row["values"]]
+        if len(rows) < 2:
+            return False
+        mean, half = over_seeds([sign * (row["values"][name] - base[row["seed"]]) for row in rows])
+        return mean > half
+
+    lines = []
+    for title, better in (("intervals apart", apart), ("paired by seed, that is, by the same shots", paired)):
+        nearer = [name for name in names if better(name, "KD", -1)]
+        wider = [name for name in names if better(name, "intra_diversity", 1)]
+        both = [name for name in nearer if name in wider]
+        parts = (("KD", nearer), ("intra_diversity", wider), ("both", both))
+        found = "; ".join(f"in {name} {', '.join(f'`{one}`' for one in ones) or 'none'}" for name, ones in parts)
+        lines.append(f"Better than `full`, {title}: {found}.")
+    return [lines[0], "", lines[1]]
 
 
 def plot(path: Path, rows: list[dict[str, Any]], pair: str, family: str) -> None:

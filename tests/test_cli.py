@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -89,6 +90,9 @@ def bad_folders(tmp_path):
     whole = (tmp_path / "broken" / "0.png").read_bytes()
     (tmp_path / "broken" / "0.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "text" / "notes.txt").write_text("not an image")
+    np.savez(tmp_path / "none.npz", first=np.zeros(3), second=np.zeros(3))
+    for name, count in (("one", 1), ("two", 2)):
+        np.savez(tmp_path / f"{name}.npz", images=np.zeros((count, 16, 16, 1), np.uint8))
     return tmp_path
 
 
@@ -121,6 +125,21 @@ def bad_folders(tmp_path):
         (["evaluate", "--run", "{bad}/nothing", "--data", "glyphs"], "holds no model"),
         (["evaluate", "--fake", "npz:{bad}/no.npz", "--data", "glyphs"], "does not exist"),
         (["evaluate", "--run", "{runs}/digits", "--metrics", "fid"], "fid"),
+        (["evaluate", "--run", "{runs}/digits", "--metrics", "retention"], "needs a source"),
+        (["evaluate", "--run", "{runs}/digits", "--metrics", "nats"], "nats need a VAE"),
+        (["evaluate", "--fake", "digits", "--data", "glyphs", "--metrics", "copy_rate"], "was trained on"),
+        (["evaluate", "--fake", "digits", "--data", "glyphs", "--metrics", "psnr"], "psnr need a model"),
+        (["evaluate", "--fake", "npz:{bad}/two.npz", "--data", "glyphs", "--size", "32"], "16x16, expected 32x32"),
+        (["evaluate", "--fake", "npz:{bad}/two.npz", "--data", "glyphs", "--metrics", "coverage"], "needs 6 or more"),
+        (["evaluate", "--fake", "npz:{bad}/none.npz", "--data", "glyphs"], "no array 'images'"),
+        (["evaluate", "--fake", "npz:{bad}/one.npz", "--data", "glyphs"], "needs 2 or more"),
+        (["evaluate", "--run", "{runs}/digits", "--extractor", "inception:{bad}/two.npz"], "sha256"),
+        (["adapt", "--source", "{runs}/digits", "--transfer", "lora,scale_shift"], "what a kernel becomes"),
+        (["adapt", "--source", "{runs}/digits", "--transfer", ""], "--transfer is empty"),
+        (["adapt", "--source", "{runs}/digits", "--control.kl-target", "4"], "--control.kl-target is for a VAE"),
+        (["adapt", "--source", "{runs}/digits", "--shots", "10", "--ewc.weight", "-1"], "--ewc.weight is -1"),
+        (["train", "--seeds", "0"], "--seeds 0"),
+        (["stability", "{runs}/digits"], "was not evaluated along training"),
         (["report"], "no run was named"),
         (["report", "{bad}/nothing"], "nothing"),
         (["sample", "--run", "{runs}/digits", "--num", "0", "--out", "{bad}/a.png"], "--num 0"),

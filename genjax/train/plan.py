@@ -13,6 +13,7 @@ from genjax.data.batches import check_batch
 from genjax.errors import InputError, lookup
 from genjax.train.artifact import Model, Origin, ancestry, carried_control, load_model
 from genjax.train.build import build_learner, check_names
+from genjax.train.choice import AUTO, decided
 from genjax.train.information import source_information
 from genjax.train.recipes import build_transfers, needs_fisher
 from genjax.train.run_folder import RunFolder, check_free, read_config
@@ -100,8 +101,10 @@ def plan_adaptation(config: AdaptConfig, *, resume: bool = False, force: bool = 
     Raises:
         InputError: anything that cannot be used.
     """
+    source = load_model(config.source) if config.transfer == AUTO else None
+    config = decided(config, source.config) if source else config
     folder = _checked_folder(config, resume=resume, force=force)
-    source = load_model(config.source)
+    source = source or load_model(config.source)
     model = source.config
     check_names(model, config)
     images = load(config.data, size=model.size, channels=model.channels, num=config.num_images, seed=config.seed)

@@ -22,8 +22,8 @@ def animals():
 def test_what_they_are(animals):
     assert animals.images.shape[1:] == (32, 32, 3)
     assert {NAMES[label] for label in animals.labels} == {"animals-nature"}
-    assert {"cat face", "tulip", "elephant"} <= set(animals.captions)
-    assert len(set(animals.captions)) == len(animals) > 120
+    assert {"cat face", "tulip", "elephant"} <= set(animals.captions or ())
+    assert len(set(animals.captions or ())) == len(animals) > 120
 
 
 @needed
@@ -42,6 +42,7 @@ def test_splits_and_groups_are_apart():
     assert not train & test
     assert 0.15 < len(test) / (len(train) + len(test)) < 0.25
     others = load("emoji:!food-drink", split="all", num=50)
+    assert others.labels is not None
     assert "food-drink" not in {NAMES[label] for label in others.labels}
 
 

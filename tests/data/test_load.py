@@ -28,7 +28,7 @@ def test_an_unknown_source_says_which_there_are() -> None:
         load("digit")
     assert (
         str(error.value)
-        == "unknown dataset 'digit'. Did you mean 'digits'? Known: digits, folder, glyphs, idx, npz, tfds."
+        == "unknown dataset 'digit'. Did you mean 'digits'? Known: digits, emoji, folder, glyphs, idx, npz, tfds."
     )
 
 

@@ -1,0 +1,30 @@
+"""`--transfer auto`: the transfer for a family and a number of shots, by experiments/results/few_shot.md."""
+
+import dataclasses
+
+from genjax.config import AdaptConfig, ModelConfig
+
+AUTO = "auto"
+FEW = 30  # between the 10 and the 100 shots that were measured
+
+
+def choose_transfer(family: str, shots: int) -> str:
+    """What the benchmark on digits to glyphs speaks for, seeds and intervals there.
+
+    A GAN: `freeze`, which was nearest to the held-out images at 10 and at 100 shots without repeating the shots. A VAE
+    of few shots: `freeze,scale_shift`, which beat full fine-tuning in distance and in diversity. Else full fine-tuning.
+
+    Args:
+        family: of the source.
+        shots: images to adapt to; 0 is a whole set.
+    """
+    if family == "gan" and shots:
+        return "freeze"
+    return "freeze,scale_shift" if family == "vae" and 0 < shots <= FEW else "full"
+
+
+def decided(config: AdaptConfig, model: ModelConfig) -> AdaptConfig:
+    """The config with `auto` replaced by what it means for this source."""
+    if config.transfer != AUTO:
+        return config
+    return dataclasses.replace(config, transfer=choose_transfer(model.family, config.shots))

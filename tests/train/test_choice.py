@@ -1,0 +1,27 @@
+"""`--transfer auto`: what it means is written into the run, and a resumed run keeps it."""
+
+import pytest
+from tiny import adapt_config, train_config
+
+from genjax.train import adapt, train
+from genjax.train.choice import choose_transfer
+from genjax.train.plan import plan_adaptation, saved_config
+from genjax.train.recipes import transfer_names
+
+
+@pytest.mark.parametrize(
+    ("family", "shots", "expected"),
+    [("gan", 10, "freeze"), ("gan", 0, "full"), ("vae", 10, "freeze,scale_shift"), ("vae", 100, "full")],
+)
+def test_the_rule(family, shots, expected):
+    assert choose_transfer(family, shots) == expected
+
+
+def test_what_it_means_is_written_into_the_run(tmp_path):
+    train(train_config("vae", tmp_path / "source", steps=2))
+    config = adapt_config(tmp_path / "source", tmp_path / "run", transfer="auto", steps=2)
+    outcome = adapt(config)
+    saved = saved_config(outcome.folder, type(config))
+    assert saved.transfer == "freeze,scale_shift"
+    assert transfer_names(saved) == ["freeze", "scale_shift"]
+    assert plan_adaptation(config, resume=True).config == saved
