@@ -114,6 +114,7 @@ def bad_folders(tmp_path):
         (["train", "--resume", "--out", "{bad}/nothing"], "does not exist"),
         (["train", "--resume", "--force", "--out", "{runs}/digits"], "Use one of them"),
         (["adapt", "--source", "{bad}/nothing"], "holds no model"),
+        (["adapt", "--source", "{runs}/digits", "--shots", "0"], "--shots 0: there is nothing to adapt to"),
         (["adapt", "--source", "{runs}/digits", "--shots", "5000"], "--shots 5000 is more than"),
         (["adapt", "--source", "{runs}/digits", "--transfer", "loar"], "unknown transfer 'loar'. Did you mean 'lora'?"),
         (["adapt", "--source", "{runs}/digits", "--transfer", "lora", "--lora.rank", "900"], "rank 900"),

@@ -29,6 +29,7 @@ def test_json_and_back(config):
         ({"steps": "three"}, r"x: steps is 'three', expected int"),
         ({"steps": True}, r"x: steps is True, expected int"),
         ({"stratify": 1}, r"x: stratify is 1, expected bool"),
+        ({"shots": "ten"}, r"x: shots is 'ten', expected"),
         ({"lora": {"rang": 4}}, r"x: lora: unknown key 'rang'. Did you mean 'rank'?"),
         ({"lora": 4}, r"x: lora is 4, expected LoraConfig"),
         ({"freeze": {"critic": "down_*"}}, r"x: freeze: critic is 'down_\*'"),

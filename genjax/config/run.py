@@ -82,8 +82,8 @@ class AdaptConfig(RunConfig):
     """Folder of the run to start from."""
     data: str = "glyphs"
     """digits, glyphs, glyphs:letters, emoji, emoji:GROUP, folder:PATH, idx:PATH, npz:PATH or tfds:NAME."""
-    shots: int = 0
-    """Images to adapt to, the same number of each class where there are labels; 0 is all."""
+    shots: int | None = None
+    """Images to adapt to, the same number of each class where there are labels; without it all of them."""
     stratify: bool = True
     """Take the shots class by class where there are labels."""
     transfer: str = "full"
@@ -113,8 +113,8 @@ class AdaptConfig(RunConfig):
         check_run(self)
         at_least("", self, 0, "batch")
         above_zero("", self, "learning_rate_scale")
-        if self.shots < 0:
-            raise InputError(f"--shots {self.shots} is negative. Use 1 or more, or 0 for all images.")
+        if self.shots is not None and self.shots < 1:
+            raise InputError(f"--shots {self.shots}: there is nothing to adapt to. Use 1 or more, or leave it out.")
 
 
 def check_run(config: RunConfig) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import types
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -69,6 +70,9 @@ def _typed(hint: Any, value: Any, *, where: str) -> Any:
         return float(value)
     if hint in (int, str, bool) and type(value) is hint:
         return value
-    if any(value == choice and type(value) is type(choice) for choice in getattr(hint, "__args__", ())):
+    choices = getattr(hint, "__args__", ())
+    if isinstance(hint, types.UnionType) and type(value) in choices:  # int | None
+        return value
+    if any(value == choice and type(value) is type(choice) for choice in choices):
         return value
     raise InputError(f"{where} is {value!r}, expected {getattr(hint, '__name__', hint)}.")

@@ -8,7 +8,7 @@ AUTO = "auto"
 FEW = 30  # between the 10 and the 100 shots that were measured
 
 
-def choose_transfer(family: str, shots: int) -> str:
+def choose_transfer(family: str, shots: int | None) -> str:
     """What the benchmark on digits to glyphs speaks for, seeds and intervals there.
 
     A GAN: `freeze`, which was nearest to the held-out images at 10 and at 100 shots without repeating the shots. A VAE
@@ -16,11 +16,11 @@ def choose_transfer(family: str, shots: int) -> str:
 
     Args:
         family: of the source.
-        shots: images to adapt to; 0 is a whole set.
+        shots: images to adapt to; None is a whole set.
     """
     if family == "gan" and shots:
         return "freeze"
-    return "freeze,scale_shift" if family == "vae" and 0 < shots <= FEW else "full"
+    return "freeze,scale_shift" if family == "vae" and shots and shots <= FEW else "full"
 
 
 def decided(config: AdaptConfig, model: ModelConfig) -> AdaptConfig:

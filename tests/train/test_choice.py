@@ -11,7 +11,7 @@ from genjax.train.recipes import transfer_names
 
 @pytest.mark.parametrize(
     ("family", "shots", "expected"),
-    [("gan", 10, "freeze"), ("gan", 0, "full"), ("vae", 10, "freeze,scale_shift"), ("vae", 100, "full")],
+    [("gan", 10, "freeze"), ("gan", None, "full"), ("vae", 10, "freeze,scale_shift"), ("vae", 100, "full")],
 )
 def test_the_rule(family, shots, expected):
     assert choose_transfer(family, shots) == expected
