@@ -52,7 +52,7 @@ def test_a_damaged_config_is_refused_by_name(change, message):
         (GanConfig, {"learning_rate": float("nan")}, "--gan.learning-rate is nan, expected a number above 0"),
         (GanConfig, {"beta1": 1.0}, "--gan.beta1 is 1.0, expected less than 1"),
         (VaeConfig, {"kl_weight": -1.0}, "--vae.kl-weight is -1.0, expected 0 or more"),
-        (AdaptConfig, {"shots": -1}, "--shots -1 is negative"),
+        (AdaptConfig, {"shots": -1}, "--shots -1: there is nothing to adapt to"),
     ],
 )
 def test_values_that_no_training_could_use_are_refused_when_built(kind, change, message):
