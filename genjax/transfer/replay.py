@@ -15,6 +15,15 @@ from genjax.transfer.transfer import Forward, Transfer
 from genjax.tree import Tree
 
 
+# Folded into the seed: the latents that keep their images must not be those that a sample of the same seed shows.
+STREAM = 1 << 29
+
+
+def replayed_latents(seed: int, count: int, latent_size: int) -> Array:
+    """The latents (count, latent_size) that keep their source images."""
+    return jax.random.normal(jax.random.fold_in(jax.random.key(seed), STREAM), (count, latent_size))
+
+
 def replay(weight: float, latent_size: int, *, count: int = 64, batch: int = 8, seed: int = 0) -> Transfer:
     """Trains the whole parameter tree, at a price for what becomes of the source's images at some latents.
 
@@ -36,7 +45,7 @@ def replay(weight: float, latent_size: int, *, count: int = 64, batch: int = 8, 
         return source_params, source_params
 
     def penalty(trainable: Tree, source: Tree, key: Array, forward: Forward) -> Array:
-        replayed = jax.random.normal(jax.random.key(seed), (count, latent_size))
+        replayed = replayed_latents(seed, count, latent_size)
         latents = jax.random.choice(key, replayed, (batch,), replace=False)
         adapted, kept = forward(trainable, latents)[0], jax.lax.stop_gradient(forward(source, latents)[0])
         return weight * jnp.mean((adapted - kept) ** 2)

@@ -11,7 +11,7 @@ from genjax.train.recipes import transfer_names
 
 @pytest.mark.parametrize(
     ("family", "shots", "expected"),
-    [("gan", 10, "freeze"), ("gan", None, "full"), ("vae", 10, "freeze,scale_shift"), ("vae", 100, "full")],
+    [("gan", 10, "freeze"), ("gan", None, "full"), ("vae", 10, "miner"), ("vae", 100, "full")],
 )
 def test_the_rule(family, shots, expected):
     assert choose_transfer(family, shots) == expected
@@ -22,6 +22,6 @@ def test_what_it_means_is_written_into_the_run(tmp_path):
     config = adapt_config(tmp_path / "source", tmp_path / "run", transfer="auto", steps=2)
     outcome = adapt(config)
     saved = saved_config(outcome.folder, type(config))
-    assert saved.transfer == "freeze,scale_shift"
-    assert transfer_names(saved) == ["freeze", "scale_shift"]
+    assert saved.transfer == "miner"
+    assert transfer_names(saved) == ["miner"]
     assert plan_adaptation(config, resume=True).config == saved

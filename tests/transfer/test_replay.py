@@ -94,3 +94,10 @@ def test_with_lora_it_holds_the_low_rank_updates(parts, source, getkey):
 def test_what_cannot_be_is_an_error(settings, message):
     with pytest.raises(InputError, match=message):
         replay(**({"weight": 1.0, "latent_size": 4} | settings))
+
+
+def test_what_is_replayed_is_not_what_a_sample_of_the_same_seed_shows(source):
+    """Or the first pictures of a run would be the source's, and its diversity too high."""
+    shown = np.asarray(jax.random.normal(jax.random.key(0), (64, 4)))
+    asked = np.concatenate([seen(replay(1.0, 4, batch=64), source, jax.random.key(k)) for k in range(2)])
+    assert not {row.tobytes() for row in asked} & {row.tobytes() for row in shown}
