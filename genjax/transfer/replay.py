@@ -14,7 +14,6 @@ from genjax.transfer.full import full
 from genjax.transfer.transfer import Forward, Transfer
 from genjax.tree import Tree
 
-
 # Folded into the seed: the latents that keep their images must not be those that a sample of the same seed shows.
 STREAM = 1 << 29
 
