@@ -178,3 +178,14 @@ def test_help_gives_every_option_a_default_and_a_sentence(verb, capsys):
 def test_help_is_quick_because_nothing_heavy_is_imported():
     code = "import sys, genjax.cli; sys.exit(any(name in sys.modules for name in ('jax', 'flax', 'sklearn')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    code = "import sys; from genjax import cli; sys.exit(cli.main(['train', '--help']))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() in (0, 141)
+    process.stderr.close()
