@@ -28,8 +28,10 @@ def sources(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("family", ["gan", "vae"])
-@pytest.mark.parametrize("name", [*RECIPES, "lora,cdc", "freeze,scale_shift"])
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [*(("vae", name) for name in (*RECIPES, "lora,cdc")), *(("gan", name) for name in ("freeze", "ewc", "miner"))],
+)
 def test_it_begins_at_the_source_exactly(sources, tmp_path, family, name):
     plan = plan_adaptation(adapt_config(sources / family, tmp_path / "run", transfer=name, ewc=FEW))
     state, source = fresh_state(plan), load_model(sources / family)

@@ -2,8 +2,6 @@
 
 import json
 
-import jax
-import numpy as np
 import pytest
 from tiny import TINY_VAE, train_config
 
@@ -20,7 +18,7 @@ WILD = VaeConfig(width=8, latent_size=4, learning_rate=1e30)  # every loss after
 def wild(tmp_path_factory):
     """(folder, outcome) of a run that cannot be saved."""
     folder = tmp_path_factory.mktemp("recovery") / "run"
-    config = train_config("vae", folder, steps=400, log_every=10, save_every=400, control=GUARDED, vae=WILD)
+    config = train_config("vae", folder, steps=200, log_every=50, save_every=200, control=GUARDED, vae=WILD)
     return folder, train(config)
 
 
@@ -34,14 +32,6 @@ def test_it_gives_up_after_so_many_rollbacks_and_says_what_it_saw(wild):
 def test_no_step_is_logged_twice(wild):
     steps = [line["step"] for line in read_metrics(wild[0] / "metrics.jsonl")]
     assert steps == sorted(set(steps))
-
-
-def test_a_sound_run_is_not_touched(tmp_path):
-    plain = train(train_config("vae", tmp_path / "plain", steps=6))
-    guarded = train(train_config("vae", tmp_path / "guarded", steps=6, control=GUARDED))
-    assert guarded.collapse == ""
-    for a, b in zip(*(jax.tree.leaves(run.state.trainable) for run in (plain, guarded)), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)  # the compiled steps round differently
 
 
 def test_it_goes_back_to_the_last_sound_checkpoint(tmp_path, monkeypatch):
