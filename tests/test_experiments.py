@@ -106,5 +106,5 @@ def test_the_few_shot_benchmark_fills_its_table_and_goes_on_where_it_was(tmp_pat
 def test_the_controllers_benchmark_fills_its_table(tmp_path):
     quick("controllers_benchmark", "--out", "out", folder=tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "out" / "controllers.jsonl").read_text().splitlines()]
-    assert {row["controller"] for row in rows} == {"fixed beta 1", "geco", "pi", "sigma"}
+    assert [row["controller"] for row in rows] == ["geco"]
     assert "| digits | geco |" in (tmp_path / "out" / "controllers.md").read_text()

