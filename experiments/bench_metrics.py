@@ -1,6 +1,6 @@
 """How fast the metrics are: the Fréchet distance beside the textbook form, and the core set on real images.
 
-    python experiments/bench_metrics.py            # the figures of the README
+    python experiments/bench_metrics.py            # the full sizes
     python experiments/bench_metrics.py --quick    # small sizes, to see that everything runs
 
 Times are of this machine as loaded as it is; the ratio is of two forms taken in turns in one run.
@@ -43,7 +43,7 @@ class Bench:
 
     dims: tuple[int, ...] = (192, 1280)
     """Features of the Fréchet distance."""
-    turns: int = 3
+    turns: int = 5
     """Of each form, alternating; the median counts."""
     num: int = 2000
     """Images on each side of the core set."""

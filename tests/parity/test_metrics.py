@@ -17,7 +17,7 @@ for peer in ("torch_fidelity", "prdc", "vendi_score"):
         pytest.skip(f"{peer} is not installed: make parity", allow_module_level=True)
 
 RELATIVE = 1e-6
-SHAPES = [(500, 400, 32), (60, 90, 16), (40, 300, 8)]  # real and generated images, features
+SHAPES = [(500, 400, 32), (60, 90, 16), (40, 300, 8), (40, 30, 64)]  # real and generated images, features
 
 
 def features(shape, seed=0):
