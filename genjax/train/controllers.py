@@ -29,20 +29,29 @@ SAME_KNOB = (  # options of which one at most can be on: they set the same knob
     ("kl_target", "kl_capacity"),
     ("kl_target", "warm_up_steps"),
 )
+NEEDED = {  # an option that says how -> the options of which one must be on for it to say anything
+    "ada_images": ("ada_target", "apa_target"),
+    "lecam_start": ("lecam_weight",),
+    "balance_high": ("balance_low",),
+    "kl_capacity_weight": ("kl_capacity",),
+    "warm_up_cycles": ("warm_up_steps",),
+    "gradient_skip": ("gradient_deviations",),
+    "collapse_margin": ("collapse_rollbacks",),
+    "collapse_diversity": ("collapse_rollbacks",),
+}
 
 
 def build_controller(control: ControlConfig, family: str) -> Controller:
     """The chain of all controllers that are on.
 
     Raises:
-        InputError: an option for the other family, or two controllers of one knob.
+        InputError: an option for the other family, two controllers of one knob, or an option of one that is off.
     """
     check_family_options(control, family)
     for first, second in SAME_KNOB:
         if getattr(control, first) and getattr(control, second) and first not in _foreign(family):
             raise InputError(f"{_option(first)} and {_option(second)} both set the same weight. Set one of them to 0.")
-    if control.warm_up_cycles and not control.warm_up_steps:
-        raise InputError("--control.warm-up-cycles needs the steps of all cycles together: --control.warm-up-steps.")
+    check_needed(control)
     parts = _of_gan(control) if family == "gan" else _of_vae(control)
     return chain(*parts, *_of_both(control, family))
 
@@ -56,6 +65,15 @@ def check_family_options(control: ControlConfig, family: str) -> None:
                 f"{_option(name)} is for a {'VAE' if family == 'gan' else 'GAN'}, and this is a {family.upper()}."
                 " Leave it out."
             )
+
+
+def check_needed(control: ControlConfig) -> None:
+    """Raises InputError for an option that says how a controller works which is off."""
+    default = ControlConfig()
+    for name, needed in NEEDED.items():
+        if getattr(control, name) != getattr(default, name) and not any(getattr(control, other) for other in needed):
+            wanted = " or ".join(_option(other) for other in needed)
+            raise InputError(f"{_option(name)} does nothing without {wanted}. Set that too, or leave it out.")
 
 
 def _foreign(family: str) -> tuple[str, ...]:

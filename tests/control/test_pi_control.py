@@ -19,7 +19,8 @@ def follow(controller, values, state=None):
 
 
 def test_the_formula():
-    weights, _ = follow(pi_control(10.0, smoothing=0.0), [14.0, 13.0])
+    """With the authors' gains, and no smoothing, as they have none."""
+    weights, _ = follow(pi_control(10.0, integral=1e-4, smoothing=0.0), [14.0, 13.0])
     first = 0.01 / (1 + math.exp(-4)) + 1e-4 * 4
     assert weights[0] == pytest.approx(first, rel=1e-5)
     assert weights[1] == pytest.approx(0.01 / (1 + math.exp(-3)) + 1e-4 * 7, rel=1e-5)
@@ -55,6 +56,6 @@ def test_it_does_not_stay_at_a_bound():
 
 @pytest.mark.parametrize("kl", [910.0, -890.0, 1e30, -1e30])
 def test_it_does_not_overflow(kl):
-    (weight,), _ = follow(pi_control(10.0), [kl])
+    (weight,), _ = follow(pi_control(10.0, integral=1e-4), [kl])
     assert math.isfinite(weight)
     assert weight == (0 if kl < 0 else pytest.approx(min(1, 0.01 + 1e-4 * (min(kl, 1e6) - 10)), rel=1e-4))
