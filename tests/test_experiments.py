@@ -69,7 +69,17 @@ def test_the_bench_compares_with_the_naive_form(tmp_path):
     assert row["ratio"] > 1
 
 
-@pytest.mark.parametrize("path", sorted(EXPERIMENTS.glob("*.py")), ids=lambda path: path.stem)
+def test_the_cost_of_adaptation_is_measured(tmp_path):
+    quick("bench_adaptation", "--out", "out", folder=tmp_path)
+    rows = json.loads((tmp_path / "out" / "adaptation_cost.json").read_text())
+    assert [row["kind"] for row in rows] == ["controller", "transfer", "transfer", "fisher", "fisher"]
+    assert "| `lora` | `full` |" in (tmp_path / "out" / "adaptation_cost.md").read_text()
+
+
+SCRIPTS = [path for path in sorted(EXPERIMENTS.glob("*.py")) if "__main__" in path.read_text()]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
 def test_an_experiment_explains_itself(path, tmp_path):
     done = subprocess.run(
         [sys.executable, str(path), "--help"], cwd=tmp_path, capture_output=True, text=True, check=True

@@ -7,6 +7,7 @@ import optax
 
 from genjax.augment import AUGMENTATIONS
 from genjax.config import AdaptConfig, ControlConfig, ModelConfig
+from genjax.control import Controller
 from genjax.errors import lookup
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic, Generator
@@ -22,7 +23,7 @@ from genjax.transfer import Transfer
 def build_learner(
     model: ModelConfig,
     transfers: dict[str, Transfer],
-    control: ControlConfig | None = None,
+    control: ControlConfig | Controller = NO_CONTROL,
     *,
     learning_rate_scale: float = 1.0,
 ) -> Learner:
@@ -31,17 +32,18 @@ def build_learner(
     Args:
         model: its networks and losses.
         transfers: {network: its transfer}.
-        control: which controllers it has while it trains; None for none, which is enough to sample.
+        control: which controllers it has while it trains, or the controller itself; none is enough to sample.
         learning_rate_scale: factor on the model's learning rates.
     Raises:
         InputError: an unknown loss or likelihood, or controllers that do not fit.
     """
+    controller = build_controller(control, model.family) if isinstance(control, ControlConfig) else control
     build = _build_gan if model.family == "gan" else _build_vae
-    return build(model, transfers, control or NO_CONTROL, jnp.dtype(model.dtype), learning_rate_scale)
+    return build(model, transfers, controller, jnp.dtype(model.dtype), learning_rate_scale)
 
 
 def _build_gan(
-    model: ModelConfig, transfers: dict[str, Transfer], control: ControlConfig, dtype: jnp.dtype, scale: float
+    model: ModelConfig, transfers: dict[str, Transfer], controller: Controller, dtype: jnp.dtype, scale: float
 ) -> Learner:
     gan = model.gan
     adam = functools.partial(optax.adam, b1=gan.beta1, b2=gan.beta2)
@@ -52,8 +54,8 @@ def _build_gan(
         loss=lookup(ADVERSARIAL, gan.loss, "loss"),
         optimizer=adam(scale * gan.learning_rate),
         critic_optimizer=adam(scale * gan.critic_learning_rate),
-        augment=AUGMENTATIONS["ada"] if control.ada_target else None,
-        controller=build_controller(control, "gan"),
+        augment=AUGMENTATIONS["ada"] if "augment_probability" in controller.sets else None,
+        controller=controller,
         r1_weight=gan.r1_weight,
         r2_weight=gan.r2_weight,
         gradient_penalty_weight=gan.gradient_penalty_weight,
@@ -65,7 +67,7 @@ def _build_gan(
 
 
 def _build_vae(
-    model: ModelConfig, transfers: dict[str, Transfer], control: ControlConfig, dtype: jnp.dtype, scale: float
+    model: ModelConfig, transfers: dict[str, Transfer], controller: Controller, dtype: jnp.dtype, scale: float
 ) -> Learner:
     vae = model.vae
     return make_vae(
@@ -73,7 +75,7 @@ def _build_vae(
         latent_size=vae.latent_size,
         likelihood=lookup(LIKELIHOODS, vae.likelihood, "likelihood"),
         optimizer=optax.adam(scale * vae.learning_rate),
-        controller=build_controller(control, "vae"),
+        controller=controller,
         kl_weight=vae.kl_weight,
         ema_images=vae.ema_images,
         transfer=transfers["vae"],
