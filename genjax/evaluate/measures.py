@@ -6,7 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from genjax.evaluate.check import Floats
-from genjax.evaluate.distances import frechet_distance, kernel_distance, kernel_distance_measured, uses_subsets
+from genjax.evaluate.distances import (
+    MOST_LEFT_OUT,
+    frechet_distance,
+    kernel_distance,
+    kernel_distance_measured,
+    uses_subsets,
+)
 from genjax.evaluate.diversity import intra_diversity, retention, vendi_score
 from genjax.evaluate.intervals import Interval, Measure, jackknife_intervals
 from genjax.evaluate.memorisation import auth_pct, c_t, copy_rate
@@ -61,7 +67,8 @@ def measure_kd(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
         note = "none: fewer than 3 images" if intervals else "none: not asked for"
         return {"kd": Measured(kernel_distance(real, fake, **settings, seed=seed), Interval(None, note), method)}
     found = kernel_distance_measured(real, fake, **settings, seed=seed)
-    return {"kd": Measured(found.value, Interval(found.interval, "jackknife, single images"), method)}
+    left_out = f" of {MOST_LEFT_OUT:,}" if max(len(real), len(fake)) > MOST_LEFT_OUT else ""
+    return {"kd": Measured(found.value, Interval(found.interval, f"jackknife, single images{left_out}"), method)}
 
 
 def measure_precision_recall(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
@@ -87,13 +94,15 @@ def measure_intra_diversity(sets: Sets, seed: int, intervals: bool) -> dict[str,
     return {"intra_diversity": Measured(value, _UNKNOWN, f"of held-out images, at most {INTRA_MOST} a cluster")}
 
 
-def measure_memorisation(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
-    """How near the generated images are to those that were trained on."""
-    train = _known(sets.train)
-    return {
-        "copy_rate": Measured(copy_rate(sets.fake, train, sets.real), _UNKNOWN, "5 % quantile of held-out images"),
-        "auth_pct": Measured(auth_pct(train, sets.fake), _UNKNOWN, "nearest training image"),
-    }
+def measure_copy_rate(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """How many generated images are nearer to a training image than nearly all held-out ones."""
+    value = copy_rate(sets.fake, _known(sets.train), sets.real)
+    return {"copy_rate": Measured(value, _UNKNOWN, "5 % quantile of held-out images")}
+
+
+def measure_authenticity(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """How many generated images are no training image with noise."""
+    return {"auth_pct": Measured(auth_pct(_known(sets.train), sets.fake), _UNKNOWN, "nearest training image")}
 
 
 def measure_data_copying(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:

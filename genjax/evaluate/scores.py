@@ -24,12 +24,14 @@ class Metric(NamedTuple):
         family: measures it, and the metrics that come out of the same computation.
         least: images that it needs of each set.
         needs: further images, beside real and generated ones: "train" or "source".
+        least_other: of these, how many.
     """
 
     label: str
     family: Family
     least: int
     needs: tuple[str, ...] = ()
+    least_other: int = 1
 
 
 METRICS = {
@@ -41,8 +43,8 @@ METRICS = {
     "coverage": Metric("coverage", measures.measure_density_coverage, COVERAGE_K + 1),
     "vendi": Metric("vendi", measures.measure_vendi, 2),
     "intra_diversity": Metric("intra_diversity", measures.measure_intra_diversity, 2, ("train",)),
-    "copy_rate": Metric("copy_rate", measures.measure_memorisation, 2, ("train",)),
-    "auth_pct": Metric("auth_pct", measures.measure_memorisation, 2, ("train",)),
+    "copy_rate": Metric("copy_rate", measures.measure_copy_rate, 2, ("train",)),
+    "auth_pct": Metric("auth_pct", measures.measure_authenticity, 2, ("train",), 2),
     "c_t": Metric("c_t", measures.measure_data_copying, SMALLEST_CELL, ("train",)),
     "retention": Metric("retention", measures.measure_retention, 3, ("source",)),
 }
@@ -171,6 +173,11 @@ def _check_others(fake: np.ndarray, others: dict[str, np.ndarray | None], chosen
             if images is None:
                 raise InputError(f"{name} needs {ASKED_FOR[need]}, or leave {name} out.")
             check_images(images, need)
+            if len(images) < metric.least_other:
+                raise InputError(
+                    f"{name} needs {metric.least_other} or more {need} images, and there are {len(images)}."
+                    f" Leave {name} out."
+                )
             if images.shape[1:] != fake.shape[1:]:
                 raise InputError(f"{need} images are {_size(images)} and generated ones {_size(fake)}: not alike.")
             if need == "source" and len(images) != len(fake):

@@ -182,10 +182,11 @@ def measure(samples: np.ndarray, real: Real, source: np.ndarray | None, extracto
         "train": None if real.train is None else spread_out(real.train, SEARCHED).images[:],
         "source": None if source is None else source[: len(fake)],
     }
+    counts = {need: 0 if images is None else len(images) for need, images in others.items()}
     metrics = [
         name
         for name, metric in METRICS.items()
-        if len(chosen) >= metric.least and all(others[need] is not None for need in metric.needs)
+        if len(chosen) >= metric.least and all(counts[need] >= metric.least_other for need in metric.needs)
     ]
     if real.train is not None and len(chosen) < AROUND * len(real.train):
         metrics.remove("intra_diversity")  # it compares the images around each shot, and there are hardly two

@@ -125,6 +125,11 @@ def test_metrics_of_a_run_need_its_training_images_and_its_source(means, images)
         real, fake, extractor=means, metrics=alone, train_images=real[:4], source_images=fake[::-1]
     )
     assert [record.name for record in records] == [f"{name}[means]" for name in alone]
+    one = {"extractor": means, "train_images": real[:1]}
+    (copied,) = evaluate_images(real, real[:1].repeat(40, axis=0), metrics=("copy_rate",), **one)
+    assert copied.value == 1, "one shot can be copied"
+    with pytest.raises(InputError, match="auth_pct needs 2 or more train images, and there are 1"):
+        evaluate_images(real, fake, metrics=("auth_pct",), **one)
     for metric, message in (("copy_rate", "that the generator was trained on"), ("retention", "needs a source")):
         with pytest.raises(InputError, match=message):
             evaluate_images(real, fake, extractor=means, metrics=(metric,))
