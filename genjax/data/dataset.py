@@ -112,8 +112,8 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0, *, stratify: bool = Tr
         dataset: to choose from.
         shots: how many images in all, 1 or more.
         seed: of the choice.
-        stratify: where there are labels, the same number of each class. What does not divide goes to classes that
-            the seed chooses: 15 shots of 10 classes are two of five and one of five.
+        stratify: where there are labels, the same number of each class of which there is an image. What does not divide
+            goes to classes that the seed chooses: 15 shots of 10 classes are two of five and one of five.
     Raises:
         InputError: more shots than there are images, in the set or in a class.
     """
@@ -133,24 +133,23 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0, *, stratify: bool = Tr
 
 
 def _of_each_class(dataset: Dataset, labels: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:
-    classes = len(dataset.class_names)
-    have = np.bincount(labels, minlength=classes)
-    quota = np.full(classes, shots // classes)
-    quota[rng.permutation(classes)[: shots % classes]] += 1
+    classes, have = np.unique(labels, return_counts=True)  # a group of a set may hold some of its classes only
+    quota = np.full(len(classes), shots // len(classes))
+    quota[rng.permutation(len(classes))[: shots % len(classes)]] += 1
     if np.any(quota > have):
-        raise InputError(_too_few(dataset, shots, have))
-    parts = [rng.permutation(np.flatnonzero(labels == c))[: quota[c]] for c in range(classes)]
+        raise InputError(_too_few(dataset, shots, classes, have))
+    parts = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, quota, strict=True)]
     return np.concatenate(parts)
 
 
-def _too_few(dataset: Dataset, shots: int, have: np.ndarray) -> str:
-    classes, rarest = len(have), int(np.argmin(have))
-    each = -(-shots // classes)
-    most = classes * int(have[rarest])
-    fewer = f"Use --shots {most} or fewer, or --no-stratify." if most else "Use --no-stratify."
+def _too_few(dataset: Dataset, shots: int, classes: np.ndarray, have: np.ndarray) -> str:
+    rarest = int(np.argmin(have))
+    each = -(-shots // len(classes))
+    most = len(classes) * int(have[rarest])
     part = {"train": "training", "test": "held-out", "all": "such"}[dataset.split]
     noun = "image" if have[rarest] == 1 else "images"
     return (
-        f"--shots {shots} asks for {each} of each of {classes} classes, but class"
-        f' "{dataset.class_names[rarest]}" has {have[rarest]} {part} {noun}. {fewer}'
+        f"--shots {shots} asks for {each} of each of {len(classes)} classes, but class"
+        f' "{dataset.class_names[classes[rarest]]}" has {have[rarest]} {part} {noun}.'
+        f" Use --shots {most} or fewer, or --no-stratify."
     )
