@@ -1,20 +1,26 @@
-"""How fast a step is, as ratios inside one run: absolute times on shared machines are noise.
+"""How fast genjax is: every case beside PyTorch, beside plain Flax, and beside what the machine can do, in turns.
 
-    python experiments/bench.py            # prints a table; --json prints the same as JSON
-    python experiments/bench.py --quick    # few repeats, to see that everything runs
+    python experiments/bench.py              # the table; needs torch (pip install "genjax-images[peers]")
+    python experiments/bench.py --quick      # few turns, without torch where it is not installed
+    python experiments/bench.py --profile    # the convolutions alone, layer by layer, against the matrix product
 
-The demo's GAN step (16x16 grey, width 64, batch 64) against the same step with `nn.ConvTranspose` and `nn.Conv`: same
-parameters, same losses, same updates, in turns.
+Absolute times on shared machines are noise: every figure is a ratio of two sides of one run. The limit is the time that
+the step's floating-point operations would take at the rate of a product of two 2048x2048 float32 matrices. Writes
+bench.json and bench.md into --out.
 """
 
+import dataclasses
+import importlib.util
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import tyro
+from timing import in_turns, ratio
 
 from genjax import backend
 
@@ -22,177 +28,410 @@ backend.prepare()  # before jax is imported
 
 import jax
 import jax.numpy as jnp
+import naive
 import numpy as np
 import optax
-from flax import linen as nn
-from jax import Array
 
 from genjax.augment import AUGMENTATIONS
-from genjax.control import ada
+from genjax.augment.warp import warp
+from genjax.config import GanConfig, ModelConfig, VaeConfig
+from genjax.control import Controller, ada, chain
+from genjax.data import load
+from genjax.data.batches import batch_indices
+from genjax.errors import InputError
+from genjax.evaluate import frechet_distance_from_statistics
 from genjax.losses import ADVERSARIAL
-from genjax.models.dcgan import Critic, Generator
-from genjax.models.layers import minibatch_deviation
-from genjax.models.stacks import features_at, group_norm, resolutions
-from genjax.terminal import result, table
-from genjax.train import make_gan
+from genjax.models.layers import correlate, double, halve
+from genjax.models.stacks import features_at, resolutions
+from genjax.terminal import result, say, table
+from genjax.train import make_gan, make_vae
+from genjax.train.build import build_learner
+from genjax.train.recipes import build_transfers
+from genjax.train.run_folder import write_bytes
 from genjax.train.state import Learner
+from genjax.train.vae import LIKELIHOODS
+from genjax.tree import flatten
+
+Side = Callable[[], object]  # does the work once, and waits for it
+MATRIX = 2048
+HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Times a GAN step against the naive form of the same step."""
+    """Times every case in turns: genjax, PyTorch, plain Flax, and the machine's matrix product."""
 
-    repeats: int = 15
-    """Timed blocks of each side, in turns."""
-    steps: int = 10
-    """Steps in a block."""
-    json: bool = False
-    """Print JSON instead of a table."""
+    out: Path = Path("runs/bench")
+    """Folder for the figures."""
+    cases: tuple[str, ...] = ()
+    """Which cases; by default all."""
+    turns: int = 9
+    """Of each side; the medians count."""
+    calls: int = 3
+    """Of each side in a turn."""
+    profile: bool = False
+    """The convolutions of the DCGAN and the VAE alone, layer by layer."""
     quick: bool = False
-    """Few repeats."""
+    """Two turns of small cases."""
+    json: bool = False
+    """Print the figures instead of the table."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One comparison: milliseconds of a step, medians over the repeats, and the median of the ratios turn by turn."""
+class Case(NamedTuple):
+    """What is timed.
 
-    case: str
-    ours_ms: float
-    naive_ms: float
-    ratio: float
-    ratio_low: float
-    ratio_high: float
-    repeats: int
+    Attributes:
+        sides: {"genjax": ..., "torch": ..., "naive": ...}; those that there are.
+        flops: of one call of genjax's side; 0 where that means nothing.
+        calls: in a turn, as a multiple of the setting.
+    """
 
-
-class NaiveGenerator(nn.Module):
-    """The demo's generator with Flax's own transposed convolution; its parameters have the same names and shapes."""
-
-    size: int = 16
-    width: int = 64
-    latent_size: int = 64
-
-    @nn.compact
-    def __call__(self, latents: Array) -> Array:
-        """Images in [-1, 1]."""
-        features = features_at(4, size=self.size, width=self.width)
-        images = nn.Dense(16 * features, name="stem")(latents).reshape(-1, 4, 4, features)
-        for resolution in resolutions(self.size)[1:]:
-            images = nn.relu(group_norm(images, dtype=jnp.float32, name=f"norm_{resolution // 2}"))
-            features = 1 if resolution == self.size else features_at(resolution, size=self.size, width=self.width)
-            images = nn.ConvTranspose(features, (4, 4), (2, 2), name=f"up_{resolution}")(images)
-        return jnp.tanh(images)
+    sides: dict[str, Side]
+    flops: float = 0.0
+    calls: int = 1
 
 
-class NaiveCritic(nn.Module):
-    """The demo's critic with Flax's own convolution; its parameters have the same names and shapes."""
+def main(settings: Bench) -> int:
+    """Runs the cases; returns the exit code."""
+    if settings.quick:
+        settings = dataclasses.replace(settings, turns=2, calls=1, cases=settings.cases or ("demo", "sample_1"))
+    if settings.profile:
+        result(profile(settings))
+        return 0
+    unknown = [name for name in settings.cases if name not in CASES]
+    if unknown:
+        raise InputError(f"unknown case {unknown[0]!r}. Known: {', '.join(CASES)}.")
+    if not HAS_TORCH:
+        say('torch is not installed: no peer. Get it with pip install "genjax-images[peers]".')
+    rows = [run(name, settings) for name in settings.cases or CASES]
+    settings.out.mkdir(parents=True, exist_ok=True)
+    write_bytes(settings.out / "bench.json", (json.dumps(rows, indent=1) + "\n").encode())
+    write_bytes(settings.out / "bench.md", markdown(rows).encode())
+    result(json.dumps(rows, indent=1) if settings.json else shown(rows))
+    return 0
 
-    size: int = 16
-    width: int = 64
 
-    @nn.compact
-    def __call__(self, images: Array) -> Array:
-        """Logits."""
-        for resolution in reversed(resolutions(self.size)[:-1]):
-            features = features_at(resolution, size=self.size, width=self.width)
-            images = nn.leaky_relu(nn.Conv(features, (4, 4), (2, 2), padding=1, name=f"down_{resolution}")(images), 0.2)
-        features = minibatch_deviation(images)
-        return nn.Dense(1, name="head")(features.reshape(len(features), -1))[:, 0]
+def run(name: str, settings: Bench) -> dict[str, Any]:
+    """The row of a case."""
+    say(name)
+    title, make = CASES[name]
+    case = make()
+    sides = dict(case.sides) | ({"product": matrix_product()} if case.flops else {})
+    times = in_turns(sides, turns=settings.turns, calls=settings.calls * case.calls)
+    row: dict[str, Any] = {"case": name, "title": title, "turns": settings.turns}
+    row |= {f"{side}_ms": 1e3 * statistics.median(taken) for side, taken in times.items() if side != "product"}
+    row |= {
+        f"against_{side}": ratio(times[side], times["genjax"]) for side in ("torch", "naive", "sqrtm") if side in times
+    }
+    if case.flops:
+        rates = [2 * MATRIX**3 / taken for taken in times["product"]]
+        row["limit_ms"] = 1e3 * case.flops / statistics.median(rates)
+        row["of_limit"] = row["limit_ms"] / row["genjax_ms"]
+    return row
 
 
-def gan(generator: nn.Module, critic: nn.Module) -> Learner:
-    """The demo's learner around these networks."""
-    adam = optax.adam(2e-3, b1=0.0, b2=0.99)
+def matrix_product() -> Side:
+    """The machine's own measure: one product of two square float32 matrices."""
+    matrix, product = jnp.ones((MATRIX, MATRIX)), jax.jit(jnp.matmul)
+    return lambda: jax.block_until_ready(product(matrix, matrix))
+
+
+def model_of(family: str, size: int, channels: int, batch: int, r1_weight: float = 1.0) -> ModelConfig:
+    """Networks of width 64."""
+    return ModelConfig(family, size, channels, "float32", batch, GanConfig(r1_weight=r1_weight), VaeConfig())
+
+
+def uint8_images(model: ModelConfig) -> np.ndarray:
+    """A batch of noise."""
+    shape = (model.batch, model.size, model.size, model.channels)
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def naive_learner(model: ModelConfig, controller: Controller) -> Learner:
+    """The learner of genjax around plain Flax networks."""
+    gan, vae = model.gan, model.vae
+    if model.family == "vae":
+        return make_vae(
+            naive.Vae(model.size, model.channels, vae.width, vae.latent_size),
+            latent_size=vae.latent_size,
+            likelihood=LIKELIHOODS[vae.likelihood],
+            optimizer=optax.adam(vae.learning_rate),
+            controller=controller,
+        )
+    adam = optax.adam(gan.learning_rate, b1=gan.beta1, b2=gan.beta2)
     return make_gan(
-        generator,
-        critic,
-        latent_size=64,
-        loss=ADVERSARIAL["non_saturating"],
+        naive.Generator(model.size, model.channels, gan.width, gan.latent_size),
+        naive.Critic(model.size, gan.width),
+        latent_size=gan.latent_size,
+        loss=ADVERSARIAL[gan.loss],
         optimizer=adam,
         critic_optimizer=adam,
-        augment=AUGMENTATIONS["ada"],
-        controller=ada(images_to_one=100_000),
-        r1_weight=1.0,
+        augment=AUGMENTATIONS["ada"] if controller.sets else None,
+        controller=controller,
+        r1_weight=gan.r1_weight,
     )
 
 
-def compare(case: str, ours: Callable[[], None], naive: Callable[[], None], settings: Bench) -> Row:
-    """Times two callables in turns."""
-    times: dict[str, list[float]] = {"ours": [], "naive": []}
-    for turn in range(settings.repeats + 1):
-        for name, run in (("ours", ours), ("naive", naive)):
-            began = time.perf_counter()
-            run()
-            if turn:  # the first turn compiles
-                times[name].append((time.perf_counter() - began) / settings.steps * 1e3)
-    ratios = sorted(naive_ms / ours_ms for ours_ms, naive_ms in zip(times["ours"], times["naive"], strict=True))
-    return Row(
-        case,
-        statistics.median(times["ours"]),
-        statistics.median(times["naive"]),
-        statistics.median(ratios),
-        ratios[0],
-        ratios[-1],
-        len(ratios),
-    )
+def training(model: ModelConfig, *, augmented: bool = False) -> Case:
+    """A training step; the peers have the same parameters, and PyTorch's networks the same outputs."""
+    controller = ada() if augmented else chain()
+    learners = {
+        "genjax": build_learner(model, build_transfers(None, model), controller),
+        "naive": naive_learner(model, controller),
+    }
+    images = uint8_images(model)
+    batch = {"image": images}
+    states = {
+        side: jax.jit(lambda key, learner=learner: learner.init(key, batch))(jax.random.key(0))
+        for side, learner in learners.items()
+    }
+    same_shapes(*(state.trainable for state in states.values()))
+    flops = cost(jax.jit(learners["genjax"].step), states["genjax"], batch)
+    sides = {}
+    if HAS_TORCH and not augmented:  # PyTorch cannot differentiate the gradient of its resampling, as R1 asks for
+        sides["torch"] = torch_training(model, states["genjax"].trainable, learners["genjax"], images)
+    sides |= {side: stepper(learner, states[side], batch) for side, learner in learners.items()}
+    return Case(sides, flops)
 
 
-def stepper(learner: Learner, batch: dict[str, np.ndarray], steps: int) -> Callable[[], None]:
-    """A callable that makes that many steps and waits for them."""
+def stepper(learner: Learner, state: Any, batch: dict[str, np.ndarray]) -> Side:
+    """Makes one step and waits for it."""
     step = jax.jit(learner.step, donate_argnums=0)
-    state = learner.init(jax.random.key(0), batch)
 
     def run() -> None:
         nonlocal state
-        for _ in range(steps):
-            state, _ = step(state, batch)
-        jax.block_until_ready(state.trainable)
+        state, _ = step(state, batch)
+        jax.block_until_ready(state)
 
     return run
 
 
-def same_parameters(ours: Learner, naive: Learner, batch: dict[str, np.ndarray]) -> None:
+def cost(compiled: Any, *arguments: Any) -> float:
+    """Floating-point operations of a jitted function, as XLA counts them before it optimises."""
+    return float(compiled.lower(*arguments).cost_analysis()["flops"])
+
+
+def same_shapes(left: Any, right: Any) -> None:
     """Raises unless both sides have the same parameters, so that a ratio means something."""
-    shapes = [
-        jax.tree.map(
-            jnp.shape, jax.eval_shape(lambda learner=learner: learner.init(jax.random.key(0), batch)).trainable
-        )
-        for learner in (ours, naive)
-    ]
-    if shapes[0] != shapes[1]:
-        raise AssertionError(f"the two sides differ: {shapes[0]} and {shapes[1]}")
+    if jax.tree.map(jnp.shape, left) != jax.tree.map(jnp.shape, right):
+        raise AssertionError("the two sides have different parameters")
 
 
-def main(settings: Bench) -> int:
-    """Prints the comparison; returns the exit code."""
-    if settings.quick:
-        settings = Bench(repeats=2, steps=2, json=settings.json)
-    batch = {"image": np.random.default_rng(0).integers(0, 256, (64, 16, 16, 1), dtype=np.uint8)}
-    ours, naive = gan(Generator(), Critic()), gan(NaiveGenerator(), NaiveCritic())
-    same_parameters(ours, naive, batch)
-    rows = [
-        compare(
-            "GAN step, 16x16x1, width 64, batch 64",
-            stepper(ours, batch, settings.steps),
-            stepper(naive, batch, settings.steps),
-            settings,
-        )
-    ]
-    if settings.json:
-        result(json.dumps([asdict(row) for row in rows], indent=2))
+def torch_training(model: ModelConfig, params: Any, learner: Learner, images: np.ndarray) -> Side:
+    """PyTorch's step, with the same parameters; its networks are checked against ours first."""
+    import peers
+    import torch
+
+    flat = {
+        network: {name: np.asarray(leaf) for name, leaf in flatten(tree).items()} for network, tree in params.items()
+    }
+    if model.family == "vae":
+        vae = peers.Vae(model.size, model.channels, model.vae.width, model.vae.latent_size)
+        peers.copied(vae, flat["vae"])
+        latents = np.array(learner.latents(jax.random.key(1), 8))
+        with torch.no_grad():
+            check_equal(learner, params, latents, vae.decoder(torch.from_numpy(latents)).clamp(-1, 1).numpy())
+        step = peers.vae_step(vae, learning_rate=model.vae.learning_rate)
     else:
-        cells = [
-            (
-                row.case,
-                f"{row.ours_ms:.1f} ms",
-                f"{row.naive_ms:.1f} ms",
-                f"{row.ratio:.2f} ({row.ratio_low:.2f} .. {row.ratio_high:.2f})",
-            )
-            for row in rows
-        ]
-        result(table(("case", "ours", "nn.ConvTranspose", f"times as fast, median of {rows[0].repeats}"), cells))
-    return 0
+        gan = model.gan
+        generator = torch_generator(model, flat["generator"], learner, params)
+        critic = peers.copied(peers.Critic(model.size, model.channels, gan.width), flat["critic"])
+        step = peers.gan_step(
+            generator, critic, latent_size=gan.latent_size, learning_rate=gan.learning_rate, r1_weight=gan.r1_weight
+        )
+    return lambda: step(images)
+
+
+def torch_generator(model: ModelConfig, flat: dict[str, np.ndarray], learner: Learner, params: Any) -> Any:
+    """PyTorch's generator, with our parameters, checked against ours."""
+    import peers
+    import torch
+
+    latents = np.array(learner.latents(jax.random.key(1), 8))
+    theirs = peers.copied(peers.Generator(model.size, model.channels, model.gan.width, model.gan.latent_size), flat)
+    with torch.no_grad():
+        check_equal(learner, params, latents, theirs(torch.from_numpy(latents)).numpy())
+    return theirs
+
+
+def on_host(tree: Any) -> dict[str, np.ndarray]:
+    """{"up_8/kernel": array, ...}, writable, as torch wants them."""
+    return {name: np.array(leaf) for name, leaf in flatten(tree).items()}
+
+
+def check_equal(learner: Learner, params: Any, latents: np.ndarray, theirs: np.ndarray) -> None:
+    """Raises unless both networks make the same images of the same latents, to 1e-4."""
+    ours = np.asarray(learner.generate(params, {network: {} for network in params}, latents))
+    difference = float(np.abs(ours - theirs.transpose(0, 2, 3, 1)).max())
+    if difference > 1e-4:
+        raise AssertionError(f"the networks differ by {difference:.1e}")
+
+
+def sampling(batch: int) -> Case:
+    """The DCGAN's images from latents on the host to images on the host."""
+    model = model_of("gan", 32, 3, 64)
+    learner = build_learner(model, build_transfers(None, model))
+    params = jax.jit(lambda key: learner.init(key, {"image": uint8_images(model)}))(jax.random.key(0)).trainable
+    latents = np.array(learner.latents(jax.random.key(1), batch))
+    generate = jax.jit(learner.generate)
+    plain = naive_learner(model, chain())
+    plain_generate = jax.jit(plain.generate)
+    context = {network: {} for network in params}
+    sides: dict[str, Side] = {}
+    if HAS_TORCH:
+        import torch
+
+        theirs = torch_generator(model, on_host(params["generator"]), learner, params)
+
+        def sample() -> object:
+            with torch.inference_mode():
+                return theirs(torch.from_numpy(latents)).numpy()
+
+        sides["torch"] = sample
+    sides["genjax"] = lambda: np.asarray(generate(params, context, latents))
+    sides["naive"] = lambda: np.asarray(plain_generate(params, context, latents))
+    return Case(sides, cost(generate, params, context, latents), calls=8)
+
+
+def resampling() -> Case:
+    """64 images of 32x32x3 seen through maps, as ADA moves them: forward and the gradient in the images."""
+    images = jax.random.uniform(jax.random.key(0), (64, 32, 32, 3), minval=-1.0)
+    maps = jnp.eye(3) + 0.1 * jax.random.normal(jax.random.key(1), (64, 3, 3)).at[:, 2].set(0.0)
+    gradient = jax.jit(jax.grad(lambda images: jnp.square(warp(images, maps)).sum()))
+    sides: dict[str, Side] = {"genjax": lambda: jax.block_until_ready(gradient(images))}
+    if HAS_TORCH:
+        import torch
+        from torch.nn import functional
+
+        theirs = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).contiguous().requires_grad_()
+        their_maps = torch.from_numpy(np.array(maps[:, :2]))
+
+        def resample() -> object:
+            theirs.grad = None
+            grid = functional.affine_grid(their_maps, list(theirs.shape), align_corners=False)
+            functional.grid_sample(theirs, grid, padding_mode="border", align_corners=False).square().sum().backward()
+            return theirs.grad
+
+        sides["torch"] = resample
+    return Case(sides, calls=4)
+
+
+def frechet(dim: int) -> Case:
+    """The Fréchet distance from means and covariances, beside scipy's matrix root, as most public code has it."""
+    from bench_metrics import textbook
+
+    from genjax.evaluate.statistics import statistics_of
+
+    rng = np.random.default_rng(0)
+    features = (rng.standard_normal((2 * dim, dim)) @ rng.standard_normal((dim, dim)) for _ in range(2))
+    numbers = [part for each in features for part in statistics_of(each)[:2]]
+    return Case(
+        {"genjax": lambda: frechet_distance_from_statistics(*numbers), "sqrtm": lambda: textbook(*numbers)}, calls=1
+    )
+
+
+def feeding() -> Case:
+    """One batch of 64 digits, in the order of the seed; PyTorch's DataLoader shuffles the same images in memory."""
+    images = load("digits", split="all").images
+    everything = images[np.arange(len(images))]
+    step = 0
+
+    def ours() -> object:
+        nonlocal step
+        step += 1
+        return images[batch_indices(len(images), 64, 0, step)]
+
+    sides: dict[str, Side] = {"genjax": ours}
+    if HAS_TORCH:
+        import torch
+        from torch.utils.data import DataLoader, TensorDataset
+
+        def forever() -> Iterator[Any]:
+            loader = DataLoader(TensorDataset(torch.from_numpy(everything)), batch_size=64, shuffle=True)
+            while True:
+                yield from loader
+
+        batches = forever()
+        sides["torch"] = lambda: next(batches)
+    return Case(sides, calls=50)
+
+
+CASES: dict[str, tuple[str, Callable[[], Case]]] = {
+    "dcgan": ("DCGAN step, 32x32x3, batch 64", lambda: training(model_of("gan", 32, 3, 64, r1_weight=0.0))),
+    "demo": ("demo's GAN step with R1, 16x16x1, batch 64", lambda: training(model_of("gan", 16, 1, 64))),
+    "demo_ada": ("the same with ADA", lambda: training(model_of("gan", 16, 1, 64), augmented=True)),
+    "vae": ("VAE step, 32x32x3, batch 128", lambda: training(model_of("vae", 32, 3, 128))),
+    "sample_1": ("sampling, 32x32x3, 1 image", lambda: sampling(1)),
+    "sample_64": ("sampling, 32x32x3, 64 images", lambda: sampling(64)),
+    "resample": ("resampling 64 images of 32x32x3 and its gradient", resampling),
+    "frechet_192": ("FD from statistics, d = 192", lambda: frechet(192)),
+    "frechet_2048": ("FD from statistics, d = 2048", lambda: frechet(2048)),
+    "feeding": ("one batch of 64 digits", feeding),
+}
+
+
+def profile(settings: Bench) -> str:
+    """What each convolution reaches alone, of the rate of the matrix product in the same turns."""
+    rows = []
+    for name, size, channels, batch in (("DCGAN", 32, 3, 64), ("VAE", 32, 3, 128)):
+        for resolution in resolutions(size)[:-1]:
+            many, few = features_at(resolution, size=size, width=64), channels
+            if 2 * resolution < size:
+                few = features_at(2 * resolution, size=size, width=64)
+            rows.append(layer_row(name, batch, resolution, many, few, settings))
+    header = ("layer", "GFLOP", "double", "halve", "correlate")
+    return table(header, rows) + "\n\nMilliseconds, and the share of the matrix product's rate."
+
+
+def layer_row(name: str, batch: int, resolution: int, many: int, few: int, settings: Bench) -> tuple[str, ...]:
+    """One layer: forward of the transposed convolution, of the strided one, and the weights' gradient of both."""
+    coarse, fine = (
+        jnp.ones((batch, resolution, resolution, many)),
+        jnp.ones((batch, 2 * resolution, 2 * resolution, few)),
+    )
+    kernel, flops = jnp.ones((4, 4, many, few)), 32 * batch * resolution**2 * many * few
+    forms = {"double": (double, coarse, kernel), "halve": (halve, fine, kernel), "correlate": (correlate, coarse, fine)}
+    sides: dict[str, Side] = {"product": matrix_product()}
+    for form, (function, *arguments) in forms.items():
+        compiled = jax.jit(function)
+        sides[form] = lambda compiled=compiled, arguments=arguments: jax.block_until_ready(compiled(*arguments))
+    times = in_turns(sides, turns=settings.turns, calls=settings.calls)
+    rate = 2 * MATRIX**3 / statistics.median(times["product"])
+    cells = []
+    for form in forms:
+        taken = statistics.median(times[form])
+        cells.append(f"{1e3 * taken:.1f} ({flops / taken / rate:.0%})")
+    title = f"{name} {resolution}x{resolution}x{many} - {2 * resolution}x{2 * resolution}x{few}"
+    return title, f"{flops / 1e9:.2f}", *cells
+
+
+def shown(rows: list[dict[str, Any]]) -> str:
+    """The table for a terminal."""
+    return table(HEADER, [cells(row) for row in rows])
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The table for a page."""
+    lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
+    return "\n".join([*lines, *("| " + " | ".join(cells(row)) + " |" for row in rows), ""])
+
+
+HEADER = ("case", "genjax, ms", "times PyTorch's rate", "times plain Flax's", "times sqrtm's", "of the limit")
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """A row's texts: medians of the ratios, with the least and the greatest."""
+    ratios = [
+        "{:.2f} ({:.2f} .. {:.2f})".format(*row[f"against_{side}"]) if f"against_{side}" in row else ""
+        for side in ("torch", "naive", "sqrtm")
+    ]
+    limit = f"{row['of_limit']:.0%}" if "of_limit" in row else ""
+    return row["title"], f"{row['genjax_ms']:.3g}", *ratios, limit
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Bench, config=(tyro.conf.FlagCreatePairsOff,))))
+    try:
+        sys.exit(main(tyro.cli(Bench, config=(tyro.conf.FlagCreatePairsOff,))))
+    except InputError as error:
+        say(f"error: {error}")
+        sys.exit(2)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+PAUSE = 0.1  # seconds before a side's turn: the threads of the side before it wait for more work, spinning
+
 
 class Ratio(NamedTuple):
     """How often one side's time goes into the other's: the median over the turns, the least and the greatest."""
@@ -25,6 +27,7 @@ def in_turns(sides: Mapping[str, Callable[[], object]], *, turns: int, calls: in
     times: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(turns + 1):
         for name, call in sides.items():
+            time.sleep(PAUSE)
             began = time.perf_counter()
             for _ in range(calls):
                 call()

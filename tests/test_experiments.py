@@ -64,9 +64,22 @@ def test_the_embedding_can_be_trained(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_bench_compares_with_the_naive_form(tmp_path):
-    (row,) = json.loads(quick("bench", "--json", folder=tmp_path).stdout)
-    assert row["ratio"] > 1
+def test_the_bench_compares_with_plain_flax_and_the_machine(tmp_path):
+    rows = json.loads(quick("bench", "--json", "--out", "out", folder=tmp_path).stdout)
+    assert [row["case"] for row in rows] == ["demo", "sample_1"]
+    assert rows[0]["against_naive"][0] > 1
+    assert 0 < rows[0]["of_limit"] < 1.5
+    assert "| demo's GAN step" in (tmp_path / "out" / "bench.md").read_text()
+
+
+def test_growth_is_fitted_and_drawn(tmp_path):
+    quick("growth", "--out", "out", folder=tmp_path)
+    rows = json.loads((tmp_path / "out" / "growth.json").read_text())
+    assert [(row["family"], row["quantity"], row["value"]) for row in rows[:4]] == [
+        *(("gan", "width", 8), ("gan", "width", 16), ("gan", "batch", 8), ("gan", "batch", 16))
+    ]
+    assert rows[1]["bytes"] > rows[0]["bytes"]
+    assert (tmp_path / "out" / "growth.png").exists()
 
 
 def test_the_cost_of_adaptation_is_measured(tmp_path):
