@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false
 """How fast genjax is: every case beside PyTorch, beside plain Flax, and beside what the machine can do, in turns.
 
     python experiments/bench.py              # the table; needs torch (pip install "genjax-images[peers]")

@@ -96,6 +96,7 @@ def prepared(family: str, *, width: int, batch: int, size: int) -> tuple[Any, in
     state = jax.jit(lambda key: learner.init(key, images))(jax.random.key(0))
     step = jax.jit(learner.step, donate_argnums=0).lower(state, images).compile()
     plan = step.memory_analysis()
+    assert plan is not None, "this backend does not say what a step holds"
     held = plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes - plan.alias_size_in_bytes
 
     def run() -> None:

@@ -1,3 +1,4 @@
+# pyright: reportMissingImports=false
 """The networks of genjax in PyTorch, with the same parameters, and their training steps as PyTorch users write them.
 
 Needs torch (the extra `peers`). `copied` fills a network with the parameters of its twin in Flax: for the same inputs
