@@ -16,10 +16,11 @@ import tyro
 
 from genjax import backend
 from genjax.config import AdaptConfig, RunConfig, TrainConfig
-from genjax.errors import InputError
+from genjax.errors import InputError, StorageError
 from genjax.options import (
     AdaptCommand,
     Command,
+    DoctorCommand,
     EvaluateCommand,
     ReportCommand,
     SampleCommand,
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line.
 
     Returns:
-        The exit code: 0, 2 for input that cannot be used, 128 + n when signal n stopped it.
+        The exit code: 0, 1 for a run that its disk or its own collapse ended, 2 for input that cannot be used, 128 + n
+        when signal n stopped it.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     backend.prepare()
@@ -52,9 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return run_report(command)
             case StabilityCommand():
                 return run_stability(command)
+            case DoctorCommand():
+                return run_doctor(command)
     except InputError as error:
         say(f"error: {error}")
         return 2
+    except StorageError as error:
+        say(f"error: {error}")
+        return 1
     except KeyboardInterrupt:
         say("stopped")
         return 130
@@ -77,6 +84,7 @@ def parse(arguments: Sequence[str]) -> Command:
         "sample": SampleCommand(),
         "report": ReportCommand(),
         "stability": StabilityCommand(),
+        "doctor": DoctorCommand(),
     }
     verb = arguments[0] if arguments else "--help"
     if verb in ("train", "adapt") and "--resume" in arguments:
@@ -224,6 +232,23 @@ def run_stability(command: StabilityCommand) -> int:
     else:
         result(stability_table(found))
     return 0
+
+
+def run_doctor(command: DoctorCommand) -> int:
+    """Prints what was found; returns 1 where something is damaged."""
+    from genjax.train.doctor import diagnose, to_json
+
+    found = diagnose(command.run)
+    if command.json:
+        result(to_json(command.run, found))
+        return 0 if found.healthy else 1
+    rows = [(finding.part, "whole" if finding.whole else "DAMAGED", finding.note) for finding in found.findings]
+    result("\n".join(f"{part:<24}  {state:<7}  {note}".rstrip() for part, state, note in rows))
+    if found.in_use:
+        say(f"in use: {found.in_use} trains here")
+    start = "nothing to resume from" if found.resume_from is None else f"can be resumed from step {found.resume_from}"
+    say(f"{start}; {'can be sampled (' + ', '.join(found.sampled_from) + ')' if found.sampled_from else 'no model'}")
+    return 0 if found.healthy else 1
 
 
 def _number(value: float | None) -> float | None:

@@ -11,6 +11,10 @@ class InputError(ValueError):
     """The input cannot be used. The command line prints it as one line and leaves with exit code 2."""
 
 
+class StorageError(RuntimeError):
+    """A disk failed a run that was under way. The command line prints it as one line and leaves with exit code 1."""
+
+
 def lookup(choices: Mapping[str, T], name: str, noun: str) -> T:
     """The choice called ``name``; an unknown name says which there are and which is nearest.
 

@@ -119,4 +119,16 @@ class StabilityCommand:
     """Print JSON and nothing else."""
 
 
-Command = TrainCommand | AdaptCommand | EvaluateCommand | SampleCommand | ReportCommand | StabilityCommand
+@dataclass(frozen=True)
+class DoctorCommand:
+    """Says which parts of a run are whole, and what one can go on with. Changes nothing."""
+
+    run: tyro.conf.Positional[Path] = Path("runs/train")
+    """Folder of the run."""
+    json: bool = False
+    """Print JSON and nothing else."""
+
+
+Command = (
+    TrainCommand | AdaptCommand | EvaluateCommand | SampleCommand | ReportCommand | StabilityCommand | DoctorCommand
+)

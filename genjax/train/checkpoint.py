@@ -100,6 +100,12 @@ def latest(
     return None
 
 
+def on_disk(folder: Path) -> list[Path]:
+    """The folders of a run's checkpoints, whole or not, the oldest first."""
+    found = [path for path in folder.glob("*") if path.name.isdigit()] if folder.is_dir() else []
+    return sorted(found, key=lambda path: int(path.name))
+
+
 def damage(folder: Path) -> str:
     """What is wrong with the files of a checkpoint, found before any of it is used; empty when it is whole."""
     try:

@@ -18,8 +18,9 @@ from genjax.errors import InputError
 from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
 from genjax.report.grid import image_grid, save_image
 from genjax.terminal import progress, say
-from genjax.train import checkpoint
+from genjax.train import checkpoint, memory, storage
 from genjax.train.artifact import save_model
+from genjax.train.lock import locked
 from genjax.train.metrics import Metrics, open_metrics
 from genjax.train.plan import Plan, described, introduction, plan_adaptation, plan_training
 from genjax.train.recovery import autopsy, collapsed, roll_back, sound
@@ -77,7 +78,12 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
 
     if not resume:
         begin(folder, described(plan, data_hash), force=force)
-    with checkpoint.open_checkpoints(folder.checkpoints) as checkpoints, interruptible() as interruption:
+    with (
+        locked(folder.path),
+        storage.watched(folder),
+        checkpoint.open_checkpoints(folder.checkpoints) as checkpoints,
+        interruptible() as interruption,
+    ):
         if resume:
             state, notes = checkpoint.restore(checkpoints, jax.eval_shape(lambda: fresh_state(plan)))
             check_data(notes, data_hash, plan)
@@ -91,6 +97,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
         update = jax.jit(learner.step, donate_argnums=0)
         observe = make_observer(plan)
         with (
+            memory.watched(learner, state, example_batch(plan), batch),
             open_metrics(folder, step=step) as metrics,
             progress(folder.path.name, done=step * batch, total=config.steps * batch) as bar,
         ):
@@ -134,11 +141,15 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
 
 def fresh_state(plan: Plan) -> TrainState:
     """The state before the first step, of a pretraining or of an adaptation."""
-    example = {"image": plan.images.images[np.zeros(1, np.int64)]}
     source = plan.source.params() if plan.source else None
-    init = jax.jit(lambda key, source: plan.learner.init(key, example, source=source))
+    init = jax.jit(lambda key, source: plan.learner.init(key, example_batch(plan), source=source))
     state = init(jax.random.key(plan.config.seed), source)
     return state if plan.control is None else dataclasses.replace(state, control=plan.control)
+
+
+def example_batch(plan: Plan) -> dict[str, np.ndarray]:
+    """A batch of one image."""
+    return {"image": plan.images.images[np.zeros(1, np.int64)]}
 
 
 def store(plan: Plan, state: TrainState, which: str) -> None:

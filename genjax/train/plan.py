@@ -15,6 +15,7 @@ from genjax.train.artifact import Model, Origin, ancestry, carried_control, load
 from genjax.train.build import build_learner, check_names
 from genjax.train.choice import AUTO, decided
 from genjax.train.information import source_information
+from genjax.train.lock import check_unlocked
 from genjax.train.recipes import build_transfers, needs_fisher
 from genjax.train.run_folder import RunFolder, check_free, read_config
 from genjax.train.state import Learner, Networks
@@ -171,6 +172,7 @@ def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: b
         raise InputError("--resume goes on with a run and --force deletes it. Use one of them.")
     else:
         _check_same(config, saved_config(folder, type(config)))
+        check_unlocked(folder.path)
     return folder
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from genjax import __version__
 from genjax.config import CONFIG_VERSION, read_json
 from genjax.errors import InputError
+from genjax.train.lock import check_unlocked
 
 MARK = "genjax_run"  # the key by which a config.json is known as ours
 
@@ -49,7 +50,8 @@ def check_free(folder: RunFolder, *, force: bool) -> None:
     """Whether a run may begin in this folder; to be asked before anything is computed.
 
     Raises:
-        InputError: something is there and `force` is off, or what is there is not a run, which is never deleted.
+        InputError: something is there and `force` is off, or what is there is not a run, which is never deleted, or
+            is one that another process trains.
     """
     path = folder.path
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
@@ -63,6 +65,7 @@ def check_free(folder: RunFolder, *, force: bool) -> None:
         )
     if not is_run(folder):
         raise InputError(f"{path} is not a run of genjax, so --force does not delete it. Use another --out.")
+    check_unlocked(path)
 
 
 def begin(folder: RunFolder, config: dict[str, Any], *, force: bool) -> None:

@@ -1,0 +1,132 @@
+"""What of a run is whole, what is damaged, and what one can still do with it: `genjax doctor`."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from genjax.config import read_json
+from genjax.errors import InputError
+from genjax.train.checkpoint import damage, on_disk
+from genjax.train.lock import owner
+from genjax.train.metrics import read_metrics
+from genjax.train.plan import run_config
+from genjax.train.run_folder import RunFolder, read_config
+
+
+class Finding(NamedTuple):
+    """One part of a run.
+
+    Attributes:
+        part: its name inside the folder.
+        whole: whether it can be used.
+        note: what it holds, or what is wrong with it.
+    """
+
+    part: str
+    whole: bool
+    note: str
+
+
+class Diagnosis(NamedTuple):
+    """What was found in a run's folder.
+
+    Attributes:
+        findings: of every part.
+        resume_from: step of the latest whole checkpoint; None without one.
+        sampled_from: which models are whole, "latest" and "best".
+        in_use: who trains there now; empty for nobody.
+    """
+
+    findings: tuple[Finding, ...]
+    resume_from: int | None
+    sampled_from: tuple[str, ...]
+    in_use: str
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is damaged."""
+        return all(finding.whole for finding in self.findings)
+
+
+def diagnose(run: Path) -> Diagnosis:
+    """Reads every file of a run and changes none.
+
+    Raises:
+        InputError: there is no folder, or none of a run.
+    """
+    folder = RunFolder(run)
+    if not run.is_dir():
+        raise InputError(f"{run} is no folder. Name the folder of a run.")
+    if not any(path.exists() for path in (folder.config, folder.checkpoints, folder.model())):
+        raise InputError(
+            f"{run} holds nothing of a run: no config.json, no checkpoints, no model. Name another folder."
+        )
+    config, checkpoints = _config(folder), list(_checkpoints(folder))
+    models = {which: _model(folder.model(which), which) for which in ("latest", "best") if folder.model(which).is_dir()}
+    steps = [int(Path(finding.part).name) for finding in checkpoints if finding.whole]
+    return Diagnosis(
+        findings=(config, *_metrics(folder), *checkpoints, *models.values(), *_leftovers(folder)),
+        resume_from=max(steps) if steps and config.whole else None,
+        sampled_from=tuple(which for which, finding in models.items() if finding.whole),
+        in_use=owner(run),
+    )
+
+
+def _config(folder: RunFolder) -> Finding:
+    try:
+        values, config = read_config(folder), run_config(folder)
+    except InputError as error:
+        return Finding("config.json", False, str(error))
+    return Finding("config.json", True, f"genjax {values.get('version', '?')}, {config.data}, {config.steps} steps")
+
+
+def _metrics(folder: RunFolder) -> Iterator[Finding]:
+    if not folder.metrics.exists():
+        return
+    written = folder.metrics.read_bytes().count(b"\n") + (not folder.metrics.read_bytes().endswith(b"\n"))
+    lines = read_metrics(folder.metrics)
+    torn = written - len(lines) if folder.metrics.stat().st_size else 0
+    steps = f", up to step {lines[-1]['step']}" if lines else ""
+    note = f"{len(lines)} lines{steps}"
+    yield Finding("metrics.jsonl", not torn, f"{note}; {torn} cannot be read and are left out" if torn else note)
+
+
+def _checkpoints(folder: RunFolder) -> Iterator[Finding]:
+    for path in on_disk(folder.checkpoints):
+        problem = damage(path)
+        yield Finding(f"checkpoints/{path.name}", not problem, problem or "whole")
+
+
+def _model(folder: Path, which: str) -> Finding:
+    part = f"model/{which}"
+    try:
+        values = read_json(folder / "model.json")
+        entries = [(str(entry["file"]), str(entry["sha256"])) for entry in values["networks"].values()]
+    except InputError as error:
+        return Finding(part, False, str(error))
+    except (KeyError, TypeError, AttributeError):
+        return Finding(part, False, "model.json does not name its files")
+    for name, sha256 in entries:
+        try:
+            content = (folder / Path(name).name).read_bytes()
+        except OSError:
+            return Finding(part, False, f"{name} is missing")
+        if hashlib.sha256(content).hexdigest() != sha256:
+            return Finding(part, False, f"{name} is not what was written")
+    return Finding(part, True, f"step {values.get('step')}, {', '.join(values['networks'])}")
+
+
+def _leftovers(folder: RunFolder) -> Iterator[Finding]:
+    """What a stopped machine leaves of files that were being written: harmless, and named."""
+    unfinished = [*folder.path.rglob(".*.part"), *folder.checkpoints.glob("*orbax-checkpoint-tmp*")]
+    for path in sorted(unfinished):
+        yield Finding(str(path.relative_to(folder.path)), True, "left over from a stop; the next start does without it")
+
+
+def to_json(run: Path, found: Diagnosis) -> str:
+    """The same for programs."""
+    values = found._asdict() | {"run": str(run), "healthy": found.healthy}
+    values["findings"] = [finding._asdict() for finding in found.findings]
+    return json.dumps(values, indent=2)

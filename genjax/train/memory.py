@@ -1,0 +1,78 @@
+"""What to say when a step does not fit into memory: the largest batch that would, from the plans of compiled steps."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+
+from genjax.errors import InputError
+from genjax.train.state import Learner, TrainState
+
+MARKS = ("RESOURCE_EXHAUSTED", "out of memory", "Out of memory")  # in the message of an XLA error
+KEPT_FREE = 0.1  # of the memory, for what is not in the plan of a step: images, the allocator's gaps
+
+
+@contextmanager
+def watched(learner: Learner, state: TrainState, example: dict[str, Any], batch: int) -> Iterator[None]:
+    """Inside, running out of memory becomes an InputError that names a batch that fits.
+
+    Args:
+        learner: whose step runs.
+        state: of the run, arrays or their shapes.
+        example: a batch of any number of images.
+        batch: images in a batch.
+    """
+    state, example = jax.eval_shape(lambda given: given, (state, example))  # the arrays are donated on the way
+    try:
+        yield
+    except (jax.errors.JaxRuntimeError, MemoryError) as error:
+        if not isinstance(error, MemoryError) and not any(mark in str(error) for mark in MARKS):
+            raise
+        raise InputError(advice(learner, state, example, batch)) from None
+
+
+def advice(learner: Learner, state: TrainState, example: dict[str, Any], batch: int, limit: int | None = None) -> str:
+    """One line: what was asked for, and the largest batch that fits into `limit` bytes (by default, the device's)."""
+    limit = limit or available()
+    if batch < 2:
+        return f"--batch {batch} does not fit into memory. Use a smaller --size or a smaller width."
+    try:
+        large, small = (planned(learner, state, example, size) for size in (batch, max(1, batch // 2)))
+    except jax.errors.JaxRuntimeError:  # not even the compiler had room
+        return f"--batch {batch} does not fit into memory. Use --batch {batch // 2} or smaller."
+    each = (large - small) / (batch - max(1, batch // 2))
+    most = int(((1 - KEPT_FREE) * limit - (large - each * batch)) / max(each, 1.0))
+    most = min(most, batch - 1)
+    if most < 1:
+        return (
+            f"--batch {batch} does not fit into memory, and no other would: a step holds {_gb(large - each * batch)}"
+            f" without any image, and there are {_gb(limit)}. Use a smaller --size or a smaller width."
+        )
+    return (
+        f"--batch {batch} does not fit into memory: its step holds {_gb(large)}, and there are {_gb(limit)}."
+        f" Use --batch {most} or smaller."
+    )
+
+
+def planned(learner: Learner, state: TrainState, example: dict[str, Any], batch: int) -> int:
+    """Bytes that the compiled step holds at once for a batch of this size: arguments, results and temporaries."""
+    sized = {name: jax.ShapeDtypeStruct((batch, *part.shape[1:]), part.dtype) for name, part in example.items()}
+    plan = jax.jit(learner.step, donate_argnums=0).lower(state, sized).compile().memory_analysis()
+    if plan is None:
+        raise jax.errors.JaxRuntimeError("this backend does not say what a step holds")
+    held = plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes
+    return int(held - plan.alias_size_in_bytes)
+
+
+def available() -> int:
+    """Bytes of the first device, or of the machine where the device does not say."""
+    stats = jax.devices()[0].memory_stats() or {}
+    if "bytes_limit" in stats:
+        return int(stats["bytes_limit"])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:.2f} GB"

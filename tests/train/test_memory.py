@@ -1,0 +1,41 @@
+"""Out of memory: a batch that fits is named, and it does fit by the compiled step's own plan."""
+
+import re
+
+import jax
+import pytest
+from tiny import LEARNERS, train_config
+
+from genjax.errors import InputError
+from genjax.train import loop, memory, train
+
+
+@pytest.mark.parametrize("family", LEARNERS)
+def test_the_batch_that_is_named_fits_and_twice_as_many_do_not(family, batches):
+    learner = LEARNERS[family]()
+    state = jax.eval_shape(lambda: learner.init(jax.random.key(0), batches[0]))
+    limit = memory.planned(learner, state, batches[0], 64)
+    line = memory.advice(learner, state, batches[0], 256, limit)
+    (most,) = map(int, re.findall(r"Use --batch (\d+) or smaller", line))
+    assert 32 <= most < 64
+    assert (
+        memory.planned(learner, state, batches[0], most) <= limit < memory.planned(learner, state, batches[0], 2 * most)
+    )
+    assert "and no other would" in memory.advice(learner, state, batches[0], 256, limit=1000)
+
+
+def test_a_step_that_does_not_fit_names_a_batch(tmp_path, monkeypatch):
+    def exhausted(*arguments):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
+
+    monkeypatch.setattr(loop, "batch_indices", exhausted)
+    monkeypatch.setattr(memory, "available", lambda: 10**6)
+    with pytest.raises(InputError, match="--batch 8 does not fit into memory"):
+        train(train_config("vae", tmp_path / "run"))
+
+
+def test_other_errors_pass(batches):
+    learner = LEARNERS["vae"]()
+    state = jax.eval_shape(lambda: learner.init(jax.random.key(0), batches[0]))
+    with pytest.raises(jax.errors.JaxRuntimeError), memory.watched(learner, state, batches[0], 8):
+        raise jax.errors.JaxRuntimeError("INTERNAL: something else")
