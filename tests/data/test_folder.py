@@ -142,7 +142,7 @@ def test_broken_and_foreign_files_are_named_together(ten: Path) -> None:
         load(f"folder:{ten}", split="all")
     assert str(error.value) == (
         f"folder:{ten} has 3 files that are no images: empty.jpg (no PNG, JPEG or WebP), notes.txt (no PNG, JPEG or"
-        " WebP), text.png (no PNG, JPEG or WebP). Repair or remove them (in Python, skip_broken=True leaves them out)."
+        " WebP), text.png (no PNG, JPEG or WebP). Repair or remove them, or leave them out with --skip-broken."
     )
 
 
@@ -174,7 +174,7 @@ def test_broken_files_are_left_out_on_demand(ten: Path) -> None:
     clean = load(f"folder:{ten}", split="all").content_hash()
     spoil(ten)
     with pytest.warns(UserWarning, match=r"left out 4 files that are no images: .*notes\.txt.* and 1 more"):
-        left = load_folder(str(ten), Request(split="all"), skip_broken=True)
+        left = load_folder(str(ten), Request(split="all", skip_broken=True))
     assert left.content_hash() == clean
 
 
