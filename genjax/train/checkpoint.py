@@ -65,14 +65,16 @@ def save(
         write_json(folder / SEAL, _hashes(folder))
 
 
-def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
+def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
     """The latest state that is whole, and its position; damaged ones are passed over, loudly.
+
+    None where no checkpoint has been finished yet: a run that was killed so early begins anew and loses nothing.
 
     Args:
         manager: from `open_checkpoints`.
         like: a state of the same form, arrays or their shapes.
     Raises:
-        InputError: no checkpoint, none that is whole, or one of another form.
+        InputError: checkpoints of which none is whole any more, or one of another form.
     """
     steps = sorted(manager.all_steps(), reverse=True)
     for step in steps:
@@ -80,12 +82,12 @@ def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainStat
         if not problem:
             return _read(manager, step, like)
         warn(f"checkpoint {step} is damaged and passed over: {problem}")
-    if steps:
+    if any((Path(manager.directory) / str(step) / SEAL).exists() for step in steps):
         raise InputError(
             f"none of the checkpoints {', '.join(map(str, steps))} in {manager.directory} is whole. "
             "Start again with --force."
         )
-    raise InputError(f"{manager.directory} holds no checkpoint to resume from. Start again with --force.")
+    return None
 
 
 def latest(

@@ -106,6 +106,26 @@ def test_a_signal_late_in_a_step_loses_nothing(tmp_path, monkeypatch):
     assert int(resumed.state.step) == 8
 
 
+def test_a_run_killed_before_its_first_checkpoint_begins_again(tmp_path, monkeypatch, capsys):
+    class Killed(BaseException):
+        pass
+
+    def kill(*arguments, **keywords):
+        raise Killed
+
+    straight = train(train_config("vae", tmp_path / "straight"))
+    config = train_config("vae", tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop_module.checkpoint, "save", kill)
+        with pytest.raises(Killed):
+            train(config)
+    leaves_equal(train(config, resume=True).state, straight.state)
+    assert "no checkpoint had been finished yet: it begins at step 0 again" in capsys.readouterr().err
+    for name in ("metrics.jsonl", "config.json"):
+        left, right = ((tmp_path / run / name).read_text() for run in ("straight", "run"))
+        assert left.replace("straight", "run") == right
+
+
 def test_signal_handlers_are_put_back():
     before = signal.getsignal(signal.SIGTERM)
     with interruptible() as noted:
