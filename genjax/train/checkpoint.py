@@ -16,10 +16,14 @@ from genjax.errors import InputError
 from genjax.terminal import warn
 from genjax.train.run_folder import write_json
 from genjax.train.state import TrainState
+from genjax.tree import flatten
 
 METRIC = "score"  # lower is better
 Manager = ocp.CheckpointManager
 SEAL = "genjax-sha256.json"  # what a checkpoint consists of, written last
+FORM = "form"  # in the notes of a checkpoint: the names and shapes of its state
+SHOWN = 5  # differences in a message, of however many
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError)  # what orbax raises on what it did not write
 
 
 @contextmanager
@@ -59,7 +63,8 @@ def save(
     """
     step = int(state.step)
     if step not in manager.all_steps():
-        items = ocp.args.Composite(state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(position))
+        notes = {**position, FORM: form(state)}
+        items = ocp.args.Composite(state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(notes))
         manager.save(step, args=items, metrics={METRIC: score}, force=True)
         folder = Path(manager.directory) / str(step)
         write_json(folder / SEAL, _hashes(folder))
@@ -122,17 +127,48 @@ def damage(folder: Path) -> str:
 
 
 def _read(manager: ocp.CheckpointManager, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    """A checkpoint whose files are whole. Its form is compared before any of the state is read."""
+    try:
+        position = manager.restore(step, args=ocp.args.Composite(position=ocp.args.JsonRestore()))["position"]
+        unlike = differing(position.pop(FORM, {}), form(like))
+    except UNREADABLE as error:
+        raise _unreadable(manager, step, error) from None
+    if unlike:
+        raise InputError(
+            f"checkpoint {step} in {manager.directory} is of another form: {unlike}. "
+            "Resume it with the version of genjax that wrote it, or start again with --force."
+        )
     sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), like)
-    items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract), position=ocp.args.JsonRestore())
     try:
-        found = manager.restore(step, args=items)
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"checkpoint {step} in {manager.directory} is of another form ({str(error).splitlines()[0][:200]}). "
-            "Resume it with the version of genjax that wrote it."
-        ) from None
-    return found["state"], found["position"]
+        found = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract)))
+    except UNREADABLE as error:
+        raise _unreadable(manager, step, error) from None
+    return found["state"], position
+
+
+def form(state: TrainState) -> dict[str, str]:
+    """{name: type and shape} of all that a state consists of."""
+    return {name: f"{leaf.dtype} {tuple(leaf.shape)}" for name, leaf in flatten(state).items()}
+
+
+def differing(stored: dict[str, str], expected: dict[str, str]) -> str:
+    """In which parts two forms differ, by name; empty where they are one, and where an old checkpoint has not said."""
+    if not stored:
+        return ""
+    lines = [f"{name} is missing" for name in expected if name not in stored]
+    lines += [f"{name} is not known" for name in stored if name not in expected]
+    both = [name for name in stored if name in expected and stored[name] != expected[name]]
+    lines += [f"{name} is {stored[name]}, expected {expected[name]}" for name in both]
+    return "; ".join(lines[:SHOWN]) + (f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else "")
+
+
+def _unreadable(manager: ocp.CheckpointManager, step: int, error: Exception) -> InputError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return InputError(
+        f"checkpoint {step} in {manager.directory} cannot be read ({reason}). "
+        "Resume it with the version of genjax that wrote it, or start again with --force."
+    )
 
 
 def _hashes(folder: Path) -> dict[str, str]:

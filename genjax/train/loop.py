@@ -22,7 +22,15 @@ from genjax.train import checkpoint, memory, storage
 from genjax.train.artifact import save_model
 from genjax.train.lock import locked
 from genjax.train.metrics import Metrics, open_metrics
-from genjax.train.plan import Plan, described, introduction, plan_adaptation, plan_training
+from genjax.train.plan import (
+    Plan,
+    changes,
+    described,
+    introduction,
+    kept_settings,
+    plan_adaptation,
+    plan_training,
+)
 from genjax.train.recovery import autopsy, collapsed, roll_back, sound
 from genjax.train.render import make_renderer
 from genjax.train.run_folder import RunFolder, begin, prepare_resumed, read_config
@@ -94,6 +102,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
             warn("no checkpoint had been finished yet: it begins at step 0 again")
         state, notes = found or (fresh_state(plan), {})
         if resume:
+            check_settings(notes, plan)
             check_data(notes or read_config(folder), data_hash, plan)
             checkpoint.delete_after(checkpoints, int(state.step))
         step, best = int(state.step), notes.get("best", float("inf"))
@@ -139,7 +148,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                     if score < best:
                         store(plan, state, "best")
                     best = min(best, score)
-                    place = position(len(plan.images), batch, step)._asdict()
+                    place = position(len(plan.images), batch, step)._asdict() | {"config": kept_settings(config)}
                     notes = {**place, "best": best, "data_hash": data_hash, "sound": sound(measured)}
                     checkpoint.save(checkpoints, state, notes, score=score)
     return Outcome(folder, state, None if step >= config.steps else interruption.signal)
@@ -222,6 +231,20 @@ def check_data(notes: dict[str, Any], data_hash: str, plan: Plan) -> None:
         raise InputError(
             f"the images of {plan.images.name} have changed since {plan.folder.path} was begun, so that it cannot go "
             "on as it would have. Restore them, or start another run with --out."
+        )
+
+
+def check_settings(notes: dict[str, Any], plan: Plan) -> None:
+    """Whether a checkpoint was saved under the settings of its run.
+
+    Raises:
+        InputError: it is of another run, or config.json has been changed.
+    """
+    changed = changes(notes.get("config") or kept_settings(plan.config), kept_settings(plan.config))
+    if changed:
+        raise InputError(
+            f"the checkpoint in {plan.folder.path} was saved under other settings than config.json has now: {changed}. "
+            "Restore config.json, or start another run with --out."
         )
 
 

@@ -127,3 +127,37 @@ def test_a_run_without_a_finished_checkpoint_has_lost_nothing(tmp_path, capsys):
         (tmp_path / "1" / checkpoint.SEAL).unlink()
         assert checkpoint.restore(manager, state_at(0)) is None
     assert "was not written to its end" in capsys.readouterr().err
+
+
+def test_another_form_is_refused_by_the_names_that_differ(tmp_path):
+    """Types too: an array of another type would be cast without a word."""
+    write(tmp_path, [1.0])
+    like = state_at(0)
+    others = {
+        "trainable/vae/bias is missing": {"trainable": {"vae": {"kernel": jnp.zeros(1000), "bias": jnp.zeros(2)}}},
+        "trainable/vae/kernel is not known": {"trainable": {"vae": {}}},
+        r"vae/kernel is float32 \(1000,\), expected float16 \(1000,\)": {
+            "trainable": {"vae": {"kernel": jnp.zeros(1000, jnp.float16)}}
+        },
+        r"vae/kernel is float32 \(1000,\), expected float32 \(7,\)": {"average": {"vae": {"kernel": jnp.zeros(7)}}},
+        "optimizer/vae/1/nu is missing; optimizer/vae/1/mu is not known": {
+            "optimizer": {"vae": (jnp.int32(0), {"nu": jnp.ones(3)})}
+        },
+        "control/5 is missing; and 3 more": {"control": tuple(jnp.zeros(()) for _ in range(9))},
+    }
+    for message, change in others.items():
+        with checkpoint.open_checkpoints(tmp_path) as manager:
+            with pytest.raises(InputError, match=message) as error:
+                checkpoint.restore(manager, dataclasses.replace(like, **change))
+            assert "\n" not in str(error.value)
+
+
+def test_of_a_checkpoint_that_does_not_tell_its_form_orbax_reads_all_or_nothing(tmp_path, monkeypatch):
+    """One from before forms were kept."""
+    monkeypatch.setattr(checkpoint, "form", lambda state: {})
+    write(tmp_path, [1.0])
+    state, _ = read(tmp_path)
+    leaves_equal(state, state_at(1))
+    other = dataclasses.replace(state_at(0), trainable={"vae": {"kernel": jnp.zeros(7), "bias": jnp.zeros(2)}})
+    with checkpoint.open_checkpoints(tmp_path) as manager, pytest.raises(InputError, match="cannot be read"):
+        checkpoint.restore(manager, other)

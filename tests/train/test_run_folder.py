@@ -95,6 +95,7 @@ def until_dead(function, calls, after):
 
 def test_a_beginning_killed_anywhere_can_be_repeated(tmp_path, monkeypatch):
     """Neither a folder that --force does not delete, nor a new run under an old config."""
+    finished = False
     for after in range(20):
         folder = RunFolder(tmp_path / str(after))
         begin(folder, {"seed": 1}, force=False)
@@ -105,15 +106,15 @@ def test_a_beginning_killed_anywhere_can_be_repeated(tmp_path, monkeypatch):
             dying(patch, after)
             try:
                 begin(folder, {"seed": 2}, force=True)
-                done = True
+                finished = True
             except Killed:
-                done = False
+                finished = False
         if read_config(folder)["seed"] == 2:
             assert not folder.checkpoints.exists()
         check_free(folder, force=True)
         begin(folder, {"seed": 3}, force=True)
         assert sorted(path.name for path in folder.path.iterdir()) == [LOCK, "config.json", "samples"]
-    assert done, "more operations than were tried"
+    assert finished, "more operations than were tried"
 
 
 def test_a_first_beginning_killed_anywhere_can_be_repeated_without_force(tmp_path, monkeypatch):
