@@ -31,7 +31,7 @@ from genjax.train.plan import (
     plan_adaptation,
     plan_training,
 )
-from genjax.train.recovery import autopsy, collapsed, roll_back, sound
+from genjax.train.recovery import autopsy, collapsed, roll_back, skips, sound
 from genjax.train.render import make_renderer
 from genjax.train.run_folder import RunFolder, begin, prepare_resumed, read_config
 from genjax.train.state import FIXED_LATENTS, TrainState
@@ -138,6 +138,8 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                     continue
                 if last or step % config.log_every == 0:
                     metrics.write(step, measured)
+                if last and skips(measured):
+                    warn(skips(measured))
                 if last or step % config.sample_every == 0:
                     observe.picture(state, step, metrics)
                 score = float("inf")
