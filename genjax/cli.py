@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     backend.prepare()
+    backend.mend_cache()
     try:
         command = parse(arguments)
         match command:
