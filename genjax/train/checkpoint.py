@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,6 @@ Manager = ocp.CheckpointManager
 SEAL = "genjax-sha256.json"  # what a checkpoint consists of, written last
 FORM = "form"  # in the notes of a checkpoint: the names and shapes of its state
 SHOWN = 5  # differences in a message, of however many
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError)  # what orbax raises on what it did not write
 
 
 @contextmanager
@@ -39,11 +39,39 @@ def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
     options = ocp.CheckpointManagerOptions(
         preservation_policy=policy, best_fn=_score, best_mode="min", enable_async_checkpointing=False
     )
-    manager = ocp.CheckpointManager(folder.absolute(), options=options, item_names=("state", "position"))
+    try:
+        manager = _manager(folder.absolute(), options)
+    except OSError:  # of the disk, which `storage` explains
+        raise
+    except Exception as error:
+        raise InputError(f"the checkpoints in {folder} cannot be opened ({_first_line(error)}). Use --force.") from None
     try:
         yield manager
     finally:
         manager.close()
+
+
+def _manager(folder: Path, options: ocp.CheckpointManagerOptions) -> ocp.CheckpointManager:
+    """A manager reads parts of every checkpoint when it opens, before anyone asks what is whole."""
+    try:
+        return ocp.CheckpointManager(folder, options=options, item_names=("state", "position"))
+    except Exception:
+        damaged = [path for path in on_disk(folder) if damage(path)]
+        if not damaged:
+            raise
+    for path in damaged:
+        _set_aside(path)
+    return ocp.CheckpointManager(folder, options=options, item_names=("state", "position"))
+
+
+def _set_aside(path: Path) -> None:
+    """Leaves of a damaged checkpoint nothing but the seal, by which it is known as damaged."""
+    aside = path.with_name(f"{path.name}.damaged")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    for part in path.iterdir():
+        if part.name != SEAL:
+            part.rename(aside / part.name)
 
 
 def save(
@@ -118,7 +146,7 @@ def damage(folder: Path) -> str:
     try:
         sealed = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         found = _hashes(folder)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return "it was not written to its end"
     if not isinstance(sealed, dict) or found == sealed:
         return "" if isinstance(sealed, dict) else "its seal cannot be read"
@@ -131,7 +159,7 @@ def _read(manager: ocp.CheckpointManager, step: int, like: TrainState) -> tuple[
     try:
         position = manager.restore(step, args=ocp.args.Composite(position=ocp.args.JsonRestore()))["position"]
         unlike = differing(position.pop(FORM, {}), form(like))
-    except UNREADABLE as error:
+    except Exception as error:  # whatever orbax raises on what it did not write
         raise _unreadable(manager, step, error) from None
     if unlike:
         raise InputError(
@@ -142,7 +170,7 @@ def _read(manager: ocp.CheckpointManager, step: int, like: TrainState) -> tuple[
     abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), like)
     try:
         found = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract)))
-    except UNREADABLE as error:
+    except Exception as error:
         raise _unreadable(manager, step, error) from None
     return found["state"], position
 
@@ -164,11 +192,14 @@ def differing(stored: dict[str, str], expected: dict[str, str]) -> str:
 
 
 def _unreadable(manager: ocp.CheckpointManager, step: int, error: Exception) -> InputError:
-    reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
     return InputError(
-        f"checkpoint {step} in {manager.directory} cannot be read ({reason}). "
+        f"checkpoint {step} in {manager.directory} cannot be read ({_first_line(error)}). "
         "Resume it with the version of genjax that wrote it, or start again with --force."
     )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -183,5 +214,7 @@ def delete_after(manager: ocp.CheckpointManager, step: int) -> None:
         manager.delete(later)
 
 
-def _score(metrics: dict[str, float]) -> float:
-    return metrics[METRIC]
+def _score(metrics: Any) -> float:
+    """Of a checkpoint, or infinity where it has none that could be compared: that one may be damaged."""
+    score = metrics.get(METRIC) if isinstance(metrics, dict) else None
+    return score if isinstance(score, int | float) and score == score else float("inf")

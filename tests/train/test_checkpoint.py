@@ -161,3 +161,46 @@ def test_of_a_checkpoint_that_does_not_tell_its_form_orbax_reads_all_or_nothing(
     other = dataclasses.replace(state_at(0), trainable={"vae": {"kernel": jnp.zeros(7), "bias": jnp.zeros(2)}})
     with checkpoint.open_checkpoints(tmp_path) as manager, pytest.raises(InputError, match="cannot be read"):
         checkpoint.restore(manager, other)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("_CHECKPOINT_METADATA", '{"init_timestamp_nsecs": {}}'),
+        ("_CHECKPOINT_METADATA", "[" * 100_000),
+        ("metrics/metrics", "{"),
+        ("metrics/metrics", '{"score": "low"}'),
+        (checkpoint.SEAL, "[" * 100_000),
+    ],
+)
+def test_what_orbax_reads_before_anyone_asks_is_damaged(file, content, tmp_path, capsys):
+    """It used to fail when the checkpoints were opened, so that the one before could not take over."""
+    write(tmp_path, [1.0, 2.0])
+    (tmp_path / "2" / file).write_text(content)
+    state, _ = read(tmp_path)
+    leaves_equal(state, state_at(1))
+    assert "warning: checkpoint 2 is damaged and passed over" in capsys.readouterr().err
+    with checkpoint.open_checkpoints(tmp_path) as manager:
+        checkpoint.delete_after(manager, 1)
+        for step in (2, 3, 4):
+            checkpoint.save(manager, state_at(step), {"epoch": step}, score=5.0 + step)
+        assert manager.all_steps() == [1, 3, 4]
+    leaves_equal(read(tmp_path)[0], state_at(4))
+
+
+def test_a_damaged_older_checkpoint_does_not_stop_a_save(tmp_path):
+    write(tmp_path, [1.0, 2.0])
+    (tmp_path / "1" / "metrics" / "metrics").write_text('{"score": "low"}')
+    with checkpoint.open_checkpoints(tmp_path) as manager:
+        for step in (3, 4):
+            checkpoint.save(manager, state_at(step), {}, score=9.0)
+        assert manager.all_steps() == [2, 3, 4]
+
+
+def test_checkpoints_that_are_sealed_and_cannot_be_opened_are_an_error(tmp_path):
+    """Whoever damaged them has sealed them again."""
+    write(tmp_path, [1.0])
+    (tmp_path / "1" / "metrics" / "metrics").write_text("{")
+    checkpoint.write_json(tmp_path / "1" / checkpoint.SEAL, checkpoint._hashes(tmp_path / "1"))
+    with pytest.raises(InputError, match="cannot be opened"):
+        read(tmp_path)
