@@ -35,7 +35,7 @@ from genjax.terminal import result, say
 from genjax.train import adapt, train
 from genjax.train.artifact import load_model
 from genjax.train.recipes import SAMPLED
-from genjax.train.run_folder import RunFolder, resumable, write_bytes
+from genjax.train.run_folder import RunFolder, is_run, write_bytes
 from genjax.train.sampling import sample_run
 from genjax.tree import count
 
@@ -224,9 +224,9 @@ def pretrained(settings: Benchmark, cell: Cell) -> Path | None:
         out=out,
     )
     folder = RunFolder(out)
-    if resumable(folder) and (folder.model() / "model.json").exists() and load_model(out).step == settings.source_steps:
+    if is_run(folder) and (folder.model() / "model.json").exists() and load_model(out).step == settings.source_steps:
         return out
-    return out if train(config, resume=resumable(folder)).signal is None else None
+    return out if train(config, resume=is_run(folder)).signal is None else None
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

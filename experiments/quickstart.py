@@ -24,7 +24,7 @@ from genjax.errors import InputError
 from genjax.report.figure import Row, save_figure
 from genjax.terminal import result, say, table
 from genjax.train import adapt, train
-from genjax.train.run_folder import RunFolder, resumable, write_json
+from genjax.train.run_folder import RunFolder, is_run, write_json
 from genjax.train.runs import evaluate_run
 from genjax.train.sampling import sample_run
 
@@ -85,7 +85,7 @@ def pretrain(settings: Quickstart, family: str, out: Path) -> bool:
     config = TrainConfig(
         data="digits", split="all", model=family, size=16, steps=settings.steps, seed=settings.seed, out=out, batch=64
     )
-    resume = resumable(RunFolder(out)) and not settings.force
+    resume = is_run(RunFolder(out)) and not settings.force
     return train(config, resume=resume, force=settings.force).signal is None
 
 
@@ -102,7 +102,7 @@ def carry(settings: Quickstart, family: str, source: Path, out: Path) -> bool:
         seed=settings.seed,
         out=out,
     )
-    resume = resumable(RunFolder(out)) and not settings.force
+    resume = is_run(RunFolder(out)) and not settings.force
     return adapt(config, resume=resume, force=settings.force).signal is None
 
 

@@ -2,7 +2,11 @@
 
 import importlib.metadata
 import os
+import re
+import warnings
+from glob import escape as glob_escape
 from pathlib import Path
+from typing import Any
 
 # Switches off the fusions by which jaxlib 0.10.2 computes convolutions on one thread instead of all.
 # An unknown flag aborts XLA: it is set for versions where it was tried.
@@ -21,6 +25,37 @@ def prepare() -> None:
     if folder is not None:  # the second start of the same step waits for no compiler
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+
+
+# How JAX complains of an entry that was not written to its end, by a full disk or a process that was killed.
+TORN = re.compile(r"Error (?:reading|writing) persistent compilation cache entry for '([\w.<>-]+)'")
+
+
+def mend_cache() -> None:
+    """From here on, a compiled step that was not kept whole is deleted, so that it is kept anew.
+
+    JAX compiles it once more in any case; but it leaves the file there and complains of it at every start.
+    """
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, *arguments: Any, **keywords: Any) -> None:
+        if not delete_torn(str(message)):
+            shown(message, *arguments, **keywords)
+
+    warnings.showwarning = show
+
+
+def delete_torn(complaint: str) -> bool:
+    """Deletes what is kept of the function that a complaint of JAX is about; whether it was such a complaint."""
+    found, folder = TORN.match(complaint), os.environ.get("JAX_COMPILATION_CACHE_DIR", "")
+    if not found or not folder:
+        return False
+    for path in Path(folder).glob(f"{glob_escape(found[1])}-*-cache"):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            return False
+    return True
 
 
 def cache_folder() -> Path | None:

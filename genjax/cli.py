@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     backend.prepare()
     warnings.showwarning = lambda message, *_, **__: warn(str(message))  # a line, without the place in the code
+    backend.mend_cache()
     try:
         command = parse(arguments)
         match command:

@@ -42,6 +42,21 @@ def test_a_damaged_config_is_refused_by_name(change, message):
 
 
 @pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dtype": "../../etc/passwd"}, "--dtype is '../../etc/passwd', expected float32 or bfloat16"),
+        ({"channels": 10**9}, "--channels is 1000000000, expected 1 or 3"),
+        ({"family": None}, "x lacks family. Restore it"),
+    ],
+)
+def test_a_damaged_description_of_a_model_is_refused(change, message):
+    """What has no default must be there."""
+    values = {name: value for name, value in (to_json(CONFIGS[-1]) | change).items() if value is not None}
+    with pytest.raises(InputError, match=message):
+        from_json(ModelConfig, values, where="x")
+
+
+@pytest.mark.parametrize(
     ("kind", "change", "message"),
     [
         (TrainConfig, {"size": 17}, "--size 17 is not one of 16, 32, 64, 128"),
@@ -60,7 +75,10 @@ def test_values_that_no_training_could_use_are_refused_when_built(kind, change, 
         dataclasses.replace(kind(), **change)
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "cannot be read as JSON"), ("[1]", "holds a list")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "cannot be read as JSON"), ("[1]", "holds a list"), ("[" * 100_000, "cannot be read as JSON")],
+)
 def test_a_file_that_is_no_object_is_refused(text, message, tmp_path):
     path = tmp_path / "config.json"
     path.write_text(text)

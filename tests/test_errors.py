@@ -2,7 +2,14 @@
 
 import pytest
 
-from genjax.errors import InputError, did_you_mean, lookup
+from genjax.errors import InputError, StorageError, did_you_mean, lookup
+
+
+def test_a_message_is_one_line_whatever_it_quotes():
+    """The name of a file may hold a line break, what a terminal obeys, and what UTF-8 cannot hold."""
+    name = "a\nb\x1b[2J\udcff é.png"
+    assert str(InputError(f"{name} is no image")) == "a\\nb\\x1b[2J\\udcff é.png is no image"
+    assert len(str(StorageError("x" * 10**6))) < 2000
 
 
 def test_a_known_name_is_found():

@@ -7,6 +7,7 @@ from genjax.errors import InputError, did_you_mean
 
 SIZES = (16, 32, 64, 128)
 FAMILIES = ("gan", "vae")
+DTYPES = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ class ModelConfig:
         """Refuses values that no training could use."""
         check_family(self.family)
         check_size(self.size)
-        at_least("", self, 1, "channels", "batch")
+        at_least("", self, 1, "batch")
+        for name, value, known in (("channels", self.channels, (1, 3)), ("dtype", self.dtype, DTYPES)):
+            if value not in known:
+                raise InputError(f"--{name} is {value!r}, expected {' or '.join(map(str, known))}.")
 
 
 def check_family(name: str) -> None:

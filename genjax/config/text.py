@@ -32,7 +32,16 @@ def from_json(kind: type[T], values: dict[str, Any], *, where: str) -> T:
         if name not in hints:
             raise InputError(f"{where}: unknown key {name!r}. {did_you_mean(name, list(hints))}")
         given[name] = _typed(hints[name], value, where=f"{where}: {name}")
+    missing = [field.name for field in _required(kind) if field.name not in given]
+    if missing:
+        raise InputError(f"{where} lacks {', '.join(missing)}. Restore it, or train the run again.")
     return kind(**given)
+
+
+def _required(kind: Any) -> list[dataclasses.Field[Any]]:
+    """The fields that have no default."""
+    no = dataclasses.MISSING
+    return [field for field in dataclasses.fields(kind) if field.default is no and field.default_factory is no]
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -45,7 +54,7 @@ def read_json(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist. Name the folder of a run that genjax has made.") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}). Restore it, or train the run again.") from None
     if not isinstance(values, dict):
         raise InputError(f"{path} holds a {type(values).__name__}, expected an object of named values.")

@@ -97,7 +97,7 @@ def _caption(where: str, line: str) -> tuple[str, str]:
     try:
         entry = json.loads(line)
         file, caption = entry["file"], entry["caption"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         file = caption = None
     if not (isinstance(file, str) and isinstance(caption, str)):
         raise InputError(f'{where} is not of the form {{"file": "a.png", "caption": "a red fox"}}. Correct it.')

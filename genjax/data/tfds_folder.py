@@ -44,7 +44,7 @@ def find_prepared(spec: str, name: str, base: Path) -> Path:
 def _check_format(spec: str, path: str, folder: Path) -> None:
     try:
         stored = json.loads((folder / INFO).read_text(encoding="utf-8")).get("fileFormat", "tfrecord")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(f"{spec}: {folder / INFO} cannot be read ({error}). Prepare the set again.") from None
     if stored != FORMAT:
         raise InputError(

@@ -1,6 +1,7 @@
 """Grids of images: the picture that a person looks at first."""
 
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -32,8 +33,10 @@ def save_image(path: Path, image: np.ndarray, *, scale: int = 1) -> None:
     """Writes an image (h, w, c), uint8, as PNG, each pixel `scale` wide; the file is whole at every moment."""
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
-    part = path.with_name(f".{path.name}.part")
-    picture.save(part, format="PNG")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)  # never through a link that lies there
+    with part.open("xb") as file:
+        picture.save(file, format="PNG")
     part.replace(path)
 
 

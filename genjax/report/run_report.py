@@ -22,6 +22,7 @@ GROUPS = {
     "penalty": "Losses",
     "gradient_norm": "Norms of gradients and parameters",
     "parameter_norm": "Norms of gradients and parameters",
+    "skipped": "Norms of gradients and parameters",
 }
 OTHER = "Other measurements"
 INTERPOLATIONS = (

@@ -18,6 +18,7 @@ import safetensors.numpy
 
 from genjax.config import AdaptConfig, ModelConfig, from_json, read_json, to_json
 from genjax.errors import InputError
+from genjax.train.build import build_learner
 from genjax.train.recipes import NETWORKS, SAMPLED, build_transfers
 from genjax.train.run_folder import RunFolder, write_bytes, write_json
 from genjax.train.state import Learner, Networks, TrainState, exported
@@ -26,6 +27,7 @@ from genjax.transfer.transfer import same_latents
 from genjax.tree import Tree, check_alike, count, difference, flatten, refill, unflatten
 
 FORM = 1
+TRIES = 20  # to read a model whose run goes on meanwhile and replaces it
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,11 @@ def save_model(
         whole = is_whole(transfers[network], tree, state.context[network])
         kept = transfers[network].params(tree, state.context[network]) if whole else tree
         content = safetensors.numpy.save({name: np.asarray(leaf) for name, leaf in flatten(kept).items()})
-        file = f"{network}-{step:06d}.safetensors"
+        sha256 = hashlib.sha256(content).hexdigest()
+        # The same step may be written twice, after a rollback: a file that a reader is at keeps what it held.
+        file = f"{network}-{step:06d}-{sha256[:8]}.safetensors"
         write_bytes(folder / file, content)
-        entries[network] = {"file": file, "sha256": hashlib.sha256(content).hexdigest(), "whole": whole}
+        entries[network] = {"file": file, "sha256": sha256, "whole": whole}
     values: dict[str, Any] = {"form": FORM, "step": step, "model": to_json(config), "networks": entries}
     values["control"] = {name: [str(leaf.dtype), leaf.tolist()] for name, leaf in _scalars(state.control).items()}
     if origin is not None:
@@ -175,13 +179,34 @@ def load_model(run: Path, *, which: str = "latest", source: Path | None = None, 
         source: where the run that it was adapted from lies, if it has been moved since.
         sampled_only: only the networks that make images, which is enough for sampling.
     Raises:
-        InputError: no model there, a file that is damaged, a source that is missing or not its own.
+        InputError: no model there, a file that is damaged or of another model, a source that is missing or not its
+            own.
     """
+    where = RunFolder(run).model(which) / "model.json"
+    for _ in range(TRIES):
+        written = _content(where)
+        try:
+            return _load(run, which, source, sampled_only=sampled_only)
+        except InputError:
+            if _content(where) == written:
+                raise
+    raise InputError(f"{where} changes faster than it can be read. Try again when the run has stopped.")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _load(run: Path, which: str, source: Path | None, *, sampled_only: bool, above: tuple[Path, ...] = ()) -> Model:
+    """The model as it is described at this moment; `above` are the runs that lie on it."""
     values, config = _read_description(run, which)
     where = RunFolder(run).model(which) / "model.json"
     try:
         needed = (SAMPLED if sampled_only else NETWORKS)[config.family]
-        entries = {name: values["networks"][name] for name in needed}
+        entries: dict[str, Any] = {name: values["networks"][name] for name in needed}
         trees = {name: _read(where.parent, entry) for name, entry in entries.items()}
         hashes = [values["networks"][name]["sha256"] for name in NETWORKS[config.family]]
         partial = [name for name, entry in entries.items() if not entry["whole"]]
@@ -189,8 +214,11 @@ def load_model(run: Path, *, which: str = "latest", source: Path | None = None, 
         adapted = from_json(AdaptConfig, values["adapted"], where=str(where)) if partial else None
         origin = source or run / values["source"]["path"] if partial or source else None
         expected = values["source"]["identity"] if partial or source else ""
-    except (KeyError, TypeError) as error:
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{where} lacks {error}: it is no model of this genjax. Train the run again.") from None
+    check_fitting({name: tree for name, tree in trees.items() if name not in partial}, config, run)
     identity = hashlib.sha256("".join(hashes).encode()).hexdigest()
     model = Model(
         config=config,
@@ -202,15 +230,26 @@ def load_model(run: Path, *, which: str = "latest", source: Path | None = None, 
     )
     if origin is None:
         return model
-    base = _own_source(run, origin, expected, sampled_only=sampled_only)
+    base = _own_source(run, origin, expected, sampled_only=sampled_only, above=(*above, run.resolve()))
     return _on_source(model, base, adapted, {name: trees[name] for name in partial}, run) if adapted else model
 
 
-def _own_source(run: Path, origin: Path, expected: str, *, sampled_only: bool) -> Model:
+def check_fitting(trees: Networks, config: ModelConfig, run: Path) -> None:
+    """Raises InputError unless the parameters on disk are those of the networks that model.json describes."""
+    images = jax.ShapeDtypeStruct((1, config.size, config.size, config.channels), np.uint8)
+    learner = build_learner(config, build_transfers(None, config))
+    expected = jax.eval_shape(lambda images: learner.init(jax.random.key(0), {"image": images}), images).trainable
+    for network, tree in trees.items():
+        check_alike(tree, expected[network], what=f"the {network} of {run}")
+
+
+def _own_source(run: Path, origin: Path, expected: str, *, sampled_only: bool, above: tuple[Path, ...]) -> Model:
     """The model that this run was adapted from."""
+    if origin.resolve() in above:
+        raise InputError(f"{run} says that it was adapted from itself. Name its own source with --source.")
     if not origin.is_dir():
         raise InputError(f"{run} was adapted from {origin}, which is not there. Say where it lies now with --source.")
-    base = load_model(origin, sampled_only=sampled_only)
+    base = _load(origin, "latest", None, sampled_only=sampled_only, above=above)
     if base.identity != expected:
         raise InputError(
             f"{run} was adapted from the model {expected[:12]}, and {origin} holds {base.identity[:12]}. "

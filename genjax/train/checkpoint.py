@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,14 @@ from genjax.errors import InputError
 from genjax.terminal import warn
 from genjax.train.run_folder import write_json
 from genjax.train.state import TrainState
+from genjax.tree import flatten
 
 METRIC = "score"  # lower is better
 SOUND = "sound"  # 1 where nothing was amiss
 Manager = ocp.CheckpointManager
 SEAL = "genjax-sha256.json"  # what a checkpoint consists of, written last
+FORM = "form"  # in the notes of a checkpoint: the names and shapes of its state
+SHOWN = 5  # differences in a message, of however many
 
 
 class LatestSound(preservation_policy.PreservationPolicy):
@@ -49,11 +53,39 @@ def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
     options = ocp.CheckpointManagerOptions(
         preservation_policy=policy, best_fn=_score, best_mode="min", enable_async_checkpointing=False
     )
-    manager = ocp.CheckpointManager(folder.absolute(), options=options, item_names=("state", "position"))
+    try:
+        manager = _manager(folder.absolute(), options)
+    except OSError:  # of the disk, which `storage` explains
+        raise
+    except Exception as error:
+        raise InputError(f"the checkpoints in {folder} cannot be opened ({_first_line(error)}). Use --force.") from None
     try:
         yield manager
     finally:
         manager.close()
+
+
+def _manager(folder: Path, options: ocp.CheckpointManagerOptions) -> ocp.CheckpointManager:
+    """A manager reads parts of every checkpoint when it opens, before anyone asks what is whole."""
+    try:
+        return ocp.CheckpointManager(folder, options=options, item_names=("state", "position"))
+    except Exception:
+        damaged = [path for path in on_disk(folder) if damage(path)]
+        if not damaged:
+            raise
+    for path in damaged:
+        _set_aside(path)
+    return ocp.CheckpointManager(folder, options=options, item_names=("state", "position"))
+
+
+def _set_aside(path: Path) -> None:
+    """Leaves of a damaged checkpoint nothing but the seal, by which it is known as damaged."""
+    aside = path.with_name(f"{path.name}.damaged")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
+    for part in path.iterdir():
+        if part.name != SEAL:
+            part.rename(aside / part.name)
 
 
 def save(
@@ -74,21 +106,24 @@ def save(
     """
     step = int(state.step)
     if step not in manager.all_steps():
-        items = ocp.args.Composite(state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(position))
+        notes = {**position, FORM: form(state)}
+        items = ocp.args.Composite(state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(notes))
         measured = {METRIC: score, SOUND: float(position.get(SOUND, True))}
         manager.save(step, args=items, metrics=measured, force=True)
         folder = Path(manager.directory) / str(step)
         write_json(folder / SEAL, _hashes(folder))
 
 
-def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
+def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
     """The latest state that is whole, and its position; damaged ones are passed over, loudly.
+
+    None where no checkpoint has been finished yet: a run that was killed so early begins anew and loses nothing.
 
     Args:
         manager: from `open_checkpoints`.
         like: a state of the same form, arrays or their shapes.
     Raises:
-        InputError: no checkpoint, none that is whole, or one of another form.
+        InputError: checkpoints of which none is whole any more, or one of another form.
     """
     steps = sorted(manager.all_steps(), reverse=True)
     for step in steps:
@@ -96,12 +131,12 @@ def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainStat
         if not problem:
             return _read(manager, step, like)
         warn(f"checkpoint {step} is damaged and passed over: {problem}")
-    if steps:
+    if any((Path(manager.directory) / str(step) / SEAL).exists() for step in steps):
         raise InputError(
             f"none of the checkpoints {', '.join(map(str, steps))} in {manager.directory} is whole. "
             "Start again with --force."
         )
-    raise InputError(f"{manager.directory} holds no checkpoint to resume from. Start again with --force.")
+    return None
 
 
 def latest(
@@ -127,7 +162,7 @@ def damage(folder: Path) -> str:
     try:
         sealed = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         found = _hashes(folder)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return "it was not written to its end"
     if not isinstance(sealed, dict) or found == sealed:
         return "" if isinstance(sealed, dict) else "its seal cannot be read"
@@ -136,17 +171,51 @@ def damage(folder: Path) -> str:
 
 
 def _read(manager: ocp.CheckpointManager, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
+    """A checkpoint whose files are whole. Its form is compared before any of the state is read."""
+    try:
+        position = manager.restore(step, args=ocp.args.Composite(position=ocp.args.JsonRestore()))["position"]
+        unlike = differing(position.pop(FORM, {}), form(like))
+    except Exception as error:  # whatever orbax raises on what it did not write
+        raise _unreadable(manager, step, error) from None
+    if unlike:
+        raise InputError(
+            f"checkpoint {step} in {manager.directory} is of another form: {unlike}. "
+            "Resume it with the version of genjax that wrote it, or start again with --force."
+        )
     sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), like)
-    items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract), position=ocp.args.JsonRestore())
     try:
-        found = manager.restore(step, args=items)
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"checkpoint {step} in {manager.directory} is of another form ({str(error).splitlines()[0][:200]}). "
-            "Resume it with the version of genjax that wrote it."
-        ) from None
-    return found["state"], found["position"]
+        found = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract)))
+    except Exception as error:
+        raise _unreadable(manager, step, error) from None
+    return found["state"], position
+
+
+def form(state: TrainState) -> dict[str, str]:
+    """{name: type and shape} of all that a state consists of."""
+    return {name: f"{leaf.dtype} {tuple(leaf.shape)}" for name, leaf in flatten(state).items()}
+
+
+def differing(stored: dict[str, str], expected: dict[str, str]) -> str:
+    """In which parts two forms differ, by name; empty where they are one, and where an old checkpoint has not said."""
+    if not stored:
+        return ""
+    lines = [f"{name} is missing" for name in expected if name not in stored]
+    lines += [f"{name} is not known" for name in stored if name not in expected]
+    both = [name for name in stored if name in expected and stored[name] != expected[name]]
+    lines += [f"{name} is {stored[name]}, expected {expected[name]}" for name in both]
+    return "; ".join(lines[:SHOWN]) + (f"; and {len(lines) - SHOWN} more" if len(lines) > SHOWN else "")
+
+
+def _unreadable(manager: ocp.CheckpointManager, step: int, error: Exception) -> InputError:
+    return InputError(
+        f"checkpoint {step} in {manager.directory} cannot be read ({_first_line(error)}). "
+        "Resume it with the version of genjax that wrote it, or start again with --force."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -161,5 +230,7 @@ def delete_after(manager: ocp.CheckpointManager, step: int) -> None:
         manager.delete(later)
 
 
-def _score(metrics: dict[str, float]) -> float:
-    return metrics[METRIC]
+def _score(metrics: Any) -> float:
+    """Of a checkpoint, or infinity where it has none that could be compared: that one may be damaged."""
+    score = metrics.get(METRIC) if isinstance(metrics, dict) else None
+    return score if isinstance(score, int | float) and score == score else float("inf")

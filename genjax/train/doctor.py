@@ -12,7 +12,7 @@ from genjax.train.checkpoint import damage, on_disk
 from genjax.train.lock import owner
 from genjax.train.metrics import read_metrics
 from genjax.train.plan import run_config
-from genjax.train.run_folder import RunFolder, read_config
+from genjax.train.run_folder import RunFolder, leftovers, read_config
 
 
 class Finding(NamedTuple):
@@ -120,9 +120,8 @@ def _model(folder: Path, which: str) -> Finding:
 
 def _leftovers(folder: RunFolder) -> Iterator[Finding]:
     """What a stopped machine leaves of files that were being written: harmless, and named."""
-    unfinished = [*folder.path.rglob(".*.part"), *folder.checkpoints.glob("*orbax-checkpoint-tmp*")]
-    for path in sorted(unfinished):
-        yield Finding(str(path.relative_to(folder.path)), True, "left over from a stop; the next start does without it")
+    for path in leftovers(folder):
+        yield Finding(str(path.relative_to(folder.path)), True, "left over from a stop; the next start deletes it")
 
 
 def to_json(run: Path, found: Diagnosis) -> str:

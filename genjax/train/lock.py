@@ -7,7 +7,7 @@ someone would have to clear away. Readers (`sample`, `evaluate`, `report`) do no
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from genjax.errors import InputError
@@ -17,22 +17,24 @@ NAME = ".lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds the lock of a run's folder, which must exist.
+    """Holds the lock of a run's folder, which is made where it is missing.
 
     Raises:
-        InputError: another process holds it.
+        InputError: another process holds it, or the folder cannot be made.
     """
     try:
-        file = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        folder.mkdir(parents=True, exist_ok=True)
+        file = _open(folder, os.O_CREAT)
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}). Use another --out.") from None
     try:
-        if not _acquire(file):
+        if not (_acquire(file) and _is_there(folder, file)):
             raise InputError(_taken(folder))
         os.ftruncate(file, 0)
         os.pwrite(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         yield
     finally:
+        _tidy(folder)
         os.close(file)
 
 
@@ -45,13 +47,33 @@ def check_unlocked(folder: Path) -> None:
 def owner(folder: Path) -> str:
     """Who trains in this folder, as "process 1234 on host"; empty for nobody."""
     try:
-        file = os.open(folder / NAME, os.O_RDWR)
+        file = _open(folder)
     except OSError:
         return ""
     try:
         return "" if _acquire(file) else os.pread(file, 200, 0).decode(errors="replace").strip() or "another process"
     finally:
         os.close(file)
+
+
+def _open(folder: Path, flags: int = 0) -> int:
+    # A lock that is a link, in a folder from someone else, would have another file written over.
+    return os.open(folder / NAME, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | flags, 0o644)
+
+
+def _is_there(folder: Path, file: int) -> bool:
+    """Whether the open file is still the one that others would ask."""
+    with suppress(OSError):
+        return os.path.samestat(os.stat(folder / NAME), os.fstat(file))
+    return False
+
+
+def _tidy(folder: Path) -> None:
+    """Deletes a folder that was made for a run that could not even begin."""
+    with suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [NAME]:
+            (folder / NAME).unlink()
+            folder.rmdir()
 
 
 def _taken(folder: Path) -> str:

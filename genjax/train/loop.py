@@ -17,15 +17,23 @@ from genjax.data.batches import batch_indices, position
 from genjax.errors import InputError
 from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
 from genjax.report.grid import image_grid, save_image
-from genjax.terminal import progress, say
+from genjax.terminal import progress, say, warn
 from genjax.train import checkpoint, memory, storage
 from genjax.train.artifact import save_model
 from genjax.train.lock import locked
 from genjax.train.metrics import Metrics, open_metrics, read_metrics
-from genjax.train.plan import Plan, described, introduction, plan_adaptation, plan_training
-from genjax.train.recovery import autopsy, collapsed, roll_back, sound
+from genjax.train.plan import (
+    Plan,
+    changes,
+    described,
+    introduction,
+    kept_settings,
+    plan_adaptation,
+    plan_training,
+)
+from genjax.train.recovery import autopsy, collapsed, roll_back, skips, sound
 from genjax.train.render import make_renderer
-from genjax.train.run_folder import RunFolder, begin
+from genjax.train.run_folder import RunFolder, begin, prepare_resumed, read_config
 from genjax.train.state import FIXED_LATENTS, TrainState
 from genjax.tree import copy
 
@@ -65,7 +73,9 @@ def train(config: TrainConfig, *, resume: bool = False, force: bool = False) -> 
     Raises:
         InputError: anything that cannot be used, before the first compile.
     """
-    return fit(plan_training(config, resume=resume, force=force), resume=resume, force=force)
+    plan = plan_training(config, resume=resume, force=force)
+    with locked(plan.folder.path):
+        return fit(plan, resume=resume, force=force)
 
 
 def adapt(config: AdaptConfig, *, resume: bool = False, force: bool = False) -> Outcome:
@@ -73,30 +83,35 @@ def adapt(config: AdaptConfig, *, resume: bool = False, force: bool = False) -> 
 
     Arguments and errors as in `train`.
     """
-    return fit(plan_adaptation(config, resume=resume, force=force), resume=resume, force=force)
+    plan = plan_adaptation(config, resume=resume, force=force)
+    with locked(plan.folder.path):
+        return fit(plan, resume=resume, force=force)
 
 
 def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
-    """Trains up to `plan.config.steps`; leaves checkpoints to resume from and a model to use."""
+    """Trains up to `plan.config.steps`, under the lock; leaves checkpoints to resume from and a model to use."""
     config, learner, folder = plan.config, plan.learner, plan.folder
     batch = plan.batch * learner.batches_per_step
     data_hash = plan.images.content_hash()
 
-    if not resume:
+    if resume:
+        prepare_resumed(folder)
+    else:
         begin(folder, described(plan, data_hash), force=force)
     with (
-        locked(folder.path),
         storage.watched(folder),
         checkpoint.open_checkpoints(folder.checkpoints) as checkpoints,
         interruptible() as interruption,
     ):
+        found = checkpoint.restore(checkpoints, jax.eval_shape(lambda: fresh_state(plan))) if resume else None
+        if resume and found is None:
+            warn("no checkpoint had been finished yet: it begins at step 0 again")
+        state, notes = found or (fresh_state(plan), {})
         if resume:
-            state, notes = checkpoint.restore(checkpoints, jax.eval_shape(lambda: fresh_state(plan)))
-            check_data(notes, data_hash, plan)
+            check_settings(notes, plan)
+            check_data(notes or read_config(folder), data_hash, plan)
             check_source(notes, plan)
             checkpoint.delete_after(checkpoints, int(state.step))
-        else:
-            state, notes = fresh_state(plan), {}
         step, best = int(state.step), notes.get("best", float("inf"))
         for line in introduction(plan, state.trainable):
             say(line)
@@ -130,6 +145,8 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                     continue
                 if last or step % config.log_every == 0:
                     metrics.write(step, measured)
+                if last and skips(measured):
+                    warn(skips(measured))
                 if last or step % config.sample_every == 0:
                     observe.picture(state, step, metrics)
                 score = float("inf")
@@ -140,7 +157,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                     if score < best:
                         store(plan, state, "best")
                     best = min(best, score)
-                    place = position(len(plan.images), batch, step)._asdict()
+                    place = position(len(plan.images), batch, step)._asdict() | {"config": kept_settings(config)}
                     notes = {**place, "best": best, "data_hash": data_hash, "sound": sound(measured)}
                     notes |= {"source": plan.source.identity if plan.source else ""}
                     checkpoint.save(checkpoints, state, notes, score=score)
@@ -220,7 +237,7 @@ def check_data(notes: dict[str, Any], data_hash: str, plan: Plan) -> None:
     Raises:
         InputError: they have changed since.
     """
-    if notes["data_hash"] != data_hash:
+    if notes.get("data_hash") != data_hash:
         raise InputError(
             f"the images of {plan.images.name} have changed since {plan.folder.path} was begun, so that it cannot go "
             "on as it would have. Restore them, or start another run with --out."
@@ -239,6 +256,20 @@ def check_source(notes: dict[str, Any], plan: Plan) -> None:
         raise InputError(
             f"{plan.folder.path} was begun from the model {begun[:12]}, and its source holds {now[:12]} now. Name the"
             " model that it was begun from with --source, or adapt again from this one with --force."
+        )
+
+
+def check_settings(notes: dict[str, Any], plan: Plan) -> None:
+    """Whether a checkpoint was saved under the settings of its run.
+
+    Raises:
+        InputError: it is of another run, or config.json has been changed.
+    """
+    changed = changes(notes.get("config") or kept_settings(plan.config), kept_settings(plan.config))
+    if changed:
+        raise InputError(
+            f"the checkpoint in {plan.folder.path} was saved under other settings than config.json has now: {changed}. "
+            "Restore config.json, or start another run with --out."
         )
 
 

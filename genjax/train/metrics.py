@@ -12,6 +12,8 @@ from tensorboardX import SummaryWriter
 
 from genjax.train.run_folder import RunFolder, write_bytes
 
+LARGEST = 2**53  # whole number that a line can hold: what is written are floats, and steps
+
 
 @dataclass
 class Metrics:
@@ -54,15 +56,23 @@ def open_metrics(folder: RunFolder, *, step: int) -> Iterator[Metrics]:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl; a torn last line, from a machine that stopped, is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found = []
-    for line in lines:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
+    """The lines of a metrics.jsonl; what is no such line is left out: a last one that is torn, or damage."""
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    return [values for values in map(_read, lines) if values is not None]
+
+
+def _read(line: bytes) -> dict[str, Any] | None:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, dict) or type(values.get("step")) is not int:
+        return None
+    return values if all(map(_is_number, values.values())) else None
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or (type(value) is int and abs(value) < LARGEST)
 
 
 def _truncate(path: Path, step: int) -> None:

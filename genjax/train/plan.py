@@ -1,6 +1,6 @@
 """A run before it runs: what it is made of, with everything checked and nothing computed yet."""
 
-import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -203,14 +203,10 @@ def saved_config(folder: RunFolder, kind: type[C]) -> C:
 
 def _check_same(config: RunConfig, saved: RunConfig) -> None:
     """Whether a run may go on under this config: every step must come out as it would have."""
-    changed = [
-        f"{f.name} {getattr(saved, f.name)!r} -> {getattr(config, f.name)!r}"
-        for f in dataclasses.fields(config)
-        if f.name not in MAY_CHANGE and getattr(saved, f.name) != getattr(config, f.name)
-    ]
+    changed = changes(kept_settings(saved), kept_settings(config))
     if changed:
         raise InputError(
-            f"a resumed run keeps its settings, and these differ: {'; '.join(changed)}. "
+            f"a resumed run keeps its settings, and these differ: {changed}. "
             f"Leave them out, or start another run with --out."
         )
 
@@ -229,6 +225,26 @@ def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Da
         seed=config.seed,
         skip_broken=config.skip_broken,
     )
+
+
+def kept_settings(config: RunConfig) -> dict[str, Any]:
+    """{name: value} of what every step of a run depends on."""
+    return {name: value for name, value in to_json(config).items() if name not in MAY_CHANGE}
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """``seed 0 -> 1; gan.width 8 -> 16``: the settings that are not the same; empty where all are."""
+    old, new = dict(_named(before)), dict(_named(after))
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return "; ".join(f"{name} {old.get(name)!r} -> {new.get(name)!r}" for name in names)
+
+
+def _named(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _named(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset | None:

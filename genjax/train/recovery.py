@@ -9,12 +9,31 @@ import jax
 from genjax.control.collapse_guard import CollapseState, rolled_back
 from genjax.train import checkpoint
 from genjax.train.plan import Plan
-from genjax.train.state import TrainState
+from genjax.train.state import IN_A_ROW, TrainState
+
+STUCK = 100  # updates of a network in a row that could not be used, after which the run is given up
 
 
 def collapsed(measured: Mapping[str, Any]) -> bool:
-    """Whether the collapse guard gave this run up; without one never."""
-    return float(measured.get("control/collapsed", 0)) > 0
+    """Whether this run is lost: the collapse guard says so, or, without one, nothing has been learned for long."""
+    return float(measured.get("control/collapsed", 0)) > 0 or bool(stuck(measured))
+
+
+def stuck(measured: Mapping[str, Any]) -> list[str]:
+    """The networks of which the last updates were all skipped."""
+    rows = {name: int(value) for name, value in measured.items() if name.endswith(IN_A_ROW)}
+    return [name.removeprefix("skipped/").removesuffix(IN_A_ROW) for name, row in rows.items() if row >= STUCK]
+
+
+def skips(measured: Mapping[str, Any]) -> str:
+    """How many updates of each network were skipped, in a line; empty where all were used."""
+    totals = {name: value for name, value in measured.items() if name.startswith("skipped/")}
+    found = [
+        f"{int(value)} of the {name.removeprefix('skipped/')}"
+        for name, value in totals.items()
+        if int(value) and not name.endswith(IN_A_ROW)
+    ]
+    return f"updates were skipped, for gradients that were not finite or too long: {', '.join(found)}" if found else ""
 
 
 def sound(measured: Mapping[str, Any]) -> bool:
@@ -28,12 +47,14 @@ def roll_back(
     """The state to go on from; None where the run has been rolled back as often as it may be.
 
     Args:
-        plan: of the run, with a collapse guard.
+        plan: of the run; without a collapse guard it is never rolled back.
         checkpoints: of the run; those after the one that is returned are deleted.
         state: that has collapsed.
         begin: the state before the first step, for a run without a sound checkpoint.
     """
     most = plan.config.control.collapse_rollbacks
+    if not most:
+        return None
     place = next(i for i, part in enumerate(state.control) if isinstance(part, CollapseState))
     guard = state.control[place]
     if int(guard.rollbacks) >= most:
@@ -58,4 +79,8 @@ def autopsy(step: int, measured: Mapping[str, Any]) -> str:
         "loss/total",
     )
     numbers = ", ".join(f"{name} {float(measured[name]):.3g}" for name in seen if name in measured)
-    return f"collapsed at step {step} and not rolled back again: {numbers}"
+    reason = f"collapsed at step {step} and not rolled back again"
+    if stuck(measured):
+        reason = f"given up at step {step}: the last {STUCK} updates or more of the {' and the '.join(stuck(measured))}"
+        reason += " were skipped, their gradients not being finite"
+    return f"{reason}: {numbers}"

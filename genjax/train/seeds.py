@@ -11,7 +11,7 @@ from genjax.evaluate.stability import Stability, over_seeds, stability
 from genjax.train.cautions import DIVERSITY
 from genjax.train.loop import Outcome
 from genjax.train.metrics import read_metrics
-from genjax.train.run_folder import RunFolder, check_free, read_config, resumable
+from genjax.train.run_folder import RunFolder, check_free, is_run, read_config
 
 FOLLOWED = ("evaluate/KD", "evaluate/KID")  # beginnings of names: the metric of a run, unless one is named
 C = TypeVar("C", bound=TrainConfig | AdaptConfig)
@@ -68,7 +68,7 @@ def run_seeds(
         InputError: see `train`; all folders are checked before the first run.
     """
     configs = seed_configs(config, num)
-    begun = [resume and resumable(RunFolder(one.out)) for one in configs]
+    begun = [resume and is_run(RunFolder(one.out)) for one in configs]
     for one, again in zip(configs, begun, strict=True):
         if not again:
             check_free(RunFolder(one.out), force=force)

@@ -21,6 +21,7 @@ Networks = dict[str, Tree]  # one tree a network: "generator" and "critic", or "
 SHARED_SIGNALS = ("images", "finite", "diversity", "loss_gradient_norm", "penalty_gradient_norm")
 SHARED_KNOBS = ("transfer_weight", "learning_rate_scale", "collapsed", "unsound_steps", "rollbacks")
 
+IN_A_ROW = "_in_a_row"  # ends the name of the metric that counts the latest updates, all of them skipped
 FIXED_LATENTS = 1 << 30  # folded into a run's key: a number that no step reaches
 FIXED = 16  # latents whose images are watched in every step where a controller reads `diversity`
 
@@ -118,9 +119,28 @@ def start(
         trainable=trainable,
         context=context,
         average={network: copy(trainable[network]) for network in sampled},
-        optimizer={network: optimizers[network].init(tree) for network, tree in trainable.items()},
+        optimizer={network: counted(optimizers[network].init(tree)) for network, tree in trainable.items()},
         control=copy(control),
     )
+
+
+class Counted(NamedTuple):
+    """The state of an optimiser, and how often it was left alone.
+
+    Attributes:
+        state: of the optimiser.
+        skipped: (), int32: updates that were skipped.
+        in_a_row: (), int32: of these the latest without one that was used.
+    """
+
+    state: Tree
+    skipped: Array
+    in_a_row: Array
+
+
+def counted(state: Tree) -> Counted:
+    """An optimiser's first state."""
+    return Counted(state, jnp.zeros((), jnp.int32), jnp.zeros((), jnp.int32))
 
 
 class Update(NamedTuple):
@@ -134,7 +154,7 @@ class Update(NamedTuple):
     """
 
     trainable: Tree
-    optimizer_state: Tree
+    optimizer_state: Counted
     gradient_norm: Array
     accepted: Array
 
@@ -142,12 +162,12 @@ class Update(NamedTuple):
 def update(
     optimizer: optax.GradientTransformation,
     gradients: Tree,
-    optimizer_state: Tree,
+    optimizer_state: Counted,
     trainable: Tree,
     knobs: Mapping[str, Array],
     network: str,
 ) -> Update:
-    """One step of the optimiser, unless the gradients are not finite: those leave everything as it was.
+    """One step of the optimiser, unless the gradients are not finite: then everything stays, and that is counted.
 
     Args:
         optimizer: whose updates are multiplied by the knobs `learning_rate_scale` and `{network}_rate`.
@@ -164,14 +184,15 @@ def update(
     if limit is not None:
         accepted &= (norm <= limit) | (knobs[f"{network}_gradient_skip"] == 0)
         gradients = jax.tree.map(lambda leaf: leaf * jnp.minimum(1.0, limit / jnp.maximum(norm, 1e-12)), gradients)
-    updates, moved_state = optimizer.update(gradients, optimizer_state, trainable)
+    before, skipped, in_a_row = optimizer_state
+    updates, after = optimizer.update(gradients, before, trainable)
     for rate in (knobs.get(name) for name in ("learning_rate_scale", f"{network}_rate")):
         if rate is not None:
+            accepted &= jnp.isfinite(rate)
             updates = jax.tree.map(lambda leaf, rate=rate: leaf * rate, updates)
-    trainable, optimizer_state = choose(
-        accepted, (optax.apply_updates(trainable, updates), moved_state), (trainable, optimizer_state)
-    )
-    return Update(trainable, optimizer_state, norm, accepted)
+    trainable, state = choose(accepted, (optax.apply_updates(trainable, updates), after), (trainable, before))
+    left_out = 1 - accepted.astype(jnp.int32)
+    return Update(trainable, Counted(state, skipped + left_out, left_out * (in_a_row + 1)), norm, accepted)
 
 
 def all_finite(metrics: Mapping[str, Array], updates: Mapping[str, Update]) -> Array:
@@ -224,12 +245,13 @@ def moving_average(average: Tree, trainable: Tree, *, step: Array, batch: int, h
 
 
 def describe(updates: Mapping[str, Update], knobs: Mapping[str, Array]) -> Metrics:
-    """The metrics that every step has: for each network norms and whether its update was skipped; and the knobs."""
+    """The metrics that every step has: for each network norms and how many updates were skipped; and the knobs."""
     metrics = {}
     for network, done in updates.items():
         metrics[f"gradient_norm/{network}"] = done.gradient_norm
         metrics[f"parameter_norm/{network}"] = global_norm(done.trainable)
-        metrics[f"skipped/{network}"] = 1.0 - done.accepted
+        metrics[f"skipped/{network}"] = done.optimizer_state.skipped
+        metrics[f"skipped/{network}{IN_A_ROW}"] = done.optimizer_state.in_a_row
     return metrics | {f"control/{name}": knob for name, knob in knobs.items()}
 
 

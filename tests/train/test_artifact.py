@@ -10,7 +10,7 @@ from tiny import adapt_config, train_config
 
 from genjax.config import GanConfig
 from genjax.errors import InputError
-from genjax.train import adapt, load_model, train
+from genjax.train import adapt, artifact, load_model, train
 from genjax.train.sampling import sample_run
 from genjax.tree import flatten
 
@@ -110,8 +110,8 @@ def test_a_damaged_description_is_refused(change, message, copy):
 
 def test_no_path_leaves_the_folder(copy, folder):
     """A description that points elsewhere is read as a name in its own folder."""
-    outside = folder / "other" / "model" / "latest"
-    (file,) = outside.glob("generator-*")
+    (file,) = (copy / "model" / "latest").glob("generator-*")
+    (copy.parent / file.name).write_bytes(b"another")
     rewrite(copy, lambda values: values["networks"]["generator"].update(file=f"../../../../{file.name}"))
     jax.tree.map(np.testing.assert_array_equal, load_model(copy).params(), load_model(folder / "source").params())
 
@@ -119,3 +119,40 @@ def test_no_path_leaves_the_folder(copy, folder):
 def test_no_model_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"holds no model. Name the folder of a run that genjax has made"):
         load_model(tmp_path)
+
+
+def test_a_description_of_other_networks_is_refused_by_name(copy):
+    """The files are whole, and not of this model: flax would fail inside the first compile."""
+    rewrite(copy, lambda values: values["model"]["gan"].update(width=16))
+    with pytest.raises(
+        InputError, match=r"the generator of .* does not fit the model: .*has shape .*, expected"
+    ) as error:
+        sample_run(copy, 1)
+    assert "\n" not in str(error.value)
+
+
+def test_a_model_that_says_that_it_lies_on_itself_is_refused(folder, tmp_path):
+    for name in ("first", "second"):
+        shutil.copytree(folder / "lora", tmp_path / name)
+    rewrite(tmp_path / "first", lambda values: values["source"].update(path="../second"))
+    rewrite(tmp_path / "second", lambda values: values["source"].update(path="../first"))
+    with pytest.raises(InputError, match="says that it was adapted from itself"):
+        sample_run(tmp_path / "first", 1)
+
+
+def test_a_model_that_is_replaced_while_it_is_read_is_read_anew(folder, copy, monkeypatch):
+    """The run has saved another one and deleted the first, between its description and its files."""
+    latest, newer = copy / "model" / "latest", folder / "other" / "model" / "latest"
+    real, reads = artifact._read_description, []
+
+    def replaced(run, which):
+        found = real(run, which)
+        if not reads:
+            shutil.rmtree(latest)
+            shutil.copytree(newer, latest)
+        reads.append(which)
+        return found
+
+    monkeypatch.setattr(artifact, "_read_description", replaced)
+    assert load_model(copy).identity == load_model(folder / "other").identity
+    assert len(reads) == 3

@@ -41,8 +41,8 @@ def test_several_critic_steps_take_batches_of_their_own(batches):
     both = {"image": np.concatenate([batches[0]["image"], batches[1]["image"]])}
     state = learner.init(jax.random.key(0), batches[0])
     after, metrics = jax.jit(learner.step)(state, both)
-    assert int(after.optimizer["critic"][0].count) == 2
-    assert int(after.optimizer["generator"][0].count) == 1
+    assert int(after.optimizer["critic"].state[0].count) == 2
+    assert int(after.optimizer["generator"].state[0].count) == 1
     assert bool(jnp.isfinite(metrics["loss/critic"]))
 
 

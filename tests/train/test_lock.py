@@ -6,8 +6,11 @@ import subprocess
 import sys
 
 import pytest
+from tiny import train_config
 
+from genjax.cli import main
 from genjax.errors import InputError
+from genjax.train import train
 from genjax.train.lock import NAME, check_unlocked, locked, owner
 
 HOLD = """
@@ -21,6 +24,7 @@ with locked(Path(sys.argv[1])):
 
 
 def test_the_second_is_refused_and_told_who_is_there(tmp_path):
+    (tmp_path / "config.json").touch()
     with locked(tmp_path):
         assert owner(tmp_path).startswith(f"process {os.getpid()} on ")
         with pytest.raises(InputError, match=rf"is in use: process {os.getpid()} on .* trains there"), locked(tmp_path):
@@ -33,6 +37,7 @@ def test_the_second_is_refused_and_told_who_is_there(tmp_path):
 
 
 def test_a_killed_owner_holds_nothing(tmp_path):
+    (tmp_path / "config.json").touch()
     with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
@@ -45,5 +50,36 @@ def test_a_killed_owner_holds_nothing(tmp_path):
 
 def test_a_folder_that_is_not_there_has_no_owner(tmp_path):
     check_unlocked(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="cannot be written"), locked(tmp_path / "nowhere"):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"), locked(tmp_path / "file" / "run"):
         pass
+
+
+def test_a_folder_for_a_run_that_did_not_begin_is_not_left(tmp_path):
+    with locked(tmp_path / "run"):
+        assert (tmp_path / "run").is_dir()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
+    (tmp_path / "secret").write_text("mine")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / NAME).symlink_to(tmp_path / "secret")
+    with pytest.raises(InputError, match="cannot be written"), locked(tmp_path / "run"):
+        pass
+    assert (tmp_path / "secret").read_text() == "mine"
+
+
+def test_one_trains_and_the_others_read(tmp_path, capsys):
+    out = tmp_path / "run"
+    train(train_config("vae", out, steps=2))
+    capsys.readouterr()
+    with locked(out):
+        for options in (["--resume"], ["--force"]):
+            assert main(["train", *options, "--out", str(out)]) == 2
+            (line,) = capsys.readouterr().err.splitlines()
+            assert line.startswith(f"error: {out} is in use: process {os.getpid()} on ")
+        assert main(["sample", "--run", str(out), "--num", "2", "--out", str(tmp_path / "a.png")]) == 0
+        assert main(["evaluate", "--run", str(out), "--metrics", "kd", "--num", "20"]) == 0
+        assert main(["doctor", str(out)]) == 0
+    assert (out / "config.json").exists()

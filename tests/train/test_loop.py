@@ -1,6 +1,7 @@
 """Runs: what they leave, that stopping changes nothing, and what is refused before anything is computed."""
 
 import os
+import shutil
 import signal
 from dataclasses import replace
 
@@ -8,11 +9,13 @@ import jax
 import pytest
 from tiny import TINY_GAN, adapt_config, leaves_equal, train_config
 
+from genjax.config import TrainConfig
 from genjax.errors import InputError
 from genjax.train import adapt, load_model, train
 from genjax.train import loop as loop_module
 from genjax.train.loop import interruptible
 from genjax.train.metrics import read_metrics
+from genjax.train.plan import saved_config
 from genjax.train.run_folder import RunFolder
 
 FAMILIES = ("gan", "vae")
@@ -106,6 +109,26 @@ def test_a_signal_late_in_a_step_loses_nothing(tmp_path, monkeypatch):
     assert int(resumed.state.step) == 8
 
 
+def test_a_run_killed_before_its_first_checkpoint_begins_again(tmp_path, monkeypatch, capsys):
+    class Killed(BaseException):
+        pass
+
+    def kill(*arguments, **keywords):
+        raise Killed
+
+    straight = train(train_config("vae", tmp_path / "straight"))
+    config = train_config("vae", tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop_module.checkpoint, "save", kill)
+        with pytest.raises(Killed):
+            train(config)
+    leaves_equal(train(config, resume=True).state, straight.state)
+    assert "no checkpoint had been finished yet: it begins at step 0 again" in capsys.readouterr().err
+    for name in ("metrics.jsonl", "config.json"):
+        left, right = ((tmp_path / run / name).read_text() for run in ("straight", "run"))
+        assert left.replace("straight", "run") == right
+
+
 def test_signal_handlers_are_put_back():
     before = signal.getsignal(signal.SIGTERM)
     with interruptible() as noted:
@@ -182,6 +205,20 @@ def test_force_starts_again(tmp_path):
 def test_a_resumed_run_keeps_its_settings(sources):
     with pytest.raises(InputError, match=r"these differ: seed 0 -> 1. Leave them out"):
         train(train_config("vae", sources["vae"].folder.path, seed=1), resume=True)
+
+
+def test_a_checkpoint_of_another_config_is_refused_by_the_names_that_differ(sources, tmp_path):
+    """config.json and checkpoints that do not belong together, by hand or by damage."""
+    run = shutil.copytree(sources["vae"].folder.path, tmp_path / "run")
+    text = (run / "config.json").read_text()
+    (run / "config.json").write_text(
+        text.replace('"seed": 0', '"seed": 3').replace('"kl_weight": 1.0', '"kl_weight": 2.0')
+    )
+    config = saved_config(RunFolder(run), TrainConfig)
+    with pytest.raises(
+        InputError, match=r"under other settings than config.json has now: seed 0 -> 3; vae.kl_weight 1.0 -> 2.0"
+    ):
+        train(replace(config, out=run), resume=True)
 
 
 def test_resuming_with_the_other_command_is_refused(sources, tmp_path):

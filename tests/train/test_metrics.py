@@ -37,3 +37,15 @@ def test_a_torn_line_is_left_out_and_removed_on_resume(folder):
     with open_metrics(folder, step=1) as metrics:
         metrics.write(2, {"x": 2})
     assert folder.metrics.read_text() == '{"step": 1, "x": 1.0}\n{"step": 2, "x": 2.0}\n'
+
+
+def test_damage_anywhere_costs_its_line_alone(folder):
+    """Bytes that are no text, JSON that is no line of a log, numbers that are none."""
+    damage = [b"\xff\xfe", b"[" * 100_000, b"[1]", b"12", b'{"x": 1.0}', b'{"step": "2"}', b'{"step": 2, "x": "1"}']
+    damage += [b'{"step": 2, "x": [1]}', b'{"step": true}', b'{"step": ' + b"9" * 400 + b"}", b""]
+    good = [b'{"step": 1, "x": 1.0}', b'{"step": 3, "x": NaN}', b'{"step": 4, "x": Infinity}']
+    folder.metrics.write_bytes(b"\n".join([good[0], *damage, *good[1:]]))
+    assert [line["step"] for line in read_metrics(folder.metrics)] == [1, 3, 4]
+    with open_metrics(folder, step=3):
+        pass
+    assert folder.metrics.read_bytes().splitlines() == good[:2]
