@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 
-def repeated(conditions: Int[Array, "n t"], candidates: int) -> Int[Array, "n*candidates t"]:
+def repeated(conditions: Int[Array, "n t"], candidates: int) -> Int[Array, "n*{candidates} t"]:
     """Each condition that many times in a row."""
     return jnp.repeat(conditions, candidates, axis=0)
 
