@@ -20,7 +20,8 @@ def test_the_ends_are_exact_and_the_rest_is_a_line(getkey):
 @pytest.fixture
 def steps(causal):
     """The steps of a transformer, compiled: without guidance each branch is asked for alone."""
-    plain = cached_steps(*causal, 1)
+    transformer, params = causal
+    plain = cached_steps(transformer, params, 1)
     return Steps(jax.jit(plain.begin, static_argnums=1), jax.jit(plain.advance))
 
 
