@@ -60,8 +60,8 @@ def make_prior(
         decoding: how it is sampled from; None is the default.
         to_images: makes images of the target's tokens, a tokenizer's decoder; without, tokens are what is sampled.
     Raises:
-        InputError: a controller or a transfer that does not fit, decoding settings that the target does not allow; (from
-            init) tokens of other lengths or out of range.
+        InputError: a controller or a transfer that does not fit, or decoding settings that the target does not allow;
+            (from init) tokens of other lengths or out of range.
     """
     controller, transfer = controller or chain(), transfer or full()
     check(controller, signals=SIGNALS, knobs=KNOBS)
