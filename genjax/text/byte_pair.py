@@ -1,7 +1,8 @@
 """A byte-pair vocabulary trained on the captions: frequent words are one token, rare ones several.
 
-(Sennrich et al. 2016) It starts from all 256 bytes, so that no text is outside of it. When: captions in many words, where a closed vocabulary
-would hold most of them once. Trained and applied by the library tokenizers, which only this file knows.
+It starts from all 256 bytes, so that no text is outside of it. (Sennrich et al. 2016) When: captions in many words,
+where a closed vocabulary would hold most of them once. Trained and applied by the library tokenizers, which only this
+file knows.
 """
 
 from collections.abc import Sequence
