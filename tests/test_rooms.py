@@ -20,8 +20,9 @@ MAY_IMPORT = {
     "transfer": set(),
     "decoding": set(),
     "report": set(),
+    "text": set(),
     "evaluate": {"data", "models"},
-    "train": {"data", "models", "losses", "augment", "control", "transfer", "decoding", "evaluate", "report"},
+    "train": {"data", "models", "losses", "augment", "control", "transfer", "decoding", "evaluate", "report", "text"},
 }
 FOR_ALL = {"errors", "config", "tree", "backend", "__version__"}
 
@@ -58,6 +59,7 @@ def test_imports_go_one_way(path):
         ("orbax", "train/checkpoint.py"),
         ("safetensors", ("train/artifact.py", "train/information.py", "evaluate", "models/embedding.py")),
         ("tensorboardX", "train/metrics.py"),
+        ("tokenizers", "text/byte_pair.py"),
         ("tqdm", "terminal.py"),
         ("tyro", ("cli.py", "options.py")),
         ("pickle", "nowhere"),

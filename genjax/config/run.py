@@ -50,7 +50,8 @@ class TrainConfig(RunConfig):
     """Pretrains a generator on a set of images."""
 
     data: str = "digits"
-    """digits, glyphs, glyphs:letters, emoji, emoji:GROUP, folder:PATH, idx:PATH, npz:PATH or tfds:NAME."""
+    """digits, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH, npz:PATH or
+    tfds:NAME."""
     split: Literal["train", "all"] = "train"
     """Part of the data to train on; `all` leaves nothing held out."""
     model: str = "gan"
@@ -83,7 +84,8 @@ class AdaptConfig(RunConfig):
     source: Path = Path("runs/train")
     """Folder of the run to start from."""
     data: str = "glyphs"
-    """digits, glyphs, glyphs:letters, emoji, emoji:GROUP, folder:PATH, idx:PATH, npz:PATH or tfds:NAME."""
+    """digits, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH, npz:PATH or
+    tfds:NAME."""
     shots: int | None = None
     """Images to adapt to, the same number of each class where there are labels; without it all of them."""
     stratify: bool = True

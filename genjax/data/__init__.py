@@ -10,7 +10,7 @@ from genjax.data.dataset import Dataset, LazyImages, few_shot
 from genjax.data.digits import load_digits
 from genjax.data.emoji import load_emoji
 from genjax.data.folder import load_folder
-from genjax.data.glyphs import load_glyphs
+from genjax.data.glyph_variants import load_glyph_variant
 from genjax.data.idx import load_idx
 from genjax.data.images import RESIZE_RULE, to_float, to_uint8
 from genjax.data.npz import load_npz
@@ -20,7 +20,7 @@ from genjax.errors import lookup
 
 DATASETS = {
     "digits": load_digits,
-    "glyphs": load_glyphs,
+    "glyphs": load_glyph_variant,
     "emoji": load_emoji,
     "folder": load_folder,
     "idx": load_idx,
@@ -60,8 +60,8 @@ def load(
     """The images that a spec names.
 
     Args:
-        spec: ``digits``, ``glyphs``, ``glyphs:letters``, ``emoji``, ``emoji:GROUP``, ``folder:PATH``, ``idx:PATH``,
-            ``npz:PATH`` or ``tfds:NAME``.
+        spec: ``digits``, ``glyphs``, ``glyphs:letters``, ``glyphs:captioned``, ``emoji``, ``emoji:GROUP``,
+            ``folder:PATH``, ``idx:PATH``, ``npz:PATH`` or ``tfds:NAME``.
         size: height and width of the images, a power of two from 8 to 1024; others are resized by `RESIZE_RULE`.
         channels: 1 for grey, 3 for colour, 0 as the images are.
         split: ``train``, ``test`` (held out) or ``all``.

@@ -1,0 +1,17 @@
+"""Captions as numbers: a closed vocabulary of words, or byte pairs, with the same interface. Knows numpy alone."""
+
+from genjax.text.byte_pair import byte_pair_vocabulary
+from genjax.text.files import load_vocabulary, save_vocabulary
+from genjax.text.vocabulary import Vocabulary
+from genjax.text.words import word_vocabulary
+
+VOCABULARIES = {"words": word_vocabulary, "byte_pair": byte_pair_vocabulary}
+
+__all__ = [
+    "VOCABULARIES",
+    "Vocabulary",
+    "byte_pair_vocabulary",
+    "load_vocabulary",
+    "save_vocabulary",
+    "word_vocabulary",
+]

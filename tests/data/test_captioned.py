@@ -1,0 +1,46 @@
+"""Whether a set has a caption for every image."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genjax.data import Dataset, load
+from genjax.data.captioned import require_captions
+from genjax.errors import InputError
+
+
+def test_sets_with_captions_hand_them_over() -> None:
+    for spec in ("glyphs", "glyphs:captioned", "emoji"):
+        dataset = load(spec, num=12)
+        assert require_captions(dataset) == dataset.captions
+        assert len(dataset.captions) == 12
+
+
+@pytest.mark.parametrize(
+    ("captions", "message"),
+    [
+        ((), "x has no captions. Use glyphs:captioned, emoji, or a folder with a captions.jsonl."),
+        (("a", " ", ""), "x has no caption for 2 of 3 images, the first is image 1 of its split 'train'. Write one"),
+        (("a", "b"), "x has no caption for 1 of 3 images, the first is image 2 of its"),
+    ],
+)
+def test_images_without_a_caption_are_one_clear_error(captions: tuple[str, ...], message: str) -> None:
+    dataset = replace(Dataset("x", "train", np.zeros((3, 8, 8, 1), np.uint8)), captions=captions)
+    with pytest.raises(InputError) as error:
+        require_captions(dataset)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_folder_with_a_caption_for_some_images_is_refused_when_it_is_read(tmp_path: Path) -> None:
+    for name in "abc":
+        Image.fromarray(np.full((8, 8), ord(name), np.uint8)).save(tmp_path / f"{name}.png")
+    (tmp_path / "captions.jsonl").write_text('{"file": "b.png", "caption": "b"}\n')
+    with pytest.raises(InputError, match=r"has no caption for 2 of 3 images, the first 'a\.png'\. Add a line for each"):
+        load(f"folder:{tmp_path}", split="all")
+    lines = [f'{{"file": "{name}.png", "caption": "{name}"}}' for name in "cab"]
+    (tmp_path / "captions.jsonl").write_text("\n".join(lines))
+    assert require_captions(load(f"folder:{tmp_path}", split="all")) == ("a", "b", "c")
