@@ -23,6 +23,15 @@ def prepare() -> None:
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
 
 
+def cpu_has_bfloat16(info: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor multiplies numbers of that type; true where it does not say."""
+    try:
+        words = set(info.read_text().split())
+    except OSError:
+        return True
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"}) or not words & {"flags", "Features"}
+
+
 def cache_folder() -> Path | None:
     """For what can be computed again: genjax in XDG_CACHE_HOME, or in ~/.cache; None for a user without a home."""
     given = os.environ.get("XDG_CACHE_HOME", "")

@@ -181,14 +181,15 @@ def minibatch_deviation(features: Float[Array, "n h w c"], *, group: int = 4) ->
 
     Args:
         features: (n, h, w, c).
-        group: images that are compared; the largest divisor of n up to it is used.
+        group: neighbours in the batch that are compared; the largest divisor of n up to it is used. Neighbours lie on
+            one device and in one part of a batch: any other choice makes devices wait for each other.
     Returns:
         (n, h, w, c + 1), the last channel the mean standard deviation over the image's group.
     Source: Karras et al. 2018, section 3.
     """
     n, h, w, c = features.shape
     group = max(size for size in range(1, min(group, n) + 1) if n % size == 0)
-    members = features.reshape(group, n // group, h, w, c).astype(jnp.float32)
-    deviation = jnp.sqrt(members.var(axis=0) + 1e-8).mean(axis=(1, 2, 3))  # the offset: sqrt has no slope at 0
-    channel = jnp.tile(deviation, group)[:, None, None, None]
+    members = features.reshape(n // group, group, h, w, c).astype(jnp.float32)
+    deviation = jnp.sqrt(members.var(axis=1) + 1e-8).mean(axis=(1, 2, 3))  # the offset: sqrt has no slope at 0
+    channel = jnp.repeat(deviation, group)[:, None, None, None]
     return jnp.concatenate([features, jnp.broadcast_to(channel, (n, h, w, 1)).astype(features.dtype)], axis=-1)

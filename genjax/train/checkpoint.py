@@ -14,6 +14,7 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from genjax.errors import InputError
 from genjax.terminal import warn
+from genjax.train.processes import is_first, told
 from genjax.train.run_folder import write_json
 from genjax.train.state import TrainState
 
@@ -62,7 +63,8 @@ def save(
         items = ocp.args.Composite(state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(position))
         manager.save(step, args=items, metrics={METRIC: score}, force=True)
         folder = Path(manager.directory) / str(step)
-        write_json(folder / SEAL, _hashes(folder))
+        if is_first():  # every process has written its part by now
+            write_json(folder / SEAL, _hashes(folder))
 
 
 def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
@@ -70,15 +72,19 @@ def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainStat
 
     Args:
         manager: from `open_checkpoints`.
-        like: a state of the same form, arrays or their shapes.
+        like: a state of the same form, arrays or their shapes; where they have a sharding, so will what is read.
     Raises:
         InputError: no checkpoint, none that is whole, or one of another form.
     """
+    return _read(manager, told(lambda: _latest_whole(manager)), like)
+
+
+def _latest_whole(manager: ocp.CheckpointManager) -> int:
     steps = sorted(manager.all_steps(), reverse=True)
     for step in steps:
         problem = damage(Path(manager.directory) / str(step))
         if not problem:
-            return _read(manager, step, like)
+            return step
         warn(f"checkpoint {step} is damaged and passed over: {problem}")
     if steps:
         raise InputError(
@@ -92,11 +98,11 @@ def latest(
     manager: ocp.CheckpointManager, like: TrainState, *, accept: Callable[[dict[str, Any]], bool]
 ) -> TrainState | None:
     """The latest whole state whose position is accepted; None without one."""
-    for step in sorted(manager.all_steps(), reverse=True):
-        if not damage(Path(manager.directory) / str(step)):
-            state, position = _read(manager, step, like)
-            if accept(position):
-                return state
+    steps = sorted(manager.all_steps(), reverse=True)
+    for step in told(lambda: [step for step in steps if not damage(Path(manager.directory) / str(step))]):
+        state, position = _read(manager, step, like)
+        if accept(position):
+            return state
     return None
 
 
@@ -114,8 +120,8 @@ def damage(folder: Path) -> str:
 
 
 def _read(manager: ocp.CheckpointManager, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
-    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), like)
+    one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding or one), like)
     items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract), position=ocp.args.JsonRestore())
     try:
         found = manager.restore(step, args=items)

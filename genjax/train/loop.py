@@ -1,6 +1,7 @@
 """The story of a run: build, start (fresh, transferred or resumed), step, log, evaluate, save."""
 
 import dataclasses
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,11 +21,15 @@ from genjax.report.grid import image_grid, save_image
 from genjax.terminal import progress, say
 from genjax.train import checkpoint
 from genjax.train.artifact import save_model
+from genjax.train.dispatch import make_update
 from genjax.train.metrics import Metrics, open_metrics
 from genjax.train.plan import Plan, described, introduction, plan_adaptation, plan_training
+from genjax.train.processes import asked_to_stop, is_first, together, told
+from genjax.train.processes import several as several_processes
 from genjax.train.recovery import autopsy, collapsed, roll_back, sound
 from genjax.train.render import make_renderer
 from genjax.train.run_folder import RunFolder, begin
+from genjax.train.sharding import place, placed_like, whole
 from genjax.train.state import FIXED_LATENTS, TrainState
 
 PICTURED = 64  # images in the pictures along training
@@ -58,7 +63,8 @@ def train(config: TrainConfig, *, resume: bool = False, force: bool = False) -> 
     Raises:
         InputError: anything that cannot be used, before the first compile.
     """
-    return fit(plan_training(config, resume=resume, force=force), resume=resume, force=force)
+    plan = together(lambda: plan_training(config, resume=resume, force=force))
+    return fit(plan, resume=resume, force=force)
 
 
 def adapt(config: AdaptConfig, *, resume: bool = False, force: bool = False) -> Outcome:
@@ -66,41 +72,44 @@ def adapt(config: AdaptConfig, *, resume: bool = False, force: bool = False) -> 
 
     Arguments and errors as in `train`.
     """
-    return fit(plan_adaptation(config, resume=resume, force=force), resume=resume, force=force)
+    plan = together(lambda: plan_adaptation(config, resume=resume, force=force))
+    return fit(plan, resume=resume, force=force)
 
 
 def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
     """Trains up to `plan.config.steps`; leaves checkpoints to resume from and a model to use."""
-    config, learner, folder = plan.config, plan.learner, plan.folder
-    batch = plan.batch * learner.batches_per_step
+    config, learner, folder, layout = plan.config, plan.learner, plan.folder, plan.layout
+    batch, first = plan.batch * learner.batches_per_step, is_first()
     data_hash = plan.images.content_hash()
 
     if not resume:
-        begin(folder, described(plan, data_hash), force=force)
+        together(lambda: begin(folder, described(plan, data_hash), force=force) if first else None)
     with checkpoint.open_checkpoints(folder.checkpoints) as checkpoints, interruptible() as interruption:
         if resume:
-            state, notes = checkpoint.restore(checkpoints, jax.eval_shape(lambda: fresh_state(plan)))
-            check_data(notes, data_hash, plan)
+            state, notes = checkpoint.restore(checkpoints, state_like(plan))
+            together(lambda: check_data(notes, data_hash, plan))
             checkpoint.delete_after(checkpoints, int(state.step))
         else:
-            state, notes = fresh_state(plan), {}
+            state, notes = place(layout, fresh_state(plan)), {}
         step, best = int(state.step), notes.get("best", float("inf"))
-        for line in introduction(plan, state.trainable):
+        for line in introduction(plan, state.trainable) if first else ():
             say(line)
 
-        update = jax.jit(learner.step, donate_argnums=0)
+        parts = learner.batches_per_step * config.accumulate
+        update = make_update(learner, plan.images.images, layout, state, parts=parts)
         observe = make_observer(plan)
         with (
-            open_metrics(folder, step=step) as metrics,
-            progress(folder.path.name, done=step * batch, total=config.steps * batch) as bar,
+            open_metrics(folder, step=step, keep=first) as metrics,
+            progress(folder.path.name, done=step * batch, total=config.steps * batch, show=first) as bar,
         ):
             stopping = False
             while step < config.steps and not stopping:
-                indices = batch_indices(len(plan.images), batch, config.seed, step)
-                state, measured = update(state, {"image": plan.images.images[indices]})
-                step += 1
-                bar.update(batch)
-                stopping = interruption.signal is not None  # asked once a step: a later signal waits for the next
+                several = min(config.steps_per_dispatch - step % config.steps_per_dispatch, config.steps - step)
+                rows = [batch_indices(len(plan.images), batch, config.seed, step + row) for row in range(several)]
+                state, measured = update(state, np.stack(rows))
+                step += several
+                bar.update(several * batch)
+                stopping = interruption.asked()  # once a step: a later signal waits for the next
                 done = step == config.steps
                 last = done or stopping
 
@@ -108,8 +117,9 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                     sounder = roll_back(plan, checkpoints, state, lambda: fresh_state(plan))
                     if sounder is None:
                         metrics.write(step, measured)
-                        return Outcome(folder, state, collapse=autopsy(step, measured))
-                    say(f"collapsed at step {step}: back to step {int(sounder.step)} with lower learning rates")
+                        return Outcome(folder, whole(layout, state), collapse=autopsy(step, measured))
+                    if first:
+                        say(f"collapsed at step {step}: back to step {int(sounder.step)} with lower learning rates")
                     state, step = sounder, int(sounder.step)
                     metrics.rewind(step)
                     bar.update(step * batch - bar.n)
@@ -117,19 +127,20 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                 if last or step % config.log_every == 0:
                     metrics.write(step, measured)
                 if last or step % config.sample_every == 0:
-                    observe.picture(state, step, metrics)
+                    seen = whole(layout, state)
+                    if first:
+                        observe.picture(seen, step, metrics)
                 score = float("inf")
                 if plan.held_out and (done or step % config.evaluate_every == 0):
-                    score = observe.score(state, step, metrics)
+                    seen = whole(layout, state)
+                    score = told(lambda seen=seen, step=step: observe.score(seen, step, metrics))
                 if last or step % config.save_every == 0 or score < best:
-                    store(plan, state, "latest")
-                    if score < best:
-                        store(plan, state, "best")
+                    store(plan, state, "latest", *(["best"] if score < best else []))
                     best = min(best, score)
-                    place = position(len(plan.images), batch, step)._asdict()
-                    notes = {**place, "best": best, "data_hash": data_hash, "sound": sound(measured)}
+                    reached = position(len(plan.images), batch, step)._asdict()
+                    notes = {**reached, "best": best, "data_hash": data_hash, "sound": sound(measured)}
                     checkpoint.save(checkpoints, state, notes, score=score)
-    return Outcome(folder, state, None if step >= config.steps else interruption.signal)
+    return Outcome(folder, whole(layout, state), None if step >= config.steps else interruption.signal)
 
 
 def fresh_state(plan: Plan) -> TrainState:
@@ -141,9 +152,16 @@ def fresh_state(plan: Plan) -> TrainState:
     return state if plan.control is None else dataclasses.replace(state, control=plan.control)
 
 
-def store(plan: Plan, state: TrainState, which: str) -> None:
-    """Writes the model, latest or best."""
-    save_model(plan.folder.path, plan.model, state, plan.learner.transfers, origin=plan.origin, which=which)
+def state_like(plan: Plan) -> TrainState:
+    """The shapes of a state of this run, and how it lies on the devices."""
+    return placed_like(plan.layout, jax.eval_shape(lambda: fresh_state(plan)))
+
+
+def store(plan: Plan, state: TrainState, *kinds: str) -> None:
+    """Writes the model: latest, best or both."""
+    kept = whole(plan.layout, state)
+    for which in kinds if is_first() else ():
+        save_model(plan.folder.path, plan.model, kept, plan.learner.transfers, origin=plan.origin, which=which)
 
 
 class Observer(NamedTuple):
@@ -214,6 +232,12 @@ class Interruption:
 
     signal: Signals | None = None
 
+    def asked(self) -> bool:
+        """Whether to stop; of several processes, all hear of it at the same step, whichever got the signal."""
+        if several_processes() and asked_to_stop():
+            self.signal = SIGTERM
+        return self.signal is not None
+
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
@@ -228,10 +252,15 @@ def interruptible() -> Iterator[Interruption]:
             raise KeyboardInterrupt
         noted.signal = Signals(number)
 
+    def pass_on(number: int, frame: object) -> None:
+        os.kill(os.getpid(), SIGTERM)
+
     if threading.current_thread() is not threading.main_thread():
         yield noted
         return
-    before = {number: set_handler(number, note) for number in (SIGINT, SIGTERM)}
+    # Of several processes, JAX has a handler of its own for SIGTERM, by which the others are told.
+    handlers = {SIGINT: pass_on} if several_processes() else {SIGINT: note, SIGTERM: note}
+    before = {number: set_handler(number, handler) for number, handler in handlers.items()}
     try:
         yield noted
     finally:

@@ -4,11 +4,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
-
 from genjax.control.collapse_guard import rolled_back
 from genjax.train import checkpoint
 from genjax.train.plan import Plan
+from genjax.train.sharding import place, placed_like, whole
 from genjax.train.state import TrainState
 
 
@@ -34,13 +33,15 @@ def roll_back(
         begin: the state before the first step, for a run without a sound checkpoint.
     """
     most = plan.config.control.collapse_rollbacks
-    guard = state.control[-1]  # the last controller of the chain
+    guard = whole(plan.layout, state.control[-1])  # the last controller of the chain
     if int(guard.rollbacks) >= most:
         return None
-    found = checkpoint.latest(checkpoints, jax.eval_shape(begin), accept=lambda notes: bool(notes.get("sound", True)))
-    restored = begin() if found is None else found
+    like = placed_like(plan.layout, state)
+    found = checkpoint.latest(checkpoints, like, accept=lambda notes: bool(notes.get("sound", True)))
+    restored = place(plan.layout, begin()) if found is None else found
     checkpoint.delete_after(checkpoints, int(restored.step))
-    return dataclasses.replace(restored, control=(*restored.control[:-1], rolled_back(guard, most=most)))
+    lowered = place(plan.layout, rolled_back(guard, most=most))
+    return dataclasses.replace(restored, control=(*restored.control[:-1], lowered))
 
 
 def autopsy(step: int, measured: Mapping[str, Any]) -> str:
