@@ -28,9 +28,7 @@ def averaged(function: Callable[..., Any], parts: int) -> Callable[..., Any]:
             return jax.tree.map(jnp.add, total, function(*part)), None
 
         zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(function, *first))
-        total, _ = jax.lax.scan(
-            add, zero, arguments
-        )  # a loop of the compiled step: what a part needs is freed for the next
+        total, _ = jax.lax.scan(add, zero, arguments)  # a loop: what a part needs is freed for the next
         return jax.tree.map(lambda leaf: leaf / parts, total)
 
     return over_parts

@@ -98,8 +98,8 @@ def latest(
     manager: ocp.CheckpointManager, like: TrainState, *, accept: Callable[[dict[str, Any]], bool]
 ) -> TrainState | None:
     """The latest whole state whose position is accepted; None without one."""
-    steps = sorted(manager.all_steps(), reverse=True)
-    for step in told(lambda: [step for step in steps if not damage(Path(manager.directory) / str(step))]):
+    whole = told(lambda: [step for step in manager.all_steps() if not damage(Path(manager.directory) / str(step))])
+    for step in sorted(whole, reverse=True):
         state, position = _read(manager, step, like)
         if accept(position):
             return state

@@ -30,7 +30,7 @@ from genjax.train.recovery import autopsy, collapsed, roll_back, sound
 from genjax.train.render import make_renderer
 from genjax.train.run_folder import RunFolder, begin
 from genjax.train.sharding import place, placed_like, whole
-from genjax.train.state import FIXED_LATENTS, TrainState
+from genjax.train.state import FIXED_LATENTS, Networks, TrainState
 
 PICTURED = 64  # images in the pictures along training
 FOLLOWED = ("kd", "coverage", "vendi")  # metrics along training; the first chooses the best checkpoint
@@ -127,13 +127,10 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                 if last or step % config.log_every == 0:
                     metrics.write(step, measured)
                 if last or step % config.sample_every == 0:
-                    seen = whole(layout, state)
-                    if first:
-                        observe.picture(seen, step, metrics)
+                    observe.picture(state, step, metrics)
                 score = float("inf")
                 if plan.held_out and (done or step % config.evaluate_every == 0):
-                    seen = whole(layout, state)
-                    score = told(lambda seen=seen, step=step: observe.score(seen, step, metrics))
+                    score = observe.score(state, step, metrics)
                 if last or step % config.save_every == 0 or score < best:
                     store(plan, state, "latest", *(["best"] if score < best else []))
                     best = min(best, score)
@@ -172,21 +169,28 @@ class Observer(NamedTuple):
 
 
 def make_observer(plan: Plan) -> Observer:
-    """Pictures and scores of a run, from latents that depend on its seed alone."""
+    """Pictures and scores of a run, from latents that depend on its seed alone; of several processes one looks."""
     render = make_renderer(plan.learner)
     key = jax.random.fold_in(jax.random.key(plan.config.seed), FIXED_LATENTS)
     latents = plan.learner.latents(key, max(PICTURED, plan.config.evaluate_num))
 
     def picture(state: TrainState, step: int, metrics: Metrics) -> None:
-        grid = image_grid(render(state.average, state.context, latents[:PICTURED]))
+        average, context = whole(plan.layout, (state.average, state.context))
+        if not is_first():
+            return
+        grid = image_grid(render(average, context, latents[:PICTURED]))
         save_image(plan.folder.samples / f"{step:06d}.png", grid)
         metrics.picture(step, "samples", grid)
 
     def score(state: TrainState, step: int, metrics: Metrics) -> float:
+        average, context = whole(plan.layout, (state.average, state.context))
+        return told(lambda: judge(average, context, step, metrics))
+
+    def judge(average: Networks, context: Networks, step: int, metrics: Metrics) -> float:
         held_out = plan.held_out
         if held_out is None:
             raise ValueError("a plan without held-out images cannot be scored")
-        fake = render(state.average, state.context, latents[: plan.config.evaluate_num])
+        fake = render(average, context, latents[: plan.config.evaluate_num])
         real = held_out.images[np.arange(min(len(held_out), plan.config.evaluate_num))]
         enough = min(len(real), len(fake))
         records = evaluate_images(

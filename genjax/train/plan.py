@@ -57,7 +57,7 @@ class Plan:
     images: Dataset
     held_out: Dataset | None
     batch: int
-    layout: Layout = Layout()
+    layout: Layout
     source: Model | None = None
     control: Any = None
 
