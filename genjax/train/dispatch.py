@@ -63,7 +63,7 @@ def make_update(learner: Learner, images: Images, layout: Layout, like: TrainSta
 
     def update(state: TrainState, indices: np.ndarray) -> tuple[TrainState, Metrics]:
         program, rows = (programs.single, indices[0]) if len(indices) == 1 else (programs.several, indices)
-        return program(state, kept, feed(images if kept is None else None, rows, layout, parts))
+        return program(state, kept, feed(images, kept, rows, layout, parts))
 
     return update
 
@@ -83,14 +83,17 @@ def keep(images: Images, layout: Layout) -> Array:
     return jax.device_put(values) if layout.mesh is None else put(values, everywhere(layout.mesh))
 
 
-def feed(images: Images | None, indices: np.ndarray, layout: Layout, parts: int) -> Any:
-    """What a step is fed with on these devices; each process reads its share of the images.
+def feed(images: Images, kept: Array | None, indices: np.ndarray, layout: Layout, parts: int) -> Any:
+    """What a step is fed with; each process reads and sends its share.
 
     Args:
-        images: to be read; None where the devices keep them and are given the indices.
+        images: of the set.
+        kept: the same on the devices, which are then given indices; or None.
         indices: (..., n).
         layout: of the devices.
         parts: see `make_update`.
+    Returns:
+        Images (..., n, h, w, c) or indices (..., n); with several parts (..., parts, n / parts, ...).
     """
     mesh = layout.mesh
     if mesh is not None:
@@ -99,6 +102,6 @@ def feed(images: Images | None, indices: np.ndarray, layout: Layout, parts: int)
         share = indices.shape[-1] // jax.process_count()
         indices = indices[..., jax.process_index() * share : (jax.process_index() + 1) * share]
     fed = indices.astype(np.int32)
-    if images is not None:
+    if kept is None:
         fed = images[indices.reshape(-1)].reshape(*indices.shape, *images.shape[1:])
     return fed if mesh is None else jax.make_array_from_process_local_data(along(mesh, indices.ndim - 1), fed)
