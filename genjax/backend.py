@@ -4,6 +4,8 @@ import importlib.metadata
 import os
 from pathlib import Path
 
+from genjax.errors import InputError
+
 # Switches off the fusions by which jaxlib 0.10.2 computes convolutions on one thread instead of all.
 # An unknown flag aborts XLA: it is set for versions where it was tried.
 CPU_FLAG = "--xla_cpu_experimental_ynn_fusion_type="
@@ -21,6 +23,31 @@ def prepare() -> None:
     if folder is not None:  # the second start of the same step waits for no compiler
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
+
+
+def choose_device(name: str) -> None:
+    """Makes JAX compute on the CPU, on GPUs or on TPUs. To be called before it computes anything; "auto" leaves it."""
+    if name != "auto":
+        import jax
+
+        jax.config.update("jax_platforms", name)
+
+
+def check_device(name: str) -> None:
+    """Raises InputError unless JAX finds such a device here."""
+    if name == "auto":
+        return
+    import jax
+
+    try:
+        jax.devices(name)
+    except RuntimeError as error:
+        jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or None)
+        extra = {"tpu": "jax[tpu]", "gpu": "jax[cuda13]"}.get(name, "jax")
+        raise InputError(
+            f"--device {name}: JAX finds none here ({str(error).split(' (set ')[0][:160]}). Use --device auto, or"
+            f' install JAX for it: pip install "{extra}".'
+        ) from None
 
 
 def cpu_has_bfloat16(info: Path = Path("/proc/cpuinfo")) -> bool:

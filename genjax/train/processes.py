@@ -36,14 +36,18 @@ def connect(coordinator: str = "", processes: int | None = None, process_id: int
     """
     try:
         jax.distributed.initialize(coordinator or None, processes, process_id)
-        # Gloo, which connects CPUs, gives up if its first meeting takes long: it is now, before data are read.
-        multihost_utils.sync_global_devices("genjax")
     except (ValueError, RuntimeError) as error:
         what = str(error).splitlines()[0][:200]
         raise InputError(
             f"the processes of this run did not find each other ({what}). Start all of them with the same"
             " --coordinator HOST:PORT and --processes, each with its own --process-id."
         ) from None
+
+
+def meet() -> None:
+    """Waits for the others. Gloo, which connects CPUs, wants the first meeting soon: before the data are read."""
+    if several():
+        multihost_utils.sync_global_devices("genjax")
 
 
 def several() -> bool:
