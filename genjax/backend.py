@@ -8,6 +8,8 @@ from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
 
+from genjax.errors import InputError
+
 # Switches off the fusions by which jaxlib 0.10.2 computes convolutions on one thread instead of all.
 # An unknown flag aborts XLA: it is set for versions where it was tried.
 CPU_FLAG = "--xla_cpu_experimental_ynn_fusion_type="
@@ -56,6 +58,40 @@ def delete_torn(complaint: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def choose_device(name: str) -> None:
+    """Makes JAX compute on the CPU, on GPUs or on TPUs. To be called before it computes anything; "auto" leaves it."""
+    if name != "auto":
+        import jax
+
+        jax.config.update("jax_platforms", name)
+
+
+def check_device(name: str) -> None:
+    """Raises InputError unless JAX finds such a device here."""
+    if name == "auto":
+        return
+    import jax
+
+    try:
+        jax.devices(name)
+    except RuntimeError as error:
+        jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or None)
+        extra = {"tpu": "jax[tpu]", "gpu": "jax[cuda13]"}.get(name, "jax")
+        raise InputError(
+            f"--device {name}: JAX finds none here ({str(error).split(' (set ')[0][:160]}). Use --device auto, or"
+            f' install JAX for it: pip install "{extra}".'
+        ) from None
+
+
+def cpu_has_bfloat16(info: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor multiplies numbers of that type; true where it does not say."""
+    try:
+        words = set(info.read_text().split())
+    except OSError:
+        return True
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"}) or not words & {"flags", "Features"}
 
 
 def cache_folder() -> Path | None:

@@ -23,6 +23,7 @@ from genjax.options import (
     Command,
     DoctorCommand,
     EvaluateCommand,
+    MachineOptions,
     ReportCommand,
     SampleCommand,
     StabilityCommand,
@@ -140,9 +141,11 @@ def _resumed(arguments: Sequence[str], default: TrainConfig | AdaptConfig) -> Ru
 def run_training(command: TrainCommand | AdaptCommand) -> int:
     """Trains or adapts, from one seed or several, and says how to go on."""
     from genjax.train import adapt, train
+    from genjax.train.processes import is_first
     from genjax.train.seeds import run_seeds, steadiness
     from genjax.train.unread import check_read
 
+    prepare_machine(command.machine)
     verb, run = ("adapt", adapt) if isinstance(command, AdaptCommand) else ("train", train)
     config: Any = command.config
     if not command.resume:
@@ -152,6 +155,8 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
     else:
         outcomes = run_seeds(run, config, command.seeds, resume=command.resume, force=command.force)
     last = outcomes[-1]
+    if not is_first():
+        return 128 + last.signal if last.signal is not None else int(bool(last.collapse))
     if last.signal is not None:
         several = f" --seeds {command.seeds}" if command.seeds > 1 else ""
         say(f"stopped by {last.signal.name} at step {int(last.state.step)}; everything is saved.")
@@ -165,6 +170,23 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
         say(stability_table(steadiness(evaluated)))
     result("\n".join(str(outcome.folder.path) for outcome in outcomes))
     return 1 if any(outcome.collapse for outcome in outcomes) else 0
+
+
+def prepare_machine(machine: MachineOptions) -> None:
+    """Joins the other processes and chooses the device, before JAX computes anything.
+
+    Raises:
+        InputError: there is no such device, or the others are not to be found.
+    """
+    from genjax.train.processes import connect, meet
+
+    backend.choose_device(machine.device)
+    if machine.coordinator:
+        connect(machine.coordinator, machine.processes, machine.process_id)
+    elif machine.distributed:
+        connect()
+    backend.check_device(machine.device)
+    meet()
 
 
 def run_evaluation(command: EvaluateCommand) -> int:

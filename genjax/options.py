@@ -7,8 +7,52 @@ from typing import Annotated, Literal
 import tyro
 
 from genjax.config import AdaptConfig, TrainConfig
+from genjax.config.limits import at_least
+from genjax.errors import InputError
 
 Which = Literal["latest", "best"]
+
+
+@dataclass(frozen=True)
+class MachineOptions:
+    """On what a command computes. It changes nothing of what is computed, and is not kept with a run."""
+
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    """What to compute on; auto is a TPU or GPU where JAX finds one."""
+    distributed: bool = False
+    """One of several processes that find each other by themselves: a TPU pod, SLURM, Open MPI or Kubernetes."""
+    coordinator: str = ""
+    """HOST:PORT of the first of several processes, where they do not find each other by themselves."""
+    processes: int = 0
+    """How many processes there are; goes with --coordinator."""
+    process_id: int = -1
+    """Which of them this is, from 0; goes with --coordinator."""
+
+    def __post_init__(self) -> None:
+        """Refuses half of what is needed to find the others."""
+        given = {
+            "--coordinator": self.coordinator != "",
+            "--processes": self.processes != 0,
+            "--process-id": self.process_id != -1,
+        }
+        missing = [name for name, there in given.items() if not there]
+        if 0 < len(missing) < len(given):
+            raise InputError(
+                f"{' and '.join(name for name in given if name not in missing)} given without {' and '.join(missing)}."
+                " Give all three, or --distributed alone where processes find each other by themselves."
+            )
+        if missing:
+            return
+        if self.distributed:
+            raise InputError("--distributed finds what --coordinator says. Use one of them.")
+        host, _, port = self.coordinator.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise InputError(f"--coordinator {self.coordinator} is not HOST:PORT, such as 10.0.0.2:8476.")
+        at_least("", self, 1, "processes")
+        if not 0 <= self.process_id < self.processes:
+            raise InputError(
+                f"--process-id {self.process_id} of --processes {self.processes}: expected 0 to {self.processes - 1}."
+            )
 
 
 @dataclass(frozen=True)
@@ -22,6 +66,11 @@ class TrainCommand:
     """Go on with the run in that folder, with its own settings."""
     force: bool = False
     """Delete a run that is in that folder."""
+    dry_run: bool = False
+    """Say what would be trained: shapes, parameters, memory and FLOPs; compile and write nothing."""
+    json: bool = False
+    """With --dry-run: print JSON and nothing else."""
+    machine: Annotated[MachineOptions, tyro.conf.arg(name="")] = field(default_factory=MachineOptions)
 
 
 @dataclass(frozen=True)
@@ -35,6 +84,11 @@ class AdaptCommand:
     """Go on with the run in that folder, with its own settings."""
     force: bool = False
     """Delete a run that is in that folder."""
+    dry_run: bool = False
+    """Say what would be trained: shapes, parameters, memory and FLOPs; compile and write nothing."""
+    json: bool = False
+    """With --dry-run: print JSON and nothing else."""
+    machine: Annotated[MachineOptions, tyro.conf.arg(name="")] = field(default_factory=MachineOptions)
 
 
 @dataclass(frozen=True)

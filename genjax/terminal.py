@@ -40,13 +40,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 @contextmanager
-def progress(name: str, *, done: int, total: int) -> Iterator[tqdm]:
+def progress(name: str, *, done: int, total: int, show: bool = True) -> Iterator[tqdm]:
     """A bar that counts images: how many, how fast, how long still.
 
     Args:
         name: in front of the bar.
         done: images seen before this start.
         total: images to be seen in all.
+        show: off for a bar that nobody sees.
     """
     to_terminal = sys.stderr.isatty()
     with tqdm(
@@ -54,6 +55,7 @@ def progress(name: str, *, done: int, total: int) -> Iterator[tqdm]:
         initial=done,
         total=total,
         unit=" images",
+        disable=not show,
         unit_scale=True,
         mininterval=0.2 if to_terminal else 10.0,  # a log file wants few lines
         bar_format="{desc}: {percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]",

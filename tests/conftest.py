@@ -1,11 +1,11 @@
-"""Every test runs on the CPU with four virtual devices and with JAX's strictest broadcasting."""
+"""Every test runs on the CPU with eight virtual devices and with JAX's strictest broadcasting."""
 
 import os
 import tempfile
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # the cache's loader logs every feature of the processor
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
 
 from collections.abc import Callable
 

@@ -42,6 +42,14 @@ class RunConfig:
     """Steps between evaluations against held-out images, which choose the best checkpoint; 0 is never."""
     evaluate_num: int = 500
     """Generated and held-out images in such an evaluation, at most."""
+    devices: int = 0
+    """Devices that share each batch, over all processes; 0 is all there are, of CPUs one a process."""
+    shard_state: bool = False
+    """Keep a share of parameters and optimiser state on each device instead of all: for networks too large for one."""
+    accumulate: int = 1
+    """Parts of a batch, computed one after the other, where the whole does not fit into memory."""
+    steps_per_dispatch: int = 1
+    """Steps that are one program, for accelerators that wait for their host; the intervals must be multiples of it."""
     control: ControlConfig = field(default_factory=ControlConfig)
 
 
@@ -123,6 +131,12 @@ class AdaptConfig(RunConfig):
 
 def check_run(config: RunConfig) -> None:
     """Refuses what no run could use."""
-    at_least("", config, 1, "steps", "log_every", "sample_every", "save_every")
-    at_least("", config, 0, "seed", "num_images", "evaluate_every")
+    at_least("", config, 1, "steps", "log_every", "sample_every", "save_every", "accumulate", "steps_per_dispatch")
+    at_least("", config, 0, "seed", "num_images", "evaluate_every", "devices")
     at_least("", config, 2, "evaluate_num")
+    for name in ("log_every", "sample_every", "save_every", "evaluate_every"):
+        if getattr(config, name) % config.steps_per_dispatch:
+            raise InputError(
+                f"--steps-per-dispatch {config.steps_per_dispatch} does not divide --{name.replace('_', '-')}"
+                f" {getattr(config, name)}: nothing is looked at between. Change one of them."
+            )

@@ -56,8 +56,15 @@ def reparameterize(
     key: Key[Array, ""], mean: Float[Array, "n d"], log_variance: Float[Array, "n d"]
 ) -> Float[Array, "n d"]:
     """A draw from N(mean, variance) that has gradients to both. (Kingma & Welling 2014, section 2.4)"""
-    same_shape(mean=mean, log_variance=log_variance)
-    return mean + jnp.exp(0.5 * log_variance) * jax.random.normal(key, mean.shape, mean.dtype)
+    return reparameterize_with(jax.random.normal(key, mean.shape, mean.dtype), mean, log_variance)
+
+
+def reparameterize_with(
+    noise: Float[Array, "n d"], mean: Float[Array, "n d"], log_variance: Float[Array, "n d"]
+) -> Float[Array, "n d"]:
+    """The same with the standard normal numbers given, so that a batch in parts has those of the whole."""
+    same_shape(noise=noise, mean=mean, log_variance=log_variance)
+    return mean + jnp.exp(0.5 * log_variance) * noise
 
 
 def bits_per_dimension(nats: Float[Array, " *n"], dimensions: int) -> Float[Array, " *n"]:

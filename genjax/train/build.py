@@ -1,6 +1,7 @@
 """From configs to what trains: modules, losses, controllers, transfers and optimisers become one learner."""
 
 import functools
+from typing import Any
 
 import jax.numpy as jnp
 import optax
@@ -15,6 +16,7 @@ from genjax.models.vae import Vae
 from genjax.train.controllers import NO_CONTROL, build_controller
 from genjax.train.gan import make_gan
 from genjax.train.recipes import build_transfers
+from genjax.train.sharding import Share, stay
 from genjax.train.state import Learner
 from genjax.train.vae import LIKELIHOODS, make_vae
 from genjax.transfer import Transfer
@@ -26,6 +28,8 @@ def build_learner(
     control: ControlConfig | Controller = NO_CONTROL,
     *,
     learning_rate_scale: float = 1.0,
+    accumulate: int = 1,
+    share: Share = stay,
 ) -> Learner:
     """The learner of this model.
 
@@ -34,6 +38,8 @@ def build_learner(
         transfers: {network: its transfer}.
         control: which controllers it has while it trains, or the controller itself; none is enough to sample.
         learning_rate_scale: factor on the model's learning rates.
+        accumulate: parts of a batch that are computed one after the other.
+        share: how what a step draws lies on the devices.
     Raises:
         InputError: an unknown loss or likelihood, or controllers that do not fit.
     """
@@ -41,11 +47,17 @@ def build_learner(
         control if isinstance(control, Controller) else build_controller(control, model.family, model.vae.kl_weight)
     )
     build = _build_gan if model.family == "gan" else _build_vae
-    return build(model, transfers, controller, jnp.dtype(model.dtype), learning_rate_scale)
+    dtype = jnp.dtype(model.dtype)
+    return build(model, transfers, controller, dtype, learning_rate_scale, accumulate=accumulate, share=share)
 
 
 def _build_gan(
-    model: ModelConfig, transfers: dict[str, Transfer], controller: Controller, dtype: jnp.dtype, scale: float
+    model: ModelConfig,
+    transfers: dict[str, Transfer],
+    controller: Controller,
+    dtype: jnp.dtype,
+    scale: float,
+    **parallel: Any,
 ) -> Learner:
     gan = model.gan
     adam = functools.partial(optax.adam, b1=gan.beta1, b2=gan.beta2)
@@ -65,11 +77,17 @@ def _build_gan(
         ema_images=gan.ema_images,
         transfer=transfers["generator"],
         critic_transfer=transfers["critic"],
+        **parallel,
     )
 
 
 def _build_vae(
-    model: ModelConfig, transfers: dict[str, Transfer], controller: Controller, dtype: jnp.dtype, scale: float
+    model: ModelConfig,
+    transfers: dict[str, Transfer],
+    controller: Controller,
+    dtype: jnp.dtype,
+    scale: float,
+    **parallel: Any,
 ) -> Learner:
     vae = model.vae
     if vae.likelihood == "optimal_gaussian" and "reconstruction_weight" in controller.sets:
@@ -86,6 +104,7 @@ def _build_vae(
         kl_weight=vae.kl_weight,
         ema_images=vae.ema_images,
         transfer=transfers["vae"],
+        **parallel,
     )
 
 

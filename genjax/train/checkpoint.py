@@ -15,6 +15,7 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from genjax.errors import InputError
 from genjax.terminal import warn
+from genjax.train.processes import is_first, told
 from genjax.train.run_folder import write_json
 from genjax.train.state import TrainState
 from genjax.tree import flatten
@@ -111,7 +112,8 @@ def save(
         measured = {METRIC: score, SOUND: float(position.get(SOUND, True))}
         manager.save(step, args=items, metrics=measured, force=True)
         folder = Path(manager.directory) / str(step)
-        write_json(folder / SEAL, _hashes(folder))
+        if is_first():  # every process has written its part by now
+            write_json(folder / SEAL, _hashes(folder))
 
 
 def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
@@ -121,15 +123,20 @@ def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainStat
 
     Args:
         manager: from `open_checkpoints`.
-        like: a state of the same form, arrays or their shapes.
+        like: a state of the same form, arrays or their shapes; where they have a sharding, so will what is read.
     Raises:
         InputError: checkpoints of which none is whole any more, or one of another form.
     """
+    step = told(lambda: _latest_whole(manager))
+    return None if step is None else _read(manager, step, like)
+
+
+def _latest_whole(manager: ocp.CheckpointManager) -> int | None:
     steps = sorted(manager.all_steps(), reverse=True)
     for step in steps:
         problem = damage(Path(manager.directory) / str(step))
         if not problem:
-            return _read(manager, step, like)
+            return step
         warn(f"checkpoint {step} is damaged and passed over: {problem}")
     if any((Path(manager.directory) / str(step) / SEAL).exists() for step in steps):
         raise InputError(
@@ -143,11 +150,11 @@ def latest(
     manager: ocp.CheckpointManager, like: TrainState, *, accept: Callable[[dict[str, Any]], bool]
 ) -> TrainState | None:
     """The latest whole state whose position is accepted; None without one."""
-    for step in sorted(manager.all_steps(), reverse=True):
-        if not damage(Path(manager.directory) / str(step)):
-            state, position = _read(manager, step, like)
-            if accept(position):
-                return state
+    whole = told(lambda: [step for step in manager.all_steps() if not damage(Path(manager.directory) / str(step))])
+    for step in sorted(whole, reverse=True):
+        state, position = _read(manager, step, like)
+        if accept(position):
+            return state
     return None
 
 
@@ -182,8 +189,8 @@ def _read(manager: ocp.CheckpointManager, step: int, like: TrainState) -> tuple[
             f"checkpoint {step} in {manager.directory} is of another form: {unlike}. "
             "Resume it with the version of genjax that wrote it, or start again with --force."
         )
-    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), like)
+    one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding or one), like)
     try:
         found = manager.restore(step, args=ocp.args.Composite(state=ocp.args.StandardRestore(abstract)))
     except Exception as error:

@@ -14,6 +14,8 @@ from genjax.errors import InputError
 from genjax.losses.adversarial import AdversarialLoss
 from genjax.losses.lecam import lecam
 from genjax.losses.penalties import gradient_penalty, r1, r2
+from genjax.train.accumulate import averaged
+from genjax.train.sharding import Share, stay
 from genjax.train.state import (
     FIXED,
     FIXED_LATENTS,
@@ -74,6 +76,8 @@ def make_gan(
     ema_images: float = 10_000,
     transfer: Transfer | None = None,
     critic_transfer: Transfer | None = None,
+    accumulate: int = 1,
+    share: Share = stay,
 ) -> Learner:
     """A learner for these two modules.
 
@@ -95,6 +99,8 @@ def make_gan(
         ema_images: half-life of the generator's moving average; 0 is off.
         transfer: of the generator; None is `full()`.
         critic_transfer: of the critic; None is `full()`.
+        accumulate: parts of a batch that are computed one after the other.
+        share: how what a step draws lies on the devices.
     Raises:
         InputError: the controller reads a signal or sets a knob that this learner does not have, or the critic's
             transfer has a penalty, which nothing would add to its loss.
@@ -163,20 +169,14 @@ def make_gan(
             "logits/fake_accuracy": (fake_logits < middle).mean(),
         }
 
-    def train_critic(
-        before: Update, logits: Logits, real: Array, fake: Array, key: Array, knobs: Knobs
-    ) -> tuple[Update, Metrics]:
-        tree, optimizer_state = before.trainable, before.optimizer_state
-        gradients, metrics = jax.grad(critic_objective, has_aux=True)(tree, logits, real, fake, key, knobs)
-        return update(critic_optimizer, gradients, optimizer_state, tree, knobs, "critic"), metrics
-
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         key = jax.random.fold_in(state.key, state.step)
         latent_key, critic_key, penalty_key, generator_key = jax.random.split(key, 4)
         knobs = controller.knobs(state.control)
         images = jnp.asarray(to_float(batch["image"]))
-        real = images.reshape(critic_steps, -1, *images.shape[1:])
-        drawn = latents(latent_key, len(images)).reshape(critic_steps, -1, latent_size)
+        real = share(images.reshape(critic_steps, accumulate, -1, *images.shape[-3:]), 2)
+        number = real.shape[0] * real.shape[1] * real.shape[2]
+        drawn = share(latents(latent_key, number).reshape(*real.shape[:3], latent_size), 2)
         critic_keys = jax.random.split(critic_key, critic_steps)
         made_by, context = state.trainable["generator"], state.context["generator"]
 
@@ -185,25 +185,49 @@ def make_gan(
                 images = augment(key, images, knobs.get("augment_probability", jnp.ones(())))
             return critic.apply({"params": transfers["critic"].params(tree, state.context["critic"])}, images)
 
-        critic_update = Update(state.trainable["critic"], state.optimizer["critic"], jnp.zeros(()), jnp.bool_(True))
-        for turn in range(critic_steps - 1):
-            fake = images_of(made_by, context, drawn[turn])
-            critic_update, _ = train_critic(critic_update, logits, real[turn], fake, critic_keys[turn], knobs)
-        # In the last turn one forward pass of the generator serves the critic's update and its own.
-        fake, pullback = jax.vjp(lambda tree: images_of(tree, context, drawn[-1]), made_by)
-        critic_update, metrics = train_critic(critic_update, logits, real[-1], fake, critic_keys[-1], knobs)
+        def make(latents: Array) -> tuple[Array, Callable[[Array], tuple[Tree]]]:
+            return jax.vjp(lambda tree: images_of(tree, context, latents), made_by)
 
-        def generator_objective(fake: Array) -> Array:
-            real_key, fake_key = jax.random.split(generator_key)
+        # In the last turn one forward pass of the generator serves the critic's update and its own; parts of a batch,
+        # which are not kept, are made again.
+        made = make(drawn[-1, 0]) if accumulate == 1 else None
+
+        def train_critic(before: Update, turn: int) -> tuple[Update, Metrics]:
+            tree, last = before.trainable, turn == critic_steps - 1
+
+            def gradients_of(latents: Array, real: Array, key: Array) -> tuple[Tree, Metrics]:
+                fake = made[0] if made and last else images_of(made_by, context, latents)
+                return jax.grad(critic_objective, has_aux=True)(tree, logits, real, fake, key, knobs)
+
+            keys = _keys(critic_keys[turn], accumulate)
+            gradients, metrics = averaged(gradients_of, accumulate)(drawn[turn], real[turn], keys)
+            return update(critic_optimizer, gradients, before.optimizer_state, tree, knobs, "critic"), metrics
+
+        critic_update = Update(state.trainable["critic"], state.optimizer["critic"], jnp.zeros(()), jnp.bool_(True))
+        metrics: Metrics = {}
+        for turn in range(critic_steps):
+            critic_update, metrics = train_critic(critic_update, turn)
+
+        def generator_objective(fake: Array, real: Array, key: Array) -> Array:
+            real_key, fake_key = jax.random.split(key)
             read_by = critic_update.trainable
-            return loss.generator(logits(read_by, real[-1], real_key), logits(read_by, fake, fake_key)).mean()
+            return loss.generator(logits(read_by, real, real_key), logits(read_by, fake, fake_key)).mean()
+
+        def generator_gradients(latents: Array, real: Array, key: Array) -> tuple[Array, Tree]:
+            fake, pullback = made or make(latents)
+            value, slope = jax.value_and_grad(generator_objective)(fake, real, key)
+            return value, pullback(slope)[0]
+
+        def generator_loss(latents: Array, real: Array, key: Array) -> Array:
+            return generator_objective(made[0] if made else images_of(made_by, context, latents), real, key)
+
+        parts = drawn[-1], real[-1], _keys(generator_key, accumulate)
 
         def train_generator() -> tuple[Update, Metrics]:
-            value, slope = jax.value_and_grad(generator_objective)(fake)
+            value, gradients = averaged(generator_gradients, accumulate)(*parts)
             penalty, penalty_gradients = jax.value_and_grad(transfers["generator"].penalty)(
                 made_by, context, penalty_key, forward
             )
-            (gradients,) = pullback(slope)
             weight = knobs.get("transfer_weight", jnp.ones(()))
             total = jax.tree.map(lambda first, second: first + weight * second, gradients, penalty_gradients)
             done = update(optimizer, total, state.optimizer["generator"], made_by, knobs, "generator")
@@ -218,7 +242,8 @@ def make_gan(
             zero = jnp.zeros(())
             still = Update(made_by, state.optimizer["generator"], zero, jnp.bool_(True))
             norms = {"gradient_norm/loss": zero, "gradient_norm/penalty": zero}
-            return still, {"loss/generator": generator_objective(fake), "penalty/transfer": zero, **norms}
+            value = averaged(generator_loss, accumulate)(*parts)
+            return still, {"loss/generator": value, "penalty/transfer": zero, **norms}
 
         turn = knobs.get("generator_turn", jnp.ones(()))
         if "generator_turn" in knobs:  # in the other steps the critic alone moves
@@ -229,7 +254,7 @@ def make_gan(
             state.average["generator"],
             generator_update.trainable,
             step=state.step,
-            batch=len(images) // critic_steps,
+            batch=number // critic_steps,
             half_life=ema_images,
         )
         metrics |= generator_metrics
@@ -246,7 +271,7 @@ def make_gan(
             "generator_gradient_norm": jnp.where(turn > 0, generator_update.gradient_norm, jnp.nan),
             "loss_gradient_norm": metrics["gradient_norm/loss"],
             "penalty_gradient_norm": metrics["gradient_norm/penalty"],
-            "images": jnp.float32(len(images)),
+            "images": jnp.float32(number),
             "finite": all_finite(metrics, updates),
         }
         if "diversity" in controller.reads:
@@ -287,3 +312,8 @@ def make_gan(
         controller=controller,
         batches_per_step=critic_steps,
     )
+
+
+def _keys(key: Array, parts: int) -> Array:
+    """A key for each part; a batch in one part keeps its own."""
+    return key[None] if parts == 1 else jax.random.split(key, parts)

@@ -1,6 +1,7 @@
 """What a run measured, for people and programs: metrics.jsonl, and the same scalars and pictures for TensorBoard."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ class Metrics:
     def rewind(self, step: int) -> None:
         """Drops the lines beyond a step to which the run goes back."""
         self.file.close()
-        _truncate(self.path, step)
+        if self.path.is_file():
+            _truncate(self.path, step)
         self.file = self.path.open("a", encoding="utf-8")
 
     def picture(self, step: int, name: str, image: np.ndarray) -> None:
@@ -43,11 +45,16 @@ class Metrics:
 
 
 @contextmanager
-def open_metrics(folder: RunFolder, *, step: int) -> Iterator[Metrics]:
-    """Opens both for a run that stands at `step`; lines beyond it, from before a stop, are dropped."""
-    _truncate(folder.metrics, step)
-    board = SummaryWriter(str(folder.path), purge_step=step + 1 if step else None)
-    metrics = Metrics(folder.metrics, folder.metrics.open("a", encoding="utf-8"), board)
+def open_metrics(folder: RunFolder, *, step: int, keep: bool = True) -> Iterator[Metrics]:
+    """Opens both for a run that stands at `step`; lines beyond it, from before a stop, are dropped.
+
+    With `keep` off nothing is written, in a process that has others to write.
+    """
+    path = folder.metrics if keep else Path(os.devnull)
+    if keep:
+        _truncate(path, step)
+    board = SummaryWriter(str(folder.path), purge_step=step + 1 if step else None, write_to_disk=keep)
+    metrics = Metrics(path, path.open("a", encoding="utf-8"), board)
     try:
         yield metrics
     finally:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import jax
 
+from genjax import backend
 from genjax.config import AdaptConfig, ModelConfig, RunConfig, TrainConfig, from_json, to_json
 from genjax.data import Dataset, few_shot, load
 from genjax.data.batches import check_batch
@@ -19,6 +20,7 @@ from genjax.train.information import source_information
 from genjax.train.lock import check_unlocked
 from genjax.train.recipes import build_transfers, check_ratio, needs_fisher
 from genjax.train.run_folder import RunFolder, check_free, read_config
+from genjax.train.sharding import Layout, check_share, lay_out, sharing
 from genjax.train.state import Learner, Networks
 from genjax.transfer.transfer import same_latents
 from genjax.tree import Tree, count
@@ -27,6 +29,7 @@ from genjax.tree import Tree, count
 MAY_CHANGE = (
     *("out", "source", "steps"),
     *("log_every", "sample_every", "save_every", "evaluate_every", "evaluate_num"),
+    *("devices", "shard_state", "steps_per_dispatch"),  # nothing but rounding
 )
 KINDS: dict[type, str] = {TrainConfig: "train", AdaptConfig: "adapt"}
 C = TypeVar("C", bound=TrainConfig | AdaptConfig)
@@ -44,6 +47,7 @@ class Plan:
         images: to train on.
         held_out: to be judged against along training; None for no evaluation.
         batch: images in a batch.
+        layout: of its devices.
         source: the model that is adapted; None for a pretraining.
         control: where the controllers begin; None for their own beginning.
     """
@@ -55,6 +59,7 @@ class Plan:
     images: Dataset
     held_out: Dataset | None
     batch: int
+    layout: Layout
     source: Model | None = None
     control: Any = None
 
@@ -93,11 +98,15 @@ def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = Fa
     )
     check_names(model)
     check_batch(len(images), config.batch)
+    check_dtype(config.dtype)
+    layout = _layout(config, config.batch)
     held_out = _held_out(config, model) if config.split == "train" else None
     if config.control.transfer_ratio:
         raise InputError("--control.transfer-ratio weighs the penalty of a transfer, and a pretraining has none.")
-    learner = build_learner(model, build_transfers(None, model), config.control)
-    return Plan(folder, config, model, learner, images, held_out, config.batch)
+    learner = build_learner(
+        model, build_transfers(None, model), config.control, accumulate=config.accumulate, share=sharing(layout)
+    )
+    return Plan(folder, config, model, learner, images, held_out, config.batch, layout)
 
 
 def plan_adaptation(config: AdaptConfig, *, resume: bool = False, force: bool = False) -> Plan:
@@ -125,15 +134,38 @@ def plan_adaptation(config: AdaptConfig, *, resume: bool = False, force: bool = 
         images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
     batch = config.batch or min(model.batch, len(images))
     check_batch(len(images), batch)
+    layout = _layout(config, batch)
     check_adaptable(source)
     transfers = build_transfers(config, model)
     for network, params in source.params().items():
         jax.eval_shape(transfers[network].init, params, jax.random.key(0))  # refuses patterns that match nothing
     if needs_fisher(config):
         transfers = build_transfers(config, model, _information(config, source))
-    learner = build_learner(model, transfers, config.control, learning_rate_scale=config.learning_rate_scale)
+    learner = build_learner(
+        model,
+        transfers,
+        config.control,
+        learning_rate_scale=config.learning_rate_scale,
+        accumulate=config.accumulate,
+        share=sharing(layout),
+    )
     control = carried_control(config.source, learner) if config.control_state == "carry" else None
-    return Plan(folder, config, model, learner, images, _held_out(config, model), batch, source, control)
+    return Plan(folder, config, model, learner, images, _held_out(config, model), batch, layout, source, control)
+
+
+def check_dtype(dtype: str) -> None:
+    """Raises InputError for bfloat16 on a CPU that would only imitate it."""
+    if dtype == "bfloat16" and jax.default_backend() == "cpu" and not backend.cpu_has_bfloat16():
+        raise InputError(
+            "--dtype bfloat16: this CPU does not compute in bfloat16, and would take longer to imitate it."
+            " Use --dtype float32, or a TPU or GPU."
+        )
+
+
+def _layout(config: RunConfig, batch: int) -> Layout:
+    layout = lay_out(config.devices, shard_state=config.shard_state)
+    check_share(batch, config.accumulate, layout.devices)
+    return layout
 
 
 def check_adaptable(source: Model) -> None:
@@ -155,13 +187,16 @@ def introduction(plan: Plan, trainable: Tree) -> list[str]:
     images, model = plan.images, plan.model
     classes = f", {len(images.class_names)} classes" if images.class_names else ""
     networks = plan.learner.transfers
-    device = jax.devices()[0]
+    layout, device = plan.layout, jax.devices()[0]
+    many = f"{layout.devices} x " if layout.devices > 1 else ""
+    hosts = f", {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    hosts += ", state shared" if layout.shard_state else ""
     numbers = {network: count(tree) for network, tree in trainable.items()}
     lines = [
         f"data     {images.name}, {len(images)} images of the {images.split} part{classes}, "
         f"{model.size}x{model.size}x{model.channels}",
         f"model    {model.family}, {' + '.join(f'{network} {numbers[network]:,}' for network in networks)} trained",
-        f"device   {device.device_kind} ({device.platform}), {model.dtype}",
+        f"device   {many}{device.device_kind} ({device.platform}), {model.dtype}{hosts}",
         _adaptation_line(plan),
         f"folder   {plan.folder.path}, {plan.config.steps} steps of {plan.batch} images",
     ]

@@ -4,11 +4,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
-
 from genjax.control.collapse_guard import CollapseState, rolled_back
 from genjax.train import checkpoint
 from genjax.train.plan import Plan
+from genjax.train.sharding import place, placed_like, whole
 from genjax.train.state import IN_A_ROW, TrainState
 
 STUCK = 100  # updates of a network in a row that could not be used, after which the run is given up
@@ -55,15 +54,16 @@ def roll_back(
     most = plan.config.control.collapse_rollbacks
     if not most:
         return None
-    place = next(i for i, part in enumerate(state.control) if isinstance(part, CollapseState))
-    guard = state.control[place]
+    turn = next(i for i, part in enumerate(state.control) if isinstance(part, CollapseState))
+    guard = whole(plan.layout, state.control[turn])
     if int(guard.rollbacks) >= most:
         return None
-    found = checkpoint.latest(checkpoints, jax.eval_shape(begin), accept=lambda notes: bool(notes.get("sound", True)))
-    restored = begin() if found is None else found
+    like = placed_like(plan.layout, state)
+    found = checkpoint.latest(checkpoints, like, accept=lambda notes: bool(notes.get("sound", True)))
+    restored = place(plan.layout, begin()) if found is None else found
     checkpoint.delete_after(checkpoints, int(restored.step))
     control = list(restored.control)
-    control[place] = rolled_back(guard, most=most)
+    control[turn] = place(plan.layout, rolled_back(guard, most=most))
     return dataclasses.replace(restored, control=tuple(control))
 
 

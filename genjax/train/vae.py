@@ -16,7 +16,9 @@ from genjax.losses.reconstruction import (
     gaussian_log_likelihood,
     optimal_gaussian_log_likelihood,
 )
-from genjax.losses.variational import constrained_kl, gaussian_kl_per_latent, reparameterize
+from genjax.losses.variational import constrained_kl, gaussian_kl_per_latent, reparameterize_with
+from genjax.train.accumulate import averaged
+from genjax.train.sharding import Share, stay
 from genjax.train.state import (
     FIXED,
     FIXED_LATENTS,
@@ -72,6 +74,8 @@ def make_vae(
     kl_weight: float = 1.0,
     ema_images: float = 10_000,
     transfer: Transfer | None = None,
+    accumulate: int = 1,
+    share: Share = stay,
 ) -> Learner:
     """A learner for this module.
 
@@ -88,6 +92,8 @@ def make_vae(
         kl_weight: beta, unless a controller sets it.
         ema_images: half-life of the parameters' moving average; 0 is off.
         transfer: of encoder and decoder together; None is `full()`.
+        accumulate: parts of a batch that are computed one after the other.
+        share: how what a step draws lies on the devices.
     Raises:
         InputError: the controller reads a signal or sets a knob that this learner does not have.
     """
@@ -95,6 +101,7 @@ def make_vae(
     check(controller, signals=SIGNALS, knobs=KNOBS)
     transfer = transfer or full()
     neutral = {"reconstruction_weight": jnp.ones(()), "free_nats": jnp.zeros(()), "kl_capacity": jnp.zeros(())}
+    constrained = bool({"free_nats", "kl_capacity"} & set(controller.sets))
 
     def init(key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
         params_key, start_key = jax.random.split(key)
@@ -121,14 +128,16 @@ def make_vae(
         return likelihood.to_image(decoded), features
 
     def objective(
-        tree: Tree, context: Tree, images: Array, knobs: dict[str, Array], key: Array
+        tree: Tree, context: Tree, images: Array, knobs: dict[str, Array], noise: Array
     ) -> tuple[Array, Metrics]:
         mean, log_variance = encode(tree, context, images)
-        decoded = decode(tree, context, reparameterize(key, mean, log_variance))
+        decoded = decode(tree, context, reparameterize_with(noise, mean, log_variance))
         log_likelihood = likelihood.log_density(images, decoded)
         kl_per_latent = gaussian_kl_per_latent(mean, log_variance)
         kl = kl_per_latent.sum(axis=-1)
-        held = constrained_kl(kl_per_latent, free=knobs["free_nats"], capacity=knobs["kl_capacity"])
+        held = kl_per_latent.mean(axis=0).sum()
+        if constrained:  # devices then have to agree on the mean of each latent before its gradient is known
+            held = constrained_kl(kl_per_latent, free=knobs["free_nats"], capacity=knobs["kl_capacity"])
         loss = knobs["kl_weight"] * held - knobs["reconstruction_weight"] * log_likelihood.mean()
         return loss, {
             "loss/total": loss,
@@ -141,16 +150,22 @@ def make_vae(
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         noise_key, penalty_key = jax.random.split(jax.random.fold_in(state.key, state.step))
         images = jnp.asarray(to_float(batch["image"]))
+        images = images.reshape(accumulate, -1, *images.shape[-3:])
+        number = accumulate * images.shape[1]
+        noise = share(latents(noise_key, number).reshape(*images.shape[:2], latent_size), 1)
         knobs = neutral | {"kl_weight": jnp.float32(kl_weight)} | controller.knobs(state.control)
         tree, context = state.trainable["vae"], state.context["vae"]
 
-        gradients, metrics = jax.grad(objective, has_aux=True)(tree, context, images, knobs, noise_key)
+        def gradients_of(images: Array, noise: Array) -> tuple[Tree, Metrics]:
+            return jax.grad(objective, has_aux=True)(tree, context, images, knobs, noise)
+
+        gradients, metrics = averaged(gradients_of, accumulate)(images, noise)
         penalty, penalty_gradients = jax.value_and_grad(transfer.penalty)(tree, context, penalty_key, forward)
         weight = knobs.get("transfer_weight", jnp.ones(()))
         total = jax.tree.map(lambda first, second: first + weight * second, gradients, penalty_gradients)
         done = update(optimizer, total, state.optimizer["vae"], tree, knobs, "vae")
         average = moving_average(
-            state.average["vae"], done.trainable, step=state.step, batch=len(images), half_life=ema_images
+            state.average["vae"], done.trainable, step=state.step, batch=number, half_life=ema_images
         )
         metrics |= {
             "penalty/transfer": penalty,
@@ -164,7 +179,7 @@ def make_vae(
             "vae_gradient_norm": done.gradient_norm,
             "loss_gradient_norm": metrics["gradient_norm/loss"],
             "penalty_gradient_norm": metrics["gradient_norm/penalty"],
-            "images": jnp.float32(len(images)),
+            "images": jnp.float32(number),
             "finite": all_finite(metrics, {"vae": done}),
         }
         if "diversity" in controller.reads:
@@ -205,7 +220,7 @@ def make_vae(
         latent_key, noise_key = jax.random.split(key)
         images = jnp.clip(forward(source["vae"], latents(latent_key, 1))[0], -1, 1)
         knobs = neutral | {"kl_weight": jnp.ones(())}
-        loss, _ = objective(params["vae"], (), images, knobs, noise_key)
+        loss, _ = objective(params["vae"], (), images, knobs, latents(noise_key, 1))
         return -loss
 
     return Learner(

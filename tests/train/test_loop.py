@@ -13,8 +13,8 @@ from genjax.config import TrainConfig
 from genjax.errors import InputError
 from genjax.train import adapt, load_model, train
 from genjax.train import loop as loop_module
-from genjax.train.loop import interruptible
-from genjax.train.metrics import read_metrics
+from genjax.train.interruption import interruptible
+from genjax.train.metrics import Metrics, read_metrics
 from genjax.train.plan import saved_config
 from genjax.train.run_folder import RunFolder
 
@@ -94,14 +94,14 @@ def test_a_signal_saves_and_the_run_goes_on_to_the_same_end(number, tmp_path, mo
 
 def test_a_signal_late_in_a_step_loses_nothing(tmp_path, monkeypatch):
     """It used to end the loop between the decision to save and the saving."""
-    real_write = loop_module.Metrics.write
+    real_write = Metrics.write
 
     def interrupting(metrics, step, values):
         real_write(metrics, step, values)
         if step == 2:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(loop_module.Metrics, "write", interrupting)
+    monkeypatch.setattr(Metrics, "write", interrupting)
     stopped = train(train_config("vae", tmp_path / "stopped", steps=8))
     assert stopped.signal == signal.SIGINT
     monkeypatch.undo()

@@ -1,0 +1,107 @@
+"""From a learner's step to what the loop calls: which images go in, how many steps at once, on which devices."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import Array
+
+from genjax.data.dataset import LazyImages
+from genjax.train.sharding import Layout, along, everywhere, gathered, put, state_shardings
+from genjax.train.state import Learner, Metrics, TrainState
+
+KEPT = 1 << 30  # bytes of images up to which every device keeps all of them
+
+Images = np.ndarray | LazyImages
+Update = Callable[[TrainState, np.ndarray], tuple[TrainState, Metrics]]
+
+
+class Programs(NamedTuple):
+    """What is compiled. Both: (state, kept, fed) -> (state, metrics); the state that goes in is used up.
+
+    Fed are images; or, where the devices keep all images of the set, indices into these.
+
+    Attributes:
+        single: one step.
+        several: as many as `fed` has rows, as a scan; the metrics are those of the last.
+    """
+
+    single: Any
+    several: Any
+
+
+def make_programs(learner: Learner, layout: Layout, like: TrainState) -> Programs:
+    """The step of a learner on the devices of a layout, for states like this one (arrays or shapes)."""
+
+    def single(state: TrainState, kept: Array | None, fed: Array) -> tuple[TrainState, Metrics]:
+        image = fed if kept is None else kept.at[fed].get(mode="promise_in_bounds")
+        return learner.step(gathered(layout, state), {"image": image})
+
+    def several(state: TrainState, kept: Array | None, fed: Array) -> tuple[TrainState, Metrics]:
+        state, metrics = jax.lax.scan(lambda state, fed: single(state, kept, fed), state, fed)
+        return state, jax.tree.map(lambda values: values[-1], metrics)
+
+    options: dict[str, Any] = {"donate_argnums": 0}
+    if layout.mesh is not None:
+        options["out_shardings"] = (state_shardings(layout, like), everywhere(layout.mesh))
+    return Programs(jax.jit(single, **options), jax.jit(several, **options))
+
+
+def make_update(learner: Learner, images: Images, layout: Layout, like: TrainState, *, parts: int = 1) -> Update:
+    """(state, indices) -> (state, metrics), where indices (steps, n) are those of each step's images.
+
+    Args:
+        learner: whose step it is.
+        images: of the set, uint8 (N, h, w, c).
+        layout: of the devices.
+        like: a state, or its shapes.
+        parts: into which a step's images come, each shared among the devices: critic updates, and parts of a batch.
+    """
+    programs = make_programs(learner, layout, like)
+    kept = keep(images, layout) if keeps_images(images, layout) else None
+
+    def update(state: TrainState, indices: np.ndarray) -> tuple[TrainState, Metrics]:
+        program, rows = (programs.single, indices[0]) if len(indices) == 1 else (programs.several, indices)
+        return program(state, kept, feed(images, kept, rows, layout, parts))
+
+    return update
+
+
+def keeps_images(images: Images, layout: Layout) -> bool:
+    """Whether the devices keep the images, so that a step is fed with indices only.
+
+    A single CPU reads them from the memory in which they are.
+    """
+    in_place = layout.mesh is None and jax.default_backend() == "cpu"
+    return isinstance(images, np.ndarray) and images.nbytes <= KEPT and not in_place
+
+
+def keep(images: Images, layout: Layout) -> Array:
+    """The images on every device."""
+    values = np.asarray(images)
+    return jax.device_put(values) if layout.mesh is None else put(values, everywhere(layout.mesh))
+
+
+def feed(images: Images, kept: Array | None, indices: np.ndarray, layout: Layout, parts: int) -> Any:
+    """What a step is fed with; each process reads and sends its share.
+
+    Args:
+        images: of the set.
+        kept: the same on the devices, which are then given indices; or None.
+        indices: (..., n).
+        layout: of the devices.
+        parts: see `make_update`.
+    Returns:
+        Images (..., n, h, w, c) or indices (..., n); with several parts (..., parts, n / parts, ...).
+    """
+    mesh = layout.mesh
+    if mesh is not None:
+        # An axis of parts, as each is shared among all devices; in one row a part would lie on some of them.
+        indices = indices.reshape(*indices.shape[:-1], parts, -1) if parts > 1 else indices
+        share = indices.shape[-1] // jax.process_count()
+        indices = indices[..., jax.process_index() * share : (jax.process_index() + 1) * share]
+    fed = indices.astype(np.int32)
+    if kept is None:
+        fed = images[indices.reshape(-1)].reshape(*indices.shape, *images.shape[1:])
+    return fed if mesh is None else jax.make_array_from_process_local_data(along(mesh, indices.ndim - 1), fed)
