@@ -120,6 +120,7 @@ def stopped(family: str, stops: int, *, work: Path, seed: int = 0, steps: int = 
     found: dict[str, Any] = {"stops": 0, "steps": steps, "violations": []}
     if alone.value is None or "state" not in alone.value:
         return found | {"violations": [f"the run that is left alone failed: {alone.output[-300:]}"]}
+    ended = None
     for number, cut in enumerate([*cuts, 0]):
         which = signal.SIGTERM if number % 2 else signal.SIGINT
 
@@ -149,7 +150,7 @@ def stopped(family: str, stops: int, *, work: Path, seed: int = 0, steps: int = 
     (work / "run" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in wanted))
     left = (work / "alone" / "metrics.jsonl").read_bytes() == (work / "run" / "metrics.jsonl").read_bytes()
     found["violations"] += [] if left else ["its log is another"]
-    same = not ended.code and (ended.value or {}).get("state") == alone.value["state"]
+    same = ended is not None and not ended.code and (ended.value or {}).get("state") == alone.value["state"]
     found["violations"] += [] if same else ["its state is another"]
     return found
 

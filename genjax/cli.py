@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Union
@@ -27,7 +28,7 @@ from genjax.options import (
     StabilityCommand,
     TrainCommand,
 )
-from genjax.terminal import result, say, table
+from genjax.terminal import result, say, table, warn
 
 FIGURES = ("best", "final", "ratio", "late_deviation", "worst_jump", "collapse_step", "not_finite")
 
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     backend.prepare()
+    warnings.showwarning = lambda message, *_, **__: warn(str(message))  # a line, without the place in the code
     backend.mend_cache()
     try:
         command = parse(arguments)
@@ -138,10 +140,13 @@ def _resumed(arguments: Sequence[str], default: TrainConfig | AdaptConfig) -> Ru
 def run_training(command: TrainCommand | AdaptCommand) -> int:
     """Trains or adapts, from one seed or several, and says how to go on."""
     from genjax.train import adapt, train
-    from genjax.train.seeds import run_seeds, seed_configs, steadiness
+    from genjax.train.seeds import run_seeds, steadiness
+    from genjax.train.unread import check_read
 
     verb, run = ("adapt", adapt) if isinstance(command, AdaptCommand) else ("train", train)
     config: Any = command.config
+    if not command.resume:
+        check_read(config)
     if command.seeds == 1:
         outcomes = [run(config, resume=command.resume, force=command.force)]
     else:
@@ -152,13 +157,14 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
         say(f"stopped by {last.signal.name} at step {int(last.state.step)}; everything is saved.")
         say(f"go on with: genjax {verb} --out {config.out}{several} --resume")
         return 128 + last.signal
-    if last.collapse:
-        say(f"{last.collapse}. The last sound checkpoint is kept in {last.folder.path}.")
-        return 1
-    if command.seeds > 1 and config.evaluate_every and config.steps > config.evaluate_every:
-        say(stability_table(steadiness([one.out for one in seed_configs(config, command.seeds)])))
+    for outcome in outcomes:
+        if outcome.collapse:
+            say(f"{outcome.folder.path}: {outcome.collapse}")
+    evaluated = [outcome.folder.path for outcome in outcomes if outcome.evaluations > 1]
+    if len(evaluated) > 1:
+        say(stability_table(steadiness(evaluated)))
     result("\n".join(str(outcome.folder.path) for outcome in outcomes))
-    return 0
+    return 1 if any(outcome.collapse for outcome in outcomes) else 0
 
 
 def run_evaluation(command: EvaluateCommand) -> int:
@@ -178,6 +184,7 @@ def run_evaluation(command: EvaluateCommand) -> int:
         seed=command.seed,
         which=command.which,
         source=_given(command.source),
+        skip_broken=command.skip_broken,
     )
     if command.json:
         result(json.dumps([record.to_json() for record in records], indent=2))

@@ -65,6 +65,8 @@ class EvaluateCommand:
     """The latest model of the run, or the best by its evaluations along training."""
     source: Path = Path()
     """Where the run that this one was adapted from lies, if it has been moved."""
+    skip_broken: bool = False
+    """Leave out files of a folder that cannot be read as images, instead of stopping."""
     json: bool = False
     """Print a JSON list of records and nothing else."""
 

@@ -24,7 +24,9 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 os.environ["XDG_CACHE_HOME"] = COMPILED.name  # features of real sets, too, are kept for these tests alone
 
 # Shapes are checked on modules of pure functions and on models, not on state and config dataclasses.
-install_import_hook(["genjax.losses", "genjax.augment", "genjax.models", "genjax.control"], "typechecking.check")
+install_import_hook(
+    ["genjax.losses", "genjax.augment", "genjax.models", "genjax.control", "genjax.decoding"], "typechecking.check"
+)
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ MAY_IMPORT = {
     "augment": set(),
     "control": set(),
     "transfer": set(),
+    "decoding": set(),
     "report": set(),
     "evaluate": {"data", "models"},
-    "train": {"data", "models", "losses", "augment", "control", "transfer", "evaluate", "report"},
+    "train": {"data", "models", "losses", "augment", "control", "transfer", "decoding", "evaluate", "report"},
 }
 FOR_ALL = {"errors", "config", "tree", "backend", "__version__"}
 

@@ -42,7 +42,7 @@ class ControlConfig:
     kl_target: float = 0.0
     """VAE, PI control: nats per image that the latents are to carry; 0 is off."""
     kl_capacity: float = 0.0
-    """VAE, capacity: nats per image up to which the KL is raised along training and then held; 0 is off."""
+    """VAE, capacity: nats per image to which the KL is raised in the warm-up steps, if any, and held; 0 is off."""
     kl_capacity_weight: float = 10.0
     """VAE, capacity: weight of the distance to it, gamma."""
     free_nats: float = 0.0
@@ -52,7 +52,8 @@ class ControlConfig:
     warm_up_cycles: int = 0
     """VAE, warm-up: how often it begins again, each with half of a cycle to rise; 0 is a single linear rise."""
     transfer_ratio: float = 0.0
-    """Adaptive weight of the transfer's penalty: its gradient as a multiple of the loss's; 0 is off."""
+    """Adaptive weight of the transfer's penalty: its gradient as a multiple of the loss's; 0 is off. With
+    l2_sp and ewc it must be well below 1: they pull back to the source, and win."""
     gradient_deviations: float = 0.0
     """Gradient guard: standard deviations above the usual norm from which on a gradient is shortened (3); 0 is off."""
     gradient_skip: bool = False

@@ -6,9 +6,9 @@ from genjax.errors import InputError
 
 
 def at_least(group: str, config: Any, bound: float, *names: str) -> None:
-    """Raises InputError unless these fields are `bound` or more; `group` is their prefix on a command line."""
+    """Raises InputError unless these fields are finite and `bound` or more; `group` prefixes their options."""
     for name in names:
-        if not getattr(config, name) >= bound:
+        if not bound <= getattr(config, name) < float("inf"):
             raise InputError(f"{_option(group, name)} is {getattr(config, name)}, expected {bound} or more.")
 
 

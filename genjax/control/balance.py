@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from genjax.control.controller import Controller, Knobs, Signals, finite_or
+from genjax.errors import InputError
 
 
 class BalanceState(NamedTuple):
@@ -31,8 +32,12 @@ def balance(
         rate: by which the logarithm of their ratio moves a step.
         decay: of the moving average of the accuracy.
         bound: the largest ratio.
+    Raises:
+        InputError: a band that is none.
     """
     low, high = band
+    if not 0 <= low < high <= 1:
+        raise InputError(f"a band from {low} to {high} was given, expected two rising numbers from 0 to 1.")
     most = math.log(bound)
 
     def init() -> BalanceState:

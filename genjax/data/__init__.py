@@ -54,6 +54,7 @@ def load(
     split: str = "train",
     num: int = 0,
     seed: int = 0,
+    skip_broken: bool = False,
     root: Path | str | None = None,
 ) -> Dataset:
     """The images that a spec names.
@@ -67,11 +68,12 @@ def load(
         num: how many images; 0 is all that the set has (glyphs, which are drawn: 2,000 of train, 1,000 of test).
         seed: of which images are taken where `num` is fewer than all, and of what is drawn. What is held out does not
             depend on it.
+        skip_broken: leave out files of a folder that cannot be read as images, with a warning that names them.
         root: where relative paths begin, and for tfds the folder of its prepared sets.
     Raises:
         InputError: a spec, a value or a file that cannot be used.
     """
     name, _, argument = spec.partition(":")
     source = lookup(DATASETS, name, "dataset")
-    request = Request(size, channels, split, num, seed, None if root is None else Path(root))
+    request = Request(size, channels, split, num, seed, skip_broken, None if root is None else Path(root))
     return source(argument, request)

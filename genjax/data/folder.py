@@ -21,20 +21,19 @@ from genjax.errors import InputError
 SHOWN = 20  # files named in a message, of however many
 
 
-def load_folder(path: str, request: Request, *, skip_broken: bool = False) -> Dataset:
+def load_folder(path: str, request: Request) -> Dataset:
     """The images in a folder that a request means, in the order of their names.
 
     Args:
         path: of the folder, from `request.root` where it is relative.
-        request: 0 channels mean grey images only where all files of the folder are grey.
-        skip_broken: leave out files that cannot be read as images, with a warning that names them. Every file is
-            decoded once more for that.
+        request: 0 channels mean grey images only where all files of the folder are grey. To skip what is broken,
+            every file is decoded once more.
     Raises:
         InputError: no such folder, no image in it, another layout, captions that do not fit, or files that are no
             images.
     """
     name, root = f"folder:{path}", _existing(path, request)
-    probes = _usable(name, root, skip_broken=skip_broken)
+    probes = _usable(name, root, skip_broken=request.skip_broken)
     files = list(probes)
     where = places(name, files)
     captions = read_captions(root, name, files)
@@ -114,9 +113,7 @@ def _attempts(root: Path, files: list[str], size: int, channels: int) -> dict[st
 
 
 def _unusable(name: str, problems: Mapping[str, str]) -> InputError:
-    return InputError(
-        f"{name} has {_listed(problems)}. Repair or remove them (in Python, skip_broken=True leaves them out)."
-    )
+    return InputError(f"{name} has {_listed(problems)}. Repair or remove them, or leave them out with --skip-broken.")
 
 
 def _listed(problems: Mapping[str, str]) -> str:

@@ -29,6 +29,8 @@ class Request:
     """How many images; 0 is all that the set has."""
     seed: int = 0
     """Of which images are taken where `num` is fewer than all, and of what is drawn."""
+    skip_broken: bool = False
+    """Leave out files of a folder that cannot be read as images, instead of refusing the folder."""
     root: Path | None = None
     """Where relative paths begin; None is the working directory, for tfds its usual folder."""
 

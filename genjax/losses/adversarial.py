@@ -19,10 +19,13 @@ class AdversarialLoss(NamedTuple):
     Attributes:
         critic: pairs of logits to the critic's loss.
         generator: pairs of logits to the generator's loss.
+        boundary: the logit between real and generated at the critic's optimum; None where the loss does not change
+            when all logits move alike, so that only their differences mean something.
     """
 
     critic: Callable[..., Array]
     generator: Callable[[Array, Array], Array]
+    boundary: float | None = 0.0
 
 
 def minimax_critic(
@@ -98,7 +101,7 @@ def relativistic_generator(real_logits: Float[Array, " n"], fake_logits: Float[A
 
 minimax = AdversarialLoss(minimax_critic, minimax_generator)
 non_saturating = AdversarialLoss(minimax_critic, non_saturating_generator)
-least_squares = AdversarialLoss(least_squares_critic, least_squares_generator)
-wasserstein = AdversarialLoss(wasserstein_critic, wasserstein_generator)
+least_squares = AdversarialLoss(least_squares_critic, least_squares_generator, boundary=0.5)
+wasserstein = AdversarialLoss(wasserstein_critic, wasserstein_generator, boundary=None)
 hinge = AdversarialLoss(hinge_critic, wasserstein_generator)
-relativistic = AdversarialLoss(relativistic_critic, relativistic_generator)
+relativistic = AdversarialLoss(relativistic_critic, relativistic_generator, boundary=None)

@@ -180,14 +180,18 @@ def minibatch_deviation(features: Float[Array, "n h w c"], *, group: int = 4) ->
 
     Args:
         features: (n, h, w, c).
-        group: images that are compared; the largest divisor of n up to it is used.
+        group: images that are compared; the largest divisor of n up to it is used. Where none divides n (5, 7, 11),
+            each image is compared with the next ones, the last with the first again.
     Returns:
         (n, h, w, c + 1), the last channel the mean standard deviation over the image's group.
     Source: Karras et al. 2018, section 3.
     """
     n, h, w, c = features.shape
-    group = max(size for size in range(1, min(group, n) + 1) if n % size == 0)
-    members = features.reshape(group, n // group, h, w, c).astype(jnp.float32)
-    deviation = jnp.sqrt(members.var(axis=0) + 1e-8).mean(axis=(1, 2, 3))  # the offset: sqrt has no slope at 0
-    channel = jnp.tile(deviation, group)[:, None, None, None]
+    divisor = max(size for size in range(1, min(group, n) + 1) if n % size == 0)
+    if divisor > 1 or n == 1:
+        members = features.reshape(divisor, n // divisor, h, w, c)
+    else:
+        divisor, members = 1, jnp.stack([jnp.roll(features, -shift, axis=0) for shift in range(min(group, n))])
+    spread = jnp.sqrt(members.astype(jnp.float32).var(axis=0) + 1e-8)  # the offset: sqrt has no slope at 0
+    channel = jnp.tile(spread.mean(axis=(1, 2, 3)), divisor)[:, None, None, None]
     return jnp.concatenate([features, jnp.broadcast_to(channel, (n, h, w, 1)).astype(features.dtype)], axis=-1)

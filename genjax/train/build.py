@@ -8,7 +8,7 @@ import optax
 from genjax.augment import AUGMENTATIONS
 from genjax.config import AdaptConfig, ControlConfig, ModelConfig
 from genjax.control import Controller
-from genjax.errors import lookup
+from genjax.errors import InputError, lookup
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic, Generator
 from genjax.models.vae import Vae
@@ -37,7 +37,9 @@ def build_learner(
     Raises:
         InputError: an unknown loss or likelihood, or controllers that do not fit.
     """
-    controller = build_controller(control, model.family) if isinstance(control, ControlConfig) else control
+    controller = (
+        control if isinstance(control, Controller) else build_controller(control, model.family, model.vae.kl_weight)
+    )
     build = _build_gan if model.family == "gan" else _build_vae
     return build(model, transfers, controller, jnp.dtype(model.dtype), learning_rate_scale)
 
@@ -70,6 +72,11 @@ def _build_vae(
     model: ModelConfig, transfers: dict[str, Transfer], controller: Controller, dtype: jnp.dtype, scale: float
 ) -> Learner:
     vae = model.vae
+    if vae.likelihood == "optimal_gaussian" and "reconstruction_weight" in controller.sets:
+        raise InputError(
+            "--vae.likelihood optimal_gaussian sets its own scale, and --control.geco-tolerance and"
+            " --control.optimal-sigma would set it again. Set them to 0."
+        )
     return make_vae(
         Vae(model.size, model.channels, vae.width, vae.latent_size, dtype),
         latent_size=vae.latent_size,

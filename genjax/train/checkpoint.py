@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,19 +20,33 @@ from genjax.train.state import TrainState
 from genjax.tree import flatten
 
 METRIC = "score"  # lower is better
+SOUND = "sound"  # 1 where nothing was amiss
 Manager = ocp.CheckpointManager
 SEAL = "genjax-sha256.json"  # what a checkpoint consists of, written last
 FORM = "form"  # in the notes of a checkpoint: the names and shapes of its state
 SHOWN = 5  # differences in a message, of however many
 
 
+class LatestSound(preservation_policy.PreservationPolicy):
+    """Keeps the latest checkpoint of a step with nothing amiss: what a collapsed run goes back to."""
+
+    def should_preserve(
+        self, checkpoints: Sequence[preservation_policy.PolicyCheckpointInfo], *, context: Any
+    ) -> Sequence[bool]:
+        """True for that one alone."""
+        sound = [bool((found.metrics or {}).get(SOUND, 1)) for found in checkpoints]
+        last = max((place for place, fine in enumerate(sound) if fine), default=-1)
+        return [place == last for place in range(len(checkpoints))]
+
+
 @contextmanager
 def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
-    """The manager of a run's checkpoints: keeps the latest two and the one with the lowest score."""
+    """The manager of a run's checkpoints: keeps the latest two, the latest sound one, and that of the lowest score."""
     logging.getLogger("absl").setLevel(logging.ERROR)  # orbax warns of what is meant, such as a missing metric
     policy = preservation_policy.AnyPreservationPolicy(
         [
             preservation_policy.LatestN(2),
+            LatestSound(),
             preservation_policy.BestN(get_metric_fn=_score, reverse=True, n=1),
         ]
     )
@@ -86,14 +100,16 @@ def save(
     Args:
         manager: from `open_checkpoints`.
         state: to be written.
-        position: in the data, plain values.
+        position: in the data, and what else a resumed run must know; plain values. `sound` false: one does not come
+            back to this step after a collapse.
         score: by which the best is chosen, lower is better; infinity where it was not measured.
     """
     step = int(state.step)
     if step not in manager.all_steps():
         notes = {**position, FORM: form(state)}
         items = ocp.args.Composite(state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(notes))
-        manager.save(step, args=items, metrics={METRIC: score}, force=True)
+        measured = {METRIC: score, SOUND: float(position.get(SOUND, True))}
+        manager.save(step, args=items, metrics=measured, force=True)
         folder = Path(manager.directory) / str(step)
         write_json(folder / SEAL, _hashes(folder))
 

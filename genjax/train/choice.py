@@ -11,8 +11,9 @@ FEW = 30  # between the 10 and the 100 shots that were measured
 def choose_transfer(family: str, shots: int | None) -> str:
     """What the benchmark on digits to glyphs speaks for; seeds, intervals and what speaks against it stand there.
 
-    A GAN: `freeze`, among the nearest to the held-out images at 10 and at 100 shots, without the miner's copies. A VAE
-    of few shots: `miner`, the nearest in both distances among those that cover as much. Else full fine-tuning.
+    A GAN: `freeze`, which the benchmark cannot tell from full fine-tuning in distance or diversity, and which trains
+    fewer numbers. A VAE of few shots: `miner`, the nearest in both distances among those that cover as much, at the
+    price of more copies. Else full fine-tuning.
 
     Args:
         family: of the source.

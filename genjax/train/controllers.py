@@ -24,9 +24,11 @@ from genjax.control import (
 from genjax.errors import InputError
 
 NO_CONTROL = ControlConfig(ada_target=0.0, geco_tolerance=0.0)
-SAME_KNOB = (  # options of which one at most can be on: they set the same knob
+SAME_KNOB = (  # options of which one at most can be on: they set the same knob, or both sides of one balance
     ("geco_tolerance", "optimal_sigma"),
+    ("geco_tolerance", "kl_target"),
     ("kl_target", "kl_capacity"),
+    ("kl_capacity", "warm_up_cycles"),
     ("kl_target", "warm_up_steps"),
 )
 NEEDED = {  # an option that says how -> the options of which one must be on for it to say anything
@@ -41,18 +43,29 @@ NEEDED = {  # an option that says how -> the options of which one must be on for
 }
 
 
-def build_controller(control: ControlConfig, family: str) -> Controller:
+def build_controller(control: ControlConfig, family: str, kl_weight: float = 1.0) -> Controller:
     """The chain of all controllers that are on.
 
+    Args:
+        control: the options.
+        family: of the model.
+        kl_weight: of a VAE's config, to which a warm-up rises.
     Raises:
-        InputError: an option for the other family, two controllers of one knob, or an option of one that is off.
+        InputError: an option for the other family, two controllers of one knob, an option of one that is off, or a
+            weight of the KL beside a controller that sets it.
     """
     check_family_options(control, family)
     for first, second in SAME_KNOB:
         if getattr(control, first) and getattr(control, second) and first not in _foreign(family):
-            raise InputError(f"{_option(first)} and {_option(second)} both set the same weight. Set one of them to 0.")
+            raise InputError(
+                f"{_option(first)} and {_option(second)} both set the balance of the same two terms."
+                " Set one of them to 0."
+            )
     check_needed(control)
-    parts = _of_gan(control) if family == "gan" else _of_vae(control)
+    setter = next((name for name in ("kl_target", "kl_capacity") if family == "vae" and getattr(control, name)), "")
+    if setter and kl_weight != 1:
+        raise InputError(f"{_option(setter)} sets the weight of the KL itself. Leave --vae.kl-weight out.")
+    parts = _of_gan(control) if family == "gan" else _of_vae(control, kl_weight)
     return chain(*parts, *_of_both(control, family))
 
 
@@ -99,7 +112,7 @@ def _of_gan(control: ControlConfig) -> list[Controller]:
     return parts
 
 
-def _of_vae(control: ControlConfig) -> list[Controller]:
+def _of_vae(control: ControlConfig, kl_weight: float) -> list[Controller]:
     parts = []
     if control.geco_tolerance:
         parts.append(geco(tolerance=control.geco_tolerance))
@@ -112,9 +125,9 @@ def _of_vae(control: ControlConfig) -> list[Controller]:
     elif control.kl_capacity:
         parts.append(capacity(control.kl_capacity, steps=control.warm_up_steps, weight=control.kl_capacity_weight))
     elif control.warm_up_cycles:
-        parts.append(cyclical(control.warm_up_steps, cycles=control.warm_up_cycles))
+        parts.append(cyclical(control.warm_up_steps, cycles=control.warm_up_cycles, weight=kl_weight))
     elif control.warm_up_steps:
-        parts.append(warm_up(control.warm_up_steps))
+        parts.append(warm_up(control.warm_up_steps, weight=kl_weight))
     return parts
 
 
@@ -125,7 +138,7 @@ def _of_both(control: ControlConfig, family: str) -> list[Controller]:
     if control.gradient_deviations:
         for network in ("critic", "generator") if family == "gan" else ("vae",):
             parts.append(gradient_guard(network, deviations=control.gradient_deviations, skip=control.gradient_skip))
-    if control.collapse_rollbacks:  # the last one: the loop finds its state there
+    if control.collapse_rollbacks:
         parts.append(
             collapse_guard(
                 critic=family == "gan",

@@ -10,6 +10,7 @@ from jax import Array
 
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
+from genjax.errors import InputError
 from genjax.losses.adversarial import AdversarialLoss
 from genjax.losses.lecam import lecam
 from genjax.losses.penalties import gradient_penalty, r1, r2
@@ -35,6 +36,7 @@ from genjax.train.state import (
     update,
 )
 from genjax.transfer import Transfer, full
+from genjax.transfer.transfer import no_penalty
 from genjax.tree import Tree
 
 SIGNALS = (
@@ -82,7 +84,8 @@ def make_gan(
         loss: what critic and generator minimise, from `genjax.losses.ADVERSARIAL`.
         optimizer: of the generator's trainable tree.
         critic_optimizer: of the critic's.
-        augment: (key, images, probability) -> images, seen by the critic in both updates; None for none.
+        augment: (key, images, probability) -> images, seen by the critic in both updates; None for none. Without a
+            controller of its probability that is 1.
         controller: may read the signals SIGNALS and set the knobs KNOBS, and `augment_probability` where there is an
             augmentation.
         r1_weight: gamma of R1 at real images; 0 is off.
@@ -93,10 +96,13 @@ def make_gan(
         transfer: of the generator; None is `full()`.
         critic_transfer: of the critic; None is `full()`.
     Raises:
-        InputError: the controller reads a signal or sets a knob that this learner does not have.
+        InputError: the controller reads a signal or sets a knob that this learner does not have, or the critic's
+            transfer has a penalty, which nothing would add to its loss.
     """
     controller = controller or chain()
     check(controller, signals=SIGNALS, knobs=(*KNOBS, "augment_probability") if augment else KNOBS)
+    if critic_transfer is not None and critic_transfer.penalty is not no_penalty:
+        raise InputError("the critic's transfer has a penalty, and the critic's loss takes none. Use one without.")
     transfers = {"generator": transfer or full(), "critic": critic_transfer or full()}
     optimizers = {"generator": optimizer, "critic": critic_optimizer}
 
@@ -129,7 +135,8 @@ def make_gan(
         real_key, fake_key, between_key, replace_key = jax.random.split(key, 4)
         if "replace_probability" in knobs:
             replaced = jax.random.bernoulli(replace_key, knobs["replace_probability"], (len(real), 1, 1, 1))
-            real = jnp.where(replaced, fake, real)
+            # Others than those of the same pair: an image beside itself teaches a relativistic critic nothing.
+            real = jnp.where(replaced, jnp.roll(fake, 1, axis=0), real)
         real_logits, fake_logits = logits(tree, real, real_key), logits(tree, fake, fake_key)
         parts = {"loss/critic": loss.critic(real_logits, fake_logits).mean()}
         total = parts["loss/critic"]
@@ -147,12 +154,13 @@ def make_gan(
             anchors = {"real_anchor": knobs["lecam_real_anchor"], "fake_anchor": knobs["lecam_fake_anchor"]}
             parts["penalty/lecam"] = lecam(real_logits, fake_logits, **anchors).mean()
             total += knobs["lecam_weight"] * parts["penalty/lecam"]
+        middle = (real_logits.mean() + fake_logits.mean()) / 2 if loss.boundary is None else loss.boundary
         return total, parts | {
             "logits/real": real_logits.mean(),
             "logits/fake": fake_logits.mean(),
-            "logits/real_sign": jnp.sign(real_logits).mean(),
-            "logits/real_accuracy": (real_logits > 0).mean(),
-            "logits/fake_accuracy": (fake_logits < 0).mean(),
+            "logits/real_sign": jnp.sign(real_logits - middle).mean(),
+            "logits/real_accuracy": (real_logits > middle).mean(),
+            "logits/fake_accuracy": (fake_logits < middle).mean(),
         }
 
     def train_critic(
@@ -174,7 +182,7 @@ def make_gan(
 
         def logits(tree: Tree, images: Array, key: Array) -> Array:
             if augment is not None:
-                images = augment(key, images, knobs.get("augment_probability", jnp.zeros(())))
+                images = augment(key, images, knobs.get("augment_probability", jnp.ones(())))
             return critic.apply({"params": transfers["critic"].params(tree, state.context["critic"])}, images)
 
         critic_update = Update(state.trainable["critic"], state.optimizer["critic"], jnp.zeros(()), jnp.bool_(True))
@@ -221,7 +229,7 @@ def make_gan(
             state.average["generator"],
             generator_update.trainable,
             step=state.step,
-            batch=len(images),
+            batch=len(images) // critic_steps,
             half_life=ema_images,
         )
         metrics |= generator_metrics
@@ -234,7 +242,8 @@ def make_gan(
             "fake_accuracy": metrics["logits/fake_accuracy"],
             "generator_updated": turn,
             "critic_gradient_norm": critic_update.gradient_norm,
-            "generator_gradient_norm": generator_update.gradient_norm,
+            # Of a step in which the generator paused nothing is known: 0 would pass for an unusually short gradient.
+            "generator_gradient_norm": jnp.where(turn > 0, generator_update.gradient_norm, jnp.nan),
             "loss_gradient_norm": metrics["gradient_norm/loss"],
             "penalty_gradient_norm": metrics["gradient_norm/penalty"],
             "images": jnp.float32(len(images)),

@@ -21,7 +21,7 @@ from genjax.terminal import progress, say, warn
 from genjax.train import checkpoint, memory, storage
 from genjax.train.artifact import save_model
 from genjax.train.lock import locked
-from genjax.train.metrics import Metrics, open_metrics
+from genjax.train.metrics import Metrics, open_metrics, read_metrics
 from genjax.train.plan import (
     Plan,
     changes,
@@ -35,6 +35,7 @@ from genjax.train.recovery import autopsy, collapsed, roll_back, skips, sound
 from genjax.train.render import make_renderer
 from genjax.train.run_folder import RunFolder, begin, prepare_resumed, read_config
 from genjax.train.state import FIXED_LATENTS, TrainState
+from genjax.tree import copy
 
 PICTURED = 64  # images in the pictures along training
 FOLLOWED = ("kd", "coverage", "vendi")  # metrics along training; the first chooses the best checkpoint
@@ -55,6 +56,11 @@ class Outcome:
     state: TrainState = field(repr=False)
     signal: Signals | None = None
     collapse: str = ""
+
+    @property
+    def evaluations(self) -> int:
+        """How many evaluations along training there were."""
+        return sum(any(name.startswith("evaluate/") for name in line) for line in read_metrics(self.folder.metrics))
 
 
 def train(config: TrainConfig, *, resume: bool = False, force: bool = False) -> Outcome:
@@ -104,6 +110,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
         if resume:
             check_settings(notes, plan)
             check_data(notes or read_config(folder), data_hash, plan)
+            check_source(notes, plan)
             checkpoint.delete_after(checkpoints, int(state.step))
         step, best = int(state.step), notes.get("best", float("inf"))
         for line in introduction(plan, state.trainable):
@@ -152,6 +159,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                     best = min(best, score)
                     place = position(len(plan.images), batch, step)._asdict() | {"config": kept_settings(config)}
                     notes = {**place, "best": best, "data_hash": data_hash, "sound": sound(measured)}
+                    notes |= {"source": plan.source.identity if plan.source else ""}
                     checkpoint.save(checkpoints, state, notes, score=score)
     return Outcome(folder, state, None if step >= config.steps else interruption.signal)
 
@@ -161,7 +169,7 @@ def fresh_state(plan: Plan) -> TrainState:
     source = plan.source.params() if plan.source else None
     init = jax.jit(lambda key, source: plan.learner.init(key, example_batch(plan), source=source))
     state = init(jax.random.key(plan.config.seed), source)
-    return state if plan.control is None else dataclasses.replace(state, control=plan.control)
+    return state if plan.control is None else dataclasses.replace(state, control=copy(plan.control))
 
 
 def example_batch(plan: Plan) -> dict[str, np.ndarray]:
@@ -233,6 +241,21 @@ def check_data(notes: dict[str, Any], data_hash: str, plan: Plan) -> None:
         raise InputError(
             f"the images of {plan.images.name} have changed since {plan.folder.path} was begun, so that it cannot go "
             "on as it would have. Restore them, or start another run with --out."
+        )
+
+
+def check_source(notes: dict[str, Any], plan: Plan) -> None:
+    """Whether an adaptation's source is the model that it was begun from: what it keeps of it is in the checkpoint.
+
+    Raises:
+        InputError: it has been trained on, or replaced.
+    """
+    now = plan.source.identity if plan.source else ""
+    begun = notes.get("source", now)
+    if begun != now:
+        raise InputError(
+            f"{plan.folder.path} was begun from the model {begun[:12]}, and its source holds {now[:12]} now. Name the"
+            " model that it was begun from with --source, or adapt again from this one with --force."
         )
 
 

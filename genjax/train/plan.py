@@ -11,12 +11,13 @@ from genjax.config import AdaptConfig, ModelConfig, RunConfig, TrainConfig, from
 from genjax.data import Dataset, few_shot, load
 from genjax.data.batches import check_batch
 from genjax.errors import InputError, lookup
+from genjax.terminal import warn
 from genjax.train.artifact import Model, Origin, ancestry, carried_control, load_model
 from genjax.train.build import build_learner, check_names
 from genjax.train.choice import AUTO, decided
 from genjax.train.information import source_information
 from genjax.train.lock import check_unlocked
-from genjax.train.recipes import build_transfers, needs_fisher
+from genjax.train.recipes import build_transfers, check_ratio, needs_fisher
 from genjax.train.run_folder import RunFolder, check_free, read_config
 from genjax.train.state import Learner, Networks
 from genjax.transfer.transfer import same_latents
@@ -79,6 +80,7 @@ def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = Fa
         split=config.split,
         num=config.num_images,
         seed=config.seed,
+        skip_broken=config.skip_broken,
     )
     model = ModelConfig(
         family=config.model,
@@ -92,6 +94,8 @@ def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = Fa
     check_names(model)
     check_batch(len(images), config.batch)
     held_out = _held_out(config, model) if config.split == "train" else None
+    if config.control.transfer_ratio:
+        raise InputError("--control.transfer-ratio weighs the penalty of a transfer, and a pretraining has none.")
     learner = build_learner(model, build_transfers(None, model), config.control)
     return Plan(folder, config, model, learner, images, held_out, config.batch)
 
@@ -108,7 +112,15 @@ def plan_adaptation(config: AdaptConfig, *, resume: bool = False, force: bool = 
     source = source or load_model(config.source)
     model = source.config
     check_names(model, config)
-    images = load(config.data, size=model.size, channels=model.channels, num=config.num_images, seed=config.seed)
+    check_ratio(config)
+    images = load(
+        config.data,
+        size=model.size,
+        channels=model.channels,
+        num=config.num_images,
+        seed=config.seed,
+        skip_broken=config.skip_broken,
+    )
     if config.shots:
         images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
     batch = config.batch or min(model.batch, len(images))
@@ -199,6 +211,22 @@ def _check_same(config: RunConfig, saved: RunConfig) -> None:
         )
 
 
+def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset:
+    """What is held out of a run's set.
+
+    Raises:
+        InputError: nothing is.
+    """
+    return load(
+        config.data,
+        size=model.size,
+        channels=model.channels,
+        split="test",
+        seed=config.seed,
+        skip_broken=config.skip_broken,
+    )
+
+
 def kept_settings(config: RunConfig) -> dict[str, Any]:
     """{name: value} of what every step of a run depends on."""
     return {name: value for name, value in to_json(config).items() if name not in MAY_CHANGE}
@@ -222,7 +250,11 @@ def _named(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset | None:
     if not config.evaluate_every:
         return None
-    return load(config.data, size=model.size, channels=model.channels, split="test", seed=config.seed)
+    images = held_out_images(config, model)
+    if len(images) > 1:
+        return images
+    warn(f"one image of {images.name} is held out, too few to evaluate on along training: there will be no scores")
+    return None
 
 
 def described(plan: Plan, data_hash: str) -> dict[str, object]:

@@ -9,6 +9,7 @@ from genjax.config import AdaptConfig, ModelConfig, TrainConfig, read_json
 from genjax.data import Dataset, few_shot, load
 from genjax.errors import InputError
 from genjax.train.artifact import load_model
+from genjax.train.plan import held_out_images
 from genjax.train.run_folder import RunFolder
 from genjax.train.sampling import sample_run
 
@@ -34,8 +35,15 @@ def training_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Da
         InputError: they cannot be read any more.
     """
     split = config.split if isinstance(config, TrainConfig) else "train"
-    num, seed = config.num_images, config.seed
-    images = load(config.data, size=model.size, channels=model.channels, split=split, num=num, seed=seed)
+    images = load(
+        config.data,
+        size=model.size,
+        channels=model.channels,
+        split=split,
+        num=config.num_images,
+        seed=config.seed,
+        skip_broken=config.skip_broken,
+    )
     if isinstance(config, AdaptConfig) and config.shots:
         images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
     return images
@@ -55,7 +63,7 @@ def real_images(config: TrainConfig | AdaptConfig, model: ModelConfig, data_hash
     held_out = None
     if isinstance(config, AdaptConfig) or config.split == "train":
         try:
-            held_out = load(config.data, size=model.size, channels=model.channels, split="test", seed=config.seed)
+            held_out = held_out_images(config, model)
         except InputError as error:
             notes.append(f"Nothing is held out: {error}")
     return Real(train, held_out, tuple(notes))  # fmt: skip

@@ -68,6 +68,8 @@ RECIPES: dict[str, Recipe] = {
 }
 OF_KERNELS = ("lora", "scale_shift", "singular_values", "kernel_modulation")  # each says what a kernel becomes
 NEED_FISHER = ("ewc", "kernel_modulation")
+PENALTIES = ("cdc", "replay", "ewc", "l2_sp")
+OF_THE_SAME_LATENTS = ("cdc", "replay")  # penalties on images, source's and adaptation's, of the same latents
 
 
 def transfer_names(config: AdaptConfig) -> list[str]:
@@ -92,7 +94,25 @@ def transfer_names(config: AdaptConfig) -> list[str]:
         raise InputError(
             f"--transfer {config.transfer}: {' and '.join(kernels)} each say what a kernel becomes. Use one of them."
         )
+    moved = [name for name in names if name in OF_THE_SAME_LATENTS]
+    if "miner" in names and moved:
+        raise InputError(
+            f"--transfer {config.transfer}: {moved[0]} compares images of the same latents, which miner moves."
+            " Use one of them."
+        )
+    held = [name for name in names if name in PENALTIES]
+    if "miner" in names and config.miner.alone and held:
+        raise InputError(f"--miner.alone leaves the network as it is, so that {held[0]} would hold nothing. Drop one.")
     return [name for name in RECIPES if name in names]
+
+
+def check_ratio(config: AdaptConfig) -> None:
+    """Raises InputError for an adaptive weight of a penalty where no transfer has one."""
+    if config.control.transfer_ratio and not any(name in PENALTIES for name in transfer_names(config)):
+        raise InputError(
+            f"--control.transfer-ratio weighs a penalty, and --transfer {config.transfer} has none. Leave it out, or"
+            f" use one of {', '.join(PENALTIES)}."
+        )
 
 
 def needs_fisher(config: AdaptConfig) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from genjax.control.collapse_guard import rolled_back
+from genjax.control.collapse_guard import CollapseState, rolled_back
 from genjax.train import checkpoint
 from genjax.train.plan import Plan
 from genjax.train.state import IN_A_ROW, TrainState
@@ -55,13 +55,16 @@ def roll_back(
     most = plan.config.control.collapse_rollbacks
     if not most:
         return None
-    guard = state.control[-1]  # the last controller of the chain
+    place = next(i for i, part in enumerate(state.control) if isinstance(part, CollapseState))
+    guard = state.control[place]
     if int(guard.rollbacks) >= most:
         return None
     found = checkpoint.latest(checkpoints, jax.eval_shape(begin), accept=lambda notes: bool(notes.get("sound", True)))
     restored = begin() if found is None else found
     checkpoint.delete_after(checkpoints, int(restored.step))
-    return dataclasses.replace(restored, control=(*restored.control[:-1], rolled_back(guard, most=most)))
+    control = list(restored.control)
+    control[place] = rolled_back(guard, most=most)
+    return dataclasses.replace(restored, control=tuple(control))
 
 
 def autopsy(step: int, measured: Mapping[str, Any]) -> str:

@@ -33,6 +33,7 @@ def evaluate_run(
     seed: int = 0,
     which: str = "latest",
     source: Path | None = None,
+    skip_broken: bool = False,
 ) -> list[Record]:
     """Records of a run's samples against real images that it was not trained on.
 
@@ -64,6 +65,7 @@ def judge(
     seed: int = 0,
     which: str = "latest",
     source: Path | None = None,
+    skip_broken: bool = False,
 ) -> list[Record]:
     """Records of generated images, from a run or from any other tool, against real ones.
 
@@ -78,6 +80,7 @@ def judge(
         seed: of the latents.
         which: model of a run, latest or best.
         source: where the run that `fake` was adapted from lies, if it has been moved.
+        skip_broken: leave out files of a folder that cannot be read as images.
     Raises:
         InputError: a set, a metric, an extractor or a run that cannot be used.
     """
@@ -90,16 +93,15 @@ def judge(
         raise InputError(f"{', '.join(explained)} need a model, and {fake} is a set of images. Evaluate a run.")
     size = size or _stated_size(fake, which) or _stated_size(real, which) or 32
     channels = _stated_channels(fake, which) or _stated_channels(real, which)
-    real_images = _images(real, size=size, channels=channels, split=split, num=0, seed=seed, which=which)
+    shared: dict[str, Any] = {"size": size, "seed": seed, "which": which, "skip_broken": skip_broken}
+    real_images = _images(real, channels=channels, split=split, num=0, **shared)
     fake_images = _images(
         fake,
-        size=size,
         channels=channels or real_images.shape[-1],
         split="all",
         num=num or len(real_images) * _is_run(fake),
-        seed=seed,
-        which=which,
         source=source,
+        **shared,
     )
     about: dict[str, Any] = {"data": real, "split": split, "seed": seed}
     records: list[Record] = []
@@ -158,12 +160,13 @@ def _images(
     num: int,
     seed: int,
     which: str,
+    skip_broken: bool,
     source: Path | None = None,
 ) -> np.ndarray:
     """The images of a run or of a set: (n, size, size, c), uint8."""
     if _is_run(spec):
         return sample_run(_run_path(spec), num or DEFAULT_SAMPLES, seed=seed, which=which, source=source)
-    images = load(spec, size=size, channels=channels, split=split, seed=seed)
+    images = load(spec, size=size, channels=channels, split=split, seed=seed, skip_broken=skip_broken)
     return images.images[np.arange(len(images) if not num else min(num, len(images)))]
 
 

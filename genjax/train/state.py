@@ -69,6 +69,9 @@ class Learner(NamedTuple):
         encode: (networks, context, images) -> mean and log-variance (n, latent_size) of q(z|x); None without.
         log_likelihood: (networks, context, images, latents) -> log p(x|z) in nats (n,); None without.
         batches_per_step: real batches that one step takes.
+        target_nats: (networks, context, batch) -> -log p in nats (n,) of the batch's last segment of tokens given those
+            before it; None without.
+        score: (networks, context, images, text) -> how well each image fits its text (n,); None without.
     """
 
     init: Callable[..., TrainState]
@@ -83,6 +86,8 @@ class Learner(NamedTuple):
     encode: Callable[[Networks, Networks, Array], tuple[Array, Array]] | None = None
     log_likelihood: Callable[[Networks, Networks, Array, Array], Array] | None = None
     batches_per_step: int = 1
+    target_nats: Callable[[Networks, Networks, Batch], Array] | None = None
+    score: Callable[[Networks, Networks, Array, Array], Array] | None = None
 
 
 def start(

@@ -169,7 +169,9 @@ def make_vae(
         }
         if "diversity" in controller.reads:
             fixed = latents(jax.random.fold_in(state.key, FIXED_LATENTS), FIXED)
-            metrics["diversity"] = signals["diversity"] = spread(decode(done.trainable, context, fixed))
+            metrics["diversity"] = signals["diversity"] = spread(
+                likelihood.to_image(decode(done.trainable, context, fixed))
+            )
         state = dataclasses.replace(
             state,
             step=state.step + 1,

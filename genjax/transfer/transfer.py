@@ -87,4 +87,5 @@ def chain(*transfers: Transfer) -> Transfer:
         return sum(parts, start=jax.numpy.zeros(()))
 
     unmoved = all(transfer.latents is same_latents for transfer in transfers)
-    return Transfer(init, params, same_latents if unmoved else latents, penalty)
+    free = all(transfer.penalty is no_penalty for transfer in transfers)
+    return Transfer(init, params, same_latents if unmoved else latents, no_penalty if free else penalty)

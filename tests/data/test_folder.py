@@ -145,7 +145,7 @@ def test_broken_and_foreign_files_are_named_together(ten: Path) -> None:
     assert str(error.value) == (
         f"folder:{ten} has 4 files that are no images: cut.png (cut off or damaged), empty.jpg (no PNG, JPEG or WebP),"
         " notes.txt (no PNG, JPEG or WebP), text.png (no PNG, JPEG or WebP)."
-        " Repair or remove them (in Python, skip_broken=True leaves them out)."
+        " Repair or remove them, or leave them out with --skip-broken."
     )
 
 
@@ -179,7 +179,7 @@ def test_broken_files_are_left_out_on_demand(ten: Path) -> None:
     with pytest.warns(
         UserWarning, match=r"left out 4 files that are no images: cut\.png.*empty\.jpg.*notes\.txt.*text\.png"
     ):
-        left = load_folder(str(ten), Request(split="all"), skip_broken=True)
+        left = load_folder(str(ten), Request(split="all", skip_broken=True))
     assert left.content_hash() == clean
 
 

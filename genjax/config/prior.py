@@ -1,0 +1,140 @@
+"""The transformer over text and image tokens, how it is sampled from, and the model that ranks its images."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genjax.config.limits import above_zero, at_least, at_most
+from genjax.errors import InputError
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a sequence of tokens: a caption, or the tokens of an image. Each has a vocabulary of its own."""
+
+    name: str
+    """Of its array in a batch, and in the names of its parameters."""
+    length: int
+    """Tokens, the same in every sequence."""
+    vocabulary: int
+    """Tokens are 0, ..., vocabulary - 1. Text counts the padding of each position as a word: words + length."""
+    columns: int = 0
+    """Of the grid that an image's tokens are the rows of, which gives them a row and a column; 0 for a line of text."""
+
+    def __post_init__(self) -> None:
+        """Refuses what no sequence could be."""
+        at_least(self.name, self, 1, "length")
+        at_least(self.name, self, 2, "vocabulary")
+        at_least(self.name, self, 0, "columns")
+        if self.columns and self.length % self.columns:
+            raise InputError(
+                f"{self.length} {self.name} tokens do not fill rows of {self.columns}. Use a length that it divides."
+            )
+
+    @property
+    def absent(self) -> int:
+        """The token that stands where none is known: a mask, or a condition that was dropped. Never predicted."""
+        return self.vocabulary
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """The transformer, and what it is trained to minimise."""
+
+    objective: Literal["autoregressive", "masked"] = "autoregressive"
+    """Predict each token from those before it, or hidden image tokens from the others, to decode in parallel."""
+    width: int = 192
+    """Length of the vectors between the blocks."""
+    depth: int = 4
+    """Blocks."""
+    heads: int = 6
+    """Of the attention; they divide the width."""
+    condition_weight: float = 0.125
+    """Autoregressive: part of the loss for predicting the condition, 1 to 7 as in DALL-E; 0 is off."""
+    null_probability: float = 0.1
+    """How often a condition is dropped in training, so that guidance has a branch without one."""
+    learning_rate: float = 1e-3
+    """Adam's."""
+    warm_up_steps: int = 100
+    """In which the learning rate rises from 0; 0 is off."""
+    beta1: float = 0.9
+    """Adam's first moment decay."""
+    beta2: float = 0.96
+    """Adam's second moment decay; .96 is DALL-E's."""
+    weight_decay: float = 0.045
+    """Of the kernels, decoupled (AdamW); .045 is DALL-E's; 0 is off."""
+    ema_images: float = 10_000
+    """Half-life, in images, of the moving average of the parameters that is sampled from; 0 is off."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        at_least("prior", self, 1, "width", "depth", "heads")
+        at_least("prior", self, 0, "condition_weight", "null_probability", "warm_up_steps")
+        at_least("prior", self, 0, "weight_decay", "ema_images", "beta1", "beta2")
+        at_most("prior", self, 0.9999999, "condition_weight", "null_probability", "beta1", "beta2")
+        above_zero("prior", self, "learning_rate")
+        check_heads("prior", self.width, self.heads)
+
+
+@dataclass(frozen=True)
+class DecodingConfig:
+    """How tokens are drawn from a prior."""
+
+    temperature: float = 1.0
+    """Divides the logits: below 1 likely tokens become likelier; 0 takes the likeliest."""
+    top_k: int = 0
+    """Draw among this many likeliest tokens; 0 is off."""
+    top_p: float = 1.0
+    """Draw among the likeliest tokens that together have this probability; 1 is off."""
+    guidance: float = 1.0
+    """How far from what is likely without the condition to what is likely with it, and beyond; 1 is off."""
+    steps: int = 8
+    """Masked prior: steps in which all tokens are decoded."""
+    choice_temperature: float = 4.5
+    """Masked prior: noise at first in which tokens are kept, falling to 0; 4.5 is MaskGIT's."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that nothing could be drawn with."""
+        at_least("decoding", self, 0, "temperature", "top_k", "guidance", "choice_temperature")
+        at_least("decoding", self, 1, "steps")
+        above_zero("decoding", self, "top_p")
+        if self.top_p > 1:
+            raise InputError(f"--decoding.top-p is {self.top_p}, expected a probability above 0 and up to 1.")
+
+
+@dataclass(frozen=True)
+class RerankerConfig:
+    """The contrastive model that says how well an image fits a text."""
+
+    width: int = 32
+    """Channels next to the image; doubled at each halving of the resolution."""
+    text_width: int = 96
+    """Length of the vectors between the blocks that read the text."""
+    text_depth: int = 2
+    """Blocks that read the text."""
+    text_heads: int = 4
+    """Of their attention; they divide the text's width."""
+    embedding_size: int = 64
+    """Length of what images and texts are compared by."""
+    learning_rate: float = 1e-3
+    """Adam's."""
+    weight_decay: float = 0.01
+    """Of the kernels, decoupled (AdamW); 0 is off."""
+    ema_images: float = 10_000
+    """Half-life, in images, of the moving average of the parameters that ranks; 0 is off."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        at_least("reranker", self, 1, "width", "text_width", "text_depth", "text_heads", "embedding_size")
+        at_least("reranker", self, 0, "weight_decay", "ema_images")
+        above_zero("reranker", self, "learning_rate")
+        check_heads("reranker", self.text_width, self.text_heads, prefix="text-")
+
+
+def check_heads(group: str, width: int, heads: int, *, prefix: str = "") -> None:
+    """Raises InputError unless the heads divide the width."""
+    if width % heads:
+        fitting = [number for number in range(1, width + 1) if width % number == 0]
+        near = min(fitting, key=lambda number: abs(number - heads))
+        raise InputError(
+            f"--{group}.{prefix}heads {heads} does not divide --{group}.{prefix}width {width}. Use {near} heads."
+        )

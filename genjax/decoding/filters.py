@@ -1,0 +1,83 @@
+"""Which tokens may be drawn, and the draw: temperature, the k likeliest, the nucleus.
+
+A filter turns logits into logits; what may not be drawn becomes minus infinity. A token is the inverse of its
+cumulative distribution at a number from [0, 1): the same numbers give nearly the same tokens to two models that are
+nearly the same, so that a source and its adaptation can be laid side by side, and nothing is random in a decoding.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float, Int
+
+from genjax.errors import InputError
+
+Filter = Callable[[Array], Array]
+
+
+def make_filter(vocabulary: int, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Filter:
+    """Temperature, then the k likeliest, then the nucleus among these; each is off at its default.
+
+    Args:
+        vocabulary: number of tokens.
+        temperature: divides the logits; 0 leaves the likeliest token alone.
+        top_k: how many tokens are left; 0 is off.
+        top_p: probability that is left, in (0, 1].
+    Raises:
+        InputError: a value out of range; a top_k that exceeds the vocabulary.
+    """
+    if not temperature >= 0:
+        raise InputError(f"a temperature of {temperature} was given. Use 0 or more.")
+    if not 0 <= top_k <= vocabulary:
+        raise InputError(f"the {top_k} likeliest of {vocabulary} tokens were asked for. Use 1 to {vocabulary}, or 0.")
+    if not 0 < top_p <= 1:
+        raise InputError(f"a nucleus of probability {top_p} was asked for. Use one above 0 and up to 1.")
+
+    def filtered(logits: Array) -> Array:
+        if temperature == 0:
+            return likeliest(logits)
+        logits = logits / temperature
+        logits = keep_top_k(logits, top_k) if 0 < top_k < vocabulary else logits
+        return keep_top_p(logits, top_p) if top_p < 1 else logits
+
+    return filtered
+
+
+def likeliest(logits: Float[Array, "*n v"]) -> Float[Array, "*n v"]:
+    """Leaves the first of the likeliest tokens."""
+    best = jnp.argmax(logits, axis=-1)
+    return jnp.where(jax.nn.one_hot(best, logits.shape[-1], dtype=bool), logits, -jnp.inf)
+
+
+def keep_top_k(logits: Float[Array, "*n v"], k: int) -> Float[Array, "*n v"]:
+    """Leaves the k likeliest tokens, and those that are as likely as the last of them. (Fan et al. 2018)"""
+    lowest = lax.top_k(logits, k)[0][..., -1:]
+    return jnp.where(logits >= lowest, logits, -jnp.inf)
+
+
+def keep_top_p(logits: Float[Array, "*n v"], p: float) -> Float[Array, "*n v"]:
+    """Leaves the smallest set of likeliest tokens whose probability is p or more. (Holtzman et al. 2020, eq. 2)
+
+    Tokens that are as likely as the last of the set are left too; the likeliest always is.
+    """
+    falling = -jnp.sort(-logits, axis=-1)
+    probabilities = jax.nn.softmax(falling, axis=-1)
+    before = jnp.cumsum(probabilities, axis=-1) - probabilities
+    lowest = jnp.where(before < p, falling, jnp.inf).min(axis=-1, keepdims=True)
+    return jnp.where(logits >= lowest, logits, -jnp.inf)
+
+
+def draw(logits: Float[Array, "*n v"], uniform: Float[Array, "*n"]) -> Int[Array, "*n"]:
+    """The token at which the cumulative distribution passes `uniform`.
+
+    Args:
+        logits: finite, or minus infinity for a token that may not be drawn.
+        uniform: in [0, 1).
+    """
+    weights = jnp.exp(logits - logits.max(axis=-1, keepdims=True))
+    cumulative = jnp.cumsum(weights, axis=-1)
+    # The total times a number below 1 stays below it in float32 too: a token of weight 0 is never passed.
+    passed = cumulative <= uniform[..., None] * cumulative[..., -1:]
+    return passed.sum(axis=-1, dtype=jnp.int32)
