@@ -8,6 +8,7 @@ in ``train/`` and ``test/`` fixes what is held out; otherwise a fifth is, by the
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -68,10 +69,16 @@ def _usable(name: str, root: Path, *, skip_broken: bool) -> dict[str, Probe]:
     if problems and not skip_broken:
         raise _unusable(name, problems)
     if problems:
-        warnings.warn(f"{name}: left out {_listed(problems)}", stacklevel=4)
+        _warn_once(f"{name}: left out {_listed(problems)}")
     if len(problems) == len(probes):
         raise InputError(f"{name} holds no images. Put PNG, JPEG or WebP files into it.")
     return {path: found for path, found in probes.items() if path not in problems}
+
+
+@lru_cache(maxsize=64)
+def _warn_once(line: str) -> None:
+    """A run reads its folder more than once: to train, to be judged along training, for its report."""
+    warnings.warn(line, stacklevel=5)
 
 
 def _in_test(files: list[str], where: list[Place]) -> np.ndarray:

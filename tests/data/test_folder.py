@@ -273,7 +273,7 @@ def test_whatever_its_form_an_image_comes_out_as_it_looks(zoo: tuple[Path, list[
     for name in bad:
         (folder / name).unlink()
     files = sorted(path.name for path in folder.iterdir())
-    images = dict(zip(files, load(f"folder:{folder}", split="all").images, strict=True))
+    images = dict(zip(files, np.asarray(load(f"folder:{folder}", split="all").images), strict=True))
     assert len(images) == 305
     for name, level in {
         "plain.png": 200,
