@@ -1,20 +1,27 @@
-"""Breaks runs on purpose and prints what survived: killed and stopped runs, two writers, readers meanwhile, a fuzzer.
+"""What can befall a run, done to it on purpose: a row for each promise of docs/reliability.md, and whether it was kept.
 
-    python experiments/faults.py            # 50 kills and 50 stops of each family, 1,000 damaged files
-    python experiments/faults.py --quick    # a few of each, to see that everything runs
+    python experiments/faults.py                        # everything, in an hour or two; a row that is there stays
+    python experiments/faults.py --rows killed fuzzed   # some rows
+    python experiments/faults.py --quick                # a little of what takes time, without the tests
 
-Tiny networks, each run in a process of its own. Writes faults.json and faults.md into --out; exit code 1 where a
-promise was broken.
+Some rows are done here, in processes that are killed, stopped and read; others are tests of the suite, which are named
+and run. A violation is a sentence; there should be none. Writes faults.json and faults.md into --out.
 """
 
 import dataclasses
+import datetime
 import json
+import platform
+import shutil
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import tyro
 
@@ -22,79 +29,256 @@ from genjax import backend
 
 backend.prepare()  # before jax is imported
 
-from fuzzer import TARGETS, fuzz
+from children import FAMILIES, Child
+from fuzzer import PROMISED, TARGETS, fuzz
 from interruptions import killed, read_while_training, second_process, stopped
 
-from genjax.errors import InputError
+from genjax import __version__
+from genjax.errors import InputError, lookup
 from genjax.terminal import result, say, table
 from genjax.train.run_folder import write_bytes
 
-FAMILIES = ("gan", "vae")
+ROOT = Path(__file__).parents[1]
+BATCH = 250  # cases of the fuzzer in one process
 
 
 @dataclass(frozen=True)
 class Faults:
-    """Breaks runs on purpose, and says what survived."""
+    """Kills, stops, damages and starves runs, and says whether what was promised was kept."""
 
     out: Path = Path("runs/faults")
-    """Folder for the figures."""
-    kills: int = 50
-    """With kill -9, of each family."""
+    """Folder for the table."""
+    rows: tuple[str, ...] = ()
+    """Which rows; all without it."""
+    kills: int = 100
+    """Of each family, by kill -9 at random moments."""
     stops: int = 50
-    """With SIGTERM and Ctrl-C, of each family, in 500 steps."""
-    cases: int = 1000
-    """Damaged files, over all kinds."""
+    """Of each family, in so many steps."""
+    steps: int = 500
+    """That are stopped so often."""
+    cases: int = 250
+    """Of the fuzzer, of each kind of file: four kinds are promised 1,000 together."""
     seconds: float = 60.0
-    """In which a run is read while it trains."""
+    """To read a run of each family that trains."""
+    seed: int = 0
+    """Of what is left to chance."""
     quick: bool = False
-    """A few of each, of one family."""
+    """A little of what takes time, of one family; not the tests."""
+
+
+class Row(NamedTuple):
+    """A promise.
+
+    Attributes:
+        what: happens.
+        work: does it, in a folder; None where tests do.
+        tests: that do it too, or do its other parts.
+    """
+
+    what: str
+    work: Callable[[Faults, Path], dict[str, Any]] | None = None
+    tests: tuple[str, ...] = ()
 
 
 def main(settings: Faults) -> int:
-    """Runs every row and prints the table; returns the exit code."""
-    families: tuple[str, ...] = FAMILIES
+    """Fills every row that is missing; returns 1 where a promise was broken."""
+    for name in settings.rows:
+        lookup(ROWS, name, "row")
     if settings.quick:
-        settings = dataclasses.replace(settings, kills=1, stops=1, cases=2 * len(TARGETS), seconds=1.0)
-        families = ("vae",)
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name, break_it in experiments(settings, families).items():
-            say(name)
-            work = Path(folder) / str(len(rows))
-            work.mkdir()
-            rows.append({"row": name, **break_it(work)})
+        settings = dataclasses.replace(settings, kills=2, stops=2, steps=20, cases=5, seconds=1.0)
+    path = settings.out / "faults.json"
     settings.out.mkdir(parents=True, exist_ok=True)
-    write_bytes(settings.out / "faults.json", (json.dumps(rows, indent=1) + "\n").encode())
-    header, cells = ("what was done", "counts", "promises broken"), [(r["row"], counts(r), broken(r)) for r in rows]
-    lines = ["| " + " | ".join(row) + " |" for row in (header, ("---",) * 3, *cells)]
-    write_bytes(settings.out / "faults.md", ("\n".join(lines) + "\n").encode())
-    result(table(header, cells))
-    return 1 if any(row["violations"] for row in rows) else 0
+    work = Path(tempfile.mkdtemp(prefix="genjax-faults-"))
+    found: dict[str, Any] = json.loads(path.read_text())["rows"] if path.exists() else {}
+    for name, row in ROWS.items():
+        wanted = name in (settings.rows or ROWS) and name not in found and not (settings.quick and row.work is None)
+        if wanted:
+            say(f"{name}: {row.what}")
+            found[name] = filled(row, settings, work)
+            about = {"genjax": __version__, "machine": machine(), "quick": settings.quick, "seed": settings.seed}
+            write_bytes(path, json.dumps(about | {"rows": found}, indent=2).encode())
+            write_bytes(settings.out / "faults.md", markdown(about, found).encode())
+    shutil.rmtree(work, ignore_errors=True)
+    lines = [(row["what"], held(row), f"{row['seconds']:.0f}") for row in found.values()]
+    result(table(("what happens", "kept", "s"), lines))
+    for name, row in found.items():
+        for violation in row["violations"]:
+            say(f"{name}: {violation}")
+    return 1 if any(row["violations"] for row in found.values()) else 0
 
 
-def experiments(settings: Faults, families: tuple[str, ...]) -> dict[str, Callable[[Path], dict[str, Any]]]:
-    """{row: what breaks a run in a folder}."""
-    rows: dict[str, Callable[[Path], dict[str, Any]]] = {}
-    for family in families:
-        rows[f"kill -9, {family.upper()}"] = lambda work, family=family: killed(family, settings.kills, work=work)
-        rows[f"stop, {family.upper()}"] = lambda work, family=family: stopped(
-            family, settings.stops, work=work, steps=60 if settings.quick else 500
-        )
-    rows["second writer"] = lambda work: second_process(work=work)
-    rows["readers meanwhile"] = lambda work: read_while_training("vae", settings.seconds, work=work)
-    for kind in TARGETS:
-        rows[f"damaged: {kind}"] = lambda work, kind=kind: fuzz(kind, settings.cases // len(TARGETS), work=work)
-    return rows
+def filled(row: Row, settings: Faults, work: Path) -> dict[str, Any]:
+    """What a row comes to."""
+    began, found = time.monotonic(), {"what": row.what, "violations": []}
+    if row.work:
+        folder = Path(tempfile.mkdtemp(dir=work))
+        found |= row.work(settings, folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    if row.tests and not settings.quick:
+        passed, failures = run_tests(row.tests)
+        found |= {"tests": passed, "violations": found["violations"] + failures}
+    return found | {"seconds": round(time.monotonic() - began, 1), "date": datetime.date.today().isoformat()}
 
 
-def counts(row: dict[str, Any]) -> str:
-    """How often what was done."""
-    return ", ".join(f"{name} {value}" for name, value in row.items() if name not in ("row", "violations", "moments"))
+def run_tests(names: tuple[str, ...]) -> tuple[int, list[str]]:
+    """(how many passed, which failed) of tests of the suite."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", str(report), *names]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if not report.exists():
+            return 0, [f"the tests did not run: {done.stdout[-300:]} {done.stderr[-300:]}"]
+        cases = list(ElementTree.parse(report).iter("testcase"))
+    failures = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    skipped = [case for case in cases if case.find("skipped") is not None]
+    said = [f"{case.get('classname')}.{case.get('name')} failed" for case in failures]
+    return len(cases) - len(failures) - len(skipped), said
 
 
-def broken(row: dict[str, Any]) -> str:
-    """What was not kept."""
-    return "; ".join(row["violations"]) or "none"
+def of_families(work: Callable[..., dict[str, Any]], *arguments: str) -> Callable[[Faults, Path], dict[str, Any]]:
+    """The work for each family, with these settings for arguments."""
+
+    def each(settings: Faults, folder: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {"violations": []}
+        for family in FAMILIES[-1:] if settings.quick else FAMILIES:
+            (folder / family).mkdir()
+            values = {name: getattr(settings, name) for name in arguments}
+            counted = work(family, **values, work=folder / family, cache=compiled(folder))
+            found["violations"] += [f"{family}: {violation}" for violation in counted.pop("violations")]
+            found[family] = counted
+        return found
+
+    return each
+
+
+def compiled(folder: Path) -> Path:
+    """Where compiled steps are kept, for all rows: the same tiny networks are trained again and again."""
+    return folder.parent / "compiled"
+
+
+def fuzzed(settings: Faults, folder: Path) -> dict[str, Any]:
+    """Every kind of file, in a process for each so many cases; one that is taken down is a violation."""
+    found: dict[str, Any] = {"violations": [], "promised": list(PROMISED)}
+    for kind in PROMISED if settings.quick else TARGETS:
+        total = {"cases": 0, "refused": 0, "harmless": 0, "slowest": 0.0}
+        for first in range(0, settings.cases, BATCH):
+            number = min(BATCH, settings.cases - first)
+            place = folder / f"{kind.replace(' ', '_')}-{first}"
+            work = lambda k=kind, n=number, p=place, f=first: fuzz(k, n, work=p, seed=settings.seed, first=f)  # noqa: E731
+            ended = Child(work, compiled(folder)).end()
+            if ended.value is None:
+                at = (place / "cases.txt").read_text() if (place / "cases.txt").exists() else "before the first"
+                found["violations"].append(f"{at} took the process down ({ended.code}): {ended.output[-200:]}")
+                continue
+            found["violations"] += ended.value["violations"]
+            for name in ("cases", "refused", "harmless"):
+                total[name] += ended.value[name]
+            total["slowest"] = max(total["slowest"], ended.value["slowest"])
+        found[kind] = total
+    return found
+
+
+TRAIN = "tests/train/test_"
+ROWS = {
+    "killed": Row(
+        "kill -9 at random moments, saves included; then resumed",
+        of_families(killed, "kills", "seed"),
+        (f"{TRAIN}run_folder.py", f"{TRAIN}metrics.py"),
+    ),
+    "stopped": Row(
+        "SIGTERM and Ctrl-C in turns at random steps; then resumed",
+        of_families(stopped, "stops", "steps", "seed"),
+        (f"{TRAIN}loop.py::test_a_signal_saves_and_the_run_goes_on_to_the_same_end", f"{TRAIN}seeds.py"),
+    ),
+    "two at once": Row(
+        "a second process on one run's folder",
+        lambda _, folder: second_process(work=folder, cache=compiled(folder)),
+        (f"{TRAIN}lock.py",),
+    ),
+    "read": Row("sample, evaluate, report and load while it trains", of_families(read_while_training, "seconds")),
+    "fuzzed": Row("damaged configs, checkpoints, images, captions; models, logs, arrays, weights", fuzzed),
+    "disk": Row("a disk that is full or fails, a folder that vanishes", None, (f"{TRAIN}storage.py",)),
+    "damage": Row("a checkpoint cut, flipped, missing in part", None, (f"{TRAIN}checkpoint.py", f"{TRAIN}doctor.py")),
+    "other": Row(
+        "a checkpoint of another version or another config",
+        None,
+        (
+            f"{TRAIN}loop.py::test_a_checkpoint_of_another_config_is_refused_by_the_names_that_differ",
+            f"{TRAIN}artifact.py",
+        ),
+    ),
+    "not finite": Row(
+        "NaN and infinity in a batch, a gradient, a controller",
+        None,
+        (f"{TRAIN}not_finite.py", f"{TRAIN}recovery.py", "tests/control/test_bounds.py"),
+    ),
+    "images": Row(
+        "images that are none, or of every odd form",
+        None,
+        (
+            "tests/data/test_folder.py",
+            "tests/data/test_images.py",
+            "tests/test_cli.py::" + "test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once",
+        ),
+    ),
+    "memory": Row("out of memory", None, (f"{TRAIN}memory.py",)),
+    "caches": Row(
+        "a preparation or a cache that was interrupted",
+        None,
+        ("tests/test_backend.py", "tests/evaluate/test_statistics.py", "tests/data/test_tfds.py"),
+    ),
+    "surroundings": Row("another clock, time zone, locale, home, path", None, ("tests/test_surroundings.py",)),
+    "hostile": Row(
+        "files made to do harm",
+        None,
+        (
+            "tests/test_hostile.py",
+            "tests/evaluate/test_state_dict.py",
+            "tests/data/test_npz.py",
+            "tests/data/test_idx.py",
+        ),
+    ),
+}
+
+
+def held(row: Mapping[str, Any]) -> str:
+    """Whether a promise was kept."""
+    return f"{len(row['violations'])} violations" if row["violations"] else "yes"
+
+
+def tried(row: Mapping[str, Any]) -> str:
+    """What was done, in numbers."""
+    parts = []
+    for name, value in row.items():
+        if isinstance(value, dict):
+            numbers = [f"{number} {what}" for what, number in value.items() if isinstance(number, int | float)]
+            numbers += [f"{number} {moment}" for moment, number in value.get("moments", {}).items()]
+            parts.append(f"{name}: {', '.join(numbers)}")
+    if "tests" in row:
+        parts.append(f"{row['tests']} tests")
+    return "; ".join(parts)
+
+
+def machine() -> str:
+    """What it ran on, without its name."""
+    return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def markdown(about: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """The table."""
+    lines = [
+        "# Faults",
+        "",
+        f"Made by `experiments/faults.py --seed {about['seed']}{' --quick' if about['quick'] else ''}`, genjax"
+        f" {about['genjax']}, {about['machine']}.",
+        "",
+        "| | what happens | promise kept | what was tried | seconds | date |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in found.items():
+        lines.append(f"| {name} | {row['what']} | {held(row)} | {tried(row)} | {row['seconds']:.0f} | {row['date']} |")
+    broken = [f"- {name}: {violation}" for name, row in found.items() for violation in row["violations"]]
+    return "\n".join([*lines, "", *(["## Broken", "", *broken, ""] if broken else [])])
 
 
 if __name__ == "__main__":

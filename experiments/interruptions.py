@@ -25,19 +25,19 @@ from genjax.train.run_folder import RunFolder, is_run, leftovers
 EVERYTHING = {"save_every": 2, "sample_every": 10, "evaluate_every": 10, "evaluate_num": 20}
 
 
-def killed(family: str, kills: int, *, work: Path, seed: int = 0, steps: int = 40) -> dict[str, Any]:
+def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, steps: int = 40) -> dict[str, Any]:
     """Kills runs at random moments (kill -9), resumes them, and compares their ends with one that was left alone.
 
     Args:
         family: gan or vae.
         kills: how many.
         work: folder.
+        cache: for compiled steps.
         seed: of the moments.
         steps: of each run; every second one is saved.
     """
-    cache, rng = work / "compiled", np.random.default_rng(seed)
-    # The first compiles, which takes longer; the second is the measure.
-    for name in ("warm", "alone"):
+    rng = np.random.default_rng(seed)
+    for name in ("warm", "alone"):  # the first compiles, which takes longer; the second is the measure
         alone = Child(lambda name=name: trained(tiny(family, work / name, steps=steps, **EVERYTHING)), cache).end()
     found: dict[str, Any] = {"kills": 0, "runs": 0, "moments": {}, "violations": []}
     if alone.value is None or "state" not in alone.value:
@@ -111,9 +111,9 @@ def unlike(alone: dict[str, Any], ended: Any) -> list[str]:
     return [f"its {part} is another" for part in ("state", "log") if ended.value[part] != alone[part]]
 
 
-def stopped(family: str, stops: int, *, work: Path, seed: int = 0, steps: int = 500) -> dict[str, Any]:
+def stopped(family: str, stops: int, *, work: Path, cache: Path, seed: int = 0, steps: int = 500) -> dict[str, Any]:
     """Stops a run by SIGTERM and Ctrl-C in turns, at random steps, each time in a process of its own; then compares."""
-    cache, rng = work / "compiled", np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     seldom = {"save_every": steps, "sample_every": steps, "steps": steps, "log_every": 10}
     alone = Child(lambda: trained(tiny(family, work / "alone", **seldom)), cache).end()
     cuts = sorted(rng.choice(np.arange(1, steps), size=stops, replace=False).tolist())
@@ -155,9 +155,9 @@ def stopped(family: str, stops: int, *, work: Path, seed: int = 0, steps: int = 
     return found
 
 
-def read_while_training(family: str, seconds: float, *, work: Path) -> dict[str, Any]:
+def read_while_training(family: str, seconds: float, *, work: Path, cache: Path) -> dict[str, Any]:
     """Reads a run in every way while another process trains and saves it at every step."""
-    cache, run = work / "compiled", work / "run"
+    run = work / "run"
     often = {"save_every": 1, "sample_every": 5, "evaluate_every": 5, "evaluate_num": 20, "steps": 100_000}
     Child(lambda: trained(tiny(family, run, **(often | {"steps": 5}))), cache).end()
     trainer = Child(lambda: trained(tiny(family, run, **often), resume=True), cache)
@@ -207,9 +207,9 @@ def readers(run: Path, work: Path) -> dict[str, Any]:
     }
 
 
-def second_process(*, work: Path) -> dict[str, Any]:
+def second_process(*, work: Path, cache: Path) -> dict[str, Any]:
     """A second process on a run's folder is refused, and no longer once the first has been killed."""
-    cache, run = work / "compiled", work / "run"
+    run = work / "run"
     violations = []
     first = Child(lambda: trained(tiny("vae", run, steps=100_000)), cache)
     while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").stat().st_size:

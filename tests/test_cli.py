@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -160,6 +161,29 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(arguments, message, runs,
     assert lines[0].startswith("error: ")
     assert message in lines[0]
     assert sorted(path for path in bad_folders.rglob("*")) == before
+
+
+def test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once(tmp_path, capsys):
+    folder, out = tmp_path / "images", tmp_path / "run"
+    folder.mkdir()
+    for index in range(40):
+        Image.new("L", (16, 16), 6 * index).save(folder / f"{index}.png")
+    (folder / "7.png").write_bytes((folder / "7.png").read_bytes()[:-30])
+    (folder / "text.png").write_text("no image")
+    training = ["train", "--model", "vae", "--vae.width", 8, "--data", f"folder:{folder}", "--steps", 2, "--out", out]
+    training += ["--batch", 4, "--evaluate-every", 2, "--control.geco-tolerance", 0]
+    assert genjax(*training) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "2 files that are no images: 7.png (cut off or damaged), text.png (no PNG, JPEG or WebP)" in line
+    assert line.endswith("Repair or remove them, or leave them out with --skip-broken.")
+    assert not out.exists()
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert genjax(*training, "--skip-broken") == 0
+        assert genjax("evaluate", "--run", out, "--metrics", "kd", "--num", 8, "--skip-broken") == 0
+    said = capsys.readouterr().err
+    assert said.count("7.png (cut off or damaged), text.png (no PNG, JPEG or WebP)") == 1
+    assert "data     folder:" in said
 
 
 @pytest.mark.parametrize("verb", ["train", "adapt", "evaluate", "sample", "report", "stability"])

@@ -8,6 +8,7 @@ in ``train/`` and ``test/`` fixes what is held out; otherwise a fifth is, by the
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from genjax.data.images import Probe, decode, probe
 from genjax.data.request import Request, choose, held_out
 from genjax.errors import InputError
 
-SHOWN = 3  # files named in a message, of however many
+SHOWN = 20  # files named in a message, of however many
 
 
 def load_folder(path: str, request: Request) -> Dataset:
@@ -62,16 +63,22 @@ def _usable(name: str, root: Path, *, skip_broken: bool) -> dict[str, Probe]:
     """The images of a folder, and what their heads say."""
     probes = {path: probe(root / path) for path in list_files(root)}
     problems = {path: found.problem for path, found in probes.items() if found.problem}
-    if skip_broken:
+    if skip_broken or problems:  # whoever is stopped is told of all at once
         heads = [path for path in probes if path not in problems]
         problems |= {path: reason for path, reason in _attempts(root, heads, 8, 1).items() if isinstance(reason, str)}
-        if problems:
-            warnings.warn(f"{name}: left out {_listed(problems)}", stacklevel=4)
-    elif problems:
+    if problems and not skip_broken:
         raise _unusable(name, problems)
+    if problems:
+        _warn_once(f"{name}: left out {_listed(problems)}")
     if len(problems) == len(probes):
         raise InputError(f"{name} holds no images. Put PNG, JPEG or WebP files into it.")
     return {path: found for path, found in probes.items() if path not in problems}
+
+
+@lru_cache(maxsize=64)
+def _warn_once(line: str) -> None:
+    """A run reads its folder more than once: to train, to be judged along training, for its report."""
+    warnings.warn(line, stacklevel=5)
 
 
 def _in_test(files: list[str], where: list[Place]) -> np.ndarray:
@@ -118,7 +125,7 @@ def _unusable(name: str, problems: Mapping[str, str]) -> InputError:
 
 def _listed(problems: Mapping[str, str]) -> str:
     """``2 files that are no images: a.png (cut off or damaged), b.txt (no PNG, JPEG or WebP)``."""
-    shown = [f"{path} ({reason})" for path, reason in list(problems.items())[:SHOWN]]
+    shown = [f"{path} ({reason})" for path, reason in sorted(problems.items())[:SHOWN]]
     more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
     noun = "1 file that is no image" if len(problems) == 1 else f"{len(problems)} files that are no images"
     return f"{noun}: {', '.join(shown)}{more}"

@@ -6,6 +6,7 @@ fifth of it is held out. Source: Y. LeCun, C. Cortes, C. Burges, the MNIST datab
 """
 
 import gzip
+import io
 import math
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from genjax.data.dataset import Dataset, LazyImages, decoded
+from genjax.data.expansion import check_expansion, limit
 from genjax.data.images import fit
 from genjax.data.request import Request, choose, held_out
 from genjax.errors import InputError
@@ -135,6 +137,13 @@ def _first(folder: Path, split: str, kind: str, dimensions: int) -> Path | None:
 def _bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+        if not content.startswith(GZIP_MAGIC):
+            return content
+        with gzip.open(io.BytesIO(content)) as file:
+            unpacked = file.read(limit(len(content)) + 1)
+        check_expansion(str(path), packed=len(content), unpacked=len(unpacked))
+        return unpacked
+    except InputError:
+        raise
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({error}). Fetch it again.") from None

@@ -21,6 +21,7 @@ AnyArray = TypeVar("AnyArray", np.ndarray, "Array")
 
 RESIZE_RULE = "centre crop to the largest square, then Pillow BICUBIC (antialiased when shrinking)"
 FORMATS = ("PNG", "JPEG", "WEBP")
+LEAST = 2  # pixels on a side: a single one is a flat colour, and on web pages a spy
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 PALETTE_MODES = ("P", "PA")
 # What Pillow raises on files that are cut off, damaged, or no images at all.
@@ -116,7 +117,8 @@ def probe(path: Path) -> Probe:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
-                return Probe(_is_grey(image))
+                small = min(image.size) < LEAST
+                return Probe(_is_grey(image), f"{image.width}x{image.height} pixels, too small" if small else "")
     except UNREADABLE as error:
         return Probe(False, _problem(error))
 

@@ -4,6 +4,8 @@ The images are in the array ``images``, or in the only array there is; labels, i
 they are, never resized: a set whose size differs from the one it is compared with would be judged for that.
 """
 
+import lzma
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,9 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from genjax.data.dataset import Dataset
+from genjax.data.expansion import check_expansion
 from genjax.data.images import fit
 from genjax.data.request import Request, choose, held_out
 from genjax.errors import InputError
+
+MOST_CLASSES = 1 << 16
+DAMAGED = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),  # of archives
+    *(NotImplementedError, RuntimeError),  # of those that are packed or locked in another way
+    *(ValueError, TypeError, LookupError, OverflowError, MemoryError, RecursionError, SyntaxError),  # of arrays
+)
 
 
 def load_npz(path: str, request: Request) -> Dataset:
@@ -52,14 +62,15 @@ def read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
     """
     try:
         with zipfile.ZipFile(path) as archive:  # numpy's own reader leaves the file open where it is damaged
-            names = [member for member in archive.namelist() if member.endswith(".npy")]
-            arrays = {
-                member.removesuffix(".npy"): np.lib.format.read_array(archive.open(member), allow_pickle=False)
-                for member in names
-            }
+            members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+            unpacked = sum(member.file_size for member in members)
+            check_expansion(name, packed=path.stat().st_size, unpacked=unpacked)
+            arrays = {member.filename.removesuffix(".npy"): _read_array(archive, member) for member in members}
     except FileNotFoundError:
         raise InputError(f"{name} does not exist. Name an .npz file of images: npz:PATH.") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except InputError:
+        raise
+    except DAMAGED as error:
         raise InputError(f"{name} cannot be read as .npz ({error}). Write it again with np.savez.") from None
     images = arrays.get("images", next(iter(arrays.values()), None) if len(arrays) == 1 else None)
     if images is None:
@@ -73,9 +84,23 @@ def read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
     return images, _labels(arrays.get("labels"), len(images), name)
 
 
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """An array whose head says what the archive holds: memory is taken by the head's word."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        head = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        shape, _, dtype = head(file)
+        if math.prod(shape) * dtype.itemsize != member.file_size - file.tell():
+            raise ValueError(f"{member.filename} is {dtype} {shape} and holds {member.file_size} bytes")
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
 def _labels(labels: np.ndarray | None, n: int, name: str) -> np.ndarray | None:
     if labels is None:
         return None
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise InputError(f"the labels of {name} are {labels.dtype} {labels.shape}, expected {n} integers from 0.")
+    if labels.max() >= MOST_CLASSES:
+        raise InputError(f"the labels of {name} go up to {labels.max()}, expected less than {MOST_CLASSES:,}.")
     return labels.astype(np.int32)

@@ -1,6 +1,8 @@
 """A folder of files as a set of images."""
 
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -141,8 +143,9 @@ def test_broken_and_foreign_files_are_named_together(ten: Path) -> None:
     with pytest.raises(InputError) as error:
         load(f"folder:{ten}", split="all")
     assert str(error.value) == (
-        f"folder:{ten} has 3 files that are no images: empty.jpg (no PNG, JPEG or WebP), notes.txt (no PNG, JPEG or"
-        " WebP), text.png (no PNG, JPEG or WebP). Repair or remove them, or leave them out with --skip-broken."
+        f"folder:{ten} has 4 files that are no images: cut.png (cut off or damaged), empty.jpg (no PNG, JPEG or WebP),"
+        " notes.txt (no PNG, JPEG or WebP), text.png (no PNG, JPEG or WebP)."
+        " Repair or remove them, or leave them out with --skip-broken."
     )
 
 
@@ -163,17 +166,19 @@ def test_what_is_no_file_is_named_and_not_waited_for(ten: Path) -> None:
         load(f"folder:{ten}")
 
 
-def test_three_of_many_broken_files_are_named(ten: Path) -> None:
-    for i in range(5):
-        (ten / f"x{i}.png").touch()
-    with pytest.raises(InputError, match=r"5 files .* x0\.png \(.*\), x1\.png \(.*\), x2\.png \([^)]*\) and 2 more\."):
+def test_of_very_many_broken_files_the_first_are_named(ten: Path) -> None:
+    for i in range(25):
+        (ten / f"x{i:02}.png").touch()
+    with pytest.raises(InputError, match=r"25 files .* x00\.png \(.*, x19\.png \([^)]*\) and 5 more\."):
         load(f"folder:{ten}")
 
 
 def test_broken_files_are_left_out_on_demand(ten: Path) -> None:
     clean = load(f"folder:{ten}", split="all").content_hash()
     spoil(ten)
-    with pytest.warns(UserWarning, match=r"left out 4 files that are no images: .*notes\.txt.* and 1 more"):
+    with pytest.warns(
+        UserWarning, match=r"left out 4 files that are no images: cut\.png.*empty\.jpg.*notes\.txt.*text\.png"
+    ):
         left = load_folder(str(ten), Request(split="all", skip_broken=True))
     assert left.content_hash() == clean
 
@@ -213,3 +218,69 @@ def test_one_image_can_be_trained_on(tmp_path: Path) -> None:
     assert len(load(f"folder:{tmp_path}")) == 1
     with pytest.raises(InputError, match="no image in its split 'test'"):
         load(f"folder:{tmp_path}", split="test")
+
+
+def head_of_a_png(width: int, height: int) -> bytes:
+    """The head of a file that says how large the image is, and next to nothing behind it."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> tuple[Path, list[str]]:
+    """(folder, names of what cannot be used in it) of 300 images, of every kind that may be met."""
+    save(tmp_path / "plain.png")
+    for i in range(300):
+        os.link(tmp_path / "plain.png", tmp_path / f"{i:05}.png")
+    save(tmp_path / "cmyk.jpg", mode="CMYK")
+    save(tmp_path / "palette.png", mode="P")
+    Image.fromarray(np.full((20, 20), 40_000, np.uint16)).save(tmp_path / "sixteen.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (20, 30), (9, 9, 9)).save(tmp_path / "turned.jpg", exif=exif)
+    frames = [Image.new("L", (16, 16), level) for level in (0, 128, 255)]
+    frames[0].save(tmp_path / "animated.webp", save_all=True, append_images=frames[1:])
+    whole = (tmp_path / "plain.png").read_bytes()
+    (tmp_path / "00123.png").unlink()
+    (tmp_path / "00123.png").write_bytes(whole[:-30])
+    (tmp_path / "text.png").write_text("an image, said the colleague")
+    (tmp_path / "pixel.png").write_bytes(b"")
+    Image.new("RGB", (1, 1)).save(tmp_path / "pixel.png")
+    (tmp_path / "bomb.png").write_bytes(head_of_a_png(20_000, 20_000))
+    frames[0].save(tmp_path / "animated.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "page.png").write_text("<html><script>alert(1)</script></html>")
+    return tmp_path, ["00123.png", "animated.gif", "bomb.png", "page.png", "pixel.png", "text.png"]
+
+
+def test_what_cannot_be_used_among_many_is_named_once_each(zoo: tuple[Path, list[str]]) -> None:
+    folder, bad = zoo
+    with pytest.raises(InputError) as error:
+        load(f"folder:{folder}", split="all")
+    assert [str(error.value).count(name) for name in bad] == [1] * len(bad)
+    assert "6 files that are no images: " in str(error.value)
+    assert "bomb.png (more than 89,478,485 pixels)" in str(error.value)
+    assert "pixel.png (1x1 pixels, too small)" in str(error.value)
+    assert "00123.png (cut off or damaged)" in str(error.value)
+    assert "animated.gif (no PNG, JPEG or WebP)" in str(error.value)
+
+
+def test_whatever_its_form_an_image_comes_out_as_it_looks(zoo: tuple[Path, list[str]]) -> None:
+    folder, bad = zoo
+    for name in bad:
+        (folder / name).unlink()
+    files = sorted(path.name for path in folder.iterdir())
+    images = dict(zip(files, np.asarray(load(f"folder:{folder}", split="all").images), strict=True))
+    assert len(images) == 305
+    for name, level in {
+        "plain.png": 200,
+        "cmyk.jpg": 200,
+        "palette.png": 200,
+        "sixteen.png": 156,
+        "turned.jpg": 9,
+    }.items():
+        assert abs(int(images[name][8, 8, 0]) - level) < 4, name
+    assert images["animated.webp"].max() < 4, "the first picture"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genjax.data import load
+from genjax.data import expansion, load
 from genjax.data.idx import read_idx
 from genjax.errors import InputError
 
@@ -107,3 +107,10 @@ def test_files_that_are_not_there_are_named(mnist: Path, tmp_path: Path) -> None
     for spec in (f"idx:{tmp_path / 'nowhere'}", "idx:", "idx"):
         with pytest.raises(InputError, match=r"does not exist\. Name a folder of idx files"):
             load(spec)
+
+
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expansion, "FREE", 1 << 20)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(encode(np.zeros((3000, 28, 28), np.uint8))))
+    with pytest.raises(InputError, match="which no images do"):
+        load(f"idx:{tmp_path / 'a.gz'}")

@@ -1,9 +1,12 @@
 """An .npz of images: taken as it is, and refused where it is none."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
-from genjax.data import load
+from genjax.data import expansion, load
 from genjax.errors import InputError
 
 
@@ -74,3 +77,47 @@ def test_a_damaged_file_is_refused(content, tmp_path):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         load(f"npz:{tmp_path / 'x.npz'}")
+
+
+def test_a_bomb_is_refused_unopened(tmp_path, monkeypatch):
+    """Zeros pack a thousandfold. Nothing of that size is made here."""
+    monkeypatch.setattr(expansion, "FREE", 1 << 20)
+    np.savez_compressed(tmp_path / "x.npz", images=np.zeros((8000, 16, 16, 1), np.uint8))
+    with pytest.raises(InputError, match=r"would become 0.0 GB out of 0.0 MB, which no images do"):
+        load(f"npz:{tmp_path / 'x.npz'}")
+
+
+def member(shape, data, *, kind="|u1", said=None):
+    """An .npz whose array says that it is of a shape that it is not."""
+    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        content = b"\x93NUMPY\x01\x00" + (said or len(head)).to_bytes(2, "little") + head + data
+        archive.writestr("images.npy", content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        member("(1000000, 1000, 1000, 3)", b"few"),
+        member("(2, 2, 2, 1)", bytes(9)),
+        member("(-2, 2, 2, 1)", bytes(8)),
+        member("(" * 60_000, b"", said=60_000),
+        member("(2,)", bytes(16), kind="|O"),
+        member("(2,)", bytes(16), kind="zzz"),
+        member("x", b""),
+        member("(__import__('os').system('true'),)", b""),
+    ],
+)
+def test_an_array_that_is_not_what_it_says_is_refused(content, tmp_path):
+    """Numpy takes memory by the word of the head."""
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(InputError, match=r"cannot be read as .npz"):
+        load(f"npz:{tmp_path / 'x.npz'}")
+
+
+def test_labels_without_end_are_refused(save, images):
+    """A name would be made for each class."""
+    with pytest.raises(InputError, match=r"go up to 2000000000, expected less than 65,536"):
+        load(save(images=images, labels=np.full(20, 2_000_000_000)))

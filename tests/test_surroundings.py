@@ -1,0 +1,107 @@
+"""What surrounds a run makes no difference to it: clock, time zone, locale, home, and what its paths are like."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+from tiny import leaves_equal, train_config
+
+from genjax.train import train
+from genjax.train.metrics import read_metrics
+
+TINY = ["--model", "vae", "--vae.width", "8", "--vae.latent-size", "4", "--num-images", "40", "--batch", "8"]
+TINY += ["--log-every", "1", "--sample-every", "2", "--save-every", "2", "--evaluate-every", "0"]
+TRAIN = "import sys; from genjax import cli; sys.exit(cli.main(sys.argv[1:]))"
+ELSEWHERE = """
+import pwd, sys
+from pathlib import Path
+def nobody(uid):
+    raise KeyError(uid)
+pwd.getpwuid = nobody
+try:
+    Path.home()
+    sys.exit("there is a home after all")
+except RuntimeError:
+    pass
+assert sys.getfilesystemencoding() == "ascii", sys.getfilesystemencoding()
+from genjax import cli
+out, picture, page, *options = sys.argv[1:]
+for command in (
+    ["train", "--steps", "2", "--out", out, *options],
+    ["train", "--resume", "--steps", "4", "--out", out],
+    ["sample", "--run", out, "--num", "4", "--out", picture],
+    ["report", out, "--num", "20", "--out", page],
+    ["doctor", out],
+):
+    code = cli.main(command)
+    if code:
+        sys.exit(f"{command[0]}: {code}")
+"""
+
+
+def run(code, *arguments, cwd, environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], cwd=cwd, env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+def test_another_place_another_language_another_time_zone_and_no_home(tmp_path):
+    """Trained in one go where one usually is, and in two halves at the other end of the world."""
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    usual = {name: value for name, value in os.environ.items() if not name.startswith("JAX_COMPILATION")}
+    run(TRAIN, "train", "--steps", 4, "--out", plain / "run", *TINY, cwd=plain, environment=usual)
+    run(TRAIN, "sample", "--run", plain / "run", "--num", 4, "--out", plain / "a.png", cwd=plain, environment=usual)
+
+    odd = tmp_path / "Ünï ☃ 'quotes' [0-9]*"
+    odd.mkdir()
+    strange = {name: value for name, value in usual.items() if name not in ("HOME", "XDG_CACHE_HOME", "LANG")}
+    strange |= {"TZ": "Pacific/Kiritimati", "LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    out, picture = "läufe/mit leerzeichen/日本", "bild ü.png"
+    done = run(ELSEWHERE, out, picture, "seite ñ.html", *TINY, cwd=odd, environment=strange)
+    assert b"go on" not in done.stderr
+
+    left, right = plain / "run", odd / out
+    assert left.joinpath("metrics.jsonl").read_bytes() == right.joinpath("metrics.jsonl").read_bytes()
+    for name in ("000002.png", "000004.png"):
+        assert (left / "samples" / name).read_bytes() == (right / "samples" / name).read_bytes()
+    networks = [json.loads((run / "model" / "latest" / "model.json").read_text())["networks"] for run in (left, right)]
+    assert networks[0] == networks[1]
+    with Image.open(plain / "a.png") as first, Image.open(odd / picture) as second:
+        assert first.tobytes() == second.tobytes()
+    assert (odd / "seite ñ.html").read_text(encoding="utf-8").startswith("<!")
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that can be set, and that runs backwards by an hour at every look."""
+    now = [4e9]
+
+    def look():
+        now[0] -= 3600
+        return now[0]
+
+    monkeypatch.setattr(time, "time", look)
+    monkeypatch.setattr(time, "time_ns", lambda: int(look() * 1e9))
+    return now
+
+
+def test_a_clock_that_is_set_back_and_files_from_the_future(tmp_path, clock):
+    """Which checkpoint is the latest, and which lines of the log stay, is a matter of steps alone."""
+    settings = {"log_every": 1, "save_every": 1}
+    straight = train(train_config("vae", tmp_path / "straight", steps=5, **settings))
+    train(train_config("vae", tmp_path / "run", steps=3, **settings))
+    clock[0] = 1e8
+    for number, path in enumerate(sorted((tmp_path / "run").rglob("*"), reverse=True)):
+        os.utime(path, (5e9 - number, 5e9 - number))
+    resumed = train(train_config("vae", tmp_path / "run", steps=5, **settings), resume=True)
+    leaves_equal(resumed.state, straight.state)
+    lines = [read_metrics(tmp_path / name / "metrics.jsonl") for name in ("straight", "run")]
+    assert lines[0] == lines[1]
