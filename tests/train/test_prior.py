@@ -1,5 +1,7 @@
 """The priors: what they learn, what they make of it, and that they are learners like the others."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,8 +27,7 @@ GREEDY = DecodingConfig(temperature=0.0, steps=8, choice_temperature=0.0)
 
 def config(kind, **changes):
     """Of a tiny prior."""
-    values = {name: getattr(TINY, name) for name in TINY.__dataclass_fields__}
-    return PriorConfig(**(values | {"objective": "masked" if kind == "masked" else "autoregressive"} | changes))
+    return dataclasses.replace(TINY, objective="masked" if kind == "masked" else "autoregressive", **changes)
 
 
 def tiny_prior(kind, *, changes=None, **settings):
