@@ -62,7 +62,9 @@ def test_it_picks_the_candidate_that_fits(trained):
     learner, state, _ = trained
     made = batch_of(24, seed=2000)
     asked = repeated(jnp.asarray(WORDS), 6)
-    scores = learner.score(state.average, state.context, made["image"], asked)
+    score = learner.score
+    assert score is not None
+    scores = score(state.average, state.context, made["image"], asked)
     picked = np.asarray(best_of(jnp.asarray(made["image"]), scores, 6))
     for row, words in enumerate(WORDS):
         there = [index for index in range(6 * row, 6 * row + 6) if (made["text"][index] == words).all()]
