@@ -2,6 +2,7 @@
 
 from genjax.control.ada import ada
 from genjax.control.adaptive_weight import adaptive_weight
+from genjax.control.annealing import kl_annealing, learning_rate_annealing, temperature
 from genjax.control.apa import apa
 from genjax.control.balance import balance
 from genjax.control.collapse_guard import collapse_guard
@@ -27,6 +28,9 @@ CONTROLLERS = {
     "capacity": capacity,
     "warm_up": warm_up,
     "cyclical": cyclical,
+    "temperature": temperature,
+    "kl_annealing": kl_annealing,
+    "learning_rate_annealing": learning_rate_annealing,
     "adaptive_weight": adaptive_weight,
     "gradient_guard": gradient_guard,
     "collapse_guard": collapse_guard,
@@ -48,8 +52,11 @@ __all__ = [
     "free_bits",
     "geco",
     "gradient_guard",
+    "kl_annealing",
+    "learning_rate_annealing",
     "lecam",
     "optimal_sigma",
     "pi_control",
+    "temperature",
     "warm_up",
 ]

@@ -21,9 +21,12 @@ from genjax.control import (
     free_bits,
     geco,
     gradient_guard,
+    kl_annealing,
+    learning_rate_annealing,
     lecam,
     optimal_sigma,
     pi_control,
+    temperature,
     warm_up,
 )
 from genjax.errors import InputError
@@ -49,6 +52,9 @@ CASES = {  # name: (controller, {knob: (low, high)}), with settings under which 
     "capacity": (capacity(20.0, steps=5, weight=10.0), {"kl_capacity": (0, 20), "kl_weight": (10, 10)}),
     "warm_up": (warm_up(4), {"kl_weight": (0, 1)}),
     "cyclical": (cyclical(8, cycles=2), {"kl_weight": (0, 1)}),
+    "temperature": (temperature(5), {"temperature": (1 / 16, 1)}),
+    "kl_annealing": (kl_annealing(5), {"kl_weight": (0, 6.6)}),
+    "learning_rate_annealing": (learning_rate_annealing(5, last=0.1), {"learning_rate_scale": (0.1, 1)}),
     "adaptive_weight": (adaptive_weight(smoothing=0.1, bound=50.0), {"transfer_weight": (0, 50)}),
     "gradient_guard": (
         gradient_guard("vae", start=2, patience=3, skip=True),
