@@ -145,13 +145,27 @@ def vae_row(lines: list[dict[str, Any]]) -> dict[str, Any]:
 def gan_row(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """How steady the evaluations along training were."""
     coverage = [name for name in {name for line in lines for name in line} if name.startswith("evaluate/coverage")]
-    found = stability(lines, metric=KD, diversity=coverage)._asdict()
+    try:
+        found = stability(lines, metric=KD, diversity=coverage)._asdict()
+    except InputError:  # given up before its first evaluation
+        found = {"best": float("nan"), "final": float("nan"), "collapse_step": lines[-1]["step"] if lines else 0}
     return {name: None if value != value else value for name, value in found.items()}  # JSON has no NaN
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows that are there."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """The rows that are there; a last one that a stop tore is deleted, and made again."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    rows = [row for row in map(_read, lines) if row]
+    if len(rows) < len(lines):
+        write_bytes(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    return rows
+
+
+def _read(line: str) -> dict[str, Any]:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return {}
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
@@ -174,19 +188,30 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         text.append("")
     gans = [row for row in rows if row["family"] == "gan"]
     if gans:
-        text += ["GAN on digits; stability of KD[embedded-v1] along training, mean over seeds.", ""]
+        text += [
+            f"GAN on digits, {gans[0]['steps']:,} steps of batch 64; KD[embedded-v1] against held-out digits along"
+            " training, mean over seeds (least .. greatest); final / best is the mean over seeds of each one's ratio.",
+            "",
+        ]
         text += [
             "| images | controller | seeds | best | final | final / best | collapses |",
             "|---|---|---|---|---|---|---|",
         ]
         for key in dict.fromkeys((row["images"], row["controller"]) for row in gans):
             mine = [row for row in gans if (row["images"], row["controller"]) == key]
-            best, final = (np.mean([row[name] for row in mine]) for name in ("best", "final"))
+            evaluated = [row for row in mine if row["final"] is not None]
+            best, final = (spread([row[name] for row in evaluated]) for name in ("best", "final"))
+            ratio = spread([row["final"] / row["best"] for row in evaluated if row["best"] > 0])
             lost = sum(row["collapse_step"] is not None or bool(row["collapse"]) for row in mine)
-            numbers = f"{best:.3f} | {final:.3f} | {final / best:.2f} | {lost} of {len(mine)}"
+            numbers = f"{best} | {final} | {ratio} | {lost} of {len(mine)}"
             text.append(f"| {key[0] or 'all'} | {key[1]} | {len(mine)} | {numbers} |")
         text.append("")
     return "\n".join(text)
+
+
+def spread(values: list[float]) -> str:
+    """Mean (least .. greatest) of numbers."""
+    return f"{np.mean(values):.2f} ({min(values):.2f} .. {max(values):.2f})" if values else "none"
 
 
 def target(row: dict[str, Any]) -> tuple[str, str]:
