@@ -150,6 +150,10 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
     config: Any = command.config
     if not command.resume:
         check_read(config)
+    if command.json and not command.dry_run:
+        raise InputError("--json goes with --dry-run: what training says is in metrics.jsonl. Leave it out.")
+    if command.dry_run:
+        return rehearse_training(command)
     if command.seeds == 1:
         outcomes = [run(config, resume=command.resume, force=command.force)]
     else:
@@ -170,6 +174,15 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
         say(stability_table(steadiness(evaluated)))
     result("\n".join(str(outcome.folder.path) for outcome in outcomes))
     return 1 if any(outcome.collapse for outcome in outcomes) else 0
+
+
+def rehearse_training(command: TrainCommand | AdaptCommand) -> int:
+    """Says what would be trained."""
+    from genjax.train.dry_run import described, rehearse
+
+    found = rehearse(command.config, resume=command.resume, force=command.force)
+    result(json.dumps(found) if command.json else described(found))
+    return 0
 
 
 def prepare_machine(machine: MachineOptions) -> None:

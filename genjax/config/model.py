@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from genjax.config.limits import above_zero, at_least, at_most
 from genjax.errors import InputError, did_you_mean
 
-SIZES = (16, 32, 64, 128)
+SIZES = (16, 32, 64, 128, 256, 512)
 FAMILIES = ("gan", "vae")
 DTYPES = ("float32", "bfloat16")
 

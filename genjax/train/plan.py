@@ -1,6 +1,6 @@
 """A run before it runs: what it is made of, with everything checked and nothing computed yet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ MAY_CHANGE = (
     *("devices", "shard_state", "steps_per_dispatch"),  # nothing but rounding
 )
 KINDS: dict[type, str] = {TrainConfig: "train", AdaptConfig: "adapt"}
+Information = Callable[[AdaptConfig, Model], Networks]
 C = TypeVar("C", bound=TrainConfig | AdaptConfig)
 
 
@@ -69,6 +70,12 @@ class Plan:
         if self.source is None or not isinstance(self.config, AdaptConfig):
             return None
         return Origin(self.config, self.source.identity, ancestry(self.config.source, self.source))
+
+
+def fisher_information(config: AdaptConfig, source: Model) -> Networks:
+    """The diagonal Fisher information of a source, kept beside it."""
+    learner = build_learner(source.config, build_transfers(None, source.config))
+    return source_information(config.source, source, learner, examples=config.ewc.examples)
 
 
 def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = False) -> Plan:
@@ -109,9 +116,16 @@ def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = Fa
     return Plan(folder, config, model, learner, images, held_out, config.batch, layout)
 
 
-def plan_adaptation(config: AdaptConfig, *, resume: bool = False, force: bool = False) -> Plan:
+def plan_adaptation(
+    config: AdaptConfig, *, resume: bool = False, force: bool = False, information: Information = fisher_information
+) -> Plan:
     """Everything that an adaptation needs.
 
+    Args:
+        config: what is adapted to what.
+        resume: see `genjax.train.adapt`.
+        force: the same.
+        information: what the source's parameters matter, for the transfers that ask.
     Raises:
         InputError: anything that cannot be used.
     """
@@ -140,7 +154,7 @@ def plan_adaptation(config: AdaptConfig, *, resume: bool = False, force: bool = 
     for network, params in source.params().items():
         jax.eval_shape(transfers[network].init, params, jax.random.key(0))  # refuses patterns that match nothing
     if needs_fisher(config):
-        transfers = build_transfers(config, model, _information(config, source))
+        transfers = build_transfers(config, model, information(config, source))
     learner = build_learner(
         model,
         transfers,
@@ -175,11 +189,6 @@ def check_adaptable(source: Model) -> None:
             "the source was adapted with a miner, which moves its latents, so that its parameters alone are not its"
             " images. Adapt its own source instead."
         )
-
-
-def _information(config: AdaptConfig, source: Model) -> Networks:
-    learner = build_learner(source.config, build_transfers(None, source.config))
-    return source_information(config.source, source, learner, examples=config.ewc.examples)
 
 
 def introduction(plan: Plan, trainable: Tree) -> list[str]:

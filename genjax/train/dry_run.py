@@ -1,0 +1,95 @@
+"""What a run would be, without running it: shapes, numbers that are trained, memory and operations of a step."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from genjax.config import AdaptConfig, TrainConfig
+from genjax.terminal import table
+from genjax.train import estimate
+from genjax.train.artifact import Model
+from genjax.train.memory import available
+from genjax.train.plan import introduction, plan_adaptation, plan_training
+from genjax.train.state import Networks, TrainState
+from genjax.tree import Tree, count, flatten
+
+SUMMARY = "in all"
+ROUNDED = 50_000  # bytes that a message does not mention
+
+
+def rehearse(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: bool = False) -> dict[str, Any]:
+    """What training under this config would need. Everything is checked as by training; nothing is written.
+
+    Returns:
+        Values for JSON: `introduction` (lines), `parameters` {network: {name: shape}}, `trained` {network: numbers},
+        `bytes` {what: on each device}, `flops` of a step and of an image, `available` (bytes of the device).
+    Raises:
+        InputError: what training would raise before its first step.
+    """
+    if isinstance(config, AdaptConfig):
+        plan = plan_adaptation(config, resume=resume, force=force, information=_unknown)
+    else:
+        plan = plan_training(config, resume=resume, force=force)
+    learner, devices = plan.learner, plan.layout.devices
+    number = plan.batch * learner.batches_per_step
+    example = {"image": plan.images.images[np.zeros(1, np.int64)]}
+    source = plan.source.params() if plan.source else None
+    state: TrainState = jax.eval_shape(lambda key, source: learner.init(key, example, source=source), *_given(source))
+    batch = {"image": jax.ShapeDtypeStruct((number, *example["image"].shape[1:]), np.uint8)}
+    operations = estimate.flops(learner.step, state, batch)
+    held = {part: size(getattr(state, part)) for part in ("trainable", "context", "optimizer", "average", "control")}
+    shared = devices if plan.layout.shard_state else 1
+    step = estimate.peak_bytes(learner.step, state, batch)
+    activations = max(0, step - sum(held.values()))
+    return {
+        "introduction": introduction(plan, state.trainable),
+        "parameters": {network: shapes(tree) for network, tree in state.trainable.items()},
+        "trained": {network: count(tree) for network, tree in state.trainable.items()},
+        "bytes": {part: held[part] // shared for part in held} | {"activations": activations // devices},
+        "flops": {"step": operations, "image": operations / number},
+        "available": available(),
+    }
+
+
+def _unknown(config: AdaptConfig, source: Model) -> Networks:
+    """In place of Fisher information, which would be computed and kept: only its form counts here."""
+    return source.params()
+
+
+def _given(source: Tree) -> tuple[Any, Any]:
+    return jax.eval_shape(lambda: jax.random.key(0)), source
+
+
+def shapes(tree: Tree) -> dict[str, list[int]]:
+    """{name: shape} of the leaves."""
+    return {name: list(leaf.shape) for name, leaf in flatten(tree).items()}
+
+
+def size(tree: Tree) -> int:
+    """Bytes of the leaves, arrays or shapes."""
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)]
+    return sum(int(np.prod(leaf.shape)) * np.dtype(leaf.dtype).itemsize for leaf in leaves)
+
+
+def described(found: dict[str, Any]) -> str:
+    """The same for people."""
+    rows = [
+        (f"{network}/{name}", " x ".join(map(str, shape)) or "1", f"{int(np.prod(shape)):,}")
+        for network, leaves in found["parameters"].items()
+        for name, shape in leaves.items()
+    ]
+    rows += [(network, SUMMARY, f"{number:,}") for network, number in found["trained"].items()]
+    held, total, work = found["bytes"], sum(found["bytes"].values()), found["flops"]
+    memory = ", ".join(f"{part} {value / 1e6:.1f}" for part, value in held.items() if value > ROUNDED)
+    return "\n".join(
+        [
+            *found["introduction"],
+            "",
+            table(("trained", "shape", "numbers"), rows),
+            "",
+            f"memory   about {total / 1e6:.1f} MB of {found['available'] / 1e9:.1f} GB on each device: {memory}",
+            f"work     {work['step'] / 1e9:.2f} GFLOP a step, {work['image'] / 1e6:.1f} MFLOP an image",
+            "A compiled step may hold up to 1.6 times as much. Nothing was compiled or written.",
+        ]
+    )
