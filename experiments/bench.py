@@ -4,6 +4,7 @@
     python experiments/bench.py              # the table; needs torch (pip install "genjax-images[peers]")
     python experiments/bench.py --quick      # few turns, without torch where it is not installed
     python experiments/bench.py --profile    # the convolutions alone, layer by layer, against the matrix product
+    python experiments/bench.py --combine runs/1 runs/2 runs/3    # medians and spread over runs that were made
 
 Absolute times on shared machines are noise: every figure is a ratio of two sides of one run. The limit is the time that
 the step's floating-point operations would take at the rate of a product of two 2048x2048 float32 matrices. Writes
@@ -70,6 +71,8 @@ class Bench:
     """Of each side; the medians count."""
     calls: int = 3
     """Of each side in a turn."""
+    combine: tuple[Path, ...] = ()
+    """Folders of runs: measure nothing, and write their medians into --out."""
     profile: bool = False
     """The convolutions of the DCGAN and the VAE alone, layer by layer."""
     quick: bool = False
@@ -99,17 +102,45 @@ def main(settings: Bench) -> int:
     if settings.profile:
         result(profile(settings))
         return 0
+    if settings.combine:
+        return finish(combined(settings.combine), settings)
     unknown = [name for name in settings.cases if name not in CASES]
     if unknown:
         raise InputError(f"unknown case {unknown[0]!r}. Known: {', '.join(CASES)}.")
     if not HAS_TORCH:
         say('torch is not installed: no peer. Get it with pip install "genjax-images[peers]".')
-    rows = [run(name, settings) for name in settings.cases or CASES]
+    return finish([run(name, settings) for name in settings.cases or CASES], settings)
+
+
+def finish(rows: list[dict[str, Any]], settings: Bench) -> int:
+    """Writes and prints the table; returns the exit code."""
     settings.out.mkdir(parents=True, exist_ok=True)
     write_bytes(settings.out / "bench.json", (json.dumps(rows, indent=1) + "\n").encode())
     write_bytes(settings.out / "bench.md", markdown(rows).encode())
     result(json.dumps(rows, indent=1) if settings.json else shown(rows))
     return 0
+
+
+def combined(folders: tuple[Path, ...]) -> list[dict[str, Any]]:
+    """A row a case: the median over runs of each number, and of a ratio the least and the greatest median too."""
+    runs = []
+    for folder in folders:
+        path = folder / "bench.json"
+        if not path.exists():
+            raise InputError(f"{path} does not exist. Name folders that this bench has written.")
+        runs.append({row["case"]: row for row in json.loads(path.read_text(encoding="utf-8"))})
+    rows = []
+    for name, first in runs[0].items():
+        of_runs = [found[name] for found in runs if name in found]
+        row = first | {"runs": len(of_runs)}
+        for key, value in first.items():
+            if isinstance(value, list):
+                medians = [of_run[key][0] for of_run in of_runs]
+                row[key] = [statistics.median(medians), min(medians), max(medians)]
+            elif isinstance(value, float):
+                row[key] = statistics.median(of_run[key] for of_run in of_runs)
+        rows.append(row)
+    return rows
 
 
 def run(name: str, settings: Bench) -> dict[str, Any]:
