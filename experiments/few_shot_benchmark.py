@@ -115,6 +115,12 @@ def main(settings: Benchmark) -> int:
         settings = dataclasses.replace(settings, transfers=("full", "lora"), pairs=("digits-glyphs",), **tiny)
     for pair in settings.pairs:
         lookup(PAIRS, pair, "pair")
+    for shots in settings.shots:
+        if settings.images % min(settings.batch, shots):
+            raise InputError(
+                f"--images {settings.images} is no whole number of batches of {min(settings.batch, shots)}. Use"
+                f" {settings.images - settings.images % min(settings.batch, shots)}."
+            )
     rows = settings.out / "results.jsonl"
     for cell in [] if settings.only_table else cells(settings):
         done = {row["cell"]: row for row in read_rows(rows)}
@@ -196,6 +202,7 @@ def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
         "target": target,
         "steps": steps,
         "images_seen": steps * batch,
+        "budget": budget(settings),
         "trained": sum(count(outcome.state.trainable[network]) for network in SAMPLED[cell.family]),
         "bytes": sum(
             path.stat().st_size
@@ -241,13 +248,17 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return found
 
 
+def budget(settings: Benchmark) -> dict[str, int]:
+    """What all cells of a folder have in common."""
+    return {name: getattr(settings, name) for name in ("images", "batch", "num", "source_steps")}
+
+
 def check_budget(row: dict[str, Any], settings: Benchmark) -> None:
-    """Raises InputError where a row was made under another budget."""
-    if row["images_seen"] != settings.images:
-        raise InputError(
-            f"{row['cell']} has seen {row['images_seen']} images, and {settings.images} are asked for."
-            " Name another --out for another budget."
-        )
+    """Raises InputError where a row was made under another budget; the first rows said their images only."""
+    had = row.get("budget", {"images": row["images_seen"]})
+    unlike = [f"{name} {value}" for name, value in had.items() if value != getattr(settings, name)]
+    if unlike:
+        raise InputError(f"{row['cell']} was made with {', '.join(unlike)}. Name another --out for another budget.")
 
 
 def over_seeds(values: list[float]) -> tuple[float, float]:

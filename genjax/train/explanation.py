@@ -77,11 +77,19 @@ EXPLANATIONS: dict[str, Measure] = {
 }
 
 
+def explains(model: Model) -> tuple[str, ...]:
+    """The names of `EXPLANATIONS` that mean something for this model.
+
+    Under optimal_gaussian a density belongs to a batch: the bound of an image depends on which others are with it.
+    """
+    return tuple(name for name in EXPLANATIONS if name != "nats" or model.config.vae.likelihood != "optimal_gaussian")
+
+
 def explain(
     model: Model,
     images: np.ndarray,
     *,
-    metrics: Sequence[str] = tuple(EXPLANATIONS),
+    metrics: Sequence[str] | None = None,
     data: str = "unnamed",
     split: str = "unknown",
     seed: int = 0,
@@ -91,13 +99,14 @@ def explain(
     Args:
         model: a VAE.
         images: uint8 (n, h, w, c), of its size and channels, held out; the first `MOST` are used.
-        metrics: names of `EXPLANATIONS`.
+        metrics: names of `EXPLANATIONS`; None is all of `explains(model)`.
         data: what the images are, for the record.
         split: of the images, for the record.
         seed: of the latents that are drawn.
     Raises:
-        InputError: a model without an encoder, or images of another size.
+        InputError: a model without an encoder, a metric that has no meaning for it, or images of another size.
     """
+    metrics = explains(model) if metrics is None else metrics
     learner = build_learner(model.config, build_transfers(None, model.config) | model.transfers)
     if learner.encode is None:
         raise InputError(
@@ -106,6 +115,12 @@ def explain(
     wanted = (model.config.size, model.config.size, model.config.channels)
     if images.shape[1:] != wanted:
         raise InputError(f"images are {images.shape[1:]}, and the model was made for {wanted}. Load them at that size.")
+    meaningless = [name for name in metrics if name not in explains(model)]
+    if meaningless:
+        raise InputError(
+            f"{meaningless[0]} of a model with --vae.likelihood optimal_gaussian has no meaning: the scale is that of a"
+            " batch, so that an image has no density of its own. Leave it out."
+        )
     images, records = images[:MOST], []
     for name in metrics:
         found = EXPLANATIONS[name](model, learner, images, seed)

@@ -136,3 +136,15 @@ def test_unequal_shapes_are_an_error(loss, without_types):
 def test_one_value_per_image(loss):
     assert loss(REAL, FAKE).shape == (4,)
     np.testing.assert_array_equal(loss(REAL, FAKE)[1:3], loss(REAL[1:3], FAKE[1:3]))
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_the_boundary_is_what_the_critic_says_of_what_is_as_often_real_as_generated(name):
+    """Of such an image the loss is least there; a loss that knows no boundary does not change with any shift."""
+    loss, shift = ADVERSARIAL[name], jnp.linspace(-3, 3, 61)
+    if loss.boundary is None:
+        moved = jax.vmap(lambda by: loss.critic(REAL + by, FAKE + by))(shift)
+        np.testing.assert_allclose(moved, jnp.broadcast_to(loss.critic(REAL, FAKE), moved.shape), atol=1e-5)
+    else:
+        values = jnp.asarray(loss.critic(shift, shift))
+        np.testing.assert_allclose(loss.critic(*[jnp.array([loss.boundary])] * 2)[0], values.min(), rtol=1e-6)

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny import tiny_gan
+from tiny import leaves_equal, tiny_gan
 
+from genjax.control import Controller, chain
 from genjax.losses import ADVERSARIAL
 from genjax.tree import flatten
 
@@ -44,6 +45,22 @@ def test_several_critic_steps_take_batches_of_their_own(batches):
     assert int(after.optimizer["critic"].state[0].count) == 2
     assert int(after.optimizer["generator"].state[0].count) == 1
     assert bool(jnp.isfinite(metrics["loss/critic"]))
+
+
+def test_of_a_step_in_which_the_generator_pauses_no_gradient_is_known(batches):
+    """0 would pass for an unusually short gradient, and a guard would hold the next ones for unusually long."""
+    pausing = Controller(
+        init=lambda: jnp.zeros(()),
+        update=lambda signals, state: signals["generator_gradient_norm"],
+        knobs=lambda state: {"generator_turn": jnp.zeros(())},
+        reads=("generator_gradient_norm",),
+        sets=("generator_turn",),
+    )
+    learner = tiny_gan(**(PLAIN | {"controller": chain(pausing)}))
+    state = learner.init(jax.random.key(0), batches[0])
+    after, _ = jax.jit(learner.step)(state, batches[0])
+    assert np.isnan(after.control[0])
+    leaves_equal(after.trainable["generator"], state.trainable["generator"])
 
 
 @pytest.mark.parametrize("loss", ADVERSARIAL)

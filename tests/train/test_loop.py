@@ -54,7 +54,7 @@ def test_twenty_steps_are_ten_and_ten(family, tmp_path):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_an_adaptation_resumes_bit_for_bit_without_its_source(family, sources, tmp_path):
+def test_an_adaptation_resumes_bit_for_bit(family, sources, tmp_path):
     config = adapt_config(sources[family].folder.path, tmp_path / "straight", transfer="lora", steps=6)
     straight = adapt(config)
     stopped = replace(config, out=tmp_path / "stopped")

@@ -87,6 +87,16 @@ def test_controllers_are_reset_or_carried(sources, tmp_path):
         plan_adaptation(other)
 
 
+def test_what_is_carried_outlives_the_run_that_uses_it_up(sources, tmp_path):
+    """A rollback to the beginning needs it once more; a step writes over the state that it is given."""
+    plan = plan_adaptation(adapt_config(sources / "vae", tmp_path / "run", control_state="carry"))
+    first = fresh_state(plan)
+    expected = jax.tree.map(np.array, first.control)
+    for leaf in jax.tree.leaves(first.control):
+        leaf.delete()
+    leaves_equal(fresh_state(plan).control, expected)
+
+
 def test_options_of_the_other_family_are_refused(sources, tmp_path):
     config = adapt_config(sources / "vae", tmp_path / "run", control=ControlConfig(lecam_weight=0.3))
     with pytest.raises(InputError, match=r"--control.lecam-weight is for a GAN, and this is a VAE"):
