@@ -23,7 +23,7 @@ SHARED_KNOBS = ("transfer_weight", "learning_rate_scale", "collapsed", "unsound_
 
 IN_A_ROW = "_in_a_row"  # ends the name of the metric that counts the latest updates, all of them skipped
 FIXED_LATENTS = 1 << 30  # folded into a run's key: a number that no step reaches
-FIXED = 16  # latents whose images are watched in every step where a controller reads `diversity`
+FIXED = 4  # latents whose images are watched in every step where a controller reads `diversity`
 
 
 @flax.struct.dataclass
