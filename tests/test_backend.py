@@ -101,3 +101,29 @@ def test_a_compiled_step_that_cannot_be_kept_costs_nothing_but_time(tmp_path, mo
         warnings.warn("something else", stacklevel=1)
     assert [str(one.message) for one in shown] == ["something else"]
     assert [path.name for path in tmp_path.iterdir()] == ["jit_steps-1-cache"]
+
+
+@pytest.mark.parametrize(
+    ("words", "there"),
+    [
+        ("flags : fpu avx512f avx512_bf16", True),
+        ("flags : fpu avx2", False),
+        ("Features : fp asimd bf16", True),
+        ("", True),
+    ],
+)
+def test_whether_a_processor_computes_in_bfloat16(words, there, tmp_path):
+    (tmp_path / "cpuinfo").write_text(words)
+    assert backend.cpu_has_bfloat16(tmp_path / "cpuinfo") is there
+    assert backend.cpu_has_bfloat16(tmp_path / "missing")
+
+
+def test_a_device_that_is_not_there_is_refused_in_one_line(tmp_path):
+    start = "import sys; from genjax import cli; sys.exit(cli.main(sys.argv[1:]))"
+    command = [sys.executable, "-c", start, "train", "--device", "tpu", "--out", str(tmp_path / "run")]
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --device tpu: JAX finds none here")
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,84 @@
+"""Several steps in one program are the same steps, fed with images or with indices."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from tiny import leaves_equal, tiny_vae, train_config
+
+from genjax.data.batches import batch_indices
+from genjax.errors import InputError
+from genjax.train import train
+from genjax.train.dispatch import make_programs, make_update
+from genjax.train.metrics import read_metrics
+from genjax.train.sharding import Layout
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype=np.uint8)
+ROWS = np.stack([batch_indices(40, 8, 0, step) for step in range(4)])
+
+
+@pytest.fixture(scope="module")
+def learner():
+    """Made once: its step takes seconds to compile."""
+    return tiny_vae()
+
+
+def close(left, right):
+    """A loop on a CPU may round otherwise than the steps alone."""
+    for a, b in zip(jax.tree.leaves(left), jax.tree.leaves(right), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_four_steps_at_once_are_four_steps(learner):
+    fresh = jax.jit(lambda key: learner.init(key, {"image": IMAGES[:1]}))
+    one = four = fresh(jax.random.key(0))
+    update = make_update(learner, IMAGES, Layout(), one)
+    for row in ROWS:
+        one, metrics = update(one, row[None])
+    four, last = update(fresh(jax.random.key(0)), ROWS)
+    assert int(four.step) == int(one.step) == 4
+    close(one.trainable, four.trainable)
+    close(metrics, last)
+
+
+def test_indices_into_what_the_device_keeps_are_the_images(learner):
+    """On an accelerator the set lies on the device: the step reads its batch there."""
+    state = jax.jit(lambda key: learner.init(key, {"image": IMAGES[:1]}))(jax.random.key(0))
+    program = make_programs(learner, Layout(), state).single
+    kept, _ = program(jax.tree.map(lambda leaf: leaf.copy(), state), jax.device_put(IMAGES), ROWS[0].astype(np.int32))
+    fed, _ = program(state, None, IMAGES[ROWS[0]])
+    leaves_equal(kept.trainable, fed.trainable)
+
+
+def test_a_run_in_longer_strides_ends_where_it_ends_otherwise(tmp_path):
+    config = train_config("vae", tmp_path / "one", steps=6)
+    strides = dataclasses.replace(config, out=tmp_path / "two", steps_per_dispatch=2)
+    one, two = train(config), train(strides)
+    close(one.state.trainable, two.state.trainable)
+    steps = [[line["step"] for line in read_metrics(run.folder.metrics)] for run in (one, two)]
+    assert steps[0] == steps[1] == [2, 4, 6]
+
+
+def test_strides_that_step_over_what_is_looked_at_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"--steps-per-dispatch 3 does not divide --log-every 2"):
+        train_config("vae", tmp_path, steps_per_dispatch=3)
+
+
+def test_bfloat16_learns_what_float32_learns(tmp_path, monkeypatch):
+    """Parameters, optimiser and losses stay in float32; after four steps the losses differ by bfloat16's rounding."""
+    monkeypatch.setattr("genjax.backend.cpu_has_bfloat16", lambda: True)
+    config = train_config("vae", tmp_path / "float32")
+    full = train(config)
+    half = train(dataclasses.replace(config, out=tmp_path / "bfloat16", dtype="bfloat16"))
+    assert {leaf.dtype for leaf in jax.tree.leaves(half.state.trainable)} == {np.dtype("float32")}
+    losses = [read_metrics(run.folder.metrics)[-1]["loss/total"] for run in (full, half)]
+    assert losses[0] != losses[1]
+    np.testing.assert_allclose(*losses, rtol=0.02)
+
+
+def test_bfloat16_on_a_cpu_without_it_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("genjax.backend.cpu_has_bfloat16", lambda: False)
+    with pytest.raises(InputError, match=r"--dtype bfloat16: this CPU does not compute in bfloat16"):
+        train(train_config("vae", tmp_path / "run", dtype="bfloat16"))
+    assert not list(tmp_path.iterdir())
