@@ -14,7 +14,6 @@ from genjax.train.state import Learner, Metrics, TrainState
 KEPT = 1 << 30  # bytes of images up to which every device keeps all of them
 
 Images = np.ndarray | LazyImages
-Update = Callable[[TrainState, np.ndarray], tuple[TrainState, Metrics]]
 
 
 class Programs(NamedTuple):
@@ -48,8 +47,22 @@ def make_programs(learner: Learner, layout: Layout, like: TrainState) -> Program
     return Programs(jax.jit(single, **options), jax.jit(several, **options))
 
 
-def make_update(learner: Learner, images: Images, layout: Layout, like: TrainState, *, parts: int = 1) -> Update:
-    """(state, indices) -> (state, metrics), where indices (steps, n) are those of each step's images.
+class Dispatch(NamedTuple):
+    """How a run's steps reach its devices.
+
+    Attributes:
+        feed: indices (steps, n) of each step's images -> what `update` is fed with. It may be called in any thread.
+        update: (state, fed) -> (state, metrics of the last of these steps); the state that goes in is used up.
+        decodes: whether `feed` has to decode images, which takes a while.
+    """
+
+    feed: Callable[[np.ndarray], Any]
+    update: Callable[[TrainState, Any], tuple[TrainState, Metrics]]
+    decodes: bool
+
+
+def make_dispatch(learner: Learner, images: Images, layout: Layout, like: TrainState, *, parts: int = 1) -> Dispatch:
+    """How the steps of a learner are run.
 
     Args:
         learner: whose step it is.
@@ -60,12 +73,16 @@ def make_update(learner: Learner, images: Images, layout: Layout, like: TrainSta
     """
     programs = make_programs(learner, layout, like)
     kept = keep(images, layout) if keeps_images(images, layout) else None
+    one_step = 1 if kept is not None else len(images.shape)
+    one_step += layout.mesh is not None and parts > 1
 
-    def update(state: TrainState, indices: np.ndarray) -> tuple[TrainState, Metrics]:
-        program, rows = (programs.single, indices[0]) if len(indices) == 1 else (programs.several, indices)
-        return program(state, kept, feed(images, kept, rows, layout, parts))
+    def fed(indices: np.ndarray) -> Any:
+        return feed(images, kept, indices[0] if len(indices) == 1 else indices, layout, parts)
 
-    return update
+    def update(state: TrainState, fed: Any) -> tuple[TrainState, Metrics]:
+        return (programs.single if fed.ndim == one_step else programs.several)(state, kept, fed)
+
+    return Dispatch(fed, update, decodes=not isinstance(images, np.ndarray))
 
 
 def keeps_images(images: Images, layout: Layout) -> bool:
@@ -91,7 +108,7 @@ def feed(images: Images, kept: Array | None, indices: np.ndarray, layout: Layout
         kept: the same on the devices, which are then given indices; or None.
         indices: (..., n).
         layout: of the devices.
-        parts: see `make_update`.
+        parts: see `make_dispatch`.
     Returns:
         Images (..., n, h, w, c) or indices (..., n); with several parts (..., parts, n / parts, ...).
     """

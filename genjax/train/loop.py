@@ -17,12 +17,13 @@ from genjax.terminal import progress, say, warn
 from genjax.train import checkpoint, memory, storage
 from genjax.train.artifact import save_model
 from genjax.train.continuation import check_data, check_settings, check_source
-from genjax.train.dispatch import make_update
+from genjax.train.dispatch import make_dispatch
 from genjax.train.interruption import interruptible
 from genjax.train.lock import locked
 from genjax.train.metrics import open_metrics, read_metrics
 from genjax.train.observer import make_observer
 from genjax.train.plan import Plan, described, introduction, kept_settings, plan_adaptation, plan_training
+from genjax.train.prefetch import AHEAD, prefetched
 from genjax.train.processes import is_first, together
 from genjax.train.recovery import autopsy, collapsed, roll_back, skips, sound
 from genjax.train.run_folder import RunFolder, begin, prepare_resumed, read_config
@@ -98,6 +99,13 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
         else:
             begin(folder, described(plan, data_hash), force=force)
 
+    def following(step: int) -> int:
+        return min(step + config.steps_per_dispatch - step % config.steps_per_dispatch, config.steps)
+
+    def batches(step: int) -> Any:
+        steps = range(step, following(step))
+        return dispatch.feed(np.stack([batch_indices(len(plan.images), batch, config.seed, one) for one in steps]))
+
     together(lambda: prepare() if first else None)
     with (
         storage.watched(folder),
@@ -116,20 +124,19 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
             say(line)
 
         parts = learner.batches_per_step * config.accumulate
-        update = make_update(learner, plan.images.images, layout, state, parts=parts)
+        dispatch = make_dispatch(learner, plan.images.images, layout, state, parts=parts)
         observe = make_observer(plan)
         with (
             memory.watched(learner, state, example_batch(plan), batch),
             open_metrics(folder, step=step, keep=first) as metrics,
             progress(folder.path.name, done=step * batch, total=config.steps * batch, show=first) as bar,
+            prefetched(batches, following=following, last=config.steps, ahead=AHEAD * dispatch.decodes) as batch_of,
         ):
             stopping = False
             while step < config.steps and not stopping:
-                several = min(config.steps_per_dispatch - step % config.steps_per_dispatch, config.steps - step)
-                rows = [batch_indices(len(plan.images), batch, config.seed, step + row) for row in range(several)]
-                state, measured = update(state, np.stack(rows))
-                step += several
-                bar.update(several * batch)
+                state, measured = dispatch.update(state, batch_of(step))
+                bar.update((following(step) - step) * batch)
+                step = following(step)
                 stopping = interruption.asked()  # once a step: a later signal waits for the next
                 done = step == config.steps
                 last = done or stopping

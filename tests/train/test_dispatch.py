@@ -5,12 +5,14 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 from tiny import leaves_equal, tiny_vae, train_config
 
+from genjax.data import LazyImages, load
 from genjax.data.batches import batch_indices
 from genjax.errors import InputError
 from genjax.train import train
-from genjax.train.dispatch import make_programs, make_update
+from genjax.train.dispatch import make_dispatch, make_programs
 from genjax.train.metrics import read_metrics
 from genjax.train.sharding import Layout
 
@@ -33,10 +35,10 @@ def close(left, right):
 def test_four_steps_at_once_are_four_steps(learner):
     fresh = jax.jit(lambda key: learner.init(key, {"image": IMAGES[:1]}))
     one = four = fresh(jax.random.key(0))
-    update = make_update(learner, IMAGES, Layout(), one)
+    dispatch = make_dispatch(learner, IMAGES, Layout(), one)
     for row in ROWS:
-        one, metrics = update(one, row[None])
-    four, last = update(fresh(jax.random.key(0)), ROWS)
+        one, metrics = dispatch.update(one, dispatch.feed(row[None]))
+    four, last = dispatch.update(fresh(jax.random.key(0)), dispatch.feed(ROWS))
     assert int(four.step) == int(one.step) == 4
     close(one.trainable, four.trainable)
     close(metrics, last)
@@ -58,6 +60,20 @@ def test_a_run_in_longer_strides_ends_where_it_ends_otherwise(tmp_path):
     close(one.state.trainable, two.state.trainable)
     steps = [[line["step"] for line in read_metrics(run.folder.metrics)] for run in (one, two)]
     assert steps[0] == steps[1] == [2, 4, 6]
+
+
+def test_a_set_that_is_decoded_on_the_way_trains_alike(tmp_path, monkeypatch):
+    """Too large for memory, it is read ahead; the run is the same bit for bit, and so is one that is resumed."""
+    (tmp_path / "images").mkdir()
+    for number, image in enumerate(IMAGES):
+        Image.fromarray(image[..., 0]).save(tmp_path / "images" / f"{number:02d}.png")
+    config = train_config("vae", tmp_path / "kept", data=f"folder:{tmp_path / 'images'}", split="all", num_images=0)
+    kept = train(config)
+    monkeypatch.setattr("genjax.data.dataset.IN_MEMORY", 0)
+    assert isinstance(load(config.data, size=16, channels=1, split="all").images, LazyImages)
+    lazy = dataclasses.replace(config, out=tmp_path / "decoded")
+    train(dataclasses.replace(lazy, steps=2))
+    leaves_equal(train(lazy, resume=True).state, kept.state)
 
 
 def test_strides_that_step_over_what_is_looked_at_are_refused(tmp_path):
