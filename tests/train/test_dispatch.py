@@ -36,6 +36,7 @@ def test_four_steps_at_once_are_four_steps(learner):
     fresh = jax.jit(lambda key: learner.init(key, {"image": IMAGES[:1]}))
     one = four = fresh(jax.random.key(0))
     dispatch = make_dispatch(learner, IMAGES, Layout(), one)
+    metrics = {}
     for row in ROWS:
         one, metrics = dispatch.update(one, dispatch.feed(row[None]))
     four, last = dispatch.update(fresh(jax.random.key(0)), dispatch.feed(ROWS))
