@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
 
+from genjax.train.board import Board
 from genjax.train.run_folder import RunFolder, write_bytes
 
 LARGEST = 2**53  # whole number that a line can hold: what is written are floats, and steps
@@ -22,15 +22,15 @@ class Metrics:
 
     path: Path
     file: Any
-    board: SummaryWriter
+    board: Board | None
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
         """One line {"step": ..., name: number, ...}."""
         numbers = {name: float(np.asarray(value)) for name, value in values.items()}
         self.file.write(json.dumps({"step": step, **numbers}) + "\n")
         self.file.flush()
-        for name, number in numbers.items():
-            self.board.add_scalar(name, number, step)
+        if self.board:
+            self.board.scalars(step, numbers)
 
     def rewind(self, step: int) -> None:
         """Drops the lines beyond a step to which the run goes back."""
@@ -41,7 +41,8 @@ class Metrics:
 
     def picture(self, step: int, name: str, image: np.ndarray) -> None:
         """An image (h, w, c), uint8."""
-        self.board.add_image(name, image, step, dataformats="HWC")
+        if self.board:
+            self.board.picture(step, name, image)
 
 
 @contextmanager
@@ -53,13 +54,14 @@ def open_metrics(folder: RunFolder, *, step: int, keep: bool = True) -> Iterator
     path = folder.metrics if keep else Path(os.devnull)
     if keep:
         _truncate(path, step)
-    board = SummaryWriter(str(folder.path), purge_step=step + 1 if step else None, write_to_disk=keep)
+    board = Board(folder.path, step=step) if keep else None
     metrics = Metrics(path, path.open("a", encoding="utf-8"), board)
     try:
         yield metrics
     finally:
         metrics.file.close()
-        board.close()
+        if board:
+            board.close()
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

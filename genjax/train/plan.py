@@ -1,5 +1,6 @@
 """A run before it runs: what it is made of, with everything checked and nothing computed yet."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,6 +223,7 @@ def _adaptation_line(plan: Plan) -> str:
 
 def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: bool) -> RunFolder:
     folder = RunFolder(Path(config.out))
+    _check_name(folder.path)
     if not resume:
         check_free(folder, force=force)
     elif force:
@@ -230,6 +232,16 @@ def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: b
         _check_same(config, saved_config(folder, type(config)))
         check_unlocked(folder.path)
     return folder
+
+
+def _check_name(path: Path) -> None:
+    """Raises InputError for a path that this process cannot name: bytes that its locale does not know."""
+    try:
+        os.path.abspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(
+            f"--out {str(path)!a} lies where this locale has no names for the letters of the path. Set PYTHONUTF8=1."
+        ) from None
 
 
 def saved_config(folder: RunFolder, kind: type[C]) -> C:

@@ -1,0 +1,51 @@
+"""The event file that TensorBoard reads, written as a step is logged.
+
+tensorboardX has a writer that hands events to a thread of its own, which sleeps by the machine's clock: where that is
+set back, it sleeps until the old time comes again, and the run waits for it. This one has no thread.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto import event_pb2, summary_pb2
+
+# Made when they are imported, which type checkers do not see.
+Event: Any = event_pb2.Event  # type: ignore[attr-defined]
+SessionLog: Any = event_pb2.SessionLog  # type: ignore[attr-defined]
+Summary: Any = summary_pb2.Summary  # type: ignore[attr-defined]
+VERSION = "brain.Event:2"  # of the file format
+
+
+class Board:
+    """An open event file."""
+
+    def __init__(self, folder: Path, *, step: int) -> None:
+        """Begins a file in this folder, for a run at `step`: what older files say of later steps is void."""
+        # Two files of a second would have one name.
+        self.writer = EventsWriter(str(folder / "events"), f".{os.getpid()}.{step}")
+        if step:
+            self._add(step + 1, file_version=VERSION)
+            self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """Numbers by name."""
+        found = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        self._add(step, summary=Summary(value=found))
+
+    def picture(self, step: int, name: str, image: np.ndarray) -> None:
+        """An image (h, w, c), uint8."""
+        self._add(step, summary=summary.image(name, image, dataformats="HWC"))
+
+    def close(self) -> None:
+        """Ends the file."""
+        self.writer.close()
+
+    def _add(self, step: int, **content: Any) -> None:
+        self.writer.write_event(Event(wall_time=time.time(), step=step, **content))
+        self.writer.flush()
