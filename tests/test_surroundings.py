@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from tiny import leaves_equal, train_config
 
+from genjax.errors import InputError
 from genjax.train import train
 from genjax.train.metrics import read_metrics
 
@@ -59,7 +60,7 @@ def test_another_place_another_language_another_time_zone_and_no_home(tmp_path):
     run(TRAIN, "train", "--steps", 4, "--out", plain / "run", *TINY, cwd=plain, environment=usual)
     run(TRAIN, "sample", "--run", plain / "run", "--num", 4, "--out", plain / "a.png", cwd=plain, environment=usual)
 
-    odd = tmp_path / "Ünï ☃ 'quotes' [0-9]*"
+    odd = tmp_path / "Ünï ☃ 'quotes' {0-9}*?#%41"
     odd.mkdir()
     strange = {name: value for name, value in usual.items() if name not in ("HOME", "XDG_CACHE_HOME", "LANG")}
     strange |= {"TZ": "Pacific/Kiritimati", "LC_ALL": "POSIX"}
@@ -85,6 +86,13 @@ def test_a_path_that_the_locale_cannot_name_is_refused_before_anything_is_writte
     done = subprocess.run(command, cwd=tmp_path, env=deaf, capture_output=True, check=False)
     assert done.returncode == 2, done.stderr
     assert b"Set PYTHONUTF8=1." in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bracket_in_a_path_is_refused(tmp_path):
+    """What writes checkpoints takes it for a pattern: they were written, and could not be read."""
+    with pytest.raises(InputError, match=r"a folder with a bracket in its name"):
+        train(train_config("vae", tmp_path / "[2026]" / "run"))
     assert not list(tmp_path.iterdir())
 
 

@@ -235,13 +235,16 @@ def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: b
 
 
 def _check_name(path: Path) -> None:
-    """Raises InputError for a path that this process cannot name: bytes that its locale does not know."""
+    """Raises InputError for a path that cannot be written and read again under its name."""
+    whole = os.path.abspath(path)
     try:
-        os.path.abspath(path).encode("utf-8")
+        whole.encode("utf-8")
     except UnicodeEncodeError:
         raise InputError(
-            f"--out {str(path)!a} lies where this locale has no names for the letters of the path. Set PYTHONUTF8=1."
+            f"--out {str(path)!a} lies where this locale cannot name all letters of the path. Set PYTHONUTF8=1."
         ) from None
+    if "[" in whole:  # checkpoints are put together by a pattern: they could be written and not read
+        raise InputError(f"--out {path} lies in a folder with a bracket in its name ({whole}). Use one without.")
 
 
 def saved_config(folder: RunFolder, kind: type[C]) -> C:
