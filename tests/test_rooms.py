@@ -58,7 +58,7 @@ def test_imports_go_one_way(path):
         ("matplotlib.pyplot", "report"),
         ("orbax", "train/checkpoint.py"),
         ("safetensors", ("train/artifact.py", "train/information.py", "evaluate", "models/embedding.py")),
-        ("tensorboardX", "train/metrics.py"),
+        ("tensorboardX", "train/board.py"),
         ("tokenizers", "text/byte_pair.py"),
         ("tqdm", "terminal.py"),
         ("tyro", ("cli.py", "options.py")),
