@@ -29,6 +29,7 @@ from genjax import backend
 
 backend.prepare()  # before jax is imported
 
+import jax
 from children import FAMILIES, Child
 from fuzzer import PROMISED, TARGETS, fuzz
 from interruptions import killed, read_while_training, second_process, stopped
@@ -85,7 +86,8 @@ def main(settings: Faults) -> int:
     for name in settings.rows:
         lookup(ROWS, name, "row")
     if settings.quick:
-        settings = dataclasses.replace(settings, kills=2, stops=2, steps=20, cases=5, seconds=1.0)
+        settings = dataclasses.replace(settings, kills=1, stops=2, steps=20, cases=3, seconds=0.1)
+        jax.config.update("jax_disable_most_optimizations", True)  # most of its time is the compiler's
     path = settings.out / "faults.json"
     settings.out.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="genjax-faults-"))
@@ -195,7 +197,17 @@ ROWS = {
         lambda _, folder: second_process(work=folder, cache=compiled(folder)),
         (f"{TRAIN}lock.py",),
     ),
-    "read": Row("sample, evaluate, report and load while it trains", of_families(read_while_training, "seconds")),
+    "read": Row(
+        "sample, evaluate, report, load and TensorBoard while it trains", of_families(read_while_training, "seconds")
+    ),
+    "processes": Row(
+        "one of two processes is preempted; stopped and resumed across one and two",
+        None,
+        (
+            f"{TRAIN}processes.py::test_two_processes_stop_together_and_one_goes_on_and_two_again",
+            f"{TRAIN}sharding.py::test_eight_devices_equal_one_after_five_steps",
+        ),
+    ),
     "fuzzed": Row("damaged configs, checkpoints, images, captions; models, logs, arrays, weights", fuzzed),
     "disk": Row("a disk that is full or fails, a folder that vanishes", None, (f"{TRAIN}storage.py",)),
     "damage": Row("a checkpoint cut, flipped, missing in part", None, (f"{TRAIN}checkpoint.py", f"{TRAIN}doctor.py")),
@@ -218,7 +230,7 @@ ROWS = {
         (
             "tests/data/test_folder.py",
             "tests/data/test_images.py",
-            "tests/test_cli.py::" + "test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once",
+            "tests/test_cli.py::test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once",
         ),
     ),
     "memory": Row("out of memory", None, (f"{TRAIN}memory.py",)),
