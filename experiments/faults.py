@@ -53,6 +53,8 @@ class Faults:
     """Which rows; all without it."""
     kills: int = 100
     """Of each family, by kill -9 at random moments."""
+    kill_steps: int = 40
+    """Of each run that is killed; every second one is saved."""
     stops: int = 50
     """Of each family, in so many steps."""
     steps: int = 500
@@ -86,7 +88,7 @@ def main(settings: Faults) -> int:
     for name in settings.rows:
         lookup(ROWS, name, "row")
     if settings.quick:
-        settings = dataclasses.replace(settings, kills=1, stops=2, steps=20, cases=3, seconds=0.1)
+        settings = dataclasses.replace(settings, kills=1, kill_steps=10, stops=1, steps=10, cases=3, seconds=0.1)
         jax.config.update("jax_disable_most_optimizations", True)  # most of its time is the compiler's
     path = settings.out / "faults.json"
     settings.out.mkdir(parents=True, exist_ok=True)
@@ -184,7 +186,7 @@ TRAIN = "tests/train/test_"
 ROWS = {
     "killed": Row(
         "kill -9 at random moments, saves included; then resumed",
-        of_families(killed, "kills", "seed"),
+        of_families(killed, "kills", "kill_steps", "seed"),
         (f"{TRAIN}run_folder.py", f"{TRAIN}metrics.py"),
     ),
     "stopped": Row(

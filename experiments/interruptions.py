@@ -29,7 +29,9 @@ from genjax.train.run_folder import RunFolder, is_run, leftovers
 EVERYTHING = {"save_every": 2, "sample_every": 10, "evaluate_every": 10, "evaluate_num": 20}
 
 
-def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, steps: int = 40) -> dict[str, Any]:
+def killed(
+    family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, kill_steps: int = 40
+) -> dict[str, Any]:
     """Kills runs at random moments (kill -9), resumes them, and compares their ends with one that was left alone.
 
     Args:
@@ -38,18 +40,18 @@ def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, s
         work: folder.
         cache: for compiled steps.
         seed: of the moments.
-        steps: of each run; every second one is saved.
+        kill_steps: of each run; every second one is saved.
     """
     rng = np.random.default_rng(seed)
     for name in ("warm", "alone"):  # the first compiles, which takes longer; the second is the measure
-        alone = Child(lambda name=name: trained(tiny(family, work / name, steps=steps, **EVERYTHING)), cache).end()
+        alone = Child(lambda name=name: trained(tiny(family, work / name, steps=kill_steps, **EVERYTHING)), cache).end()
     found: dict[str, Any] = {"kills": 0, "runs": 0, "moments": {}, "violations": []}
     if alone.value is None or "state" not in alone.value:
         return found | {"violations": [f"the run that is left alone failed: {alone.output[-300:]}"]}
     longest, run = alone.seconds, work / "run"
     while True:
         resume, more = is_run(RunFolder(run)), found["kills"] < kills
-        config = tiny(family, run, steps=steps, **EVERYTHING)
+        config = tiny(family, run, steps=kill_steps, **EVERYTHING)
         child = Child(lambda config=config, resume=resume: trained(config, resume=resume), cache)
         if more and not child.wait(rng.uniform(0, 1.1 * longest)):
             child.kill()
