@@ -29,9 +29,7 @@ from genjax.train.run_folder import RunFolder, is_run, leftovers
 EVERYTHING = {"save_every": 2, "sample_every": 10, "evaluate_every": 10, "evaluate_num": 20}
 
 
-def killed(
-    family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, kill_steps: int = 40
-) -> dict[str, Any]:
+def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, kill_steps: int = 40) -> dict[str, Any]:
     """Kills runs at random moments (kill -9), resumes them, and compares their ends with one that was left alone.
 
     Args:
