@@ -4,9 +4,9 @@
     python experiments/soak.py --quick      # seconds with tiny networks, to see that everything runs
 
 Each trains in a process of its own, with pictures, evaluations and checkpoints as usual, and is looked at from outside
-(Linux). After the warm-up a straight line is fitted: growth is its slope over the rest, in % of where it begins. The pace
-is that of windows of equal length, by the process's CPU time (on a shared machine the wall's clock measures the others)
-and by the clock. Writes soak.json, soak.md and soak.png into --out.
+(Linux). After the warm-up a straight line is fitted: growth is its slope over the rest, in % of where it begins. The
+pace is that of windows of equal length, by the process's CPU time (on a shared machine the wall's clock measures the
+others) and by the clock. Writes soak.json, soak.md and soak.png into --out.
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -167,12 +168,11 @@ def paces(looks: Sequence[Look], clock: str) -> list[float]:
     """Images for each second, by one of the clocks, in windows of equal length."""
     edges = np.linspace(0, len(looks) - 1, min(WINDOWS, len(looks) - 1) + 1).astype(int)
     ends = [looks[edge] for edge in edges]
-    spans = zip(ends, ends[1:], strict=False)
-    return [(b.images - a.images) / max(getattr(b, clock) - getattr(a, clock), 1 / TICKS) for a, b in spans]
+    return [(b.images - a.images) / max(getattr(b, clock) - getattr(a, clock), 1 / TICKS) for a, b in pairwise(ends)]
 
 
 def growth(times: Sequence[float], values: Sequence[float]) -> float:
-    """By how many % of its beginning the straight line through some values rises, from first to last; 0 from nothing."""
+    """By how many % of where it begins the straight line through some values rises to its end; 0 from nothing."""
     slope, start = np.polyfit(np.asarray(times) - times[0], values, 1)
     return float(100 * slope * (times[-1] - times[0]) / start) if start > 0 else 0.0
 
