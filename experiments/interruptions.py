@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from children import Child, tiny, trained
-from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue] - made when imported
 from tensorboardX.record_writer import masked_crc32c
 
 from genjax import cli
