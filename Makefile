@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test parity check format clean
+.PHONY: demo test test-oldest parity check format clean
 
 demo: .venv/.installed
 	$(BIN)/python experiments/quickstart.py
 
 test: .venv/.installed-test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-oldest: .venv-oldest/.installed
+	.venv-oldest/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 parity: .venv/.installed-parity
 	$(BIN)/python -m pytest tests/parity
@@ -38,5 +41,10 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[parity]"
 	touch .venv/.installed .venv/.installed-test $@
 
+.venv-oldest/.installed: pyproject.toml requirements/oldest.txt | $(BIN)/python
+	$(BIN)/python -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[test]" --constraint requirements/oldest.txt
+	touch $@
+
 clean:
-	rm -rf .venv build genjax_images.egg-info
+	rm -rf .venv .venv-oldest build genjax_images.egg-info

@@ -29,6 +29,7 @@ from genjax import backend
 
 backend.prepare()  # before jax is imported
 
+import jax
 from children import FAMILIES, Child
 from fuzzer import PROMISED, TARGETS, fuzz
 from interruptions import killed, read_while_training, second_process, stopped
@@ -40,6 +41,7 @@ from genjax.train.run_folder import write_bytes
 
 ROOT = Path(__file__).parents[1]
 BATCH = 250  # cases of the fuzzer in one process
+QUICKLY = ("configs", "images", "captions")  # kinds of files that are quickly read
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Faults:
     """Which rows; all without it."""
     kills: int = 100
     """Of each family, by kill -9 at random moments."""
+    kill_steps: int = 40
+    """Of each run that is killed; every second one is saved."""
     stops: int = 50
     """Of each family, in so many steps."""
     steps: int = 500
@@ -85,7 +89,8 @@ def main(settings: Faults) -> int:
     for name in settings.rows:
         lookup(ROWS, name, "row")
     if settings.quick:
-        settings = dataclasses.replace(settings, kills=2, stops=2, steps=20, cases=5, seconds=1.0)
+        settings = dataclasses.replace(settings, kills=1, kill_steps=10, stops=1, steps=10, cases=3, seconds=0.1)
+        jax.config.update("jax_disable_most_optimizations", True)  # most of its time is the compiler's
     path = settings.out / "faults.json"
     settings.out.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="genjax-faults-"))
@@ -159,7 +164,7 @@ def compiled(folder: Path) -> Path:
 def fuzzed(settings: Faults, folder: Path) -> dict[str, Any]:
     """Every kind of file, in a process for each so many cases; one that is taken down is a violation."""
     found: dict[str, Any] = {"violations": [], "promised": list(PROMISED)}
-    for kind in PROMISED if settings.quick else TARGETS:
+    for kind in QUICKLY if settings.quick else TARGETS:
         total = {"cases": 0, "refused": 0, "harmless": 0, "slowest": 0.0}
         for first in range(0, settings.cases, BATCH):
             number = min(BATCH, settings.cases - first)
@@ -182,7 +187,7 @@ TRAIN = "tests/train/test_"
 ROWS = {
     "killed": Row(
         "kill -9 at random moments, saves included; then resumed",
-        of_families(killed, "kills", "seed"),
+        of_families(killed, "kills", "kill_steps", "seed"),
         (f"{TRAIN}run_folder.py", f"{TRAIN}metrics.py"),
     ),
     "stopped": Row(
@@ -195,7 +200,17 @@ ROWS = {
         lambda _, folder: second_process(work=folder, cache=compiled(folder)),
         (f"{TRAIN}lock.py",),
     ),
-    "read": Row("sample, evaluate, report and load while it trains", of_families(read_while_training, "seconds")),
+    "read": Row(
+        "sample, evaluate, report, load and TensorBoard while it trains", of_families(read_while_training, "seconds")
+    ),
+    "processes": Row(
+        "one of two processes is preempted; stopped and resumed across one and two",
+        None,
+        (
+            f"{TRAIN}processes.py::test_two_processes_stop_together_and_one_goes_on_and_two_again",
+            f"{TRAIN}sharding.py::test_eight_devices_equal_one_after_five_steps",
+        ),
+    ),
     "fuzzed": Row("damaged configs, checkpoints, images, captions; models, logs, arrays, weights", fuzzed),
     "disk": Row("a disk that is full or fails, a folder that vanishes", None, (f"{TRAIN}storage.py",)),
     "damage": Row("a checkpoint cut, flipped, missing in part", None, (f"{TRAIN}checkpoint.py", f"{TRAIN}doctor.py")),
@@ -218,7 +233,7 @@ ROWS = {
         (
             "tests/data/test_folder.py",
             "tests/data/test_images.py",
-            "tests/test_cli.py::" + "test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once",
+            "tests/test_cli.py::test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once",
         ),
     ),
     "memory": Row("out of memory", None, (f"{TRAIN}memory.py",)),

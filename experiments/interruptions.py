@@ -7,12 +7,16 @@ import json
 import os
 import shutil
 import signal
+import struct
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from children import Child, tiny, trained
+from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue] - made when imported
+from tensorboardX.record_writer import masked_crc32c
 
 from genjax import cli
 from genjax.errors import InputError
@@ -25,7 +29,7 @@ from genjax.train.run_folder import RunFolder, is_run, leftovers
 EVERYTHING = {"save_every": 2, "sample_every": 10, "evaluate_every": 10, "evaluate_num": 20}
 
 
-def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, steps: int = 40) -> dict[str, Any]:
+def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, kill_steps: int = 40) -> dict[str, Any]:
     """Kills runs at random moments (kill -9), resumes them, and compares their ends with one that was left alone.
 
     Args:
@@ -34,18 +38,18 @@ def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, s
         work: folder.
         cache: for compiled steps.
         seed: of the moments.
-        steps: of each run; every second one is saved.
+        kill_steps: of each run; every second one is saved.
     """
     rng = np.random.default_rng(seed)
     for name in ("warm", "alone"):  # the first compiles, which takes longer; the second is the measure
-        alone = Child(lambda name=name: trained(tiny(family, work / name, steps=steps, **EVERYTHING)), cache).end()
+        alone = Child(lambda name=name: trained(tiny(family, work / name, steps=kill_steps, **EVERYTHING)), cache).end()
     found: dict[str, Any] = {"kills": 0, "runs": 0, "moments": {}, "violations": []}
     if alone.value is None or "state" not in alone.value:
         return found | {"violations": [f"the run that is left alone failed: {alone.output[-300:]}"]}
     longest, run = alone.seconds, work / "run"
     while True:
         resume, more = is_run(RunFolder(run)), found["kills"] < kills
-        config = tiny(family, run, steps=steps, **EVERYTHING)
+        config = tiny(family, run, steps=kill_steps, **EVERYTHING)
         child = Child(lambda config=config, resume=resume: trained(config, resume=resume), cache)
         if more and not child.wait(rng.uniform(0, 1.1 * longest)):
             child.kill()
@@ -192,6 +196,11 @@ def readers(run: Path, work: Path) -> dict[str, Any]:
         assert steps, "no line at all"
         return ""
 
+    def tensorboard() -> str:
+        numbers = [read_events(path) for path in sorted(run.glob("events.out.tfevents.*"))]
+        assert any(numbers), "TensorBoard would see no number at all"
+        return ""
+
     def command(*arguments: str) -> str:
         assert cli.main(list(arguments)) == 0
         return ""
@@ -201,10 +210,37 @@ def readers(run: Path, work: Path) -> dict[str, Any]:
         "load": lambda: load_model(run).identity,
         "load best": lambda: load_model(run, which="best").identity,
         "metrics": metrics,
+        "tensorboard": tensorboard,
         "sample": lambda: command("sample", "--run", str(run), "--num", "4", "--out", out, "--force"),
         "evaluate": lambda: command("evaluate", "--run", str(run), "--metrics", "kd", "--num", "20", "--json"),
         "report": lambda: command("report", str(run), "--num", "20", "--out", f"{out}.html"),
     }
+
+
+def read_events(path: Path) -> int:
+    """How many numbers TensorBoard would show of a file of events; it ends where a record is not whole yet.
+
+    Raises:
+        AssertionError: a checksum does not fit, or the steps go back: the file is damaged.
+    """
+    steps = [event.step for event in map(Event.FromString, records(path.read_bytes())) if event.summary.value]
+    assert steps == sorted(steps), "the steps of TensorBoard go back"
+    return len(steps)
+
+
+def records(content: bytes) -> Iterator[bytes]:
+    """The whole records of a file: length, checksum of the length, data, checksum of the data. (TFRecord)"""
+    at = 0
+    while len(content) >= at + 12:
+        (length, checksum) = struct.unpack_from("<QI", content, at)
+        assert checksum == masked_crc32c(content[at : at + 8]), f"the length at byte {at} is damaged"
+        end = at + 12 + length + 4
+        if len(content) < end:
+            return
+        data = content[at + 12 : end - 4]
+        assert struct.unpack_from("<I", content, end - 4)[0] == masked_crc32c(data), f"byte {at} on is damaged"
+        yield data
+        at = end
 
 
 def second_process(*, work: Path, cache: Path) -> dict[str, Any]:

@@ -131,3 +131,28 @@ def test_the_controllers_benchmark_fills_its_table(tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "out" / "controllers.jsonl").read_text().splitlines()]
     assert [row["controller"] for row in rows] == ["geco"]
     assert "| digits | geco |" in (tmp_path / "out" / "controllers.md").read_text()
+
+
+def test_what_can_befall_a_run_is_done_to_it_and_it_keeps_its_promises(tmp_path):
+    done = quick("faults", "--out", "out", folder=tmp_path)
+    assert "yes" in done.stdout
+    rows = json.loads((tmp_path / "out" / "faults.json").read_text())["rows"]
+    assert list(rows) == ["killed", "stopped", "two at once", "read", "fuzzed"]
+    assert [violation for row in rows.values() for violation in row["violations"]] == []
+    assert rows["killed"]["vae"]["kills"] == 1
+    assert rows["read"]["vae"]["reads"] >= 7
+    assert "| kill -9 at random moments" in (tmp_path / "out" / "faults.md").read_text()
+
+
+def test_a_soak_looks_at_runs_and_judges_them(tmp_path):
+    quick("soak", "--out", "out", folder=tmp_path)
+    content = json.loads((tmp_path / "out" / "soak.json").read_text())
+    assert set(content["found"]) == {"gan", "vae"}
+    for family, values in content["found"].items():
+        assert values["violations"] == []
+        assert values["images"] > 0
+        assert values["megabytes"][0] > 50
+        columns = list(zip(*content["looks"][family], strict=True))
+        assert all(list(column) == sorted(column) for column in columns[:3])  # clocks and images go forward
+    assert "| gan |" in (tmp_path / "out" / "soak.md").read_text()
+    assert (tmp_path / "out" / "soak.png").exists()

@@ -1,20 +1,22 @@
-"""Quantities over others, both on logarithmic axes: a power law is a straight line, and its slope the exponent."""
+"""Quantities over others. On logarithmic axes a power law is a straight line, and its slope the exponent."""
 
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Line(NamedTuple):
-    """One line: its name, where it was measured, and what was found there; all above 0."""
+    """One line: its name, where it was measured, and what was found there; above 0 on logarithmic axes."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
 
 
-def save_lines(path: Path, title: str, panels: Mapping[str, Sequence[Line]], *, across: int = 3) -> None:
+def save_lines(
+    path: Path, title: str, panels: Mapping[str, Sequence[Line]], *, across: int = 3, logarithmic: bool = True
+) -> None:
     """Writes a PNG with a panel for each entry; the file is whole at every moment.
 
     Args:
@@ -22,6 +24,7 @@ def save_lines(path: Path, title: str, panels: Mapping[str, Sequence[Line]], *, 
         title: above all.
         panels: {title: its lines}.
         across: panels beside each other.
+        logarithmic: both axes, every point marked; off, both are linear and the upright one begins at 0.
     """
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it announces its cache, which nobody needs
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -32,14 +35,27 @@ def save_lines(path: Path, title: str, panels: Mapping[str, Sequence[Line]], *, 
     FigureCanvasAgg(figure)
     figure.suptitle(title, fontsize=12)
     for axis, (name, lines) in zip(figure.subplots(down, across, squeeze=False).flat, panels.items(), strict=False):
-        for line in lines:
-            axis.loglog(line.x, line.y, marker="o", markersize=4, label=line.label)
-        ticks = sorted({value for line in lines for value in line.x})
-        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axis.minorticks_off()
+        (draw_logarithmic if logarithmic else draw_linear)(axis, lines)
         axis.set_title(name, fontsize=10)
-        axis.legend(fontsize=8)
+        if lines:
+            axis.legend(fontsize=8)
         axis.grid(alpha=0.3)
     part = path.with_name(f".{path.name}.part")
     figure.savefig(part, format="png", dpi=120)
     part.replace(path)
+
+
+def draw_logarithmic(axis: Any, lines: Sequence[Line]) -> None:
+    """Lines through marked points, with a tick where something was measured."""
+    for line in lines:
+        axis.loglog(line.x, line.y, marker="o", markersize=4, label=line.label)
+    ticks = sorted({value for line in lines for value in line.x})
+    axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.minorticks_off()
+
+
+def draw_linear(axis: Any, lines: Sequence[Line]) -> None:
+    """Lines over a ground of 0, against which a change shows as large as it is."""
+    for line in lines:
+        axis.plot(line.x, line.y, label=line.label)
+    axis.set_ylim(bottom=0)

@@ -12,6 +12,7 @@ from genjax.train.state import Learner, TrainState
 
 MARKS = ("RESOURCE_EXHAUSTED", "out of memory", "Out of memory")  # in the message of an XLA error
 KEPT_FREE = 0.1  # of the memory, for what is not in the plan of a step: images, the allocator's gaps
+TRIES = 5  # compilations to see that a batch fits, each with a tenth less
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def advice(learner: Learner, state: TrainState, example: dict[str, Any], batch: 
         return f"--batch {batch} does not fit into memory. Use --batch {batch // 2} or smaller."
     each = (large - small) / (batch - max(1, batch // 2))
     most = int(((1 - KEPT_FREE) * limit - (large - each * batch)) / max(each, 1.0))
-    most = min(most, batch - 1)
+    most = _fitting(learner, state, example, min(most, batch - 1), limit)
     if most < 1:
         return (
             f"--batch {batch} does not fit into memory, and no other would: a step holds {_gb(large - each * batch)}"
@@ -54,6 +55,15 @@ def advice(learner: Learner, state: TrainState, example: dict[str, Any], batch: 
         f"--batch {batch} does not fit into memory: its step holds {_gb(large)}, and there are {_gb(limit)}."
         f" Use --batch {most} or smaller."
     )
+
+
+def _fitting(learner: Learner, state: TrainState, example: dict[str, Any], most: int, limit: int) -> int:
+    """The estimate, or somewhat less: small batches hold more for each image than large ones, by another algorithm."""
+    for _ in range(TRIES):
+        if most < 1 or planned(learner, state, example, most) <= limit:
+            break
+        most = most * 9 // 10
+    return most
 
 
 def planned(learner: Learner, state: TrainState, example: dict[str, Any], batch: int) -> int:

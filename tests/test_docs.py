@@ -1,0 +1,41 @@
+"""What docs/reliability.md and experiments/faults.py name as proof is there."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+RELIABILITY = (ROOT / "docs" / "reliability.md").read_text()
+FAULTS = (ROOT / "experiments" / "faults.py").read_text()
+FAULTS_WITH_PATHS = FAULTS.replace("{TRAIN}", "tests/train/test_")
+ROWS = set(re.findall(r'^    "([\w ]+)": Row\(', FAULTS, re.MULTILINE))
+
+
+def named(text):
+    """(file, test or nothing) of all tests that a text names."""
+    return sorted(set(re.findall(r"(tests/[\w/]+\.py)(?:::(\w+))?", text)))
+
+
+def functions(path):
+    return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("text", [RELIABILITY, FAULTS_WITH_PATHS], ids=["docs", "faults"])
+def test_every_test_that_is_named_exists(text):
+    found = named(text)
+    assert len(found) > 20
+    for file, test in found:
+        assert (ROOT / file).is_file(), file
+        assert not test or test in functions(ROOT / file), f"{file}::{test}"
+
+
+def test_every_row_that_is_named_exists():
+    quoted = re.findall(r'faults\.py --rows (?:"([\w ]+)"|(\w+))', RELIABILITY)
+    assert {one or other for one, other in quoted} == {"killed", "stopped", "two at once", "read", "fuzzed"} <= ROWS
+
+
+def test_every_file_of_tests_that_a_row_names_is_in_the_promises():
+    rows, promised = ({file for file, _ in named(text)} for text in (FAULTS_WITH_PATHS, RELIABILITY))
+    assert rows <= promised
