@@ -64,9 +64,9 @@ def make_dvae(
     check(controller, signals=SIGNALS, knobs=KNOBS)
 
     def objective(params: Tree, images: Array, knobs: Knobs, key: Array) -> tuple[Array, Reading]:
-        logits = tokenizer.apply({"params": params}, images, method="encode")
+        logits = jnp.asarray(tokenizer.apply({"params": params}, images, method="encode"))
         mixtures = gumbel_softmax(key, logits, knobs["temperature"]) @ params["codebook"]
-        decoded = tokenizer.apply({"params": params}, mixtures, method="decode")
+        decoded = jnp.asarray(tokenizer.apply({"params": params}, mixtures, method="decode"))
         log_likelihood = likelihood.log_density(images, decoded).mean()
         kl = uniform_kl(logits.reshape(len(images), -1, logits.shape[-1]))
         held = constrained_kl(kl, free=knobs["free_nats"], capacity=knobs["kl_capacity"])

@@ -5,7 +5,7 @@ The discrete VAE (dvae.py) and the VQ-VAE (vq.py) are such learners; each says w
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.struct
 import jax
@@ -91,11 +91,11 @@ def make_codec(tokenizer: Tokenizer, likelihood: PixelLikelihood, nearest: Calla
     """The codec of a module whose features and codebook `nearest` turns into tokens (n, grid, grid)."""
 
     def encode(params: Tree, images: Array) -> Array:
-        features = tokenizer.apply({"params": params}, jnp.asarray(to_float(images)), method="encode")
+        features = jnp.asarray(tokenizer.apply({"params": params}, jnp.asarray(to_float(images)), method="encode"))
         return nearest(features, params[CODEBOOK]).reshape(len(images), -1)
 
     def decode(params: Tree, tokens: Array) -> Array:
-        decoded = tokenizer.apply({"params": params}, tokens, method="decode_tokens")
+        decoded = jnp.asarray(tokenizer.apply({"params": params}, tokens, method="decode_tokens"))
         return jnp.clip(likelihood.to_image(decoded), -1, 1)
 
     return Codec(encode, decode, tokenizer.codes, tokenizer.grid)
@@ -165,7 +165,7 @@ def make_tokenizer(
 
     def init(key: Array, batch: Batch, *, source: Networks | None = None) -> TokenizerState:
         params_key, start_key = jax.random.split(key)
-        fresh = {name: tokenizer.init(params_key, jnp.asarray(to_float(batch["image"][:1])))["params"]}
+        fresh: Networks = {name: tokenizer.init(params_key, jnp.asarray(to_float(batch["image"][:1])))["params"]}
         params = fresh if source is None else source
         state = start(
             start_key,
@@ -188,7 +188,7 @@ def make_tokenizer(
         decoded, features = forward_with_features(tokenizer, params, tokens, method="decode_tokens")
         return likelihood.to_image(decoded), features
 
-    def step(state: TokenizerState, batch: Batch) -> tuple[TokenizerState, Metrics]:
+    def step(state: Any, batch: Batch) -> tuple[TokenizerState, Metrics]:
         noise_key, penalty_key, codes_key = jax.random.split(jax.random.fold_in(state.key, state.step), 3)
         images = jnp.asarray(to_float(batch["image"]))
         knobs = neutral | controller.knobs(state.control)
@@ -203,7 +203,7 @@ def make_tokenizer(
         total = jax.tree.map(lambda first, second: first + weight * second, gradients, penalty_gradients)
         done = update(optimizer, total, state.optimizer[name], tree, knobs, name)
         averages, flat = state.averages, flatten(done.trainable)
-        if follow is not None and CODEBOOK in flat:
+        if follow is not None and CODEBOOK in flat and isinstance(state.averages, CodeAverages):
             vectors = features.reshape(-1, features.shape[-1])
             moved = follow(codes_key, state.averages, vectors, tokens.reshape(-1))
             flat[CODEBOOK], averages = choose(done.accepted, moved, (flatten(tree)[CODEBOOK], averages))

@@ -67,10 +67,10 @@ def make_vq(
     check(controller, signals=SIGNALS, knobs=KNOBS)
 
     def objective(params: Tree, images: Array, knobs: Knobs, key: Array) -> tuple[Array, Reading]:
-        vectors = tokenizer.apply({"params": params}, images, method="encode")
+        vectors = jnp.asarray(tokenizer.apply({"params": params}, images, method="encode"))
         tokens = nearest_codes(vectors, params["codebook"])
         codes = params["codebook"][tokens]
-        decoded = tokenizer.apply({"params": params}, straight_through(vectors, codes), method="decode")
+        decoded = jnp.asarray(tokenizer.apply({"params": params}, straight_through(vectors, codes), method="decode"))
         log_likelihood = likelihood.log_density(images, decoded).mean()
         distance = commitment(vectors, codes).mean()
         loss = knobs["commitment_weight"] * distance - knobs["reconstruction_weight"] * log_likelihood
