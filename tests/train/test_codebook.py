@@ -41,6 +41,7 @@ def test_repeated_batches_lead_to_the_means_of_the_vectors(getkey):
     vectors, tokens = jax.random.normal(getkey(), (40, 3)), jnp.arange(40) % 4
     averages = first_averages(jax.random.normal(getkey(), (4, 3)), known=True)
     step = jax.jit(lambda averages: follow(getkey(), averages, vectors, tokens, decay=0.7, restart_below=0.0))
+    codebook = averages.sums
     for _ in range(60):
         codebook, averages = step(averages)
     means = np.stack([np.asarray(vectors)[np.arange(40) % 4 == code].mean(axis=0) for code in range(4)])

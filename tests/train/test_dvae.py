@@ -50,7 +50,7 @@ def test_a_strong_kl_makes_the_codes_uniform():
     """Both terms are sums over an image: a weight of a thousand leaves no nat of information."""
     heavy = dataclasses.replace(DVAE, dvae=dataclasses.replace(DVAE.dvae, kl_weight=1e3, kl_steps=0))
     learner = tiny_tokenizer(heavy)
-    state, step = started(learner), jax.jit(learner.step, donate_argnums=0)
+    state, step, metrics = started(learner), jax.jit(learner.step, donate_argnums=0), {}
     for seed in range(60):
         state, metrics = step(state, batch_of(8, seed))
     assert float(metrics["loss/kl"]) < 0.5

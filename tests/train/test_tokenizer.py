@@ -69,7 +69,7 @@ def test_usage_and_perplexity_are_those_of_the_tokens(overfitted, compiled, kind
     _, state, batch, _ = overfitted
     codec = build_codec(dataclasses.replace(TINY, kind=kind), size=8, channels=1)
     assert int(state.step) % 2 == 0
-    seen = []
+    seen, metrics = [], {}
     for _ in range(2):
         seen.append(np.asarray(codec.encode(state.trainable["tokenizer"], batch["image"])))
         state, metrics = step(state, batch)
@@ -148,6 +148,7 @@ def test_samples_are_images_and_have_a_likelihood(compiled):
     images = learner.sample(state, jax.random.key(1), 3)
     assert images.shape == (3, 8, 8, 1)
     latents = learner.latents(jax.random.key(1), 3)
+    assert learner.log_likelihood is not None
     nats = learner.log_likelihood(state.average, state.context, images, latents)
     mean = np.asarray(learner.generate(state.average, state.context, latents))
     np.testing.assert_array_equal(mean, images)

@@ -44,7 +44,7 @@ def test_all_codes_come_into_use_where_there_is_something_to_tell_apart():
     for restart_below in (0.05, 0.0):
         vq = dataclasses.replace(TINY.vq, restart_below=restart_below)
         learner = tiny_tokenizer(dataclasses.replace(TINY, vq=vq), images_per_epoch=32)
-        state, step = started(learner), jax.jit(learner.step, donate_argnums=0)
+        state, step, metrics = started(learner), jax.jit(learner.step, donate_argnums=0), {}
         for seed in range(60):
             state, metrics = step(state, batch_of(16, seed))
         used[restart_below] = float(metrics["codebook/usage"])
