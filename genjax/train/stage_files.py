@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -64,7 +65,11 @@ def load_stage(folder: Path, name: str, *, belongs_to: dict[str, str] | None = N
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != values["sha256"]:
             raise InputError(f"{path} is damaged: its sha256 is not the one in model.json. Train the model again.")
-        return {values["network"]: unflatten(safetensors.numpy.load(content))}
+        return {
+            values["network"]: unflatten(
+                {key: jnp.asarray(leaf) for key, leaf in safetensors.numpy.load(content).items()}
+            )
+        }
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path} cannot be read ({error}). Train the model again.") from None
 
