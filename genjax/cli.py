@@ -17,7 +17,8 @@ import tyro
 
 from genjax import backend
 from genjax.config import AdaptConfig, RunConfig, TrainConfig
-from genjax.config.text_to_image import TEXT_TO_IMAGE, TextToImageConfig
+from genjax.config.model import TEXT_TO_IMAGE
+from genjax.config.text_to_image import TextToImageConfig
 from genjax.errors import InputError, StorageError
 from genjax.options import (
     AdaptCommand,
@@ -178,7 +179,7 @@ def run_text_to_image(command: TextToImageCommand) -> int:
     """Trains a text-to-image model, and says how to go on."""
     from genjax.train.text_to_image import train_text_to_image
 
-    prepare_machine(command.machine)
+    prepare_machine(MachineOptions(device=command.device))
     outcome = train_text_to_image(command.config, resume=command.resume, force=command.force)
     if outcome.signal is not None:
         say(f"stopped by {outcome.signal.name} in the stage {outcome.stage}; everything is saved.")

@@ -84,7 +84,8 @@ class TextToImageCommand:
     """Go on with the run in that folder, with its own settings."""
     force: bool = False
     """Delete a run that is in that folder."""
-    machine: Annotated[MachineOptions, tyro.conf.arg(name="")] = field(default_factory=MachineOptions)
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    """What to compute on; auto is a TPU or GPU where JAX finds one."""
 
 
 @dataclass(frozen=True)

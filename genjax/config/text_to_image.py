@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 from genjax.config.limits import at_least
-from genjax.config.model import check_size
+from genjax.config.model import TEXT_TO_IMAGE, check_size
 from genjax.config.prior import PriorConfig, RerankerConfig
 from genjax.config.tokenizer import TokenizerConfig
-
-TEXT_TO_IMAGE = "text2image"
+from genjax.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -60,3 +59,7 @@ class TextToImageConfig:
         self.tokenizer.check_size(self.size)
         at_least("", self, 1, "batch", "tokenizer_steps", "prior_steps", "log_every", "save_every")
         at_least("", self, 0, "num_images", "seed", "text_length", "masked_steps", "reranker_steps")
+        if self.prior.objective != "autoregressive":
+            raise InputError("--prior.objective is of a prior alone. Use --masked-steps for the one that is masked.")
+        if self.tokenizer.learning_rate_steps:
+            raise InputError("--tokenizer.learning-rate-steps are the stage's own here. Use --tokenizer-steps.")

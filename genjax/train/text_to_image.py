@@ -14,9 +14,10 @@ import jax
 import numpy as np
 
 from genjax.config import to_json
+from genjax.config.model import TEXT_TO_IMAGE
 from genjax.config.prior import PriorConfig
 from genjax.config.text import from_json
-from genjax.config.text_to_image import TEXT_TO_IMAGE, TextToImageConfig
+from genjax.config.text_to_image import TextToImageConfig
 from genjax.control import learning_rate_annealing
 from genjax.data import Dataset, check_batch, load
 from genjax.data.batches import batch_indices

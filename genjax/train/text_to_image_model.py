@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from genjax.config.model import TEXT_TO_IMAGE
 from genjax.config.prior import DecodingConfig, Segment
 from genjax.config.text import from_json
-from genjax.config.text_to_image import TEXT_TO_IMAGE, TextToImageConfig
+from genjax.config.text_to_image import TextToImageConfig
 from genjax.data.images import to_uint8
 from genjax.decoding import Decoder, autoregressive_decoder, best_of, parallel_decoder, repeated
 from genjax.errors import InputError
