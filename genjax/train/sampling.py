@@ -66,5 +66,6 @@ def sample_texts(
     if num < 1:
         raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
     model = load_text_to_image(run)
+    model.vocabulary.encode(texts)  # of which one is wrong is said before they are repeated
     repeated = [text for text in texts for _ in range(num)]
     return model.sample(repeated, jax.random.key(seed), candidates=candidates, method=method, decoding=decoding).images
