@@ -110,7 +110,7 @@ class Experiment:
 
 
 QUICK = {
-    "images": 64,
+    "images": 400,
     "batch": 16,
     "tokenizer_steps": 8,
     "prior_steps": 6,
