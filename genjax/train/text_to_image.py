@@ -34,6 +34,7 @@ from genjax.train.stage import Stage, encoded, run_stage
 from genjax.train.stage_files import load_stage
 from genjax.train.state import Batch
 from genjax.train.text_to_image_model import VOCABULARY, parts_of, segments_of
+from genjax.transfer import Transfer
 from genjax.tree import Tree, count
 
 MAY_CHANGE = ("out", "log_every", "save_every")
@@ -140,16 +141,30 @@ def prior_stage(
     *,
     steps: int,
     parts: dict[str, str],
+    transfer: Transfer | None = None,
+    source: Tree = None,
 ) -> Stage:
-    """A prior over these segments, whose learning rate falls to the end of its steps."""
+    """A prior over these segments, whose learning rate falls to the end of its steps.
+
+    Args:
+        name: of the stage.
+        prior: its network and objective.
+        segments: in their order.
+        arrays: {segment: tokens of all images}.
+        config: batch and seed.
+        steps: until it is done.
+        parts: that it belongs to.
+        transfer: from a source; None trains everything.
+        source: its parameters; None begins afresh.
+    """
     n = len(arrays["tokens"])
 
     def batch(step: int) -> Batch:
         rows = batch_indices(n, config.batch, config.seed, step)
         return {segment.name: arrays[segment.name][rows] for segment in segments}
 
-    learner = build_prior(prior, segments, controller=learning_rate_annealing(steps))
-    return Stage(name, learner, steps, batch, config.batch, parts)
+    learner = build_prior(prior, segments, controller=learning_rate_annealing(steps), transfer=transfer)
+    return Stage(name, learner, steps, batch, config.batch, parts, None if source is None else {"prior": source})
 
 
 def pairs(data: Dataset, text: np.ndarray, config: TextToImageConfig, step: int) -> Batch:

@@ -16,10 +16,12 @@ from genjax.config.text_to_image import TextToImageConfig
 from genjax.config.tokenizer import TokenizerConfig
 from genjax.errors import InputError
 from genjax.train import stage
+from genjax.train.adapt_text_to_image import adapt_text_to_image
 from genjax.train.metrics import read_metrics
 from genjax.train.stage_files import load_stage
 from genjax.train.text_to_image import load_captioned, train_text_to_image
 from genjax.train.text_to_image_model import is_text_to_image, load_text_to_image
+from genjax.tree import flatten
 
 TINY = TextToImageConfig(
     size=16,
@@ -213,3 +215,25 @@ def test_glyphs_are_the_captioned_ones_and_a_set_of_ones_own_will_do(tmp_path):
         model.sample(["a red seven"], jax.random.key(0))
     with pytest.raises(InputError, match="no masked prior"):
         model.sample(["a red seven"], jax.random.key(0), candidates=1, method="parallel")
+
+
+def test_a_prior_is_adapted_by_low_rank_updates_and_the_tokenizer_stays(folder, model, tmp_path):
+    data = load_captioned(TINY).take(np.arange(6))
+    out = tmp_path / "adapted"
+    assert adapt_text_to_image(folder, data, out, steps=30, learning_rate=1e-2).signal is None
+    adapted = load_text_to_image(out)
+    leaves_equal(adapted.networks["tokenizer"], model.networks["tokenizer"])
+    leaves_equal(adapted.networks["reranker"], model.networks["reranker"])
+    losses = [line["loss/target_nats"] for line in read_metrics(out / "prior" / "metrics.jsonl")]
+    assert losses[-1] < 0.95 * losses[0]
+    before, after = (flatten(some.networks["prior"]) for some in (model, adapted))
+    update = np.asarray(after["block_0/expand/kernel"] - before["block_0/expand/kernel"])
+    assert np.linalg.matrix_rank(update, tol=1e-4) <= 4
+    assert adapted.sample(TEXTS, jax.random.key(0), candidates=2).images.shape == (2, 16, 16, 3)
+    strange = dataclasses.replace(data, captions=("a purple elephant", *data.captions[1:]))
+    with pytest.raises(InputError, match="'elephant'"):
+        adapt_text_to_image(folder, strange, tmp_path / "other")
+    larger = dataclasses.replace(data, images=np.zeros((6, 32, 32, 3), np.uint8))
+    with pytest.raises(InputError, match=r"has images \(32, 32, 3\), and those of .* are \(16, 16, 3\)"):
+        adapt_text_to_image(folder, larger, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
