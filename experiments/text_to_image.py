@@ -41,6 +41,7 @@ from genjax.config.tokenizer import TokenizerConfig
 from genjax.data import Dataset, load, to_uint8
 from genjax.data.batches import batch_indices
 from genjax.data.glyph_captions import VALUES, parse
+from genjax.data.glyph_combinations import Combination, held_out_combinations
 from genjax.decoding import autoregressive_decoder
 from genjax.errors import InputError
 from genjax.evaluate import evaluate_images, load_extractor
@@ -414,9 +415,15 @@ def picture(settings: Experiment, model: TextToImage) -> None:
         candidates=8,
         decoding=DecodingConfig(guidance=settings.guidance),
     )
-    rows = [Row(text, made.images[columns * i : columns * (i + 1)]) for i, text in enumerate(texts)]
-    rows[-1] = rows[-1]._replace(title=f"{texts[-1]} (never trained)")
+    titles = [f"{text} (a combination that was never trained)" if is_held_out(text) else text for text in texts]
+    rows = [Row(title, made.images[columns * i : columns * (i + 1)]) for i, title in enumerate(titles)]
     save_figure(settings.out / "text_to_image.png", "Text to image: best of 8", rows)
+
+
+def is_held_out(text: str) -> bool:
+    """Whether a text asks for a combination that no training has seen."""
+    asked = parse(text)
+    return Combination(asked.glyph, asked.colour, asked.weight, asked.tilt) in held_out_combinations()
 
 
 def markdown(figures: dict[str, Any]) -> str:
