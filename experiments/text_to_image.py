@@ -45,7 +45,7 @@ from genjax.data.glyph_combinations import Combination, held_out_combinations
 from genjax.decoding import autoregressive_decoder
 from genjax.errors import InputError
 from genjax.evaluate import evaluate_images, load_extractor
-from genjax.evaluate.attributes import Share, agreement, wilson
+from genjax.evaluate.attributes import Share, agreement, difference, wilson
 from genjax.evaluate.unigram import placed_unigram_nats, unigram_nats
 from genjax.models.attributes import AttributeClassifier
 from genjax.report.figure import Row, save_figure
@@ -433,7 +433,12 @@ def markdown(figures: dict[str, Any]) -> str:
     lines += share_table(
         "samples read as asked", {k: v["shares"] for k, v in _rows(figures["samples"])}, (*HEADS, "all")
     )
-    lines += ["| kernel distance to new images in the same fonts | value | 95 % interval |", "|---|---|---|"]
+    lines += ["| best of 8 against the first one, points of `all` | lift | 95 % interval |", "|---|---|---|"]
+    for name in [name.replace(", best of 8", "") for name in samples if "best of 8" in name]:
+        method, where = name.split(", ")
+        lift = difference(samples[f"{method}, best of 8, {where}"]["all"], samples[name]["all"])
+        lines.append("| {} | {:+.1f} | {:+.1f} .. {:+.1f} |".format(name, *(100 * value for value in lift)))
+    lines += ["", "| kernel distance to new images in the same fonts | value | 95 % interval |", "|---|---|---|"]
     for name, row in _rows(figures["samples"]):
         low_high = row["kd"]["interval"]
         shown = "" if low_high is None else "{:.4f} .. {:.4f}".format(*low_high)

@@ -25,6 +25,13 @@ def wilson(successes: int, n: int) -> Share:
     return share, max(0.0, min(low, share)), min(1.0, max(high, share))
 
 
+def difference(one: Share, other: Share) -> Share:
+    """One share less another that was counted apart, and the 95 % interval. (Newcombe 1998, method 10)"""
+    share = one[0] - other[0]
+    down, up = math.hypot(one[0] - one[1], other[2] - other[0]), math.hypot(one[2] - one[0], other[0] - other[1])
+    return share, share - down, share + up
+
+
 def agreement(read: Mapping[str, Sequence], asked: Mapping[str, Sequence]) -> dict[str, Share]:
     """Of each attribute the share that was read as asked, and under `all` that of images with all of them right.
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from genjax.errors import InputError
-from genjax.evaluate.attributes import agreement, wilson
+from genjax.evaluate.attributes import agreement, difference, wilson
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
@@ -26,6 +26,12 @@ def test_all_attributes_must_be_right_at_once():
     asked = {"glyph": ["1", "2", "3", "5"], "colour": ["red", "blue", "blue", "red"], "count": [1, 1, 1, 1]}
     shares = {name: share for name, (share, _, _) in agreement(read, asked).items()}
     assert shares == {"glyph": 0.75, "colour": 0.75, "all": 0.5}
+
+
+def test_the_difference_is_that_of_the_paper():
+    """Newcombe 1998, table II, method 10: 56 / 70 less 48 / 80 and 9 / 10 less 3 / 10."""
+    np.testing.assert_allclose(difference(wilson(56, 70), wilson(48, 80)), (0.2, 0.0524, 0.3339), atol=5e-5)
+    np.testing.assert_allclose(difference(wilson(9, 10), wilson(3, 10)), (0.6, 0.1705, 0.8090), atol=5e-5)
 
 
 def test_nothing_is_no_share():
