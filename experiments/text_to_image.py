@@ -430,9 +430,8 @@ def markdown(figures: dict[str, Any]) -> str:
     """The tables of the report."""
     num = figures["settings"]["num"]
     lines = [f"Text to image on captioned glyphs, {num} images of each kind; shares with their 95 % intervals.", ""]
-    lines += share_table(
-        "samples read as asked", {k: v["shares"] for k, v in _rows(figures["samples"])}, (*HEADS, "all")
-    )
+    samples = {name: row["shares"] for name, row in _rows(figures["samples"])}
+    lines += share_table("samples read as asked", samples, (*HEADS, "all"))
     lines += ["| best of 8 against the first one, points of `all` | lift | 95 % interval |", "|---|---|---|"]
     for name in [name.replace(", best of 8", "") for name in samples if "best of 8" in name]:
         method, where = name.split(", ")
