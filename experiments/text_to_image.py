@@ -272,7 +272,7 @@ def classifier_figures(settings: Experiment, model: TextToImage) -> dict[str, An
         for split in ("train", "test"):
             real = load(spec, size=32, split=split, num=settings.num, seed=NEW)
             kept = decoded(model, tokens_of(model, real))
-            found[f"{where}, {split} fonts"] = agreement(read(real.images), real.factors)
+            found[f"{where}, {split} fonts"] = agreement(read(np.asarray(real.images)), real.factors)
             found[f"{where}, {split} fonts, through the tokenizer"] = agreement(read(kept), real.factors)
     return found
 
@@ -292,7 +292,7 @@ def sample_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
         wanted = {name: [getattr(attributes, name) for attributes in asked] for name in HEADS}
         for name, options in cases(settings).items():
             made = model.sample(real.captions, jax.random.key(settings.seed + 7), **options)
-            records = evaluate_images(real.images, made.images, extractor=extractor, metrics=["kd"])
+            records = evaluate_images(np.asarray(real.images), made.images, extractor=extractor, metrics=["kd"])
             distance = {"value": records[0].value, "interval": records[0].interval}
             found[f"{name}, {where}"] = {"shares": agreement(read(made.images), wanted), "kd": distance}
     return found

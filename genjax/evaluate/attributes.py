@@ -7,6 +7,7 @@ import numpy as np
 
 from genjax.errors import InputError
 
+Values = Sequence | np.ndarray
 Share = tuple[float, float, float]  # of n: the share, and the ends of its 95 % interval
 Z = 1.959963984540054  # of the normal distribution at 97.5 %
 
@@ -32,7 +33,7 @@ def difference(one: Share, other: Share) -> Share:
     return share, share - down, share + up
 
 
-def agreement(read: Mapping[str, Sequence], asked: Mapping[str, Sequence]) -> dict[str, Share]:
+def agreement(read: Mapping[str, Values], asked: Mapping[str, Values]) -> dict[str, Share]:
     """Of each attribute the share that was read as asked, and under `all` that of images with all of them right.
 
     Args:

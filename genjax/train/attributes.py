@@ -1,7 +1,7 @@
 """The classifier of attributes as a learner: a cross-entropy for each head."""
 
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -36,9 +36,9 @@ def make_classifier(
         return classifier.init(key, jnp.asarray(to_float(batch["image"][:1])))["params"]
 
     def objective(params: Tree, batch: Batch, key: Array) -> tuple[Array, Metrics]:
-        logits = classifier.apply({"params": params}, jnp.asarray(to_float(batch["image"])))
+        logits: Any = classifier.apply({"params": params}, jnp.asarray(to_float(batch["image"])))
         losses, metrics = [], {}
-        for name, values in dict(logits).items():
+        for name, values in logits.items():
             losses.append(optax.softmax_cross_entropy_with_integer_labels(values, batch[name]).mean())
             metrics[f"accuracy/{name}"] = (values.argmax(axis=1) == batch[name]).mean()
         loss = jnp.stack(losses).sum()
@@ -77,12 +77,12 @@ def read_attributes(
         values: of each head, in the order of its numbers.
         chunk: images at once.
     """
-    apply = jax.jit(lambda images: classifier.apply({"params": params}, jnp.asarray(to_float(images))))
+    apply: Any = jax.jit(lambda images: classifier.apply({"params": params}, jnp.asarray(to_float(images))))
     found: dict[str, list[np.ndarray]] = {name: [] for name, _ in classifier.heads}
     for start in range(0, len(images), chunk):
         part = images[start : start + chunk]
         padded = np.concatenate([part, np.zeros((chunk - len(part), *part.shape[1:]), part.dtype)])
-        for name, logits in dict(apply(padded)).items():
+        for name, logits in apply(padded).items():
             found[name].append(np.asarray(logits).argmax(axis=1)[: len(part)])
     return {name: np.asarray(values[name])[np.concatenate(rows)] for name, rows in found.items()}
 
