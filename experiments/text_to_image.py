@@ -80,17 +80,17 @@ class Experiment:
     """Of everything random."""
     images: int = 8000
     """To train on."""
-    batch: int = 64
+    batch: int = 32
     """Images in a batch."""
     tokenizer_steps: int = 4000
     """Updates of the tokenizer."""
     prior_steps: int = 5000
     """Updates of each prior."""
-    reranker_steps: int = 1500
+    reranker_steps: int = 2500
     """Updates of the reranker."""
-    classifier_steps: int = 1500
+    classifier_steps: int = 2500
     """Updates of the classifier."""
-    captioner_steps: int = 1500
+    captioner_steps: int = 2000
     """Updates of the captioner."""
     width: int = 128
     """Of the transformers."""
@@ -167,7 +167,7 @@ def model_config(settings: Experiment) -> TextToImageConfig:
             kind=settings.kind, codes=32 if small else 128, width=4 if small else 32, depth=1, learning_rate=2e-3
         ),
         prior=PriorConfig(
-            width=settings.width, depth=settings.depth, heads=max(1, settings.width // 32), learning_rate=2e-3
+            width=settings.width, depth=settings.depth, heads=max(1, settings.width // 32), learning_rate=1.5e-3
         ),
         reranker=RerankerConfig(width=4, text_width=16, text_depth=1) if small else RerankerConfig(width=16),
     )
