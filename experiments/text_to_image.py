@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from signal import Signals
 from typing import Any, Literal
 
 import numpy as np
@@ -129,17 +130,13 @@ def main(settings: Experiment) -> int:
     """Trains what is not trained yet, measures, writes and prints; returns the exit code."""
     if settings.quick:
         settings = dataclasses.replace(settings, **QUICK)
+    began = time.monotonic()
+    signal = train(settings)
+    spent(settings, time.monotonic() - began)
+    if signal is not None:
+        return 128 + signal
     config = model_config(settings)
-    outcome = train_text_to_image(config, resume=is_text_to_image(config.out))
-    if outcome.signal is not None:
-        return 128 + outcome.signal
     model, data = load_text_to_image(config.out), load_captioned(config)
-    judges = settings.runs / "judges"
-    with locked(judges):
-        for stage in (classifier_stage(settings, config), captioner_stage(settings, model, data)):
-            signal = run_stage(judges, stage, seed=settings.seed, log_every=50, save_every=500)
-            if signal is not None:
-                return 128 + signal
     figures = measure(settings, model, data)
     settings.out.mkdir(parents=True, exist_ok=True)
     write_json(settings.out / "text_to_image.json", figures)
@@ -148,6 +145,35 @@ def main(settings: Experiment) -> int:
     picture(settings, model)
     result(text)
     return 0
+
+
+def train(settings: Experiment) -> Signals | None:
+    """Trains what is not trained yet, judges last; the signal that stopped it, or None."""
+    config = model_config(settings)
+    outcome = train_text_to_image(config, resume=is_text_to_image(config.out))
+    if outcome.signal is not None:
+        return outcome.signal
+    model, data = load_text_to_image(config.out), load_captioned(config)
+    judges = judges_of(settings)
+    with locked(judges):
+        for stage in (classifier_stage(settings, config), captioner_stage(settings, model, data)):
+            signal = run_stage(judges, stage, seed=settings.seed, log_every=50, save_every=500)
+            if signal is not None:
+                return signal
+    return None
+
+
+def judges_of(settings: Experiment) -> Path:
+    """Folder of classifier and captioner."""
+    return settings.runs / f"judges-{settings.kind}-{settings.seed}"
+
+
+def spent(settings: Experiment, seconds: float = 0.0) -> float:
+    """Seconds that training took in all, over all starts; these are added."""
+    path = settings.runs / f"seconds-{settings.kind}-{settings.seed}.json"
+    total = seconds + (json.loads(path.read_text())["training"] if path.exists() else 0.0)
+    write_json(path, {"training": total})
+    return total
 
 
 def model_config(settings: Experiment) -> TextToImageConfig:
@@ -234,14 +260,16 @@ def measure(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str
     }
     folder = settings.runs / f"figures-{settings.kind}-{settings.seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    figures: dict[str, Any] = {"settings": {k: str(v) for k, v in dataclasses.asdict(settings).items()}}
+    asked = {name: str(value) for name, value in dataclasses.asdict(settings).items() if name != "out"}
+    figures: dict[str, Any] = {"settings": asked, "training_seconds": spent(settings)}
     for name, find in parts.items():
         path = folder / f"{name}.json"
-        if not path.exists():
+        if not path.exists() or json.loads(path.read_text())["settings"] != asked:
             say(f"measuring {name}")
             began = time.monotonic()
-            write_json(path, find() | {"seconds": time.monotonic() - began})
-        figures[name] = json.loads(path.read_text())
+            found = find()
+            write_json(path, {"settings": asked, "seconds": time.monotonic() - began, "figures": found})
+        figures[name] = json.loads(path.read_text())["figures"]
     figures["peak_memory_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return figures
 
@@ -261,7 +289,7 @@ def training_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]
 
 def reader(settings: Experiment) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """uint8 images -> what the classifier sees in them."""
-    params = load_stage(settings.runs / "judges", "classifier")["classifier"]
+    params = load_stage(judges_of(settings), "classifier")["classifier"]
     return lambda images: read_attributes(classifier_of(settings), params, images, VALUES)
 
 
@@ -344,7 +372,7 @@ def caption_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
     decoder = autoregressive_decoder(
         build_transformer(captioner_config(settings), (tokens, text)), DecodingConfig(temperature=0.0)
     )
-    params = load_stage(settings.runs / "judges", "captioner")["prior"]
+    params = load_stage(judges_of(settings), "captioner")["prior"]
     write, found = jax.jit(functools.partial(decoder.decode, params)), {}
     for where, spec in SETS.items():
         for split in ("train", "test"):
@@ -430,7 +458,7 @@ def markdown(figures: dict[str, Any]) -> str:
     """The tables of the report."""
     num = figures["settings"]["num"]
     lines = [f"Text to image on captioned glyphs, {num} images of each kind; shares with their 95 % intervals.", ""]
-    samples = {name: row["shares"] for name, row in _rows(figures["samples"])}
+    samples = {name: row["shares"] for name, row in figures["samples"].items()}
     lines += share_table("samples read as asked", samples, (*HEADS, "all"))
     lines += ["| best of 8 against the first one, points of `all` | lift | 95 % interval |", "|---|---|---|"]
     for name in [name.replace(", best of 8", "") for name in samples if "best of 8" in name]:
@@ -438,16 +466,14 @@ def markdown(figures: dict[str, Any]) -> str:
         lift = difference(samples[f"{method}, best of 8, {where}"]["all"], samples[name]["all"])
         lines.append("| {} | {:+.1f} | {:+.1f} .. {:+.1f} |".format(name, *(100 * value for value in lift)))
     lines += ["", "| kernel distance to new images in the same fonts | value | 95 % interval |", "|---|---|---|"]
-    for name, row in _rows(figures["samples"]):
+    for name, row in figures["samples"].items():
         low_high = row["kd"]["interval"]
         shown = "" if low_high is None else "{:.4f} .. {:.4f}".format(*low_high)
         lines.append(f"| {name} | {row['kd']['value']:.4f} | {shown} |")
-    lines += ["", *share_table("the classifier on real images", dict(_rows(figures["classifier"])), (*HEADS, "all"))]
-    lines += share_table(
-        "captions that say what is seen", dict(_rows(figures["captions"])), (*VALUES, "all", "grammatical")
-    )
+    lines += ["", *share_table("the classifier on real images", figures["classifier"], (*HEADS, "all"))]
+    lines += share_table("captions that say what is seen", figures["captions"], (*VALUES, "all", "grammatical"))
     lines += ["| nats of 64 image tokens | prior | unigram | unigram of each place |", "|---|---|---|---|"]
-    for name, row in _rows(figures["likelihood"]):
+    for name, row in figures["likelihood"].items():
         lines.append(
             f"| {name} | " + " | ".join(f"{v:.1f} ({low:.1f}, {high:.1f})" for v, low, high in row.values()) + " |"
         )
@@ -459,12 +485,10 @@ def markdown(figures: dict[str, Any]) -> str:
         lines.append(f"| cached against uncached, {batch} at once | {_ratio(found)} |")
     lines.append(f"| parallel in 10 against autoregressive, one image | {_ratio(speed['parallel_times_as_fast'])} |")
     parameters = ", ".join(f"{name} {n:,}" for name, n in figures["trained"]["parameters"].items())
-    lines += ["", f"Parameters: {parameters}. Peak memory of the process: {figures['peak_memory_gib']:.2f} GiB."]
+    minutes, memory = figures["training_seconds"] / 60, figures["peak_memory_gib"]
+    lines += ["", f"Parameters: {parameters}."]
+    lines += [f"Training of everything took {minutes:.0f} minutes; the process had {memory:.2f} GiB at most."]
     return "\n".join(lines) + "\n"
-
-
-def _rows(figures: dict[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, row) for name, row in figures.items() if name != "seconds"]
 
 
 def share_table(title: str, rows: dict[str, dict[str, Share]], columns: Sequence[str]) -> list[str]:
