@@ -85,7 +85,7 @@ class Experiment:
     """Images in a batch."""
     tokenizer_steps: int = 4000
     """Updates of the tokenizer."""
-    prior_steps: int = 5000
+    prior_steps: int = 7000
     """Updates of each prior."""
     reranker_steps: int = 2500
     """Updates of the reranker."""
