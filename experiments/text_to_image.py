@@ -38,7 +38,7 @@ from decoding_speed import ratio, take_turns
 
 from genjax.config.prior import DecodingConfig, PriorConfig, RerankerConfig
 from genjax.config.text_to_image import TextToImageConfig
-from genjax.config.tokenizer import TokenizerConfig
+from genjax.config.tokenizer import DvaeConfig, TokenizerConfig
 from genjax.data import Dataset, load, to_uint8
 from genjax.data.batches import batch_indices
 from genjax.data.glyph_captions import VALUES, parse
@@ -190,12 +190,28 @@ def model_config(settings: Experiment) -> TextToImageConfig:
         reranker_steps=settings.reranker_steps,
         out=settings.runs / f"{settings.kind}-{settings.seed}",
         tokenizer=TokenizerConfig(
-            kind=settings.kind, codes=32 if small else 128, width=4 if small else 32, depth=1, learning_rate=2e-3
+            kind=settings.kind,
+            codes=32 if small else 128,
+            width=4 if small else 32,
+            depth=1,
+            learning_rate=2e-3,
+            dvae=dvae_config(settings),
         ),
         prior=PriorConfig(
             width=settings.width, depth=settings.depth, heads=max(1, settings.width // 32), learning_rate=1.5e-3
         ),
         reranker=RerankerConfig(width=4, text_width=16, text_depth=1) if small else RerankerConfig(width=16),
+    )
+
+
+def dvae_config(settings: Experiment) -> DvaeConfig:
+    """Of a discrete VAE on images that are mostly black.
+
+    With DALL-E's likelihood and its KL weight that rises from 0 all codes become one and all images black: at 640 steps
+    the squared error was .20, that of no image at all. A Gaussian with a small weight from the start was at .08 by 200.
+    """
+    return DvaeConfig(
+        likelihood="gaussian", kl_weight=0.1, kl_steps=0, temperature_steps=int(0.8 * settings.tokenizer_steps)
     )
 
 
