@@ -208,7 +208,8 @@ def dvae_config(settings: Experiment) -> DvaeConfig:
     """Of a discrete VAE on images that are mostly black.
 
     With DALL-E's likelihood and its KL weight that rises from 0 all codes become one and all images black: at 640 steps
-    the squared error was .20, that of no image at all. A Gaussian with a small weight from the start was at .04 by then.
+    the squared error was .20, that of no image at all. A Gaussian with a small weight from the start was at .04 by
+    600, though still without all colours.
     """
     return DvaeConfig(
         likelihood="gaussian", kl_weight=0.1, kl_steps=0, temperature_steps=int(0.8 * settings.tokenizer_steps)
