@@ -17,6 +17,8 @@ import tyro
 
 from genjax import backend
 from genjax.config import AdaptConfig, RunConfig, TrainConfig
+from genjax.config.model import TEXT_TO_IMAGE
+from genjax.config.text_to_image import TextToImageConfig
 from genjax.errors import InputError, StorageError
 from genjax.options import (
     AdaptCommand,
@@ -27,6 +29,7 @@ from genjax.options import (
     ReportCommand,
     SampleCommand,
     StabilityCommand,
+    TextToImageCommand,
     TrainCommand,
 )
 from genjax.terminal import result, say, table, warn
@@ -50,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         match command:
             case TrainCommand() | AdaptCommand():
                 return run_training(command)
+            case TextToImageCommand():
+                return run_text_to_image(command)
             case EvaluateCommand():
                 return run_evaluation(command)
             case SampleCommand():
@@ -91,7 +96,11 @@ def parse(arguments: Sequence[str]) -> Command:
         "doctor": DoctorCommand(),
     }
     verb = arguments[0] if arguments else "--help"
-    if verb in ("train", "adapt") and "--resume" in arguments:
+    if verb == "sample" and len(arguments) > 1 and not arguments[1].startswith("-"):
+        arguments = [verb, "--run", *arguments[1:]]
+    if verb == "train" and _means_text_to_image(arguments[1:]):
+        defaults[verb] = TextToImageCommand(_resumed_text_to_image(arguments[1:]))
+    elif verb in ("train", "adapt") and "--resume" in arguments:
         defaults[verb] = type(defaults[verb])(_resumed(arguments[1:], defaults[verb].config))
     choices: Any = tuple(
         Annotated[type(default), tyro.conf.subcommand(name, default=default)] for name, default in defaults.items()
@@ -136,6 +145,48 @@ def _resumed(arguments: Sequence[str], default: TrainConfig | AdaptConfig) -> Ru
     if is_run(RunFolder(out)) or not seeds:
         return saved_config(RunFolder(out), type(default))
     return dataclasses.replace(saved_config(RunFolder(seeds[0]), type(default)), out=out)
+
+
+def _means_text_to_image(arguments: Sequence[str]) -> bool:
+    """Whether `train` is asked for a text-to-image model, or to go on with one."""
+    given = _given_options(arguments, "--model", "--out")
+    if given["--model"] or "--resume" not in arguments or not given["--out"]:
+        return given["--model"] == TEXT_TO_IMAGE
+    from genjax.train.text_to_image_model import is_text_to_image
+
+    return is_text_to_image(Path(given["--out"]))
+
+
+def _resumed_text_to_image(arguments: Sequence[str]) -> TextToImageConfig:
+    """The settings of the training that is gone on with; the default ones where a new one begins."""
+    out = _given_options(arguments, "--out")["--out"]
+    if "--resume" not in arguments:
+        return TextToImageConfig()
+    from genjax.train.text_to_image import saved_text_to_image
+
+    return saved_text_to_image(Path(out) if out else TextToImageConfig().out)
+
+
+def _given_options(arguments: Sequence[str], *names: str) -> dict[str, str]:
+    """The values of these options, "" for one that is not there."""
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name in names:
+        reader.add_argument(name, default="", nargs="?", dest=name)
+    return {name: value or "" for name, value in vars(reader.parse_known_args(arguments)[0]).items()}
+
+
+def run_text_to_image(command: TextToImageCommand) -> int:
+    """Trains a text-to-image model, and says how to go on."""
+    from genjax.train.text_to_image import train_text_to_image
+
+    prepare_machine(MachineOptions(device=command.device))
+    outcome = train_text_to_image(command.config, resume=command.resume, force=command.force)
+    if outcome.signal is not None:
+        say(f"stopped by {outcome.signal.name} in the stage {outcome.stage}; everything is saved.")
+        say(f"go on with: genjax train --model {TEXT_TO_IMAGE} --out {outcome.folder} --resume")
+        return 128 + outcome.signal
+    result(str(outcome.folder))
+    return 0
 
 
 def run_training(command: TrainCommand | AdaptCommand) -> int:
@@ -231,15 +282,29 @@ def run_evaluation(command: EvaluateCommand) -> int:
 def run_sampling(command: SampleCommand) -> int:
     """Samples, and writes the grid or the folder."""
     from genjax.report.grid import image_grid, save_image, save_images
-    from genjax.train.sampling import sample_run
+    from genjax.train.sampling import sample_run, sample_texts
 
     if command.out.exists() and not command.force:
         raise InputError(f"--out {command.out} exists already. Use --force to write over it, or another name.")
     if command.out.suffix.lower() not in (".png", ""):
         raise InputError(f"--out {command.out} ends in {command.out.suffix}. Use .png for a grid, or no ending.")
-    images = sample_run(command.run, command.num, seed=command.seed, which=command.which, source=_given(command.source))
+    columns, source = 0, _given(command.source)
+    if command.text:
+        columns = 8 if command.num is None else command.num
+        images = sample_texts(
+            command.run,
+            command.text,
+            columns,
+            seed=command.seed,
+            candidates=command.candidates,
+            method=command.method,
+            decoding=command.decoding,
+        )
+    else:
+        num = 64 if command.num is None else command.num
+        images = sample_run(command.run, num, seed=command.seed, which=command.which, source=source)
     if command.out.suffix:
-        save_image(command.out, image_grid(images), scale=command.scale)
+        save_image(command.out, image_grid(images, columns=columns), scale=command.scale)
     else:
         save_images(command.out, images)
     result(str(command.out))

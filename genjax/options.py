@@ -8,6 +8,8 @@ import tyro
 
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.config.limits import at_least
+from genjax.config.prior import DecodingConfig
+from genjax.config.text_to_image import TextToImageConfig
 from genjax.errors import InputError
 
 Which = Literal["latest", "best"]
@@ -74,6 +76,19 @@ class TrainCommand:
 
 
 @dataclass(frozen=True)
+class TextToImageCommand:
+    """Trains a model that makes images of sentences: what `train` is with --model text2image."""
+
+    config: Annotated[TextToImageConfig, tyro.conf.arg(name="")] = field(default_factory=TextToImageConfig)
+    resume: bool = False
+    """Go on with the run in that folder, with its own settings."""
+    force: bool = False
+    """Delete a run that is in that folder."""
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    """What to compute on; auto is a TPU or GPU where JAX finds one."""
+
+
+@dataclass(frozen=True)
 class AdaptCommand:
     """Adapts the generator of a run to another set, of few images or many."""
 
@@ -130,9 +145,17 @@ class SampleCommand:
     """Draws images from a run: one grid, or one file each in a folder."""
 
     run: Path = Path("runs/train")
-    """Folder of the run."""
-    num: int = 64
-    """How many."""
+    """Folder of the run; where it comes first, --run may be left out."""
+    text: tuple[str, ...] = ()
+    """What a text-to-image model is to draw: one text or several, each in quotes."""
+    num: int | None = None
+    """How many; without it 64, or 8 of each text."""
+    candidates: int = 8
+    """With --text: images of which the reranker chooses each; 1 is without a choice."""
+    method: Literal["autoregressive", "parallel"] = "autoregressive"
+    """With --text: one token after the other, or all of them in a few steps by the masked prior."""
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    """With --text: how tokens are drawn."""
     seed: int = 0
     """Of the latents: the same seed shows the same latents in a source and its adaptation."""
     out: Path = Path("grid.png")
@@ -186,5 +209,12 @@ class DoctorCommand:
 
 
 Command = (
-    TrainCommand | AdaptCommand | EvaluateCommand | SampleCommand | ReportCommand | StabilityCommand | DoctorCommand
+    TrainCommand
+    | TextToImageCommand
+    | AdaptCommand
+    | EvaluateCommand
+    | SampleCommand
+    | ReportCommand
+    | StabilityCommand
+    | DoctorCommand
 )

@@ -57,7 +57,16 @@ def test_imports_go_one_way(path):
         ("matplotlib.figure", "report"),
         ("matplotlib.pyplot", "report"),
         ("orbax", "train/checkpoint.py"),
-        ("safetensors", ("train/artifact.py", "train/information.py", "evaluate", "models/embedding.py")),
+        (
+            "safetensors",
+            (
+                "train/artifact.py",
+                "train/information.py",
+                "train/stage_files.py",
+                "evaluate",
+                "models/embedding.py",
+            ),
+        ),
         ("tensorboardX", "train/board.py"),
         ("tokenizers", "text/byte_pair.py"),
         ("tqdm", "terminal.py"),

@@ -7,6 +7,7 @@ from genjax.errors import InputError, did_you_mean
 
 SIZES = (16, 32, 64, 128, 256, 512)
 FAMILIES = ("gan", "vae")
+TEXT_TO_IMAGE = "text2image"  # is no such family: it has a config of its own
 DTYPES = ("float32", "bfloat16")
 
 
@@ -96,8 +97,10 @@ class ModelConfig:
 
 def check_family(name: str) -> None:
     """Raises InputError unless there is such a family of models."""
+    if name == TEXT_TO_IMAGE:
+        raise InputError(f"the model {name} has a config of its own. Use TextToImageConfig and train_text_to_image.")
     if name not in FAMILIES:
-        raise InputError(f"unknown model {name!r}. {did_you_mean(name, list(FAMILIES))}")
+        raise InputError(f"unknown model {name!r}. {did_you_mean(name, [*FAMILIES, TEXT_TO_IMAGE])}")
 
 
 def check_size(size: int) -> None:

@@ -63,7 +63,7 @@ class TrainConfig(RunConfig):
     split: Literal["train", "all"] = "train"
     """Part of the data to train on; `all` leaves nothing held out."""
     model: str = "gan"
-    """gan or vae."""
+    """gan, vae or text2image, which has options of its own: genjax train --model text2image --help."""
     size: int = 16
     """Height and width of the images: 16, 32, 64 or 128."""
     channels: Literal[0, 1, 3] = 0

@@ -1,15 +1,18 @@
 """Pictures out of a run that is on disk."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
 import numpy as np
 
+from genjax.config.prior import DecodingConfig
 from genjax.errors import InputError
 from genjax.train.artifact import load_model
 from genjax.train.build import build_learner
 from genjax.train.recipes import build_transfers
 from genjax.train.render import make_renderer
+from genjax.train.text_to_image_model import is_text_to_image, load_text_to_image
 
 
 def sample_run(run: Path, num: int, *, seed: int = 0, which: str = "latest", source: Path | None = None) -> np.ndarray:
@@ -29,7 +32,40 @@ def sample_run(run: Path, num: int, *, seed: int = 0, which: str = "latest", sou
     """
     if num < 1:
         raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
+    if is_text_to_image(run):
+        raise InputError(f'{run} draws what a text says. Say it with --text, such as --text "a bold red seven".')
     model = load_model(run, which=which, source=source, sampled_only=True)
     learner = build_learner(model.config, build_transfers(None, model.config) | model.transfers)
     latents = learner.latents(jax.random.key(seed), num)
     return make_renderer(learner)(model.networks, model.context, latents)
+
+
+def sample_texts(
+    run: Path,
+    texts: Sequence[str],
+    num: int,
+    *,
+    seed: int = 0,
+    candidates: int = 8,
+    method: str = "autoregressive",
+    decoding: DecodingConfig | None = None,
+) -> np.ndarray:
+    """Images of texts by a text-to-image model: (len(texts) * num, h, w, c), uint8, those of a text in a row.
+
+    Args:
+        run: its folder.
+        texts: what is to be seen.
+        num: images of each text.
+        seed: of what is drawn.
+        candidates: of which the reranker chooses each image.
+        method: autoregressive or parallel.
+        decoding: temperature and the like.
+    Raises:
+        InputError: fewer than 1 image, or see `load_text_to_image` and `TextToImage.sample`.
+    """
+    if num < 1:
+        raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
+    model = load_text_to_image(run)
+    model.vocabulary.encode(texts)  # of which one is wrong is said before they are repeated
+    repeated = [text for text in texts for _ in range(num)]
+    return model.sample(repeated, jax.random.key(seed), candidates=candidates, method=method, decoding=decoding).images

@@ -1,0 +1,65 @@
+"""What a text-to-image model is asked to be: a tokenizer, one or two priors and a reranker, one after the other."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from genjax.config.limits import at_least
+from genjax.config.model import TEXT_TO_IMAGE, check_size
+from genjax.config.prior import PriorConfig, RerankerConfig
+from genjax.config.tokenizer import TokenizerConfig
+from genjax.errors import InputError
+
+
+@dataclass(frozen=True)
+class TextToImageConfig:
+    """Trains a model that makes images of sentences, in stages that each begin where the one before has ended."""
+
+    data: str = "glyphs"
+    """A set with captions: glyphs (the captioned ones), emoji, emoji:GROUP, or folder:PATH with a captions.jsonl."""
+    model: Literal["text2image"] = TEXT_TO_IMAGE
+    """What these options are of."""
+    size: int = 32
+    """Height and width of the images: 16, 32, 64 or 128."""
+    num_images: int = 0
+    """How many images to use; 0 is all that the set has (glyphs, which are drawn: 2,000)."""
+    batch: int = 64
+    """Images in a batch, of every stage."""
+    seed: int = 0
+    """Of everything random: images that are drawn, parameters, order of images."""
+    text: Literal["words", "byte_pair"] = "words"
+    """A closed vocabulary of the captions' words, or byte pairs, for captions in many words."""
+    text_length: int = 0
+    """Tokens of a text; 0 is the length of the longest caption."""
+    text_size: int = 1024
+    """Tokens of the byte-pair vocabulary, at most."""
+    tokenizer_steps: int = 3000
+    """Updates of the tokenizer."""
+    prior_steps: int = 6000
+    """Updates of the autoregressive prior."""
+    masked_steps: int = 6000
+    """Updates of the prior that decodes in parallel; 0 is without one."""
+    reranker_steps: int = 2000
+    """Updates of the reranker, which chooses the best of several images; 0 is without one."""
+    log_every: int = 50
+    """Steps between lines of metrics.jsonl."""
+    save_every: int = 500
+    """Steps between checkpoints."""
+    skip_broken: bool = False
+    """Leave out files of a folder that cannot be read as images, instead of stopping."""
+    out: Path = Path("runs/text2image")
+    """Folder of the model."""
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    reranker: RerankerConfig = field(default_factory=RerankerConfig)
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        check_size(self.size)
+        self.tokenizer.check_size(self.size)
+        at_least("", self, 1, "batch", "tokenizer_steps", "prior_steps", "log_every", "save_every")
+        at_least("", self, 0, "num_images", "seed", "text_length", "masked_steps", "reranker_steps")
+        if self.prior.objective != "autoregressive":
+            raise InputError("--prior.objective is of a prior alone. Use --masked-steps for the one that is masked.")
+        if self.tokenizer.learning_rate_steps:
+            raise InputError("--tokenizer.learning-rate-steps are the stage's own here. Use --tokenizer-steps.")

@@ -1,0 +1,216 @@
+"""A trained text-to-image model: sentences to tokens, tokens to tokens, tokens to images, and the best of several."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from genjax.config.model import TEXT_TO_IMAGE
+from genjax.config.prior import DecodingConfig, Segment
+from genjax.config.text import from_json
+from genjax.config.text_to_image import TextToImageConfig
+from genjax.data.images import to_uint8
+from genjax.decoding import Decoder, autoregressive_decoder, best_of, parallel_decoder, repeated
+from genjax.errors import InputError
+from genjax.text import Vocabulary, load_vocabulary
+from genjax.text.files import to_json
+from genjax.train.build_prior import build_reranker, build_transformer
+from genjax.train.build_tokenizer import build_codec
+from genjax.train.run_folder import RunFolder, read_config
+from genjax.train.stage_files import load_stage
+from genjax.train.state import Networks
+from genjax.train.tokenizer import Codec
+from genjax.tree import Tree, content_hash
+
+CHUNK = 64  # sequences that are decoded at once
+VOCABULARY = "vocabulary.json"
+DECODERS = {"autoregressive": ("prior", autoregressive_decoder), "parallel": ("masked", parallel_decoder)}
+
+Draw = Callable[[Networks, Array, Array], tuple[Array, Array]]  # (networks, text, uniforms) -> images and scores
+
+
+class Sampled(NamedTuple):
+    """What was made of texts.
+
+    Attributes:
+        images: uint8 (n, h, w, c).
+        scores: float32 (n,), how well each fits its text by the reranker, a cosine; not a number without one.
+    """
+
+    images: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class TextToImage:
+    """All parts of a model, ready to be sampled from.
+
+    Attributes:
+        config: it was trained by.
+        channels: of its images.
+        vocabulary: of its texts.
+        networks: {stage: parameters}: tokenizer and prior, and masked and reranker where they were trained.
+    """
+
+    config: TextToImageConfig
+    channels: int
+    vocabulary: Vocabulary
+    networks: Networks
+    _compiled: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def codec(self) -> Codec:
+        """Images to tokens and back."""
+        return build_codec(self.config.tokenizer, size=self.config.size, channels=self.channels)
+
+    @property
+    def segments(self) -> tuple[Segment, Segment]:
+        """Text, then image tokens."""
+        return segments_of(self.config, self.vocabulary)
+
+    def sample(
+        self,
+        texts: Sequence[str],
+        key: Array,
+        *,
+        candidates: int = 8,
+        method: str = "autoregressive",
+        decoding: DecodingConfig | None = None,
+    ) -> Sampled:
+        """One image of each text, the best of some candidates by the reranker.
+
+        Args:
+            texts: any number, of any lengths up to the vocabulary's.
+            key: of what is drawn. The image of a text does not depend on how many others there are.
+            candidates: of each text; 1 does without the reranker's choice.
+            method: autoregressive, or parallel with the masked prior.
+            decoding: temperature and the like; None is the default.
+        Raises:
+            InputError: a text that the vocabulary cannot say, no candidate, settings that the tokens do not allow, or
+                a prior or reranker that was not trained.
+        """
+        if candidates < 1:
+            raise InputError(f"--candidates {candidates} were asked for. Use 1 or more.")
+        if candidates > 1 and "reranker" not in self.networks:
+            raise InputError("this model has no reranker to choose among candidates. Use --candidates 1.")
+        tokens = self.vocabulary.encode(texts)
+        decoder, draw = self.drawer(method, decoding or DecodingConfig())
+        keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(len(tokens)))
+        uniforms = jax.vmap(lambda key: jax.random.uniform(key, (candidates, decoder.uniforms)))(keys)
+        rows, uniforms = repeated(jnp.asarray(tokens), candidates), uniforms.reshape(-1, decoder.uniforms)
+        images, scores = in_chunks(draw, self.networks, rows, uniforms)
+        chosen = np.asarray(best_of(jnp.arange(len(scores)), jnp.asarray(scores), candidates))
+        return Sampled(to_uint8(images[chosen]), scores[chosen])
+
+    def drawer(self, method: str, decoding: DecodingConfig) -> tuple[Decoder, Draw]:
+        """How images are drawn by a method: a decoder, and a compiled function that is kept.
+
+        Raises:
+            InputError: no such method, no such prior, or settings that the tokens do not allow.
+        """
+        if method not in DECODERS:
+            raise InputError(f"--method {method} is not one of {', '.join(DECODERS)}.")
+        network, make = DECODERS[method]
+        if network not in self.networks:
+            raise InputError("this model has no masked prior. Train with --masked-steps, or use autoregressive.")
+        if (method, decoding) not in self._compiled:
+            objective = "masked" if network == "masked" else "autoregressive"
+            prior = dataclasses.replace(self.config.prior, objective=objective)
+            decoder = make(build_transformer(prior, self.segments), decoding)
+            self._compiled[method, decoding] = decoder, jax.jit(self._draw(network, decoder))
+        return self._compiled[method, decoding]
+
+    def _draw(self, network: str, decoder: Decoder) -> Draw:
+        codec = self.codec
+        ranked = "reranker" in self.networks
+        score = reranker_score(self.config, self.segments[0]) if ranked else None
+
+        def draw(networks: Networks, text: Array, uniforms: Array) -> tuple[Array, Array]:
+            images = codec.decode(networks["tokenizer"], decoder.decode(networks[network], (text,), uniforms))
+            if score is None:
+                return images, jnp.full(len(images), jnp.nan)
+            return images, score(networks["reranker"], images, text)
+
+        return draw
+
+
+def in_chunks(draw: Draw, networks: Networks, text: Array, uniforms: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Images and scores of any number of rows; many go through one program of `CHUNK` rows."""
+    n = len(text)
+    if n > CHUNK:
+        text, uniforms = (jnp.pad(part, ((0, -n % CHUNK), (0, 0))) for part in (text, uniforms))
+    chunk = min(n, CHUNK)
+    parts = [
+        draw(networks, text[start : start + chunk], uniforms[start : start + chunk])
+        for start in range(0, len(text), chunk)
+    ]
+    images, scores = (np.concatenate([np.asarray(part[place]) for part in parts])[:n] for place in (0, 1))
+    return images, scores
+
+
+def reranker_score(config: TextToImageConfig, text: Segment) -> Callable[[Tree, Array, Array], Array]:
+    """(parameters, images, text tokens) -> how well they fit (n,)."""
+    learner = build_reranker(config.reranker, text, size=config.size)
+    if learner.score is None:
+        raise ValueError("a reranker that cannot score")
+    score = learner.score
+    return lambda params, images, text: score({"reranker": params}, {"reranker": ()}, images, text)
+
+
+def segments_of(config: TextToImageConfig, vocabulary: Vocabulary) -> tuple[Segment, Segment]:
+    """Text, then image tokens, as the priors read them."""
+    grid = config.tokenizer.grid
+    return (
+        Segment("text", vocabulary.length, vocabulary.numbers),
+        Segment("tokens", grid**2, config.tokenizer.codes, columns=grid),
+    )
+
+
+def load_text_to_image(folder: Path) -> TextToImage:
+    """The model in a folder.
+
+    Raises:
+        InputError: none there, one that is not trained to its end, a damaged file, or a part that belongs to another.
+    """
+    values = read_config(RunFolder(folder))
+    if values.get("kind") != TEXT_TO_IMAGE or not isinstance(values.get("config"), dict):
+        raise InputError(f"{folder} holds no text-to-image model. Name the folder of one, or leave --text out.")
+    config = from_json(TextToImageConfig, values["config"], where=str(RunFolder(folder).config))
+    channels = values.get("channels")
+    if channels not in (1, 3):
+        raise InputError(f"{RunFolder(folder).config} does not say how many channels its images have. Restore it.")
+    vocabulary = load_vocabulary(folder / VOCABULARY)
+    networks = {"tokenizer": load_stage(folder, "tokenizer")["tokenizer"]}
+    parts = parts_of(networks["tokenizer"], folder / VOCABULARY)
+    networks["prior"] = load_stage(folder, "prior", belongs_to=parts)["prior"]
+    if config.masked_steps:
+        networks["masked"] = load_stage(folder, "masked", belongs_to=parts)["prior"]
+    if config.reranker_steps:
+        networks["reranker"] = load_stage(folder, "reranker", belongs_to={"vocabulary": parts["vocabulary"]})[
+            "reranker"
+        ]
+    return TextToImage(config, channels, vocabulary, networks)
+
+
+def is_text_to_image(folder: Path) -> bool:
+    """Whether a folder holds such a model, finished or not."""
+    try:
+        return read_config(RunFolder(folder)).get("kind") == TEXT_TO_IMAGE
+    except InputError:
+        return False
+
+
+def parts_of(tokenizer: Tree, vocabulary: Path) -> dict[str, str]:
+    """What a prior belongs to: the tokenizer and the vocabulary, by the hash of their content."""
+    return {"tokenizer": content_hash(tokenizer), "vocabulary": vocabulary_hash(vocabulary)}
+
+
+def vocabulary_hash(path: Path) -> str:
+    """sha256 of a vocabulary's words, however its file is laid out."""
+    return content_hash({"vocabulary": np.frombuffer(repr(to_json(load_vocabulary(path))).encode(), np.uint8)})

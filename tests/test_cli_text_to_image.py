@@ -1,0 +1,118 @@
+"""Text to image as a user types it: what is printed and written, and one line with exit code 2 for bad input."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genjax import cli
+
+TINY = [
+    *("--size", 16, "--num-images", 40, "--batch", 8, "--tokenizer-steps", 2, "--prior-steps", 2),
+    *("--masked-steps", 2, "--reranker-steps", 2, "--tokenizer.grid", 4, "--tokenizer.codes", 8),
+    *("--tokenizer.width", 4, "--tokenizer.depth", 0, "--prior.width", 16, "--prior.depth", 1, "--prior.heads", 2),
+    *("--reranker.width", 4, "--reranker.text-width", 8, "--reranker.text-depth", 1, "--reranker.text-heads", 2),
+]
+
+
+def genjax(*arguments):
+    """The exit code of a command line, in this process."""
+    return cli.main([str(argument) for argument in arguments])
+
+
+def refused(capsys, *arguments):
+    """The one line that a refused command line leaves."""
+    capsys.readouterr()
+    assert genjax(*arguments) == 2
+    printed = capsys.readouterr()
+    lines = [line for line in printed.err.splitlines() if line]
+    assert printed.out == ""
+    assert len(lines) == 1, printed.err
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A model that was trained on the command line."""
+    out = tmp_path_factory.mktemp("runs") / "t2i"
+    assert genjax("train", "--model", "text2image", "--data", "glyphs", "--out", out, *TINY) == 0
+    return out
+
+
+def test_a_text_is_drawn_in_a_row_of_images(run, tmp_path, capsys):
+    out = tmp_path / "red.png"
+    drawing = ["sample", run, "--text", "a bold red seven", "--num", 3, "--candidates", 2, "--out", out]
+    assert genjax(*drawing) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    with Image.open(out) as grid:
+        assert grid.size == (3 * 16 + 2, 16)
+        before = np.asarray(grid)
+    assert genjax(*drawing, "--force") == 0
+    with Image.open(out) as grid:
+        np.testing.assert_array_equal(before, np.asarray(grid))
+
+
+def test_several_texts_are_rows_and_the_folder_may_be_named(run, tmp_path):
+    out = tmp_path / "grid.png"
+    texts = ["--text", "a red seven", "two small blue zeros, tilted left"]
+    options = ["--method", "parallel", "--decoding.steps", 4, "--num", 2, "--candidates", 1, "--out", out]
+    assert genjax("sample", "--run", run, *texts, *options) == 0
+    with Image.open(out) as grid:
+        assert grid.size == (2 * 16 + 1, 2 * 16 + 1)
+
+
+def test_a_finished_training_is_gone_on_with_by_its_folder_alone(run, capsys):
+    model = json.loads((run / "prior" / "model.json").read_text())
+    assert genjax("train", "--out", run, "--resume") == 0
+    assert capsys.readouterr().out.strip() == str(run)
+    assert json.loads((run / "prior" / "model.json").read_text()) == model
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--text", "a bald red sevn"], "'bald' (near: bold"),
+        (["--text", "a bald red sevn"], "'sevn' (near: seven"),
+        (["--text", ""], "the text is empty"),
+        (["--text", "a red red red red red red red red seven"], "words, and the text length is"),
+        (["--text", "a red seven", "--decoding.top-k", 9], "the 9 likeliest of 8 tokens were asked for"),
+        (["--text", "a red seven", "--decoding.steps", 17, "--method", "parallel"], "17 steps to decode 16 tokens"),
+        (["--text", "a red seven", "--num", 0], "--num 0 images were asked for"),
+        (["--text", "a red seven", "--candidates", 0], "--candidates 0 were asked for"),
+        ([], "Say it with --text"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_in_a_line(run, tmp_path, capsys, options, message):
+    assert message in refused(capsys, "sample", run, *options, "--out", tmp_path / "grid.png")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_a_caption_missing_is_refused(tmp_path, capsys):
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("a", "b", "c"):
+        Image.fromarray(np.full((16, 16, 3), 9, np.uint8)).save(images / f"{name}.png")
+    (images / "captions.jsonl").write_text('{"file": "a.png", "caption": "a"}\n{"file": "b.png", "caption": "b"}\n')
+    training = ["train", "--model", "text2image", "--data", f"folder:{images}", "--out", tmp_path / "model", *TINY]
+    assert "has no caption for 1 of 3 images, the first 'c.png'" in refused(capsys, *training)
+    (images / "captions.jsonl").unlink()
+    assert "has no captions" in refused(capsys, *training, "--num-images", 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+def test_a_caption_longer_than_the_text_length_is_refused(tmp_path, capsys):
+    training = ["train", "--model", "text2image", "--text-length", 3, "--out", tmp_path / "model", *TINY]
+    assert "words, and the text length is 3. Shorten it" in refused(capsys, *training)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_of_another_kind_is_not_drawn_from_texts(run, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.json").write_text(json.dumps({"genjax_run": 1, "kind": "train", "config": {}}))
+    line = refused(capsys, "sample", other, "--text", "a red seven", "--out", tmp_path / "grid.png")
+    assert "holds no text-to-image model" in line
+    assert "exists already" in refused(capsys, "train", "--model", "text2image", "--out", run, *TINY)
+    assert "unknown model 'text2img'" in refused(capsys, "train", "--model", "text2img", "--out", tmp_path / "new")

@@ -1,0 +1,239 @@
+"""A text-to-image model from its captions to its samples: stages, stops, files, and what is refused."""
+
+import dataclasses
+import json
+import shutil
+from contextlib import nullcontext
+from signal import SIGTERM
+
+import jax
+import numpy as np
+import pytest
+from tiny import leaves_equal
+
+from genjax.config.prior import DecodingConfig, PriorConfig, RerankerConfig
+from genjax.config.text_to_image import TextToImageConfig
+from genjax.config.tokenizer import TokenizerConfig
+from genjax.errors import InputError
+from genjax.train import stage
+from genjax.train.adapt_text_to_image import adapt_text_to_image
+from genjax.train.metrics import read_metrics
+from genjax.train.stage_files import load_stage
+from genjax.train.text_to_image import load_captioned, train_text_to_image
+from genjax.train.text_to_image_model import is_text_to_image, load_text_to_image
+from genjax.tree import flatten
+
+TINY = TextToImageConfig(
+    size=16,
+    num_images=48,
+    batch=8,
+    tokenizer_steps=4,
+    prior_steps=4,
+    masked_steps=3,
+    reranker_steps=3,
+    log_every=2,
+    save_every=2,
+    tokenizer=TokenizerConfig(grid=4, codes=8, code_size=4, width=4, depth=0),
+    prior=PriorConfig(width=16, depth=1, heads=2),
+    reranker=RerankerConfig(width=4, text_width=8, text_depth=1, text_heads=2, embedding_size=8),
+)
+TEXTS = ["a bold red seven", "two small blue zeros, tilted left"]
+STAGES = {"tokenizer": 4, "prior": 4, "masked": 3, "reranker": 3}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A model that was trained without a stop."""
+    out = tmp_path_factory.mktemp("text") / "model"
+    assert train_text_to_image(dataclasses.replace(TINY, out=out)).signal is None
+    return out
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return load_text_to_image(folder)
+
+
+def test_every_stage_is_trained_to_its_end(folder):
+    for name, steps in STAGES.items():
+        assert json.loads((folder / name / "model.json").read_text())["step"] == steps
+        assert read_metrics(folder / name / "metrics.jsonl")[-1]["step"] == steps
+    assert is_text_to_image(folder)
+    assert not is_text_to_image(folder / "prior")
+
+
+@pytest.mark.parametrize("method", ["autoregressive", "parallel"])
+def test_texts_of_unlike_lengths_become_images(model, method):
+    made = model.sample(TEXTS, jax.random.key(0), candidates=3, method=method)
+    assert (made.images.shape, made.images.dtype) == ((2, 16, 16, 3), np.uint8)
+    assert made.scores.shape == (2,)
+    assert (np.abs(made.scores) <= 1 + 1e-5).all()
+
+
+def test_the_image_of_a_text_does_not_depend_on_the_others(model):
+    both = model.sample(TEXTS, jax.random.key(0), candidates=2)
+    one = model.sample(TEXTS[:1], jax.random.key(0), candidates=2)
+    np.testing.assert_array_equal(one.images[0], both.images[0])
+
+
+def test_the_best_of_several_is_the_best(model):
+    alone = [model.sample(TEXTS[:1], jax.random.key(0), candidates=n).scores[0] for n in (1, 2, 6)]
+    assert alone == sorted(alone)
+
+
+def test_many_rows_go_through_one_program(model):
+    few = model.sample(TEXTS[:1] * 2, jax.random.key(0), candidates=1)
+    many = model.sample(TEXTS[:1] * 70, jax.random.key(0), candidates=1)
+    assert many.images.shape == (70, 16, 16, 3)
+    assert (np.abs(many.images[:2].astype(int) - few.images) <= 1).all()
+
+
+class StopsAfterOneStep:
+    """An interruption that comes while the first step is made."""
+
+    signal = SIGTERM
+
+    def __init__(self):
+        self.questions = 0
+
+    def asked(self):
+        self.questions += 1
+        return self.questions > 1
+
+
+def test_a_stop_in_any_stage_changes_nothing(folder, tmp_path, monkeypatch):
+    """Stopped once in every stage, after its first step, it comes to the same parameters bit for bit."""
+    config, real, begun, stopped = dataclasses.replace(TINY, out=tmp_path / "model"), stage.interruptible, [], []
+
+    def stopping():
+        begun.append(1)
+        return nullcontext(StopsAfterOneStep()) if len(begun) in (1, 3, 5, 7) else real()
+
+    monkeypatch.setattr(stage, "interruptible", stopping)
+    while not stopped or stopped[-1]:
+        stopped.append(train_text_to_image(config, resume=bool(stopped)).stage)
+    assert stopped == [*STAGES, ""]
+    for name in STAGES:
+        leaves_equal(load_stage(folder, name), load_stage(config.out, name))
+
+
+def test_a_finished_stage_is_not_trained_again(folder, monkeypatch):
+    monkeypatch.setattr(stage.checkpoint, "open_checkpoints", None)
+    assert train_text_to_image(dataclasses.replace(TINY, out=folder), resume=True).signal is None
+
+
+def test_a_prior_of_another_tokenizer_is_refused(folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    shutil.rmtree(other / "tokenizer")
+    train = dataclasses.replace(TINY, out=tmp_path / "second", seed=1, prior_steps=1, masked_steps=0, reranker_steps=0)
+    train_text_to_image(train)
+    shutil.copytree(train.out / "tokenizer", other / "tokenizer")
+    with pytest.raises(InputError, match=r"the prior of .* was trained with the tokenizer .*, and the tokenizer there"):
+        load_text_to_image(other)
+
+
+def test_a_vocabulary_of_other_words_is_refused(folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    values = json.loads((other / "vocabulary.json").read_text())
+    values["words"] = values["words"][::-1]
+    (other / "vocabulary.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match="was trained with the vocabulary"):
+        load_text_to_image(other)
+
+
+def test_a_damaged_file_is_refused(folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (path,) = (other / "reranker").glob("*.safetensors")
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(InputError, match="is damaged: its sha256"):
+        load_text_to_image(other)
+
+
+def test_a_model_that_is_not_finished_says_so(folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    shutil.rmtree(other / "masked")
+    with pytest.raises(InputError, match=r"has no trained masked\. Go on with its training first: --resume"):
+        load_text_to_image(other)
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "message"),
+    [
+        (["a bald red seven"], {}, r"'bald' \(near: bold.*\)"),
+        ([""], {}, "the text is empty"),
+        (["a red red red red red red red red red seven"], {}, "has 11 words, and the text length is 8"),
+        (["a red seven"], {"decoding": DecodingConfig(top_k=9)}, "the 9 likeliest of 8 tokens"),
+        (["a red seven"], {"candidates": 0}, "--candidates 0 were asked for"),
+        (["a red seven"], {"method": "diffusion"}, "--method diffusion is not one of"),
+        ("a red seven", {}, "a list of texts was expected"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(model, texts, options, message):
+    with pytest.raises(InputError, match=message):
+        model.sample(texts, jax.random.key(0), **options)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"text_length": 3}, "words, and the text length is 3"),
+        ({"data": "digits"}, "digits has no captions"),
+        ({"batch": 100}, "--batch 100 is larger than the set"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused_and_nothing_written(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message):
+        train_text_to_image(dataclasses.replace(TINY, out=tmp_path / "model", **changes))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_settings_are_not_gone_on_with(folder):
+    wider = dataclasses.replace(TINY.prior, width=32)
+    with pytest.raises(InputError, match=r"these differ: prior\.width 16 -> 32"):
+        train_text_to_image(dataclasses.replace(TINY, out=folder, prior=wider), resume=True)
+    with pytest.raises(InputError, match="exists already"):
+        train_text_to_image(dataclasses.replace(TINY, out=folder))
+
+
+def test_glyphs_are_the_captioned_ones_and_a_set_of_ones_own_will_do(tmp_path):
+    assert load_captioned(TINY).name == "glyphs:captioned"
+    data = load_captioned(TINY).take(np.arange(8))
+    config = dataclasses.replace(
+        TINY, out=tmp_path / "own", text="byte_pair", text_size=300, prior_steps=1, masked_steps=0, reranker_steps=0
+    )
+    train_text_to_image(config, dataset=data)
+    model = load_text_to_image(config.out)
+    assert model.vocabulary.kind == "byte_pair"
+    made = model.sample(["anything at all"], jax.random.key(0), candidates=1)
+    assert np.isnan(made.scores).all()
+    with pytest.raises(InputError, match="no reranker"):
+        model.sample(["a red seven"], jax.random.key(0))
+    with pytest.raises(InputError, match="no masked prior"):
+        model.sample(["a red seven"], jax.random.key(0), candidates=1, method="parallel")
+
+
+def test_a_prior_is_adapted_by_low_rank_updates_and_the_tokenizer_stays(folder, model, tmp_path):
+    data = load_captioned(TINY).take(np.arange(6))
+    out = tmp_path / "adapted"
+    assert adapt_text_to_image(folder, data, out, steps=30, learning_rate=1e-2).signal is None
+    adapted = load_text_to_image(out)
+    leaves_equal(adapted.networks["tokenizer"], model.networks["tokenizer"])
+    leaves_equal(adapted.networks["reranker"], model.networks["reranker"])
+    losses = [line["loss/target_nats"] for line in read_metrics(out / "prior" / "metrics.jsonl")]
+    assert losses[-1] < 0.95 * losses[0]
+    before, after = (flatten(some.networks["prior"]) for some in (model, adapted))
+    update = np.asarray(after["block_0/expand/kernel"] - before["block_0/expand/kernel"])
+    assert np.linalg.matrix_rank(update, tol=1e-4) <= 4
+    assert adapted.sample(TEXTS, jax.random.key(0), candidates=2).images.shape == (2, 16, 16, 3)
+    strange = dataclasses.replace(data, captions=("a purple elephant", *data.captions[1:]))
+    with pytest.raises(InputError, match="'elephant'"):
+        adapt_text_to_image(folder, strange, tmp_path / "other")
+    larger = dataclasses.replace(data, images=np.zeros((6, 32, 32, 3), np.uint8))
+    with pytest.raises(InputError, match=r"has images \(32, 32, 3\), and those of .* are \(16, 16, 3\)"):
+        adapt_text_to_image(folder, larger, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
