@@ -15,7 +15,7 @@ def logits(getkey):
 
 
 def test_draws_are_on_the_simplex_and_near_one_hot_when_cold(logits, getkey):
-    for temperature, largest in ((5.0, 0.6), (0.01, 1.0)):
+    for temperature, largest in ((5.0, 0.2), (0.01, 1.0)):
         drawn = gumbel_softmax(getkey(), logits, temperature)
         np.testing.assert_allclose(drawn.sum(axis=-1), np.ones((5, 4)), rtol=1e-5)
         assert float(drawn.min()) >= 0
@@ -28,7 +28,7 @@ def test_the_largest_entry_is_a_draw_of_the_categorical(temperature, getkey):
     drawn = gumbel_softmax(getkey(), jnp.tile(logits, (20_000, 1)), temperature).argmax(axis=-1)
     counts = np.bincount(drawn, minlength=4)
     expected = 20_000 * np.asarray(jax.nn.softmax(logits))
-    assert stats.chisquare(counts, expected * counts.sum() / expected.sum()).pvalue > 0.01
+    assert stats.chisquare(counts, np.float64(expected) * (counts.sum() / np.float64(expected).sum())).pvalue > 0.01
 
 
 def test_kl_is_scipys(logits):
