@@ -14,12 +14,17 @@ def logits(getkey):
     return jax.random.normal(getkey(), (5, 4, 7))
 
 
-def test_draws_are_on_the_simplex_and_near_one_hot_when_cold(logits, getkey):
-    for temperature, largest in ((5.0, 0.2), (0.01, 1.0)):
-        drawn = gumbel_softmax(getkey(), logits, temperature)
-        np.testing.assert_allclose(drawn.sum(axis=-1), np.ones((5, 4)), rtol=1e-5)
-        assert float(drawn.min()) >= 0
-        assert float(jnp.median(drawn.max(axis=-1))) == pytest.approx(largest, abs=0.2)
+@pytest.mark.parametrize("temperature", [100.0, 1.0, 0.001])
+def test_draws_are_on_the_simplex(temperature, logits, getkey):
+    drawn = gumbel_softmax(getkey(), logits, temperature)
+    np.testing.assert_allclose(drawn.sum(axis=-1), np.ones((5, 4)), rtol=1e-5)
+    assert float(drawn.min()) >= 0
+
+
+def test_draws_are_one_hot_when_cold_and_uniform_when_hot(logits, getkey):
+    cold, hot = (gumbel_softmax(getkey(), logits, temperature) for temperature in (0.001, 1000.0))
+    assert float(jnp.median(cold.max(axis=-1))) > 0.999
+    np.testing.assert_allclose(hot, jnp.full(hot.shape, 1 / 7), atol=2e-3)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 1 / 16])
@@ -27,8 +32,8 @@ def test_the_largest_entry_is_a_draw_of_the_categorical(temperature, getkey):
     logits = jnp.asarray([0.0, 1.0, -1.0, 0.5])
     drawn = gumbel_softmax(getkey(), jnp.tile(logits, (20_000, 1)), temperature).argmax(axis=-1)
     counts = np.bincount(drawn, minlength=4)
-    expected = 20_000 * np.asarray(jax.nn.softmax(logits))
-    assert stats.chisquare(counts, np.float64(expected) * (counts.sum() / np.float64(expected).sum())).pvalue > 0.01
+    probabilities = np.asarray(jax.nn.softmax(logits), np.float64)
+    assert stats.chisquare(counts, 20_000 * probabilities / probabilities.sum()).pvalue > 0.01
 
 
 def test_kl_is_scipys(logits):
