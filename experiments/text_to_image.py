@@ -195,24 +195,12 @@ def model_config(settings: Experiment) -> TextToImageConfig:
             width=4 if small else 32,
             depth=1,
             learning_rate=2e-3,
-            dvae=dvae_config(settings),
+            dvae=DvaeConfig(temperature_steps=int(0.8 * settings.tokenizer_steps)),
         ),
         prior=PriorConfig(
             width=settings.width, depth=settings.depth, heads=max(1, settings.width // 32), learning_rate=1.5e-3
         ),
         reranker=RerankerConfig(width=4, text_width=16, text_depth=1) if small else RerankerConfig(width=16),
-    )
-
-
-def dvae_config(settings: Experiment) -> DvaeConfig:
-    """Of a discrete VAE on images that are mostly black.
-
-    With DALL-E's likelihood and its KL weight that rises from 0 all codes become one and all images black: at 640 steps
-    the squared error was .20, that of no image at all. A Gaussian with a small weight from the start was at .04 by
-    600, though still without all colours.
-    """
-    return DvaeConfig(
-        likelihood="gaussian", kl_weight=0.1, kl_steps=0, temperature_steps=int(0.8 * settings.tokenizer_steps)
     )
 
 

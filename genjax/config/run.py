@@ -65,7 +65,7 @@ class TrainConfig(RunConfig):
     model: str = "gan"
     """gan, vae or text2image, which has options of its own: genjax train --model text2image --help."""
     size: int = 16
-    """Height and width of the images: 16, 32, 64 or 128."""
+    """Height and width of the images: 16, 32, ... or 512."""
     channels: Literal[0, 1, 3] = 0
     """1 for grey, 3 for colour, 0 as the images are."""
     batch: int = 64

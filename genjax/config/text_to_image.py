@@ -20,7 +20,7 @@ class TextToImageConfig:
     model: Literal["text2image"] = TEXT_TO_IMAGE
     """What these options are of."""
     size: int = 32
-    """Height and width of the images: 16, 32, 64 or 128."""
+    """Height and width of the images: 16, 32, ... or 512."""
     num_images: int = 0
     """How many images to use; 0 is all that the set has (glyphs, which are drawn: 2,000)."""
     batch: int = 64

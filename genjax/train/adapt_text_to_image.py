@@ -5,6 +5,7 @@ The tokenizer is frozen, as the tokens that the prior knows are its own, and so 
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from genjax.config import to_json
 from genjax.config.model import TEXT_TO_IMAGE
@@ -13,10 +14,11 @@ from genjax.data.captioned import require_captions
 from genjax.errors import InputError
 from genjax.text import save_vocabulary
 from genjax.train.lock import locked
-from genjax.train.run_folder import RunFolder, begin, check_free
+from genjax.train.plan import changes
+from genjax.train.run_folder import RunFolder, begin, check_free, read_config
 from genjax.train.stage import run_stage
 from genjax.train.stage_files import save_stage
-from genjax.train.text_to_image import TextToImageOutcome, captioned_hash, prior_stage, tokens_of
+from genjax.train.text_to_image import MAY_CHANGE, TextToImageOutcome, captioned_hash, prior_stage, tokens_of
 from genjax.train.text_to_image_model import VOCABULARY, load_text_to_image, parts_of
 from genjax.transfer import Transfer, lora
 
@@ -65,14 +67,16 @@ def adapt_text_to_image(
     config = dataclasses.replace(
         model.config, prior=prior, prior_steps=steps, masked_steps=0, batch=batch, seed=seed, out=folder
     )
-    if not resume:
+    described = {"kind": TEXT_TO_IMAGE, "config": to_json(config), "channels": model.channels}
+    described |= {"data_hash": captioned_hash(data), "source": str(source)}
+    if resume:
+        _check_same(RunFolder(folder), described)
+    else:
         check_free(RunFolder(folder), force=force)
     tokenizer = model.networks["tokenizer"]
     arrays = {"text": text, "tokens": tokens_of(config, tokenizer, data)}
     with locked(folder):
         if not resume:
-            described = {"kind": TEXT_TO_IMAGE, "config": to_json(config), "channels": model.channels}
-            described |= {"data_hash": captioned_hash(data), "source": str(source)}
             begin(RunFolder(folder), described, force=force)
         save_vocabulary(folder / VOCABULARY, model.vocabulary)
         parts = parts_of(tokenizer, folder / VOCABULARY)
@@ -93,3 +97,14 @@ def adapt_text_to_image(
         )
         signal = run_stage(folder, stage, seed=seed, log_every=config.log_every, save_every=config.save_every)
     return TextToImageOutcome(folder, signal, "prior" if signal is not None else "")
+
+
+def _check_same(folder: RunFolder, described: dict[str, Any]) -> None:
+    """Raises InputError unless the adaptation in a folder was begun under these settings, with these images."""
+    begun = read_config(folder)
+    kept = [{**some.get("config", {}), "data_hash": some.get("data_hash", "")} for some in (begun, described)]
+    changed = changes(*({name: value for name, value in some.items() if name not in MAY_CHANGE} for some in kept))
+    if changed:
+        raise InputError(
+            f"the adaptation in {folder.path} was begun otherwise: {changed}. Bring that back, or use another folder."
+        )

@@ -1,7 +1,7 @@
 """The classifier of attributes as a learner: a cross-entropy for each head."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +11,9 @@ from jax import Array
 
 from genjax.control import chain
 from genjax.data.images import to_float
-from genjax.errors import InputError
 from genjax.models.attributes import AttributeClassifier
-from genjax.train.one_network import make_init, make_step
+from genjax.train.chunks import in_chunks
+from genjax.train.one_network import make_init, make_step, makes_no_images
 from genjax.train.state import Batch, Learner, Metrics
 from genjax.transfer import full
 from genjax.tree import Tree
@@ -45,17 +45,18 @@ def make_classifier(
         return loss, {"loss/total": loss} | metrics
 
     parts = {"optimizer": optimizer, "controller": chain(), "transfer": full()}
+    nothing = makes_no_images("a classifier reads images and makes none.")
     return Learner(
         init=make_init(NETWORK, fresh=fresh, **parts),
         step=make_step(
             NETWORK, objective=objective, size=lambda batch: len(batch["image"]), ema_images=ema_images, **parts
         ),
-        latents=_makes_no_images,
-        generate=_makes_no_images,
-        sample=_makes_no_images,
+        latents=nothing,
+        generate=nothing,
+        sample=nothing,
         reconstruct=None,
         transfers={NETWORK: full()},
-        evidence=_makes_no_images,
+        evidence=nothing,
         controller=chain(),
     )
 
@@ -78,14 +79,5 @@ def read_attributes(
         chunk: images at once.
     """
     apply: Any = jax.jit(lambda images: classifier.apply({"params": params}, jnp.asarray(to_float(images))))
-    found: dict[str, list[np.ndarray]] = {name: [] for name, _ in classifier.heads}
-    for start in range(0, len(images), chunk):
-        part = images[start : start + chunk]
-        padded = np.concatenate([part, np.zeros((chunk - len(part), *part.shape[1:]), part.dtype)])
-        for name, logits in apply(padded).items():
-            found[name].append(np.asarray(logits).argmax(axis=1)[: len(part)])
-    return {name: np.asarray(values[name])[np.concatenate(rows)] for name, rows in found.items()}
-
-
-def _makes_no_images(*arguments: object, **options: object) -> NoReturn:
-    raise InputError("a classifier reads images and makes none.")
+    found = in_chunks(apply, images, chunk=chunk)
+    return {name: np.asarray(values[name])[logits.argmax(axis=1)] for name, logits in found.items()}

@@ -5,7 +5,7 @@ The prior, in both of its objectives, and the reranker are such learners; each s
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
@@ -134,3 +134,16 @@ def make_step(
         return state, metrics | describe({network: done}, knobs)
 
     return step
+
+
+def makes_no_images(why: str) -> Callable[..., NoReturn]:
+    """What stands in a learner for the functions that make images, where its network makes none.
+
+    Args:
+        why: it makes none; the message of the InputError that a call raises.
+    """
+
+    def nothing(*arguments: object, **options: object) -> NoReturn:
+        raise InputError(why)
+
+    return nothing

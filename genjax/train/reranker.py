@@ -4,18 +4,15 @@ It is trained on the images and captions of a set, apart from any prior, and the
 that a prior made of one text. It makes no images itself.
 """
 
-from typing import NoReturn
-
 import jax.numpy as jnp
 import optax
 from jax import Array
 
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
-from genjax.errors import InputError
 from genjax.losses.contrastive import info_nce, same_rows
 from genjax.models.contrastive import Contrastive
-from genjax.train.one_network import check_transfer, knobs_of, make_init, make_step, signals_of
+from genjax.train.one_network import check_transfer, knobs_of, make_init, make_step, makes_no_images, signals_of
 from genjax.train.prior import check_tokens
 from genjax.train.state import Batch, Learner, Metrics, Networks
 from genjax.transfer import Transfer, full
@@ -68,17 +65,18 @@ def make_reranker(
         return jnp.asarray(model.apply({"params": params}, *_pair(images, text), method="similarity"))
 
     parts = {"optimizer": optimizer, "controller": controller, "transfer": transfer}
+    nothing = makes_no_images("a reranker ranks images and makes none. Sample from a prior, and rank what it makes.")
     return Learner(
         init=make_init("reranker", fresh=fresh, **parts),
         step=make_step(
             "reranker", objective=objective, size=lambda batch: len(batch["image"]), ema_images=ema_images, **parts
         ),
-        latents=_makes_no_images,
-        generate=_makes_no_images,
-        sample=_makes_no_images,
+        latents=nothing,
+        generate=nothing,
+        sample=nothing,
         reconstruct=None,
         transfers={"reranker": transfer},
-        evidence=_makes_no_images,
+        evidence=nothing,
         controller=controller,
         score=score,
     )
@@ -86,7 +84,3 @@ def make_reranker(
 
 def _pair(images: Array, text: Array) -> tuple[Array, Array]:
     return jnp.asarray(to_float(images)), jnp.asarray(text, jnp.int32)
-
-
-def _makes_no_images(*arguments: object, **options: object) -> NoReturn:
-    raise InputError("a reranker ranks images and makes none. Sample from a prior, and rank what it makes.")

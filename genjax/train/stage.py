@@ -17,6 +17,7 @@ import numpy as np
 from genjax.errors import InputError
 from genjax.terminal import progress
 from genjax.train import checkpoint, storage
+from genjax.train.chunks import in_chunks
 from genjax.train.interruption import interruptible
 from genjax.train.metrics import open_metrics
 from genjax.train.run_folder import RunFolder
@@ -108,10 +109,4 @@ def parameters(learner: Learner, state: TrainState) -> Any:
 
 def encoded(encode: Callable[[Any, Any], Any], params: Any, images: Any, *, chunk: int = 256) -> np.ndarray:
     """The tokens of all images of a set, int32 (n, places), found once."""
-    jitted = jax.jit(functools.partial(encode, params))
-    rows = []
-    for start in range(0, len(images), chunk):
-        part = images[np.arange(start, min(start + chunk, len(images)))]
-        padded = np.concatenate([part, np.zeros((chunk - len(part), *part.shape[1:]), part.dtype)])
-        rows.append(np.asarray(jitted(padded))[: len(part)])
-    return np.concatenate(rows).astype(np.int32)
+    return in_chunks(jax.jit(functools.partial(encode, params)), images, chunk=chunk).astype(np.int32)

@@ -1,6 +1,7 @@
 """A trained text-to-image model: sentences to tokens, tokens to tokens, tokens to images, and the best of several."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from genjax.text import Vocabulary, load_vocabulary
 from genjax.text.files import to_json
 from genjax.train.build_prior import build_reranker, build_transformer
 from genjax.train.build_tokenizer import build_codec
+from genjax.train.chunks import in_chunks
 from genjax.train.run_folder import RunFolder, read_config
 from genjax.train.stage_files import load_stage
 from genjax.train.state import Networks
@@ -104,7 +106,7 @@ class TextToImage:
         keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(len(tokens)))
         uniforms = jax.vmap(lambda key: jax.random.uniform(key, (candidates, decoder.uniforms)))(keys)
         rows, uniforms = repeated(jnp.asarray(tokens), candidates), uniforms.reshape(-1, decoder.uniforms)
-        images, scores = in_chunks(draw, self.networks, rows, uniforms)
+        images, scores = in_chunks(functools.partial(draw, self.networks), rows, uniforms, chunk=CHUNK)
         chosen = np.asarray(best_of(jnp.arange(len(scores)), jnp.asarray(scores), candidates))
         return Sampled(to_uint8(images[chosen]), scores[chosen])
 
@@ -138,20 +140,6 @@ class TextToImage:
             return images, score(networks["reranker"], images, text)
 
         return draw
-
-
-def in_chunks(draw: Draw, networks: Networks, text: Array, uniforms: Array) -> tuple[np.ndarray, np.ndarray]:
-    """Images and scores of any number of rows; many go through one program of `CHUNK` rows."""
-    n = len(text)
-    if n > CHUNK:
-        text, uniforms = (jnp.pad(part, ((0, -n % CHUNK), (0, 0))) for part in (text, uniforms))
-    chunk = min(n, CHUNK)
-    parts = [
-        draw(networks, text[start : start + chunk], uniforms[start : start + chunk])
-        for start in range(0, len(text), chunk)
-    ]
-    images, scores = (np.concatenate([np.asarray(part[place]) for part in parts])[:n] for place in (0, 1))
-    return images, scores
 
 
 def reranker_score(config: TextToImageConfig, text: Segment) -> Callable[[Tree, Array, Array], Array]:

@@ -230,6 +230,8 @@ def test_a_prior_is_adapted_by_low_rank_updates_and_the_tokenizer_stays(folder, 
     update = np.asarray(after["block_0/expand/kernel"] - before["block_0/expand/kernel"])
     assert np.linalg.matrix_rank(update, tol=1e-4) <= 4
     assert adapted.sample(TEXTS, jax.random.key(0), candidates=2).images.shape == (2, 16, 16, 3)
+    with pytest.raises(InputError, match=r"was begun otherwise: prior_steps 30 -> 31"):
+        adapt_text_to_image(folder, data, out, steps=31, learning_rate=1e-2, resume=True)
     strange = dataclasses.replace(data, captions=("a purple elephant", *data.captions[1:]))
     with pytest.raises(InputError, match="'elephant'"):
         adapt_text_to_image(folder, strange, tmp_path / "other")
