@@ -1,0 +1,87 @@
+"""The report of experiments/text_to_image.py: its tables and its picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from text_to_image_parts import HEADS, PICTURED, SETS, Experiment
+
+from genjax.config.prior import DecodingConfig
+from genjax.data import load
+from genjax.data.glyph_captions import VALUES, parse
+from genjax.data.glyph_combinations import Combination, held_out_combinations
+from genjax.evaluate.attributes import Share, difference
+from genjax.report.figure import Row, save_figure
+from genjax.train.text_to_image_model import TextToImage
+
+
+def markdown(figures: dict[str, Any]) -> str:
+    """The tables of the report."""
+    num = figures["settings"]["num"]
+    lines = [f"Text to image on captioned glyphs, {num} images of each kind; shares with their 95 % intervals.", ""]
+    samples = {name: row["shares"] for name, row in figures["samples"].items()}
+    lines += share_table("samples read as asked", samples, (*HEADS, "all"))
+    lines += ["| best of 8 against the first one, points of `all` | lift | 95 % interval |", "|---|---|---|"]
+    for name in [name.replace(", best of 8", "") for name in samples if "best of 8" in name]:
+        method, where = name.split(", ")
+        lift = difference(samples[f"{method}, best of 8, {where}"]["all"], samples[name]["all"])
+        lines.append("| {} | {:+.1f} | {:+.1f} .. {:+.1f} |".format(name, *(100 * value for value in lift)))
+    lines += ["", "| kernel distance to new images in the same fonts | value | 95 % interval |", "|---|---|---|"]
+    for name, row in figures["samples"].items():
+        low_high = row["kd"]["interval"]
+        shown = "" if low_high is None else "{:.4f} .. {:.4f}".format(*low_high)
+        lines.append(f"| {name} | {row['kd']['value']:.4f} | {shown} |")
+    lines += ["", *share_table("the classifier on real images", figures["classifier"], (*HEADS, "all"))]
+    lines += share_table("captions that say what is seen", figures["captions"], (*VALUES, "all", "grammatical"))
+    lines += ["| nats of 64 image tokens | prior | unigram | unigram of each place |", "|---|---|---|---|"]
+    for name, row in figures["likelihood"].items():
+        lines.append(
+            f"| {name} | " + " | ".join(f"{v:.1f} ({low:.1f}, {high:.1f})" for v, low, high in row.values()) + " |"
+        )
+    speed = figures["speed"]
+    lines += ["", f"| on {speed['cores']} cores, load {speed['load']:.1f} | ms |", "|---|---|"]
+    lines += [f"| {name} | {taken:.1f} |" for name, taken in speed["milliseconds"].items()]
+    lines += ["", "| how many times as fast, turn by turn | median (lowest, highest) |", "|---|---|"]
+    for batch, found in speed["cached_times_as_fast"].items():
+        lines.append(f"| cached against uncached, {batch} at once | {_ratio(found)} |")
+    lines.append(f"| parallel in 10 against autoregressive, one image | {_ratio(speed['parallel_times_as_fast'])} |")
+    parameters = ", ".join(f"{name} {n:,}" for name, n in figures["trained"]["parameters"].items())
+    minutes, memory = figures["training_seconds"] / 60, figures["peak_memory_gib"]
+    lines += ["", f"Parameters: {parameters}."]
+    lines += [f"Training of everything took {minutes:.0f} minutes; the process had {memory:.2f} GiB at most."]
+    return "\n".join(lines) + "\n"
+
+
+def share_table(title: str, rows: dict[str, dict[str, Share]], columns: Sequence[str]) -> list[str]:
+    """A table of shares in per cent."""
+    lines = [f"| {title} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for name, shares in rows.items():
+        cells = [f"{100 * v:.1f} ({100 * low:.1f}, {100 * high:.1f})" for v, low, high in (shares[c] for c in columns)]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _ratio(found: dict[str, float]) -> str:
+    return "{median:.1f} ({low:.1f}, {high:.1f})".format(**found)
+
+
+def picture(settings: Experiment, model: TextToImage) -> None:
+    """Rows of captions, the last of a combination that was never trained; columns of samples, best of 8."""
+    never = load(SETS["held_out"], size=32, num=60, seed=settings.seed).captions
+    texts = (*PICTURED, next(text for text in never if text.startswith("a") and "bold" in text))
+    columns = 4 if settings.quick else 20
+    made = model.sample(
+        [text for text in texts for _ in range(columns)],
+        jax.random.key(settings.seed),
+        candidates=8,
+        decoding=DecodingConfig(guidance=settings.guidance),
+    )
+    titles = [f"{text} (a combination that was never trained)" if is_held_out(text) else text for text in texts]
+    rows = [Row(title, made.images[columns * i : columns * (i + 1)]) for i, title in enumerate(titles)]
+    save_figure(settings.out / "text_to_image.png", "Text to image: best of 8", rows)
+
+
+def is_held_out(text: str) -> bool:
+    """Whether a text asks for a combination that no training has seen."""
+    asked = parse(text)
+    return Combination(asked.glyph, asked.colour, asked.weight, asked.tilt) in held_out_combinations()
