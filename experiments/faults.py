@@ -29,7 +29,6 @@ from genjax import backend
 
 backend.prepare()  # before jax is imported
 
-import jax
 from children import FAMILIES, Child
 from fuzzer import PROMISED, TARGETS, fuzz
 from interruptions import killed, read_while_training, second_process, stopped
@@ -90,7 +89,6 @@ def main(settings: Faults) -> int:
         lookup(ROWS, name, "row")
     if settings.quick:
         settings = dataclasses.replace(settings, kills=1, kill_steps=10, stops=1, steps=10, cases=3, seconds=0.1)
-        jax.config.update("jax_disable_most_optimizations", True)  # most of its time is the compiler's
     path = settings.out / "faults.json"
     settings.out.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="genjax-faults-"))

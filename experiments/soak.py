@@ -31,7 +31,6 @@ from genjax import backend
 
 backend.prepare()  # before jax is imported
 
-import jax
 import numpy as np
 from children import FAMILIES, Child, tiny, trained
 
@@ -79,7 +78,6 @@ def main(settings: Soak) -> int:
     """Trains each family in turn; returns 1 where something grew."""
     if settings.quick:
         settings = dataclasses.replace(settings, minutes=0.08, warm_up=0.03, every=0.1)
-        jax.config.update("jax_disable_most_optimizations", True)  # most of its time is the compiler's
     if not settings.minutes > settings.warm_up >= 0:
         raise InputError(f"--warm-up {settings.warm_up:g} leaves nothing of --minutes {settings.minutes:g}. Use less.")
     if not Path("/proc/self/statm").exists():

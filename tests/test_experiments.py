@@ -14,7 +14,7 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 def quick(name, *arguments, folder):
     """The finished process of an experiment's quick form, run somewhere else than in the checkout."""
-    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=1"}  # as in conftest.py, on one device
     command = [sys.executable, str(EXPERIMENTS / f"{name}.py"), "--quick", *arguments]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280, check=False
