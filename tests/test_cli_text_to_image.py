@@ -116,3 +116,10 @@ def test_a_run_of_another_kind_is_not_drawn_from_texts(run, tmp_path, capsys):
     assert "holds no text-to-image model" in line
     assert "exists already" in refused(capsys, "train", "--model", "text2image", "--out", run, *TINY)
     assert "unknown model 'text2img'" in refused(capsys, "train", "--model", "text2img", "--out", tmp_path / "new")
+
+
+def test_verbs_that_do_not_know_such_a_model_say_so(run, tmp_path, capsys):
+    said = "is a text-to-image model, which can be sampled with --text and nothing else yet"
+    assert said in refused(capsys, "evaluate", "--run", run, "--data", "glyphs")
+    assert said in refused(capsys, "adapt", "--source", run, "--data", "glyphs", "--out", tmp_path / "adapted")
+    assert list(tmp_path.iterdir()) == []

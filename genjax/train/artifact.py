@@ -17,10 +17,11 @@ import safetensors
 import safetensors.numpy
 
 from genjax.config import AdaptConfig, ModelConfig, from_json, read_json, to_json
+from genjax.config.model import TEXT_TO_IMAGE
 from genjax.errors import InputError
 from genjax.train.build import build_learner
 from genjax.train.recipes import NETWORKS, SAMPLED, build_transfers
-from genjax.train.run_folder import RunFolder, write_bytes, write_json
+from genjax.train.run_folder import RunFolder, is_run, read_config, write_bytes, write_json
 from genjax.train.state import Learner, Networks, TrainState, exported
 from genjax.transfer import Transfer, full
 from genjax.transfer.transfer import same_latents
@@ -163,6 +164,8 @@ def read_model_config(run: Path, *, which: str = "latest") -> ModelConfig:
 def _read_description(run: Path, which: str) -> tuple[dict[str, Any], ModelConfig]:
     where = RunFolder(run).model(which) / "model.json"
     if not run.is_dir() or not where.exists():
+        if is_run(RunFolder(run)) and read_config(RunFolder(run)).get("kind") == TEXT_TO_IMAGE:
+            raise InputError(f"{run} is a text-to-image model, which can be sampled with --text and nothing else yet.")
         raise InputError(f"{run} holds no model. Name the folder of a run that genjax has made.")
     values = read_json(where)
     if not isinstance(values.get("model"), dict):
