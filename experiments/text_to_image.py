@@ -30,7 +30,7 @@ from genjax.terminal import result, say
 from genjax.train.lock import locked
 from genjax.train.run_folder import write_bytes, write_json
 from genjax.train.stage import run_stage
-from genjax.train.text_to_image import load_captioned, train_text_to_image
+from genjax.train.text_to_image import load_images, train_text_to_image
 from genjax.train.text_to_image_model import is_text_to_image, load_text_to_image
 
 
@@ -44,7 +44,7 @@ def main(settings: Experiment) -> int:
     if signal is not None:
         return 128 + signal
     config = model_config(settings)
-    model, data = load_text_to_image(config.out), load_captioned(config)
+    model, data = load_text_to_image(config.out), load_images(config)
     figures = measure(settings, model, data)
     settings.out.mkdir(parents=True, exist_ok=True)
     write_json(settings.out / "text_to_image.json", figures)
@@ -61,7 +61,7 @@ def train(settings: Experiment) -> Signals | None:
     outcome = train_text_to_image(config, resume=is_text_to_image(config.out))
     if outcome.signal is not None:
         return outcome.signal
-    model, data = load_text_to_image(config.out), load_captioned(config)
+    model, data = load_text_to_image(config.out), load_images(config)
     judges = judges_of(settings)
     with locked(judges):
         for stage in (classifier_stage(settings, config), captioner_stage(settings, model, data)):

@@ -18,10 +18,11 @@ import tyro
 from genjax import backend
 from genjax.config import AdaptConfig, RunConfig, TrainConfig
 from genjax.config.model import TEXT_TO_IMAGE
-from genjax.config.text_to_image import TextToImageConfig
+from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
 from genjax.errors import InputError, StorageError
 from genjax.options import (
     AdaptCommand,
+    AdaptTextToImageCommand,
     Command,
     DoctorCommand,
     EvaluateCommand,
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         match command:
             case TrainCommand() | AdaptCommand():
                 return run_training(command)
-            case TextToImageCommand():
+            case TextToImageCommand() | AdaptTextToImageCommand():
                 return run_text_to_image(command)
             case EvaluateCommand():
                 return run_evaluation(command)
@@ -100,6 +101,8 @@ def parse(arguments: Sequence[str]) -> Command:
         arguments = [verb, "--run", *arguments[1:]]
     if verb == "train" and _means_text_to_image(arguments[1:]):
         defaults[verb] = TextToImageCommand(_resumed_text_to_image(arguments[1:]))
+    elif verb == "adapt" and _adapts_text_to_image(arguments[1:]):
+        defaults[verb] = AdaptTextToImageCommand(_resumed_text_adaptation(arguments[1:]))
     elif verb in ("train", "adapt") and "--resume" in arguments:
         defaults[verb] = type(defaults[verb])(_resumed(arguments[1:], defaults[verb].config))
     choices: Any = tuple(
@@ -167,6 +170,25 @@ def _resumed_text_to_image(arguments: Sequence[str]) -> TextToImageConfig:
     return saved_text_to_image(Path(out) if out else TextToImageConfig().out)
 
 
+def _adapts_text_to_image(arguments: Sequence[str]) -> bool:
+    """Whether `adapt` starts from a text-to-image model, or is asked to go on with the adaptation of one."""
+    from genjax.train.text_to_image_model import is_text_to_image
+
+    given = _given_options(arguments, "--source", "--out")
+    folder = given["--source"] or ("--resume" in arguments and given["--out"])
+    return bool(folder) and is_text_to_image(Path(folder))
+
+
+def _resumed_text_adaptation(arguments: Sequence[str]) -> AdaptTextToImageConfig:
+    """The settings of the adaptation that is gone on with; the default ones where a new one begins."""
+    out = _given_options(arguments, "--out")["--out"]
+    if "--resume" not in arguments:
+        return AdaptTextToImageConfig()
+    from genjax.train.adapt_text_to_image import saved_adaptation
+
+    return saved_adaptation(Path(out) if out else AdaptTextToImageConfig().out)
+
+
 def _given_options(arguments: Sequence[str], *names: str) -> dict[str, str]:
     """The values of these options, "" for one that is not there."""
     reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
@@ -175,15 +197,20 @@ def _given_options(arguments: Sequence[str], *names: str) -> dict[str, str]:
     return {name: value or "" for name, value in vars(reader.parse_known_args(arguments)[0]).items()}
 
 
-def run_text_to_image(command: TextToImageCommand) -> int:
-    """Trains a text-to-image model, and says how to go on."""
-    from genjax.train.text_to_image import train_text_to_image
+def run_text_to_image(command: TextToImageCommand | AdaptTextToImageCommand) -> int:
+    """Trains or adapts a text-to-image model, and says how to go on."""
+    from genjax.train import adapt_text_to_image, train_text_to_image
 
     prepare_machine(MachineOptions(device=command.device))
-    outcome = train_text_to_image(command.config, resume=command.resume, force=command.force)
+    config: Any = command.config
+    if isinstance(command, AdaptTextToImageCommand):
+        verb, run = "adapt", adapt_text_to_image
+    else:
+        verb, run = f"train --model {TEXT_TO_IMAGE}", train_text_to_image
+    outcome = run(config, resume=command.resume, force=command.force)
     if outcome.signal is not None:
         say(f"stopped by {outcome.signal.name} in the stage {outcome.stage}; everything is saved.")
-        say(f"go on with: genjax train --model {TEXT_TO_IMAGE} --out {outcome.folder} --resume")
+        say(f"go on with: genjax {verb} --out {outcome.folder} --resume")
         return 128 + outcome.signal
     result(str(outcome.folder))
     return 0

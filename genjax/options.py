@@ -9,7 +9,7 @@ import tyro
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.config.limits import at_least
 from genjax.config.prior import DecodingConfig
-from genjax.config.text_to_image import TextToImageConfig
+from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
 from genjax.errors import InputError
 
 Which = Literal["latest", "best"]
@@ -104,6 +104,19 @@ class AdaptCommand:
     json: bool = False
     """With --dry-run: print JSON and nothing else."""
     machine: Annotated[MachineOptions, tyro.conf.arg(name="")] = field(default_factory=MachineOptions)
+
+
+@dataclass(frozen=True)
+class AdaptTextToImageCommand:
+    """Adapts a text-to-image model to another style: what `adapt` is where --source is such a model."""
+
+    config: Annotated[AdaptTextToImageConfig, tyro.conf.arg(name="")] = field(default_factory=AdaptTextToImageConfig)
+    resume: bool = False
+    """Go on with the run in that folder, with its own settings."""
+    force: bool = False
+    """Delete a run that is in that folder."""
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+    """What to compute on; auto is a TPU or GPU where JAX finds one."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +225,7 @@ Command = (
     TrainCommand
     | TextToImageCommand
     | AdaptCommand
+    | AdaptTextToImageCommand
     | EvaluateCommand
     | SampleCommand
     | ReportCommand

@@ -89,6 +89,16 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(run, tmp_path, capsys, option
     assert list(tmp_path.iterdir()) == []
 
 
+def write_images(folder, captions):
+    """The spec of a folder of as many images, with these captions."""
+    folder.mkdir()
+    for number, caption in enumerate(captions):
+        Image.fromarray(np.full((16, 16, 3), 9 * number, np.uint8)).save(folder / f"{number}.png")
+        with (folder / "captions.jsonl").open("a") as lines:
+            lines.write(json.dumps({"file": f"{number}.png", "caption": caption}) + "\n")
+    return f"folder:{folder}"
+
+
 def test_a_folder_with_a_caption_missing_is_refused(tmp_path, capsys):
     images = tmp_path / "images"
     images.mkdir()
@@ -118,8 +128,18 @@ def test_a_run_of_another_kind_is_not_drawn_from_texts(run, tmp_path, capsys):
     assert "unknown model 'text2img'" in refused(capsys, "train", "--model", "text2img", "--out", tmp_path / "new")
 
 
-def test_verbs_that_do_not_know_such_a_model_say_so(run, tmp_path, capsys):
-    said = "is a text-to-image model, which can be sampled with --text and nothing else yet"
-    assert said in refused(capsys, "evaluate", "--run", run, "--data", "glyphs")
-    assert said in refused(capsys, "adapt", "--source", run, "--data", "glyphs", "--out", tmp_path / "adapted")
-    assert list(tmp_path.iterdir()) == []
+def test_a_model_is_adapted_to_a_folder_with_captions(run, tmp_path, capsys):
+    out = tmp_path / "adapted"
+    data = write_images(tmp_path / "images", ["a red seven", "a blue seven", "two green sevens"])
+    adapting = ["adapt", "--source", run, "--data", data, "--prior-steps", 2, "--out", out]
+    assert genjax(*adapting, "--transfer", "freeze,l2_sp") == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    assert genjax("adapt", "--out", out, "--resume") == 0
+    assert genjax("sample", out, "--text", "a red seven", "--num", 1, "--out", tmp_path / "seven.png") == 0
+    assert "these differ: transfer freeze,l2_sp -> lora" in refused(
+        capsys, "adapt", "--out", out, "--resume", "--transfer", "lora"
+    )
+    assert "exists already" in refused(capsys, *adapting)
+    assert "--transfer ewc is of generators and VAEs" in refused(
+        capsys, *adapting[:-1], tmp_path / "o", "--transfer", "ewc"
+    )

@@ -8,7 +8,7 @@ from genjax.config.control import ControlConfig
 from genjax.config.model import FAMILIES, SIZES, GanConfig, ModelConfig, VaeConfig, check_family, check_size
 from genjax.config.run import AdaptConfig, RunConfig, TrainConfig
 from genjax.config.text import from_json, read_json, to_json
-from genjax.config.text_to_image import TextToImageConfig
+from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
 from genjax.config.transfer import (
     CdcConfig,
     EwcConfig,
@@ -27,6 +27,7 @@ __all__ = [
     "FAMILIES",
     "SIZES",
     "AdaptConfig",
+    "AdaptTextToImageConfig",
     "CdcConfig",
     "ControlConfig",
     "EwcConfig",

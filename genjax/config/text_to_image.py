@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from genjax.config.limits import at_least
+from genjax.config.limits import above_zero, at_least
 from genjax.config.model import TEXT_TO_IMAGE, check_size
 from genjax.config.prior import PriorConfig, RerankerConfig
 from genjax.config.tokenizer import TokenizerConfig
+from genjax.config.transfer import L2SpConfig, LoraConfig
 from genjax.errors import InputError
 
 
@@ -63,3 +64,53 @@ class TextToImageConfig:
             raise InputError("--prior.objective is of a prior alone. Use --masked-steps for the one that is masked.")
         if self.tokenizer.learning_rate_steps:
             raise InputError("--tokenizer.learning-rate-steps are the stage's own here. Use --tokenizer-steps.")
+
+
+@dataclass(frozen=True)
+class AdaptTextToImageConfig:
+    """Adapts a text-to-image model to another style, from images with captions in words that it knows."""
+
+    source: Path = Path("runs/text2image")
+    """Folder of the model to start from."""
+    data: str = "digits:captioned"
+    """A set with captions: digits:captioned, glyphs (the captioned ones), or folder:PATH with a captions.jsonl."""
+    num_images: int = 0
+    """How many images of the set to use; 0 is all of them."""
+    shots: int | None = None
+    """Images to adapt to, the same number of each class where there are labels; without it all of them."""
+    stratify: bool = True
+    """Take the shots class by class where there are labels."""
+    transfer: str = "lora"
+    """Of the priors: full, freeze, lora, scale_shift, singular_values, l2_sp, or several that combine: freeze,l2_sp."""
+    tokenizer_steps: int = 0
+    """Updates of the tokenizer's decoder; its encoder and codebook stay, so that tokens keep their meaning."""
+    prior_steps: int = 300
+    """Updates of the autoregressive prior."""
+    masked_steps: int = 0
+    """Updates of the prior that decodes in parallel; 0 leaves it out of the adapted model."""
+    batch: int = 0
+    """Images in a batch; 0 is the source's, or all the shots where they are fewer."""
+    learning_rate: float = 1e-3
+    """Of every stage; it falls to 0 at the stage's end."""
+    seed: int = 0
+    """Of everything random: shots, order of images, low-rank updates."""
+    log_every: int = 50
+    """Steps between lines of metrics.jsonl."""
+    save_every: int = 500
+    """Steps between checkpoints."""
+    skip_broken: bool = False
+    """Leave out files of a folder that cannot be read as images, instead of stopping."""
+    out: Path = Path("runs/adapt")
+    """Folder of the adapted model."""
+    freeze: tuple[str, ...] = ("embed_*", "block_0/*")
+    """Parameters that the transfer freeze keeps: shell patterns over their names."""
+    lora: LoraConfig = field(default_factory=LoraConfig)
+    l2_sp: L2SpConfig = field(default_factory=L2SpConfig)
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        at_least("", self, 1, "prior_steps", "log_every", "save_every")
+        at_least("", self, 0, "num_images", "tokenizer_steps", "masked_steps", "batch", "seed")
+        above_zero("", self, "learning_rate")
+        if self.shots is not None and self.shots < 1:
+            raise InputError(f"--shots {self.shots}: there is nothing to adapt to. Use 1 or more, or leave it out.")

@@ -1,6 +1,7 @@
 """What the name of a transfer means for each network of a family, and which names go together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from genjax.config import AdaptConfig, ModelConfig
 from genjax.errors import InputError, lookup
@@ -72,6 +73,29 @@ PENALTIES = ("cdc", "replay", "ewc", "l2_sp")
 OF_THE_SAME_LATENTS = ("cdc", "replay")  # penalties on images, source's and adaptation's, of the same latents
 
 
+def named(transfer: str, recipes: Mapping[str, Any]) -> list[str]:
+    """The transfers that a value of --transfer names, in the order in which they are chained: that of the recipes.
+
+    Raises:
+        InputError: no name, an unknown one, or several that do not go together.
+    """
+    names = [name.strip() for name in transfer.split(",")]
+    if names == [""]:
+        raise InputError(f"--transfer is empty. Known: {', '.join(recipes)}.")
+    for name in names:
+        lookup(recipes, name, "transfer")
+    if len(set(names)) < len(names):
+        raise InputError(f"--transfer {transfer} names one transfer twice. Name each once.")
+    if "full" in names and len(names) > 1:
+        raise InputError(f"--transfer {transfer}: full trains everything. Leave it out.")
+    kernels = [name for name in names if name in OF_KERNELS]
+    if len(kernels) > 1:
+        raise InputError(
+            f"--transfer {transfer}: {' and '.join(kernels)} each say what a kernel becomes. Use one of them."
+        )
+    return [name for name in recipes if name in names]
+
+
 def transfer_names(config: AdaptConfig) -> list[str]:
     """The transfers of an adaptation, in the order in which they are chained: that of RECIPES, however they were named.
 
@@ -80,20 +104,7 @@ def transfer_names(config: AdaptConfig) -> list[str]:
     Raises:
         InputError: no name, an unknown one, or several that do not go together.
     """
-    names = [name.strip() for name in config.transfer.split(",")]
-    if names == [""]:
-        raise InputError(f"--transfer is empty. Known: auto, {', '.join(RECIPES)}.")
-    for name in names:
-        lookup(RECIPES, name, "transfer")
-    if len(set(names)) < len(names):
-        raise InputError(f"--transfer {config.transfer} names one transfer twice. Name each once.")
-    if "full" in names and len(names) > 1:
-        raise InputError(f"--transfer {config.transfer}: full trains everything. Leave it out.")
-    kernels = [name for name in names if name in OF_KERNELS]
-    if len(kernels) > 1:
-        raise InputError(
-            f"--transfer {config.transfer}: {' and '.join(kernels)} each say what a kernel becomes. Use one of them."
-        )
+    names = named(config.transfer, RECIPES)
     moved = [name for name in names if name in OF_THE_SAME_LATENTS]
     if "miner" in names and moved:
         raise InputError(
@@ -103,7 +114,7 @@ def transfer_names(config: AdaptConfig) -> list[str]:
     held = [name for name in names if name in PENALTIES]
     if "miner" in names and config.miner.alone and held:
         raise InputError(f"--miner.alone leaves the network as it is, so that {held[0]} would hold nothing. Drop one.")
-    return [name for name in RECIPES if name in names]
+    return names
 
 
 def check_ratio(config: AdaptConfig) -> None:
@@ -136,10 +147,11 @@ def build_transfers(
     if config is None:
         return {network: full() for network in networks}
     parts = [RECIPES[name](config, model, fisher or {}) for name in transfer_names(config)]
-    return {network: _combine([part[network] for part in parts if network in part]) for network in networks}
+    return {network: combined([part[network] for part in parts if network in part]) for network in networks}
 
 
-def _combine(transfers: list[Transfer]) -> Transfer:
+def combined(transfers: Sequence[Transfer]) -> Transfer:
+    """One transfer that is all of these; none is `full`."""
     if not transfers:
         return full()
     return transfers[0] if len(transfers) == 1 else chain(*transfers)

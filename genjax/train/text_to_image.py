@@ -19,9 +19,9 @@ from genjax.config.prior import PriorConfig
 from genjax.config.text import from_json
 from genjax.config.text_to_image import TextToImageConfig
 from genjax.control import learning_rate_annealing
-from genjax.data import Dataset, check_batch, load
+from genjax.data import Dataset, check_batch
 from genjax.data.batches import batch_indices
-from genjax.data.captioned import require_captions
+from genjax.data.captioned import load_captioned, require_captions
 from genjax.errors import InputError
 from genjax.terminal import say
 from genjax.text import Vocabulary, byte_pair_vocabulary, save_vocabulary, word_vocabulary
@@ -70,7 +70,7 @@ def train_text_to_image(
     """
     folder = Path(config.out)
     check_folder(folder, config, resume=resume, force=force)
-    data = dataset or load_captioned(config)
+    data = dataset or load_images(config)
     vocabulary = make_vocabulary(config, data)
     check_batch(len(data), config.batch)
     data_hash = captioned_hash(data)
@@ -121,10 +121,14 @@ def stages(config: TextToImageConfig, data: Dataset, vocabulary: Vocabulary, cha
         )
 
 
-def tokenizer_stage(config: TextToImageConfig, data: Dataset, channels: int) -> Stage:
-    """The tokenizer, whose learning rate falls to the end of its steps."""
+def tokenizer_stage(
+    config: TextToImageConfig, data: Dataset, channels: int, *, transfer: Transfer | None = None
+) -> Stage:
+    """The tokenizer, whose learning rate falls to the end of its steps; without a transfer all of it is trained."""
     settled = dataclasses.replace(config.tokenizer, learning_rate_steps=config.tokenizer_steps)
-    learner = build_tokenizer(settled, size=config.size, channels=channels, images_per_epoch=len(data))
+    learner = build_tokenizer(
+        settled, size=config.size, channels=channels, images_per_epoch=len(data), transfer=transfer
+    )
 
     def batch(step: int) -> Batch:
         return {"image": data.images[batch_indices(len(data), config.batch, config.seed, step)]}
@@ -180,18 +184,20 @@ def tokens_of(config: TextToImageConfig, params: Tree, data: Dataset) -> np.ndar
     return encoded(codec.encode, params, data.images)
 
 
-def load_captioned(config: TextToImageConfig, *, split: str = "train") -> Dataset:
-    """The set with its captions; `glyphs` are the captioned ones.
+def load_images(config: TextToImageConfig, *, split: str = "train") -> Dataset:
+    """The set that a config names, with its captions.
 
     Raises:
         InputError: no such set, or one in which an image has no caption.
     """
-    spec = "glyphs:captioned" if config.data == "glyphs" else config.data
-    data = load(
-        spec, size=config.size, split=split, num=config.num_images, seed=config.seed, skip_broken=config.skip_broken
+    return load_captioned(
+        config.data,
+        size=config.size,
+        split=split,
+        num=config.num_images,
+        seed=config.seed,
+        skip_broken=config.skip_broken,
     )
-    require_captions(data)
-    return data
 
 
 def make_vocabulary(config: TextToImageConfig, data: Dataset) -> Vocabulary:

@@ -22,7 +22,7 @@ def test_sets_with_captions_hand_them_over() -> None:
 @pytest.mark.parametrize(
     ("captions", "message"),
     [
-        ((), "x has no captions. Use glyphs:captioned, emoji, or a folder with a captions.jsonl."),
+        ((), "x has no captions. Use glyphs, digits, emoji, or a folder with a captions.jsonl."),
         (("a", " ", ""), "x has no caption for 2 of 3 images, the first is image 1 of its split 'train'. Write one"),
         (("a", "b"), "x has no caption for 1 of 3 images, the first is image 2 of its"),
     ],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import datasets
 
-from genjax.data import load
+from genjax.data import glyph_captions, load
 from genjax.errors import InputError
 
 
@@ -52,6 +52,14 @@ def test_strokes_are_white_on_black() -> None:
     assert images.max() == 255
 
 
+def test_captioned_digits_are_the_same_strokes_in_colour() -> None:
+    captioned, plain = (load(spec, size=16, num=30) for spec in ("digits:captioned", "digits"))
+    np.testing.assert_array_equal(captioned.images, np.repeat(np.asarray(plain.images), 3, axis=-1))
+    said = [glyph_captions.parse(caption) for caption in captioned.captions]
+    np.testing.assert_array_equal([int(one.glyph) for one in said], captioned.labels)
+    assert {one.colour for one in said} == {"white"}
+
+
 def test_some_digits_are_part_of_more() -> None:
     few, more = (load("digits", size=8, num=num, seed=3) for num in (20, 100))
     rows = {image.tobytes() for image in np.asarray(more.images)}
@@ -61,7 +69,8 @@ def test_some_digits_are_part_of_more() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"spec": "digits:mnist"}, "digits has no variant 'mnist'. Use digits alone."),
+        ({"spec": "digits:captioned", "channels": 1}, "the captions of digits:captioned name a colour"),
+        ({"spec": "digits:mnist"}, "digits has no variant 'mnist'. Use digits, or digits:captioned."),
         ({"spec": "digits", "num": 2000}, r"--num-images 2000 is more than digits has .* \(1438 images\)"),
         ({"spec": "digits", "split": "test", "num": 500}, r"in its split 'test' \(359 images\)"),
     ],

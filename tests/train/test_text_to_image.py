@@ -4,39 +4,21 @@ import dataclasses
 import json
 import shutil
 from contextlib import nullcontext
-from signal import SIGTERM
 
 import jax
 import numpy as np
 import pytest
+from text_to_image_tiny import TINY, StopsAfterOneStep
 from tiny import leaves_equal
 
-from genjax.config.prior import DecodingConfig, PriorConfig, RerankerConfig
-from genjax.config.text_to_image import TextToImageConfig
-from genjax.config.tokenizer import TokenizerConfig
+from genjax.config.prior import DecodingConfig
 from genjax.errors import InputError
 from genjax.train import stage
-from genjax.train.adapt_text_to_image import adapt_text_to_image
 from genjax.train.metrics import read_metrics
 from genjax.train.stage_files import load_stage
-from genjax.train.text_to_image import load_captioned, train_text_to_image
+from genjax.train.text_to_image import load_images, train_text_to_image
 from genjax.train.text_to_image_model import is_text_to_image, load_text_to_image
-from genjax.tree import flatten
 
-TINY = TextToImageConfig(
-    size=16,
-    num_images=48,
-    batch=8,
-    tokenizer_steps=4,
-    prior_steps=4,
-    masked_steps=3,
-    reranker_steps=3,
-    log_every=2,
-    save_every=2,
-    tokenizer=TokenizerConfig(grid=4, codes=8, code_size=4, width=4, depth=0),
-    prior=PriorConfig(width=16, depth=1, heads=2),
-    reranker=RerankerConfig(width=4, text_width=8, text_depth=1, text_heads=2, embedding_size=8),
-)
 TEXTS = ["a bold red seven", "two small blue zeros, tilted left"]
 STAGES = {"tokenizer": 4, "prior": 4, "masked": 3, "reranker": 3}
 
@@ -86,19 +68,6 @@ def test_many_rows_go_through_one_program(model):
     many = model.sample(TEXTS[:1] * 70, jax.random.key(0), candidates=1)
     assert many.images.shape == (70, 16, 16, 3)
     assert (np.abs(many.images[:2].astype(int) - few.images) <= 1).all()
-
-
-class StopsAfterOneStep:
-    """An interruption that comes while the first step is made."""
-
-    signal = SIGTERM
-
-    def __init__(self):
-        self.questions = 0
-
-    def asked(self):
-        self.questions += 1
-        return self.questions > 1
 
 
 def test_a_stop_in_any_stage_changes_nothing(folder, tmp_path, monkeypatch):
@@ -182,7 +151,6 @@ def test_what_cannot_be_drawn_is_refused(model, texts, options, message):
     ("changes", "message"),
     [
         ({"text_length": 3}, "words, and the text length is 3"),
-        ({"data": "digits"}, "digits has no captions"),
         ({"batch": 100}, "--batch 100 is larger than the set"),
     ],
 )
@@ -201,8 +169,8 @@ def test_other_settings_are_not_gone_on_with(folder):
 
 
 def test_glyphs_are_the_captioned_ones_and_a_set_of_ones_own_will_do(tmp_path):
-    assert load_captioned(TINY).name == "glyphs:captioned"
-    data = load_captioned(TINY).take(np.arange(8))
+    assert load_images(TINY).name == "glyphs:captioned"
+    data = load_images(TINY).take(np.arange(8))
     config = dataclasses.replace(
         TINY, out=tmp_path / "own", text="byte_pair", text_size=300, prior_steps=1, masked_steps=0, reranker_steps=0
     )
@@ -215,27 +183,3 @@ def test_glyphs_are_the_captioned_ones_and_a_set_of_ones_own_will_do(tmp_path):
         model.sample(["a red seven"], jax.random.key(0))
     with pytest.raises(InputError, match="no masked prior"):
         model.sample(["a red seven"], jax.random.key(0), candidates=1, method="parallel")
-
-
-def test_a_prior_is_adapted_by_low_rank_updates_and_the_tokenizer_stays(folder, model, tmp_path):
-    data = load_captioned(TINY).take(np.arange(6))
-    out = tmp_path / "adapted"
-    assert adapt_text_to_image(folder, data, out, steps=30, learning_rate=1e-2).signal is None
-    adapted = load_text_to_image(out)
-    leaves_equal(adapted.networks["tokenizer"], model.networks["tokenizer"])
-    leaves_equal(adapted.networks["reranker"], model.networks["reranker"])
-    losses = [line["loss/target_nats"] for line in read_metrics(out / "prior" / "metrics.jsonl")]
-    assert losses[-1] < 0.95 * losses[0]
-    before, after = (flatten(some.networks["prior"]) for some in (model, adapted))
-    update = np.asarray(after["block_0/expand/kernel"] - before["block_0/expand/kernel"])
-    assert np.linalg.matrix_rank(update, tol=1e-4) <= 4
-    assert adapted.sample(TEXTS, jax.random.key(0), candidates=2).images.shape == (2, 16, 16, 3)
-    with pytest.raises(InputError, match=r"was begun otherwise: prior_steps 30 -> 31"):
-        adapt_text_to_image(folder, data, out, steps=31, learning_rate=1e-2, resume=True)
-    strange = dataclasses.replace(data, captions=("a purple elephant", *data.captions[1:]))
-    with pytest.raises(InputError, match="'elephant'"):
-        adapt_text_to_image(folder, strange, tmp_path / "other")
-    larger = dataclasses.replace(data, images=np.zeros((6, 32, 32, 3), np.uint8))
-    with pytest.raises(InputError, match=r"has images \(32, 32, 3\), and those of .* are \(16, 16, 3\)"):
-        adapt_text_to_image(folder, larger, tmp_path / "other")
-    assert not (tmp_path / "other").exists()
