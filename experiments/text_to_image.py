@@ -27,9 +27,8 @@ from text_to_image_tables import markdown, picture
 
 from genjax.errors import InputError
 from genjax.terminal import result, say
-from genjax.train.lock import locked
-from genjax.train.run_folder import write_bytes, write_json
-from genjax.train.stage import run_stage
+from genjax.train.run_folder import RunFolder, is_run, write_bytes, write_json
+from genjax.train.stage import run_stage, sitting
 from genjax.train.text_to_image import load_images, train_text_to_image
 from genjax.train.text_to_image_model import is_text_to_image, load_text_to_image
 
@@ -63,11 +62,14 @@ def train(settings: Experiment) -> Signals | None:
         return outcome.signal
     model, data = load_text_to_image(config.out), load_images(config)
     judges = judges_of(settings)
-    with locked(judges):
+    begun = None if is_run(RunFolder(judges)) else {"kind": "judges"}
+    with sitting(judges, begun) as interruption:
         for stage in (classifier_stage(settings, config), captioner_stage(settings, model, data)):
-            signal = run_stage(judges, stage, seed=settings.seed, log_every=50, save_every=500)
-            if signal is not None:
-                return signal
+            ended = run_stage(judges, stage, interruption, seed=settings.seed, log_every=50, save_every=500)
+            if ended.collapse:
+                raise InputError(ended.collapse)
+            if ended.signal is not None:
+                return ended.signal
     return None
 
 

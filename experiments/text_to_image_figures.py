@@ -94,7 +94,7 @@ def training_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]
 
 def reader(settings: Experiment) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """uint8 images -> what the classifier sees in them."""
-    params = load_stage(judges_of(settings), "classifier")["classifier"]
+    params = load_stage(judges_of(settings), "classifier")
     return lambda images: read_attributes(classifier_of(settings), params, images, VALUES)
 
 
@@ -177,7 +177,7 @@ def caption_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
     decoder = autoregressive_decoder(
         build_transformer(captioner_config(settings), (tokens, text)), DecodingConfig(temperature=0.0)
     )
-    params = load_stage(judges_of(settings), "captioner")["prior"]
+    params = load_stage(judges_of(settings), "captioner")
     write, found = jax.jit(functools.partial(decoder.decode, params)), {}
     for where, spec in SETS.items():
         for split in ("train", "test"):

@@ -212,6 +212,9 @@ def run_text_to_image(command: TextToImageCommand | AdaptTextToImageCommand) -> 
         say(f"stopped by {outcome.signal.name} in the stage {outcome.stage}; everything is saved.")
         say(f"go on with: genjax {verb} --out {outcome.folder} --resume")
         return 128 + outcome.signal
+    if outcome.collapse:
+        say(f"{outcome.folder}: {outcome.collapse}")
+        return 1
     result(str(outcome.folder))
     return 0
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from genjax.config import AdaptConfig, TrainConfig
-from genjax.config.limits import at_least
+from genjax.config.limits import at_least, check_seed
 from genjax.config.prior import DecodingConfig
 from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
 from genjax.errors import InputError
@@ -152,6 +152,10 @@ class EvaluateCommand:
     json: bool = False
     """Print a JSON list of records and nothing else."""
 
+    def __post_init__(self) -> None:
+        """Refuses values that nothing could be judged with."""
+        check_seed(self)
+
 
 @dataclass(frozen=True)
 class SampleCommand:
@@ -181,6 +185,10 @@ class SampleCommand:
     """Where the run that this one was adapted from lies, if it has been moved."""
     force: bool = False
     """Write over what is there."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that nothing could be drawn with."""
+        check_seed(self)
 
 
 @dataclass(frozen=True)

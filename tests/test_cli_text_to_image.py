@@ -136,7 +136,7 @@ def test_a_model_is_adapted_to_a_folder_with_captions(run, tmp_path, capsys):
     assert capsys.readouterr().out.strip() == str(out)
     assert genjax("adapt", "--out", out, "--resume") == 0
     assert genjax("sample", out, "--text", "a red seven", "--num", 1, "--out", tmp_path / "seven.png") == 0
-    assert "these differ: transfer freeze,l2_sp -> lora" in refused(
+    assert "these differ: transfer 'freeze,l2_sp' -> 'lora'" in refused(
         capsys, "adapt", "--out", out, "--resume", "--transfer", "lora"
     )
     assert "exists already" in refused(capsys, *adapting)

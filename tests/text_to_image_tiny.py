@@ -5,6 +5,8 @@ from signal import SIGTERM
 from genjax.config.prior import PriorConfig, RerankerConfig
 from genjax.config.text_to_image import TextToImageConfig
 from genjax.config.tokenizer import TokenizerConfig
+from genjax.train.interruption import Interruption
+from genjax.train.stage import run_stage
 
 TINY = TextToImageConfig(
     size=16,
@@ -22,14 +24,18 @@ TINY = TextToImageConfig(
 )
 
 
-class StopsAfterOneStep:
+class StopsAfterOneStep(Interruption):
     """An interruption that comes while the first step is made."""
 
-    signal = SIGTERM
-
-    def __init__(self):
-        self.questions = 0
+    questions = 0
 
     def asked(self):
         self.questions += 1
-        return self.questions > 1
+        return self.questions > 2  # one before the stage, one before its first step
+
+
+def stops_when_fresh(folder, stage, interruption, **settings):
+    """`run_stage`, stopped after the first step of each stage that was not begun before."""
+    if not (folder / stage.name).exists():
+        interruption = StopsAfterOneStep(SIGTERM)
+    return run_stage(folder, stage, interruption, **settings)

@@ -19,6 +19,12 @@ def at_most(group: str, config: Any, bound: float, *names: str) -> None:
             raise InputError(f"{_option(group, name)} is {getattr(config, name)}, expected less than 1.")
 
 
+def check_seed(config: Any) -> None:
+    """Raises InputError unless the seed is one that is known from every other: JAX reads 32 bits of it."""
+    if not 0 <= config.seed < 1 << 32:
+        raise InputError(f"--seed is {config.seed}, expected 0 to {(1 << 32) - 1}.")
+
+
 def above_zero(group: str, config: Any, *names: str) -> None:
     """Raises InputError unless these fields are finite and above 0."""
     for name in names:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from genjax.config.control import ControlConfig
-from genjax.config.limits import above_zero, at_least
+from genjax.config.limits import above_zero, at_least, check_seed
 from genjax.config.model import GanConfig, VaeConfig, check_family, check_size
 from genjax.config.transfer import (
     CdcConfig,
@@ -132,7 +132,8 @@ class AdaptConfig(RunConfig):
 def check_run(config: RunConfig) -> None:
     """Refuses what no run could use."""
     at_least("", config, 1, "steps", "log_every", "sample_every", "save_every", "accumulate", "steps_per_dispatch")
-    at_least("", config, 0, "seed", "num_images", "evaluate_every", "devices")
+    check_seed(config)
+    at_least("", config, 0, "num_images", "evaluate_every", "devices")
     at_least("", config, 2, "evaluate_num")
     for name in ("log_every", "sample_every", "save_every", "evaluate_every"):
         if getattr(config, name) % config.steps_per_dispatch:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from genjax.config.limits import above_zero, at_least
+from genjax.config.limits import above_zero, at_least, check_seed
 from genjax.config.model import TEXT_TO_IMAGE, check_size
 from genjax.config.prior import PriorConfig, RerankerConfig
 from genjax.config.tokenizer import TokenizerConfig
@@ -59,7 +59,8 @@ class TextToImageConfig:
         check_size(self.size)
         self.tokenizer.check_size(self.size)
         at_least("", self, 1, "batch", "tokenizer_steps", "prior_steps", "log_every", "save_every")
-        at_least("", self, 0, "num_images", "seed", "text_length", "masked_steps", "reranker_steps")
+        at_least("", self, 0, "num_images", "text_length", "masked_steps", "reranker_steps")
+        check_seed(self)
         if self.prior.objective != "autoregressive":
             raise InputError("--prior.objective is of a prior alone. Use --masked-steps for the one that is masked.")
         if self.tokenizer.learning_rate_steps:
@@ -110,7 +111,8 @@ class AdaptTextToImageConfig:
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
         at_least("", self, 1, "prior_steps", "log_every", "save_every")
-        at_least("", self, 0, "num_images", "tokenizer_steps", "masked_steps", "batch", "seed")
+        at_least("", self, 0, "num_images", "tokenizer_steps", "masked_steps", "batch")
+        check_seed(self)
         above_zero("", self, "learning_rate")
         if self.shots is not None and self.shots < 1:
             raise InputError(f"--shots {self.shots}: there is nothing to adapt to. Use 1 or more, or leave it out.")

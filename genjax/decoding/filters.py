@@ -78,6 +78,11 @@ def draw(logits: Float[Array, "*n v"], uniform: Float[Array, "*n"]) -> Int[Array
     """
     weights = jnp.exp(logits - logits.max(axis=-1, keepdims=True))
     cumulative = jnp.cumsum(weights, axis=-1)
-    # The total times a number below 1 stays below it in float32 too: a token of weight 0 is never passed.
     passed = cumulative <= uniform[..., None] * cumulative[..., -1:]
-    return passed.sum(axis=-1, dtype=jnp.int32)
+    # A parallel sum may round equal prefixes differently, and so come to rest at a token of weight 0: the next one that
+    # may be drawn is taken, or the last.
+    places = lax.broadcasted_iota(jnp.int32, weights.shape, weights.ndim - 1)
+    allowed = weights > 0
+    last = jnp.where(allowed, places, 0).max(axis=-1)
+    following = allowed & (places >= passed.sum(axis=-1)[..., None])
+    return jnp.where(following.any(axis=-1), following.argmax(axis=-1), last).astype(jnp.int32)

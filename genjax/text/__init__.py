@@ -1,7 +1,7 @@
 """Captions as numbers: a closed vocabulary of words, or byte pairs, with the same interface. Knows numpy alone."""
 
 from genjax.text.byte_pair import byte_pair_vocabulary
-from genjax.text.files import load_vocabulary, save_vocabulary
+from genjax.text.files import dump_vocabulary, load_vocabulary
 from genjax.text.vocabulary import Vocabulary
 from genjax.text.words import word_vocabulary
 
@@ -11,7 +11,7 @@ __all__ = [
     "VOCABULARIES",
     "Vocabulary",
     "byte_pair_vocabulary",
+    "dump_vocabulary",
     "load_vocabulary",
-    "save_vocabulary",
     "word_vocabulary",
 ]

@@ -13,11 +13,9 @@ from genjax.text.words import words_from
 FORM = 1
 
 
-def save_vocabulary(path: Path, vocabulary: Vocabulary) -> None:
-    """Writes a vocabulary; the file is whole at every moment."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(to_json(vocabulary), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+def dump_vocabulary(vocabulary: Vocabulary) -> bytes:
+    """The content of a vocabulary's file."""
+    return (json.dumps(to_json(vocabulary), ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def load_vocabulary(path: Path) -> Vocabulary:

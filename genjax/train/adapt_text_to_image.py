@@ -17,23 +17,21 @@ from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfi
 from genjax.data import Dataset, check_batch, few_shot
 from genjax.data.captioned import load_captioned, require_captions
 from genjax.errors import InputError
-from genjax.text import save_vocabulary
-from genjax.train.lock import check_unlocked, locked
-from genjax.train.plan import changes
+from genjax.train.lock import check_unlocked
+from genjax.train.plan import changes, check_apart, check_name
 from genjax.train.prior_recipes import prior_transfer
-from genjax.train.run_folder import RunFolder, begin, check_free, read_config
-from genjax.train.stage import Stage, run_stage
-from genjax.train.stage_files import load_stage, save_stage
-from genjax.train.text_to_image import (
-    MAY_CHANGE,
-    TextToImageOutcome,
-    captioned_hash,
-    prior_stage,
-    stage_seed,
-    tokenizer_stage,
-    tokens_of,
+from genjax.train.run_folder import RunFolder, check_free, read_config
+from genjax.train.stage import sitting
+from genjax.train.stage_files import save_stage
+from genjax.train.text_to_image import MAY_CHANGE, TextToImageOutcome, captioned_hash, check_images, run_stages, stages
+from genjax.train.text_to_image_model import (
+    VOCABULARY,
+    TextToImage,
+    keep_vocabulary,
+    learners_of,
+    load_text_to_image,
+    vocabulary_hash,
 )
-from genjax.train.text_to_image_model import VOCABULARY, TextToImage, load_text_to_image, parts_of
 from genjax.transfer import freeze
 from genjax.tree import content_hash
 
@@ -54,6 +52,8 @@ def adapt_text_to_image(
         InputError: anything that cannot be used, before anything is written.
     """
     folder, transfer = Path(config.out), prior_transfer(config)
+    check_name(folder)
+    check_apart(config.source, folder)
     if resume:
         _check_same(config)
         check_unlocked(folder)
@@ -65,49 +65,22 @@ def adapt_text_to_image(
     adapted = adapted_config(config, model, len(data))
     check_batch(len(data), adapted.batch)
     jax.eval_shape(transfer.init, model.networks["prior"], jax.random.key(0))  # refuses patterns that match nothing
+    transfers = {"tokenizer": freeze(KEPT_OF_TOKENIZER), "prior": transfer, "masked": transfer}
+    learners = learners_of(adapted, model.vocabulary, model.channels, images_per_epoch=len(data), transfers=transfers)
     described = {"kind": TEXT_TO_IMAGE, "config": to_json(adapted), "channels": model.channels}
     described |= {"data_hash": captioned_hash(data), "adaptation": to_json(config)}
     described |= {"source": {name: content_hash(params) for name, params in model.networks.items()}}
     if resume:
         _check_parts(RunFolder(folder), described)
-    with locked(folder):
-        if not resume:
-            begin(RunFolder(folder), described, force=force)
-        save_vocabulary(folder / VOCABULARY, model.vocabulary)
-        seeds = (stage_seed(config.seed, index) for index in range(3))
-        often = {"log_every": config.log_every, "save_every": config.save_every}
-        if config.tokenizer_steps:
-            signal = run_stage(folder, _decoder_stage(adapted, model, data), seed=next(seeds), **often)
-            if signal is not None:
-                return TextToImageOutcome(folder, signal, "tokenizer")
-        else:
+    with sitting(folder, None if resume else described, force=force) as interruption:
+        keep_vocabulary(folder, model.vocabulary)
+        if not config.tokenizer_steps:
             _keep(folder, "tokenizer", model, adapted.tokenizer_steps, {})
-        tokenizer = load_stage(folder, "tokenizer")["tokenizer"]
-        parts = parts_of(tokenizer, folder / VOCABULARY)
-        if adapted.reranker_steps:
-            _keep(folder, "reranker", model, adapted.reranker_steps, {"vocabulary": parts["vocabulary"]})
-        arrays = {"text": model.vocabulary.encode(data.captions), "tokens": tokens_of(adapted, tokenizer, data)}
-        for name, objective, steps in (
-            ("prior", "autoregressive", config.prior_steps),
-            ("masked", "masked", config.masked_steps),
-        ):
-            if not steps:
-                continue
-            stage = prior_stage(
-                name,
-                dataclasses.replace(adapted.prior, objective=objective),
-                model.segments,
-                arrays,
-                adapted,
-                steps=steps,
-                parts=parts,
-                transfer=transfer,
-                source=model.networks[name],
-            )
-            signal = run_stage(folder, stage, seed=next(seeds), **often)
-            if signal is not None:
-                return TextToImageOutcome(folder, signal, name)
-    return TextToImageOutcome(folder)
+        if "reranker" in learners:
+            own = {"vocabulary": vocabulary_hash(folder / VOCABULARY)}
+            _keep(folder, "reranker", model, adapted.reranker_steps, own)
+        trained = stages(adapted, learners, data, model.vocabulary, sources=model.networks)
+        return run_stages(adapted, trained, interruption)
 
 
 def _images(config: AdaptTextToImageConfig, model: TextToImage, dataset: Dataset | None) -> Dataset:
@@ -124,12 +97,7 @@ def _images(config: AdaptTextToImageConfig, model: TextToImage, dataset: Dataset
         seed=config.seed,
         skip_broken=config.skip_broken,
     )
-    expected = (model.config.size, model.config.size, model.channels)
-    if tuple(data.images.shape[1:]) != expected:
-        raise InputError(
-            f"{data.name} has images {tuple(data.images.shape[1:])}, and those of {config.source} are {expected}."
-            " Load them at its size and channels."
-        )
+    check_images(data, model.config.size, model.channels)
     return few_shot(data, config.shots, config.seed, stratify=config.stratify) if config.shots else data
 
 
@@ -160,15 +128,9 @@ def adapted_config(config: AdaptTextToImageConfig, model: TextToImage, images: i
     )
 
 
-def _decoder_stage(adapted: TextToImageConfig, model: TextToImage, data: Dataset) -> Stage:
-    """The tokenizer's decoder, towards the new images."""
-    stage = tokenizer_stage(adapted, data, model.channels, transfer=freeze(KEPT_OF_TOKENIZER))
-    return dataclasses.replace(stage, source={"tokenizer": model.networks["tokenizer"]})
-
-
 def _keep(folder: Path, name: str, model: TextToImage, step: int, belongs_to: dict[str, str]) -> None:
     """A network of the source, as it is."""
-    save_stage(folder, name, {name: model.networks[name]}, step=step, belongs_to=belongs_to)
+    save_stage(folder, name, model.networks[name], step=step, belongs_to=belongs_to)
 
 
 def saved_adaptation(folder: Path) -> AdaptTextToImageConfig:

@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from genjax.errors import InputError
+
 
 def in_chunks(function: Callable[..., Any], *rows: Any, chunk: int) -> Any:
     """What `function` gives for all rows, as it gives it for `chunk` of them; the last ones are padded with zeros.
@@ -17,8 +19,12 @@ def in_chunks(function: Callable[..., Any], *rows: Any, chunk: int) -> Any:
         chunk: rows at once.
     Returns:
         The tree, of numpy arrays (n, ...).
+    Raises:
+        InputError: there are no rows.
     """
     n = len(rows[0])
+    if not n:
+        raise InputError("nothing was given: there are no rows. Give one or more.")
     size = min(n, chunk)
     parts = []
     for start in range(0, n, size):

@@ -14,6 +14,8 @@ from jax import Array
 from genjax.losses.quantization import perplexity, usage
 from genjax.train.state import Metrics, choose
 
+LEAST = 1e-6  # count of a code, as a share, from which on its average is known
+
 
 class CodeAverages(NamedTuple):
     """What a codebook is the quotient of.
@@ -46,12 +48,20 @@ def first_averages(codebook: Array, *, known: bool) -> CodeAverages:
 
 
 def follow(
-    key: Array, averages: CodeAverages, vectors: Array, tokens: Array, *, decay: float, restart_below: float
+    key: Array,
+    codebook: Array,
+    averages: CodeAverages,
+    vectors: Array,
+    tokens: Array,
+    *,
+    decay: float,
+    restart_below: float,
 ) -> tuple[Array, CodeAverages]:
     """The codebook and its averages after a batch.
 
     Args:
         key: of which vectors the dead codes are moved to.
+        codebook: before the batch.
         averages: before the batch. Counts are in shares: 1 is what each code would have if all were chosen equally.
         vectors: (m, code_size) of the encoder, of all images and places.
         tokens: (m,), the code of each.
@@ -64,8 +74,10 @@ def follow(
     chosen = jax.nn.one_hot(tokens, codes, dtype=vectors.dtype) * (codes / len(vectors))
     counts = decay * averages.counts + (1 - decay) * chosen.sum(axis=0)
     sums = decay * averages.sums + (1 - decay) * chosen.T @ vectors
-    codebook = sums / jnp.maximum(counts, 1e-6)[:, None]
-    dead = (counts <= restart_below)[:, None]
+    # An average of next to nothing is rounding: such a code stays where it is.
+    known = (counts > LEAST)[:, None]
+    codebook = jnp.where(known, sums / jnp.maximum(counts, LEAST)[:, None], codebook)
+    dead = (counts <= restart_below)[:, None] & (restart_below > 0)
     places = far_vectors(key, vectors, codebook[tokens], codes)
     codebook = jnp.where(dead, places, codebook)
     counts = jnp.where(dead[:, 0], 1.0, counts)

@@ -124,11 +124,12 @@ def explain(
     images, records = images[:MOST], []
     for name in metrics:
         found = EXPLANATIONS[name](model, learner, images, seed)
-        records.append(_record(name, found, images, data=data, split=split, seed=seed))
+        records.append(record_of(name, found, images, data=data, split=split, seed=seed))
     return records
 
 
-def _record(name: str, found: Explained, images: np.ndarray, *, data: str, split: str, seed: int) -> Record:
+def record_of(name: str, found: Explained, images: np.ndarray, *, data: str, split: str, seed: int) -> Record:
+    """The record of a metric without a feature network: its mean over images, with a normal interval."""
     value, n = float(found.values.mean()), len(found.values)
     interval, note = None, "none: one number for all images"
     if n > 1:

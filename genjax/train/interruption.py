@@ -26,16 +26,18 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Inside, Ctrl-C and SIGTERM are noted instead of ending the process; a second one ends it.
+    """Inside, Ctrl-C and SIGTERM are noted instead of ending the process; a second Ctrl-C ends it.
+
+    Schedulers send SIGTERM more than once: a second one changes nothing, as everything is being saved already.
 
     Outside the main thread, where signals cannot be caught, nothing is changed.
     """
     noted = Interruption()
 
     def note(number: int, frame: object) -> None:
-        if noted.signal is not None:
+        if noted.signal is not None and number == SIGINT:
             raise KeyboardInterrupt
-        noted.signal = Signals(number)
+        noted.signal = noted.signal or Signals(number)
 
     def pass_on(number: int, frame: object) -> None:
         os.kill(os.getpid(), SIGTERM)

@@ -10,6 +10,7 @@ import jax
 
 from genjax import backend
 from genjax.config import AdaptConfig, ModelConfig, RunConfig, TrainConfig, from_json, to_json
+from genjax.config.model import TEXT_TO_IMAGE
 from genjax.data import Dataset, few_shot, load
 from genjax.data.batches import check_batch
 from genjax.errors import InputError, lookup
@@ -223,7 +224,9 @@ def _adaptation_line(plan: Plan) -> str:
 
 def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: bool) -> RunFolder:
     folder = RunFolder(Path(config.out))
-    _check_name(folder.path)
+    check_name(folder.path)
+    if isinstance(config, AdaptConfig):
+        check_apart(config.source, folder.path)
     if not resume:
         check_free(folder, force=force)
     elif force:
@@ -234,7 +237,7 @@ def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: b
     return folder
 
 
-def _check_name(path: Path) -> None:
+def check_name(path: Path) -> None:
     """Raises InputError for a path that cannot be written and read again under its name."""
     whole = os.path.abspath(path)
     try:
@@ -247,6 +250,13 @@ def _check_name(path: Path) -> None:
         raise InputError(f"--out {path} lies in a folder with a bracket in its name ({whole}). Use one without.")
 
 
+def check_apart(source: Path, out: Path) -> None:
+    """Raises InputError where an adaptation would be written into its source or around it, which --force deletes."""
+    one, other = Path(source).resolve(), Path(out).resolve()
+    if one == other or one in other.parents or other in one.parents:
+        raise InputError(f"--out {out} and --source {source} lie one in the other. Use another --out.")
+
+
 def saved_config(folder: RunFolder, kind: type[C]) -> C:
     """The config that a run was begun with.
 
@@ -255,6 +265,8 @@ def saved_config(folder: RunFolder, kind: type[C]) -> C:
     """
     values = read_config(folder)
     found, wanted = values.get("kind"), KINDS[kind]
+    if found == TEXT_TO_IMAGE:
+        raise InputError(f"{folder.path} is a text-to-image model. Resume it without --model, or with its own.")
     if found != wanted:
         raise InputError(f"{folder.path} was made by `genjax {found}`. Resume it with the same command.")
     return from_json(kind, values["config"], where=str(folder.config))

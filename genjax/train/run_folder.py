@@ -119,6 +119,23 @@ def prepare_resumed(folder: RunFolder) -> None:
     folder.samples.mkdir(exist_ok=True)
 
 
+def check_own(folder: Path) -> None:
+    """The same for a model in stages, each of which has a folder inside this one.
+
+    Raises:
+        InputError: something in it is a link, through which training would write elsewhere.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            raise InputError(
+                f"{path} is a link, and a run writes into its own folder only. Replace it by what is meant."
+            )
+        if path.name.startswith(".") and path.name.endswith(PART):
+            path.unlink(missing_ok=True)
+        elif UNFINISHED in path.name:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def leftovers(folder: RunFolder) -> list[Path]:
     """What a stopped training was writing and did not finish."""
     written = [folder.path.glob(f".{path.name}*{PART}") for path in (folder.config, folder.metrics)]

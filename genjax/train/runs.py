@@ -46,11 +46,22 @@ def evaluate_run(
         seed: of the latents.
         which: latest or best.
         source: where the run that it was adapted from lies, if it has been moved.
+        skip_broken: leave out files of a folder that cannot be read as images.
     Raises:
         InputError: a set, a metric or a run that cannot be used.
     """
     real = data or saved_data(RunFolder(run))
-    return judge(f"run:{run}", real, split=split, num=num, metrics=metrics, seed=seed, which=which, source=source)
+    return judge(
+        f"run:{run}",
+        real,
+        split=split,
+        num=num,
+        metrics=metrics,
+        seed=seed,
+        which=which,
+        source=source,
+        skip_broken=skip_broken,
+    )
 
 
 def judge(

@@ -1,28 +1,32 @@
-"""One stage of a model that is trained in several: a learner, its batches, and a folder to stop in and go on from.
+"""Stages of a model that is trained in several: a learner, its batches, and a folder to stop in and go on from.
 
 A stage that has come to its end is not trained again. `loop.py` has the story of a run that is one stage, with its
 pictures, evaluations and devices; a stage has only what several in a row need.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from genjax.errors import InputError
-from genjax.terminal import progress
-from genjax.train import checkpoint, storage
+from genjax.terminal import progress, warn
+from genjax.train import checkpoint, memory, storage
 from genjax.train.chunks import in_chunks
-from genjax.train.interruption import interruptible
+from genjax.train.interruption import Interruption, interruptible
+from genjax.train.lock import locked
 from genjax.train.metrics import open_metrics
-from genjax.train.run_folder import RunFolder
+from genjax.train.recovery import autopsy, skips, stuck
+from genjax.train.run_folder import RunFolder, begin, check_own
 from genjax.train.stage_files import finished, save_stage
 from genjax.train.state import Batch, Learner, Networks, TrainState, exported
+from genjax.tree import Tree
 
 SETTINGS = "settings"  # in the notes of a checkpoint: what every step of the stage depends on
 
@@ -50,63 +54,117 @@ class Stage:
     source: Networks | None = None
 
 
-def run_stage(folder: Path, stage: Stage, *, seed: int, log_every: int, save_every: int) -> Signals | None:
-    """Trains a stage to its end, from where it was stopped; the signal that stopped it again, or None when it is done.
+class Ended(NamedTuple):
+    """How a stage ended; without either, it is done.
+
+    Attributes:
+        signal: that stopped it before its end.
+        collapse: why it was given up, in a line.
+    """
+
+    signal: Signals | None = None
+    collapse: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether the stage came to its end."""
+        return self.signal is None and not self.collapse
+
+
+@contextmanager
+def sitting(folder: Path, described: dict[str, Any] | None, *, force: bool = False) -> Iterator[Interruption]:
+    """From one start to its stop: the folder is locked, its disk is watched, and a signal is noted until a step ends.
 
     Args:
-        folder: of the whole model, under its lock.
+        folder: of the whole model.
+        described: what config.json is to hold; None goes on with what is there.
+        force: delete a run that is in the folder.
+    """
+    place = RunFolder(folder)
+    with (
+        locked(folder),
+        storage.watched(place, way_on="go on with --resume: the stages that are done are whole"),
+        interruptible() as interruption,
+    ):
+        if described is None:
+            check_own(folder)
+        else:
+            begin(place, described, force=force)
+        yield interruption
+
+
+def run_stage(
+    folder: Path, stage: Stage, interruption: Interruption, *, seed: int, log_every: int, save_every: int
+) -> Ended:
+    """Trains a stage to its end, from where it was stopped.
+
+    Args:
+        folder: of the whole model, inside its `sitting`.
         stage: what is trained.
+        interruption: of the sitting.
         seed: of its parameters and its steps.
         log_every: steps between lines of its metrics.jsonl.
         save_every: steps between its checkpoints.
     Raises:
-        InputError: the stage in the folder belongs to other parts.
+        InputError: the stage in the folder belongs to other parts, or its batch does not fit into memory.
     """
     place = RunFolder(folder / stage.name)
     if finished(folder, stage.name, stage.belongs_to):
-        return None
+        return Ended()
+    if interruption.asked():
+        return Ended(interruption.signal)
     place.path.mkdir(parents=True, exist_ok=True)
-    with (
-        storage.watched(place),
-        checkpoint.open_checkpoints(place.checkpoints) as checkpoints,
-        interruptible() as interruption,
-    ):
-        found = checkpoint.restore(checkpoints, jax.eval_shape(lambda: first_state(stage, seed)))
-        state, notes = found or (jax.jit(lambda: first_state(stage, seed))(), {SETTINGS: stage.belongs_to})
-        if notes[SETTINGS] != stage.belongs_to:
-            raise InputError(f"{place.path} was begun with other parts. Start again with --force.")
-        checkpoint.delete_after(checkpoints, int(state.step))
-        step, update = int(state.step), jax.jit(stage.learner.step, donate_argnums=0)
-        with (
-            open_metrics(place, step=step) as metrics,
-            progress(stage.name, done=step * stage.images, total=stage.steps * stage.images) as bar,
-        ):
-            while step < stage.steps and not interruption.asked():
-                state, measured = update(state, stage.batch(step))
-                step += 1
-                bar.update(stage.images)
-                last = step == stage.steps or interruption.asked()
-                if last or step % log_every == 0:
-                    metrics.write(step, measured)
-                if last or step % save_every == 0:
-                    checkpoint.save(checkpoints, state, notes)
+    with checkpoint.open_checkpoints(place.checkpoints) as checkpoints:
+        example: dict[str, Any] = {**stage.batch(0)}
+
+        def first_state() -> TrainState:
+            return stage.learner.init(jax.random.key(seed), example, source=stage.source)
+
+        like = jax.eval_shape(first_state)
+        with memory.watched(stage.learner, like, example, stage.images):
+            found = checkpoint.restore(checkpoints, like)
+            state, notes = found or (jax.jit(first_state)(), {SETTINGS: stage.belongs_to})
+            if notes[SETTINGS] != stage.belongs_to:
+                raise InputError(f"{place.path} was begun with other parts. Delete that folder, and go on.")
+            checkpoint.delete_after(checkpoints, int(state.step))
+            step, update = int(state.step), jax.jit(stage.learner.step, donate_argnums=0)
+            with (
+                open_metrics(place, step=step) as metrics,
+                progress(stage.name, done=step * stage.images, total=stage.steps * stage.images) as bar,
+            ):
+                while step < stage.steps and not interruption.asked():
+                    state, measured = update(state, stage.batch(step))
+                    step += 1
+                    bar.update(stage.images)
+                    last = step == stage.steps or interruption.asked()
+                    if last or step % log_every == 0:
+                        metrics.write(step, measured)
+                        if stuck(measured):
+                            return Ended(collapse=f"{stage.name} was {autopsy(step, measured)}")
+                    if last and skips(measured):
+                        warn(skips(measured))
+                    if last or step % save_every == 0:
+                        checkpoint.save(checkpoints, state, notes)
         if step < stage.steps:
-            return interruption.signal
+            return Ended(interruption.signal)
         save_stage(folder, stage.name, parameters(stage.learner, state), step=step, belongs_to=stage.belongs_to)
-    return None
+    return Ended()
 
 
-def first_state(stage: Stage, seed: int) -> TrainState:
-    """Before the first step."""
-    return stage.learner.init(jax.random.key(seed), stage.batch(0), source=stage.source)
-
-
-def parameters(learner: Learner, state: TrainState) -> Any:
+def parameters(learner: Learner, state: TrainState) -> Tree:
     """What the network is applied with, averaged where an average is kept. It needs no source."""
     trees = exported(state)
-    return {name: transfer.params(trees[name], state.context[name]) for name, transfer in learner.transfers.items()}
+    ((name, transfer),) = learner.transfers.items()
+    return transfer.params(trees[name], state.context[name])
 
 
 def encoded(encode: Callable[[Any, Any], Any], params: Any, images: Any, *, chunk: int = 256) -> np.ndarray:
-    """The tokens of all images of a set, int32 (n, places), found once."""
+    """The tokens of all images of a set, int32 (n, places), found once.
+
+    Args:
+        encode: (parameters, images) -> tokens.
+        params: of the tokenizer.
+        images: uint8 (n, h, w, c), or what decodes them when indexed.
+        chunk: images at once.
+    """
     return in_chunks(jax.jit(functools.partial(encode, params)), images, chunk=chunk).astype(np.int32)

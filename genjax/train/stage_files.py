@@ -15,23 +15,20 @@ import safetensors.numpy
 from genjax.config.text import read_json
 from genjax.errors import InputError
 from genjax.train.run_folder import write_bytes, write_json
-from genjax.train.state import Networks
-from genjax.tree import content_hash, flatten, unflatten
+from genjax.tree import Tree, check_alike, content_hash, flatten, unflatten
 
 FORM = 1
 
 
-def save_stage(folder: Path, name: str, params: Networks, *, step: int, belongs_to: dict[str, str]) -> None:
+def save_stage(folder: Path, name: str, network: Tree, *, step: int, belongs_to: dict[str, str]) -> None:
     """Writes the network of a stage; its model.json comes last, so that whoever finds it finds all."""
-    (network,) = params.values()
     content = safetensors.numpy.save({key: np.asarray(leaf) for key, leaf in flatten(network).items()})
     sha256 = hashlib.sha256(content).hexdigest()
     file = f"{name}-{step:06d}-{sha256[:8]}.safetensors"
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
     write_bytes(place / file, content)
-    network_name = next(iter(params))
-    values = {"form": FORM, "step": step, "network": network_name, "file": file, "sha256": sha256}
+    values = {"form": FORM, "step": step, "file": file, "sha256": sha256}
     write_json(place / "model.json", {**values, "identity": content_hash(network), "belongs_to": belongs_to})
 
 
@@ -47,15 +44,18 @@ def finished(folder: Path, name: str, belongs_to: dict[str, str]) -> bool:
     return True
 
 
-def load_stage(folder: Path, name: str, *, belongs_to: dict[str, str] | None = None) -> Networks:
-    """{network: parameters} of a stage.
+def load_stage(
+    folder: Path, name: str, *, expected: Tree | None = None, belongs_to: dict[str, str] | None = None
+) -> Tree:
+    """The parameters of a stage.
 
     Args:
         folder: of the whole model.
         name: of the stage.
+        expected: shapes of the network that they are to be of; None is not asked.
         belongs_to: {part: sha256} that it must have been trained with; None is not asked.
     Raises:
-        InputError: not there, damaged, or of other parts.
+        InputError: not there, damaged, of another network, or of other parts.
     """
     values = _description(folder, name)
     if belongs_to is not None:
@@ -65,13 +65,12 @@ def load_stage(folder: Path, name: str, *, belongs_to: dict[str, str] | None = N
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != values["sha256"]:
             raise InputError(f"{path} is damaged: its sha256 is not the one in model.json. Train the model again.")
-        return {
-            values["network"]: unflatten(
-                {key: jnp.asarray(leaf) for key, leaf in safetensors.numpy.load(content).items()}
-            )
-        }
+        params = unflatten({key: jnp.asarray(leaf) for key, leaf in safetensors.numpy.load(content).items()})
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path} cannot be read ({error}). Train the model again.") from None
+    if expected is not None:
+        check_alike(params, expected, what=str(path))
+    return params
 
 
 def _description(folder: Path, name: str) -> dict[str, Any]:
@@ -79,7 +78,7 @@ def _description(folder: Path, name: str) -> dict[str, Any]:
     if not where.exists():
         raise InputError(f"{folder} has no trained {name}. Go on with its training first: --resume.")
     values = read_json(where)
-    texts = all(isinstance(values.get(key), str) for key in ("network", "file", "sha256", "identity"))
+    texts = all(isinstance(values.get(key), str) for key in ("file", "sha256", "identity"))
     if values.get("form") != FORM or not texts or not isinstance(values.get("belongs_to"), dict):
         raise InputError(f"{where} is no model of this genjax. Restore it, or train the model again.")
     return values

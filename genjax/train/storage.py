@@ -29,8 +29,13 @@ BY_TEXT = {  # how the libraries that write checkpoints pass these errors on
 
 
 @contextmanager
-def watched(folder: RunFolder) -> Iterator[None]:
-    """Inside, an error of the disk that holds the run becomes a StorageError that says what is whole."""
+def watched(folder: RunFolder, *, way_on: str = "") -> Iterator[None]:
+    """Inside, an error of the disk that holds the run becomes a StorageError that says how to go on.
+
+    Args:
+        folder: of the run.
+        way_on: what to do when the disk can be written again; without, it is found from the checkpoints there.
+    """
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
@@ -38,7 +43,8 @@ def watched(folder: RunFolder) -> Iterator[None]:
         if number is None:
             raise
         wrong, remedy = REASONS[number]
-        raise StorageError(f"{folder.path} cannot be written: {wrong}. {remedy}, and {_way_on(folder)}.") from None
+        then = way_on or _way_on(folder)
+        raise StorageError(f"{folder.path} cannot be written: {wrong}. {remedy}, and {then}.") from None
 
 
 def cause(error: BaseException) -> int | None:

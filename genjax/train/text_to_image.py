@@ -3,38 +3,35 @@
 Each stage is trained in its own folder and begins where the one before has ended; stopped anywhere, it goes on there.
 """
 
-import dataclasses
+import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
+from typing import Any
 
 import jax
 import numpy as np
 
 from genjax.config import to_json
 from genjax.config.model import TEXT_TO_IMAGE
-from genjax.config.prior import PriorConfig
 from genjax.config.text import from_json
 from genjax.config.text_to_image import TextToImageConfig
-from genjax.control import learning_rate_annealing
 from genjax.data import Dataset, check_batch
 from genjax.data.batches import batch_indices
 from genjax.data.captioned import load_captioned, require_captions
 from genjax.errors import InputError
 from genjax.terminal import say
-from genjax.text import Vocabulary, byte_pair_vocabulary, save_vocabulary, word_vocabulary
-from genjax.train.build_prior import build_prior, build_reranker
-from genjax.train.build_tokenizer import build_codec, build_tokenizer
-from genjax.train.lock import check_unlocked, locked
-from genjax.train.plan import changes
-from genjax.train.run_folder import RunFolder, begin, check_free, read_config
-from genjax.train.stage import Stage, encoded, run_stage
+from genjax.text import Vocabulary, byte_pair_vocabulary, word_vocabulary
+from genjax.train.build_tokenizer import build_codec
+from genjax.train.lock import check_unlocked
+from genjax.train.plan import changes, check_name
+from genjax.train.run_folder import RunFolder, check_free, read_config
+from genjax.train.stage import Stage, encoded, run_stage, sitting
 from genjax.train.stage_files import load_stage
-from genjax.train.state import Batch
-from genjax.train.text_to_image_model import VOCABULARY, parts_of, segments_of
-from genjax.transfer import Transfer
+from genjax.train.state import Batch, Learner, Networks
+from genjax.train.text_to_image_model import VOCABULARY, keep_vocabulary, learners_of, parts_of, shapes_of
 from genjax.tree import Tree, count
 
 MAY_CHANGE = ("out", "log_every", "save_every")
@@ -48,11 +45,13 @@ class TextToImageOutcome:
         folder: of the model.
         signal: that stopped it before its end; None when all stages are done.
         stage: that was stopped; empty when all are done.
+        collapse: why a stage was given up, in a line; empty when none was.
     """
 
     folder: Path
     signal: Signals | None = None
     stage: str = ""
+    collapse: str = ""
 
 
 def train_text_to_image(
@@ -73,115 +72,88 @@ def train_text_to_image(
     data = dataset or load_images(config)
     vocabulary = make_vocabulary(config, data)
     check_batch(len(data), config.batch)
-    data_hash = captioned_hash(data)
+    check_images(data, config.size, data.images.shape[-1])
+    data_hash, channels = captioned_hash(data), data.images.shape[-1]
     if resume and read_config(RunFolder(folder)).get("data_hash") != data_hash:
         raise InputError(f"{data.name} is not what {folder} was begun with. Restore its images, or use another --out.")
-    channels = data.images.shape[-1]
-    with locked(folder):
-        if not resume:
-            described = {"kind": TEXT_TO_IMAGE, "config": to_json(config), "channels": channels, "data_hash": data_hash}
-            begin(RunFolder(folder), described, force=force)
-        save_vocabulary(folder / VOCABULARY, vocabulary)
+    shapes_of(config, vocabulary, channels)  # refuses what no network could be
+    learners = learners_of(config, vocabulary, channels, images_per_epoch=len(data))
+    described = {"kind": TEXT_TO_IMAGE, "config": to_json(config), "channels": channels, "data_hash": data_hash}
+    with sitting(folder, None if resume else described, force=force) as interruption:
+        keep_vocabulary(folder, vocabulary)
         say(f"data     {data.name}, {len(data)} images with captions of {vocabulary.numbers} tokens")
-        for index, stage in enumerate(stages(config, data, vocabulary, channels)):
-            signal = run_stage(
-                folder,
-                stage,
-                seed=stage_seed(config.seed, index),
-                log_every=config.log_every,
-                save_every=config.save_every,
-            )
-            if signal is not None:
-                return TextToImageOutcome(folder, signal, stage.name)
+        return run_stages(config, stages(config, learners, data, vocabulary), interruption)
+
+
+def run_stages(config: TextToImageConfig, stages: Iterator[Stage], interruption: Any) -> TextToImageOutcome:
+    """Trains one stage after the other, inside their sitting."""
+    folder = Path(config.out)
+    for index, stage in enumerate(stages):
+        ended = run_stage(
+            folder,
+            stage,
+            interruption,
+            seed=stage_seed(config.seed, index),
+            log_every=config.log_every,
+            save_every=config.save_every,
+        )
+        if not ended.done:
+            return TextToImageOutcome(folder, ended.signal, stage.name, ended.collapse)
     return TextToImageOutcome(folder)
 
 
-def stages(config: TextToImageConfig, data: Dataset, vocabulary: Vocabulary, channels: int) -> Iterator[Stage]:
-    """One stage after the other; each is made when those before it are on disk."""
-    folder, segments = Path(config.out), segments_of(config, vocabulary)
-    yield tokenizer_stage(config, data, channels)
-    params = load_stage(folder, "tokenizer")["tokenizer"]
-    parts = parts_of(params, folder / VOCABULARY)
-    arrays = {"text": vocabulary.encode(require_captions(data)), "tokens": tokens_of(config, params, data)}
-    for name, objective, steps in (
-        ("prior", "autoregressive", config.prior_steps),
-        ("masked", "masked", config.masked_steps),
-    ):
-        if steps:
-            prior = dataclasses.replace(config.prior, objective=objective)
-            yield prior_stage(name, prior, segments, arrays, config, steps=steps, parts=parts)
-    if config.reranker_steps:
-        yield Stage(
-            "reranker",
-            build_reranker(config.reranker, segments[0], size=config.size),
-            config.reranker_steps,
-            lambda step: pairs(data, arrays["text"], config, step),
-            config.batch,
-            {"vocabulary": parts["vocabulary"]},
-        )
-
-
-def tokenizer_stage(
-    config: TextToImageConfig, data: Dataset, channels: int, *, transfer: Transfer | None = None
-) -> Stage:
-    """The tokenizer, whose learning rate falls to the end of its steps; without a transfer all of it is trained."""
-    settled = dataclasses.replace(config.tokenizer, learning_rate_steps=config.tokenizer_steps)
-    learner = build_tokenizer(
-        settled, size=config.size, channels=channels, images_per_epoch=len(data), transfer=transfer
-    )
-
-    def batch(step: int) -> Batch:
-        return {"image": data.images[batch_indices(len(data), config.batch, config.seed, step)]}
-
-    return Stage("tokenizer", learner, config.tokenizer_steps, batch, config.batch, {})
-
-
-def prior_stage(
-    name: str,
-    prior: PriorConfig,
-    segments: tuple,
-    arrays: dict[str, np.ndarray],
+def stages(
     config: TextToImageConfig,
+    learners: Mapping[str, Learner],
+    data: Dataset,
+    vocabulary: Vocabulary,
     *,
-    steps: int,
-    parts: dict[str, str],
-    transfer: Transfer | None = None,
-    source: Tree = None,
-) -> Stage:
-    """A prior over these segments, whose learning rate falls to the end of its steps.
+    sources: Mapping[str, Tree] | None = None,
+) -> Iterator[Stage]:
+    """One stage after the other; each is made when those before it are on disk.
 
     Args:
-        name: of the stage.
-        prior: its network and objective.
-        segments: in their order.
-        arrays: {segment: tokens of all images}.
-        config: batch and seed.
-        steps: until it is done.
-        parts: that it belongs to.
-        transfer: from a source; None trains everything.
-        source: its parameters; None begins afresh.
+        config: of the model.
+        learners: {stage: learner}.
+        data: images with captions.
+        vocabulary: of these.
+        sources: {stage: parameters to begin from}; what has none begins afresh.
     """
-    n = len(arrays["tokens"])
+    folder, known = Path(config.out), sources or {}
+    steps = {name: getattr(config, f"{name}_steps") for name in learners}
 
-    def batch(step: int) -> Batch:
-        rows = batch_indices(n, config.batch, config.seed, step)
-        return {segment.name: arrays[segment.name][rows] for segment in segments}
+    def source(name: str) -> Networks | None:
+        return dict.fromkeys(learners[name].transfers, known[name]) if name in known else None
 
-    learner = build_prior(prior, segments, controller=learning_rate_annealing(steps), transfer=transfer)
-    return Stage(name, learner, steps, batch, config.batch, parts, None if source is None else {"prior": source})
+    def rows(step: int) -> np.ndarray:
+        return batch_indices(len(data), config.batch, config.seed, step)
 
+    def images(step: int) -> Batch:
+        return {"image": data.images[rows(step)]}
 
-def pairs(data: Dataset, text: np.ndarray, config: TextToImageConfig, step: int) -> Batch:
-    """Images and the tokens of their captions."""
-    rows = batch_indices(len(data), config.batch, config.seed, step)
-    return {"image": data.images[rows], "text": text[rows]}
+    def sequences(step: int) -> Batch:
+        return {"text": text[rows(step)], "tokens": tokens()[rows(step)]}
+
+    def pairs(step: int) -> Batch:
+        return {**images(step), "text": text[rows(step)]}
+
+    yield Stage("tokenizer", learners["tokenizer"], steps["tokenizer"], images, config.batch, {}, source("tokenizer"))
+    params = load_stage(folder, "tokenizer")
+    parts = parts_of(params, folder / VOCABULARY)
+    text, tokens = vocabulary.encode(require_captions(data)), functools.cache(lambda: tokens_of(config, params, data))
+    for name in ("prior", "masked"):
+        if name in learners:
+            yield Stage(name, learners[name], steps[name], sequences, config.batch, parts, source(name))
+    if "reranker" in learners:
+        own = {"vocabulary": parts["vocabulary"]}
+        yield Stage("reranker", learners["reranker"], steps["reranker"], pairs, config.batch, own)
 
 
 def tokens_of(config: TextToImageConfig, params: Tree, data: Dataset) -> np.ndarray:
     """The image tokens of a set, int32 (n, places)."""
     codec = build_codec(config.tokenizer, size=config.size, channels=data.images.shape[-1])
     say(f"tokens   of {len(data)} images, by a tokenizer of {count(params):,} parameters")
-    return encoded(codec.encode, params, data.images)
+    return encoded(codec.encode, params, data.images, chunk=max(config.batch, 64))
 
 
 def load_images(config: TextToImageConfig, *, split: str = "train") -> Dataset:
@@ -219,8 +191,16 @@ def captioned_hash(data: Dataset) -> str:
     return digest.hexdigest()
 
 
+def check_images(data: Dataset, size: int, channels: int) -> None:
+    """Raises InputError unless the images of a set are of a model's size and channels."""
+    found, expected = tuple(int(extent) for extent in data.images.shape[1:]), (size, size, channels)
+    if found != expected or channels not in (1, 3):
+        raise InputError(f"{data.name} has images {found}, and those of the model are {expected}. Load them so.")
+
+
 def check_folder(folder: Path, config: TextToImageConfig, *, resume: bool, force: bool) -> None:
     """Raises InputError unless a training may begin in this folder, or go on there under these settings."""
+    check_name(folder)
     if not resume:
         check_free(RunFolder(folder), force=force)
         return

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,18 +16,21 @@ from genjax.config.model import TEXT_TO_IMAGE
 from genjax.config.prior import DecodingConfig, Segment
 from genjax.config.text import from_json
 from genjax.config.text_to_image import TextToImageConfig
+from genjax.control import learning_rate_annealing
 from genjax.data.images import to_uint8
 from genjax.decoding import Decoder, autoregressive_decoder, best_of, parallel_decoder, repeated
 from genjax.errors import InputError
-from genjax.text import Vocabulary, load_vocabulary
+from genjax.text import Vocabulary, dump_vocabulary, load_vocabulary
 from genjax.text.files import to_json
-from genjax.train.build_prior import build_reranker, build_transformer
-from genjax.train.build_tokenizer import build_codec
+from genjax.train.build_prior import build_prior, build_reranker, build_transformer
+from genjax.train.build_tokenizer import build_codec, build_tokenizer
 from genjax.train.chunks import in_chunks
-from genjax.train.run_folder import RunFolder, read_config
+from genjax.train.run_folder import RunFolder, read_config, write_bytes
+from genjax.train.stage import parameters
 from genjax.train.stage_files import load_stage
-from genjax.train.state import Networks
+from genjax.train.state import Learner, Networks
 from genjax.train.tokenizer import Codec
+from genjax.transfer import Transfer
 from genjax.tree import Tree, content_hash
 
 CHUNK = 64  # sequences that are decoded at once
@@ -174,16 +177,88 @@ def load_text_to_image(folder: Path) -> TextToImage:
     if channels not in (1, 3):
         raise InputError(f"{RunFolder(folder).config} does not say how many channels its images have. Restore it.")
     vocabulary = load_vocabulary(folder / VOCABULARY)
-    networks = {"tokenizer": load_stage(folder, "tokenizer")["tokenizer"]}
+    expected = shapes_of(config, vocabulary, channels)
+    networks: Networks = {"tokenizer": load_stage(folder, "tokenizer", expected=expected.pop("tokenizer"))}
     parts = parts_of(networks["tokenizer"], folder / VOCABULARY)
-    networks["prior"] = load_stage(folder, "prior", belongs_to=parts)["prior"]
-    if config.masked_steps:
-        networks["masked"] = load_stage(folder, "masked", belongs_to=parts)["prior"]
-    if config.reranker_steps:
-        networks["reranker"] = load_stage(folder, "reranker", belongs_to={"vocabulary": parts["vocabulary"]})[
-            "reranker"
-        ]
+    for name, shapes in expected.items():
+        own = {"vocabulary": parts["vocabulary"]} if name == "reranker" else parts
+        networks[name] = load_stage(folder, name, expected=shapes, belongs_to=own)
     return TextToImage(config, channels, vocabulary, networks)
+
+
+def learners_of(
+    config: TextToImageConfig,
+    vocabulary: Vocabulary,
+    channels: int,
+    *,
+    images_per_epoch: int = 0,
+    transfers: Mapping[str, Transfer] | None = None,
+) -> dict[str, Learner]:
+    """{stage: learner}, in the order of training, of the stages that this config has.
+
+    Args:
+        config: of the model.
+        vocabulary: of its texts.
+        channels: of its images.
+        images_per_epoch: over which the use of the codes is counted; 0 is all of training.
+        transfers: {stage: transfer}; what has none is trained in full.
+    Raises:
+        InputError: settings that a network refuses.
+    """
+    text, tokens = segments_of(config, vocabulary)
+    by = dict(transfers or {})
+    # Learning rates fall to the end of a stage's steps.
+    settled = dataclasses.replace(config.tokenizer, learning_rate_steps=config.tokenizer_steps)
+    found = {
+        "tokenizer": build_tokenizer(
+            settled,
+            size=config.size,
+            channels=channels,
+            images_per_epoch=images_per_epoch,
+            transfer=by.get("tokenizer"),
+        )
+    }
+    for name, objective, steps in (
+        ("prior", "autoregressive", config.prior_steps),
+        ("masked", "masked", config.masked_steps),
+    ):
+        if steps:
+            prior = dataclasses.replace(config.prior, objective=objective)
+            found[name] = build_prior(
+                prior, (text, tokens), controller=learning_rate_annealing(steps), transfer=by.get(name)
+            )
+    if config.reranker_steps:
+        found["reranker"] = build_reranker(config.reranker, text, size=config.size)
+    return found
+
+
+def shapes_of(config: TextToImageConfig, vocabulary: Vocabulary, channels: int) -> dict[str, Tree]:
+    """{stage: its parameters' shapes}; nothing is computed."""
+    text, tokens = segments_of(config, vocabulary)
+    example = {
+        "image": np.zeros((1, config.size, config.size, channels), np.uint8),
+        "text": np.zeros((1, text.length), np.int32),
+        "tokens": np.zeros((1, tokens.length), np.int32),
+    }
+
+    def shapes(learner: Learner) -> Tree:
+        state = jax.eval_shape(lambda: learner.init(jax.random.key(0), example))
+        return jax.eval_shape(lambda state: parameters(learner, state), state)
+
+    return {name: shapes(learner) for name, learner in learners_of(config, vocabulary, channels).items()}
+
+
+def keep_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
+    """Writes a model's vocabulary, once.
+
+    Raises:
+        InputError: another one is there.
+    """
+    path, content = folder / VOCABULARY, dump_vocabulary(vocabulary)
+    if path.exists() and dump_vocabulary(load_vocabulary(path)) != content:
+        raise InputError(f"{path} is not the vocabulary of these captions. Restore it, or start again with --force.")
+    if not path.exists():
+        write_bytes(path, content)
 
 
 def is_text_to_image(folder: Path) -> bool:

@@ -125,7 +125,9 @@ class Reading(NamedTuple):
 
 Knobs = dict[str, Array]
 Objective = Callable[[Tree, Array, Knobs, Array], tuple[Array, Reading]]  # (params, images, knobs, key) -> loss, ...
-Follow = Callable[[Array, CodeAverages, Array, Array], tuple[Array, CodeAverages]]  # `codebook.follow`, with its rates
+Follow = Callable[
+    [Array, Array, CodeAverages, Array, Array], tuple[Array, CodeAverages]
+]  # `codebook.follow`, with its rates
 
 
 def make_tokenizer(
@@ -205,8 +207,9 @@ def make_tokenizer(
         averages, flat = state.averages, flatten(done.trainable)
         if follow is not None and CODEBOOK in flat and isinstance(state.averages, CodeAverages):
             vectors = features.reshape(-1, features.shape[-1])
-            moved = follow(codes_key, state.averages, vectors, tokens.reshape(-1))
-            flat[CODEBOOK], averages = choose(done.accepted, moved, (flatten(tree)[CODEBOOK], averages))
+            before = flatten(tree)[CODEBOOK]
+            moved = follow(codes_key, before, state.averages, vectors, tokens.reshape(-1))
+            flat[CODEBOOK], averages = choose(done.accepted, moved, (before, averages))
             done = done._replace(trainable=refill(done.trainable, flat))
         use = count_use(state.use, tokens, step=state.step, images_per_epoch=images_per_epoch)
         average = moving_average(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from genjax.data import load
 from genjax.errors import InputError
-from genjax.text import VOCABULARIES, Vocabulary, load_vocabulary, save_vocabulary
+from genjax.text import VOCABULARIES, Vocabulary, dump_vocabulary, load_vocabulary
 from genjax.text.vocabulary import padded, unpadded
 
 FEW = settings(max_examples=50, deadline=None, derandomize=True)
@@ -64,7 +64,7 @@ def test_the_order_of_the_captions_does_not_matter(make, vocabulary):
 
 
 def test_a_file_gives_the_same_vocabulary(vocabulary, tmp_path):
-    save_vocabulary(tmp_path / "vocabulary.json", vocabulary)
+    (tmp_path / "vocabulary.json").write_bytes(dump_vocabulary(vocabulary))
     again = load_vocabulary(tmp_path / "vocabulary.json")
     assert (again.kind, again.words, again.length, again.contents) == (
         *(vocabulary.kind, vocabulary.words, vocabulary.length, vocabulary.contents),

@@ -1,18 +1,18 @@
 """Adapting a text-to-image model: what moves, what stays, stops, and what is refused."""
 
 import dataclasses
-from contextlib import nullcontext
+import json
 
 import jax
 import numpy as np
 import pytest
-from text_to_image_tiny import TINY, StopsAfterOneStep
+from text_to_image_tiny import TINY, stops_when_fresh
 from tiny import leaves_equal
 
 from genjax.config.text_to_image import AdaptTextToImageConfig
 from genjax.data.captioned import load_captioned
 from genjax.errors import InputError
-from genjax.train import stage
+from genjax.train import text_to_image
 from genjax.train.adapt_text_to_image import adapt_text_to_image, saved_adaptation
 from genjax.train.metrics import read_metrics
 from genjax.train.prior_recipes import PRIOR_RECIPES, prior_transfer
@@ -68,7 +68,7 @@ def test_the_decoder_may_follow_and_tokens_keep_their_meaning(source, config):
 @pytest.mark.parametrize("name", PRIOR_RECIPES)
 def test_every_transfer_begins_at_the_source(source, name):
     transfer = prior_transfer(AdaptTextToImageConfig(transfer=name))
-    params = load_stage(source, "prior")["prior"]
+    params = load_stage(source, "prior")
     trainable, context = transfer.init(params, jax.random.key(0))
     leaves_equal(transfer.params(trainable, context), params)
 
@@ -76,13 +76,8 @@ def test_every_transfer_begins_at_the_source(source, name):
 def test_a_stop_in_any_stage_changes_nothing(config, tmp_path, monkeypatch):
     config = dataclasses.replace(config, tokenizer_steps=2, prior_steps=3, masked_steps=2, save_every=1)
     adapt_text_to_image(config)
-    again, real, begun, stopped = dataclasses.replace(config, out=tmp_path / "again"), stage.interruptible, [], []
-
-    def stopping():
-        begun.append(1)
-        return nullcontext(StopsAfterOneStep()) if len(begun) in (1, 3, 5) else real()
-
-    monkeypatch.setattr(stage, "interruptible", stopping)
+    again, stopped = dataclasses.replace(config, out=tmp_path / "again"), []
+    monkeypatch.setattr(text_to_image, "run_stage", stops_when_fresh)
     while not stopped or stopped[-1]:
         asked = again if not stopped else saved_adaptation(again.out)
         stopped.append(adapt_text_to_image(asked, resume=bool(stopped)).stage)
@@ -91,7 +86,7 @@ def test_a_stop_in_any_stage_changes_nothing(config, tmp_path, monkeypatch):
         leaves_equal(load_stage(config.out, name), load_stage(again.out, name))
 
 
-def test_another_adaptation_is_not_gone_on_with(source, config):
+def test_another_adaptation_is_not_gone_on_with(source, config, tmp_path):
     config = dataclasses.replace(config, prior_steps=1)
     adapt_text_to_image(config)
     with pytest.raises(InputError, match=r"these differ: prior_steps 1 -> 2"):
@@ -99,7 +94,7 @@ def test_another_adaptation_is_not_gone_on_with(source, config):
     with pytest.raises(InputError, match="begun with other images"):
         adapt_text_to_image(config, resume=True, dataset=other_digits())
     with pytest.raises(InputError, match="is no adaptation of a text-to-image model"):
-        adapt_text_to_image(dataclasses.replace(config, out=source), resume=True)
+        adapt_text_to_image(dataclasses.replace(config, source=tmp_path / "gone", out=source), resume=True)
 
 
 def other_digits():
@@ -142,3 +137,24 @@ def test_a_model_without_a_masked_prior_has_none_to_adapt(config, tmp_path):
     further = dataclasses.replace(config, source=config.out, masked_steps=1, out=tmp_path / "further")
     with pytest.raises(InputError, match="has no masked prior"):
         adapt_text_to_image(further)
+
+
+def test_an_adaptation_is_never_written_into_its_source(source, config, tmp_path):
+    for out in (source, source / "inside", source.parent):
+        with pytest.raises(InputError, match="lie one in the other"):
+            adapt_text_to_image(dataclasses.replace(config, out=out), force=True)
+    assert (source / "masked" / "model.json").exists()
+
+
+def test_a_source_that_was_trained_again_is_refused_and_nothing_touched(config, tmp_path):
+    config = dataclasses.replace(config, prior_steps=1)
+    adapt_text_to_image(config)
+    other = tmp_path / "source"
+    train_text_to_image(dataclasses.replace(TINY, out=other, seed=1, masked_steps=0))
+    before = (config.out / "tokenizer" / "model.json").read_bytes()
+    written = json.loads((config.out / "config.json").read_text())
+    written["adaptation"]["source"] = str(other)
+    (config.out / "config.json").write_text(json.dumps(written))
+    with pytest.raises(InputError, match="begun with other source"):
+        adapt_text_to_image(saved_adaptation(config.out), resume=True)
+    assert (config.out / "tokenizer" / "model.json").read_bytes() == before

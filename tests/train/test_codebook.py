@@ -30,8 +30,9 @@ def test_the_codes_are_the_quotients_of_moving_averages():
             own = vectors[tokens == code]
             counts[code] = decay * counts[code] + (1 - decay) * len(own) * 3 / 30
             sums[code] = decay * sums[code] + (1 - decay) * own.sum(axis=0) * 3 / 30
+        batch = jnp.asarray(vectors), jnp.asarray(tokens)
         new, averages = follow(
-            jax.random.key(0), averages, jnp.asarray(vectors), jnp.asarray(tokens), decay=decay, restart_below=0.0
+            jax.random.key(0), jnp.asarray(codebook), averages, *batch, decay=decay, restart_below=0.0
         )
         np.testing.assert_allclose(new, sums / counts[:, None], rtol=1e-5)
         np.testing.assert_allclose(averages.counts, counts, rtol=1e-6)
@@ -40,12 +41,28 @@ def test_the_codes_are_the_quotients_of_moving_averages():
 def test_repeated_batches_lead_to_the_means_of_the_vectors(getkey):
     vectors, tokens = jax.random.normal(getkey(), (40, 3)), jnp.arange(40) % 4
     averages = first_averages(jax.random.normal(getkey(), (4, 3)), known=True)
-    step = jax.jit(lambda averages: follow(getkey(), averages, vectors, tokens, decay=0.7, restart_below=0.0))
-    codebook = averages.sums
+    codebook, key = averages.sums, getkey()
+    step = jax.jit(
+        lambda codebook, averages: follow(key, codebook, averages, vectors, tokens, decay=0.7, restart_below=0.0)
+    )
     for _ in range(60):
-        codebook, averages = step(averages)
+        codebook, averages = step(codebook, averages)
     means = np.stack([np.asarray(vectors)[np.arange(40) % 4 == code].mean(axis=0) for code in range(4)])
     np.testing.assert_allclose(codebook, means, atol=1e-4)
+
+
+def test_without_restarts_a_code_that_nothing_chooses_stays_for_ever(getkey):
+    """Also when its count, 0.5 to the power of the steps, is no number of float32 any more."""
+    codebook = jnp.asarray([[1.0, 1.0], [5.0, 5.0]])
+    averages, key = first_averages(codebook, known=True), getkey()
+    vectors, tokens = jnp.ones((8, 2)), jnp.zeros(8, jnp.int32)
+    step = jax.jit(
+        lambda codebook, averages: follow(key, codebook, averages, vectors, tokens, decay=0.5, restart_below=0.0)
+    )
+    for _ in range(200):
+        codebook, averages = step(codebook, averages)
+    np.testing.assert_allclose(codebook, [[1.0, 1.0], [5.0, 5.0]], rtol=1e-5)
+    assert float(averages.counts[1]) == 0
 
 
 def test_a_dead_code_moves_to_a_vector_of_the_batch_and_the_others_stay(getkey):
@@ -54,18 +71,19 @@ def test_a_dead_code_moves_to_a_vector_of_the_batch_and_the_others_stay(getkey):
     tokens = nearest_codes(vectors, codebook)
     assert not bool(tokens.any())
     averages = CodeAverages(jnp.asarray([2.0, 0.01]), jnp.asarray([[0.0, 0.0], [1.0, 1.0]]))
-    moved, after = follow(getkey(), averages, vectors, tokens, decay=0.99, restart_below=0.02)
+    moved, after = follow(getkey(), codebook, averages, vectors, tokens, decay=0.99, restart_below=0.02)
     np.testing.assert_array_equal(moved[1], [9.0, 9.0])  # the one that its code served worst
     assert float(jnp.abs(moved[0]).max()) < 0.1
     assert float(after.counts[1]) == 1.0
-    kept, _ = follow(getkey(), averages, vectors, tokens, decay=0.99, restart_below=0.0)
+    kept, _ = follow(getkey(), codebook, averages, vectors, tokens, decay=0.99, restart_below=0.0)
     np.testing.assert_allclose(kept[1], [100.0, 100.0], rtol=1e-4)
 
 
 def test_without_a_source_all_codes_are_placed_at_vectors(getkey):
     vectors = jax.random.normal(getkey(), (50, 2))
-    averages = first_averages(jax.random.normal(getkey(), (8, 2)), known=False)
-    codebook, _ = follow(getkey(), averages, vectors, jnp.zeros(50, jnp.int32), decay=0.99, restart_below=0.5)
+    codebook = jax.random.normal(getkey(), (8, 2))
+    averages = first_averages(codebook, known=False)
+    codebook, _ = follow(getkey(), codebook, averages, vectors, jnp.zeros(50, jnp.int32), decay=0.99, restart_below=0.5)
     assert {tuple(code) for code in codebook[1:].tolist()} <= {tuple(row) for row in vectors.tolist()}
 
 

@@ -1,20 +1,23 @@
 """A text-to-image model from its captions to its samples: stages, stops, files, and what is refused."""
 
 import dataclasses
+import errno
 import json
 import shutil
-from contextlib import nullcontext
+import signal
 
 import jax
 import numpy as np
 import pytest
-from text_to_image_tiny import TINY, StopsAfterOneStep
+from text_to_image_tiny import TINY, stops_when_fresh
 from tiny import leaves_equal
 
 from genjax.config.prior import DecodingConfig
-from genjax.errors import InputError
-from genjax.train import stage
+from genjax.config.tokenizer import VqConfig
+from genjax.errors import InputError, StorageError
+from genjax.train import checkpoint, text_to_image
 from genjax.train.metrics import read_metrics
+from genjax.train.stage import run_stage
 from genjax.train.stage_files import load_stage
 from genjax.train.text_to_image import load_images, train_text_to_image
 from genjax.train.text_to_image_model import is_text_to_image, load_text_to_image
@@ -72,13 +75,8 @@ def test_many_rows_go_through_one_program(model):
 
 def test_a_stop_in_any_stage_changes_nothing(folder, tmp_path, monkeypatch):
     """Stopped once in every stage, after its first step, it comes to the same parameters bit for bit."""
-    config, real, begun, stopped = dataclasses.replace(TINY, out=tmp_path / "model"), stage.interruptible, [], []
-
-    def stopping():
-        begun.append(1)
-        return nullcontext(StopsAfterOneStep()) if len(begun) in (1, 3, 5, 7) else real()
-
-    monkeypatch.setattr(stage, "interruptible", stopping)
+    config, stopped = dataclasses.replace(TINY, out=tmp_path / "model"), []
+    monkeypatch.setattr(text_to_image, "run_stage", stops_when_fresh)
     while not stopped or stopped[-1]:
         stopped.append(train_text_to_image(config, resume=bool(stopped)).stage)
     assert stopped == [*STAGES, ""]
@@ -86,8 +84,54 @@ def test_a_stop_in_any_stage_changes_nothing(folder, tmp_path, monkeypatch):
         leaves_equal(load_stage(folder, name), load_stage(config.out, name))
 
 
+def test_a_signal_in_the_last_step_of_a_stage_is_heard_before_the_next(tmp_path, monkeypatch):
+    config = dataclasses.replace(TINY, out=tmp_path / "model")
+
+    def signalled(folder, stage, *arguments, **settings):
+        def batch(step):
+            if step == stage.steps - 1:
+                signal.raise_signal(signal.SIGTERM)
+            return stage.batch(step)
+
+        return run_stage(folder, dataclasses.replace(stage, batch=batch), *arguments, **settings)
+
+    monkeypatch.setattr(text_to_image, "run_stage", signalled)
+    ended = train_text_to_image(config)
+    assert (ended.signal, ended.stage) == (signal.SIGTERM, "prior")
+    assert (config.out / "tokenizer" / "model.json").exists()
+    assert not (config.out / "prior").exists()
+
+
+def test_parameters_of_another_network_are_refused(folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    values = json.loads((other / "config.json").read_text())
+    values["config"]["reranker"]["embedding_size"] = 16
+    (other / "config.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match=r"reranker-.*safetensors does not fit the model: .*\(.*8\)"):
+        load_text_to_image(other)
+
+
+def test_a_link_out_of_the_model_is_not_written_through(folder, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    shutil.rmtree(other / "reranker")
+    (other / "reranker").symlink_to(tmp_path)
+    with pytest.raises(InputError, match="is a link, and a run writes into its own folder only"):
+        train_text_to_image(dataclasses.replace(TINY, out=other), resume=True)
+
+
+def test_a_full_disk_is_said_in_a_line(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(text_to_image, "keep_vocabulary", full)
+    with pytest.raises(StorageError, match=r"the disk is full\. Make room, and go on with --resume"):
+        train_text_to_image(dataclasses.replace(TINY, out=tmp_path / "model"))
+
+
 def test_a_finished_stage_is_not_trained_again(folder, monkeypatch):
-    monkeypatch.setattr(stage.checkpoint, "open_checkpoints", None)
+    monkeypatch.setattr(checkpoint, "open_checkpoints", None)
     assert train_text_to_image(dataclasses.replace(TINY, out=folder), resume=True).signal is None
 
 
@@ -152,11 +196,21 @@ def test_what_cannot_be_drawn_is_refused(model, texts, options, message):
     [
         ({"text_length": 3}, "words, and the text length is 3"),
         ({"batch": 100}, "--batch 100 is larger than the set"),
+        ({"tokenizer": dataclasses.replace(TINY.tokenizer, vq=VqConfig(likelihood="gausian"))}, "'gausian'"),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused_and_nothing_written(tmp_path, changes, message):
     with pytest.raises(InputError, match=message):
         train_text_to_image(dataclasses.replace(TINY, out=tmp_path / "model", **changes))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_another_size_are_refused(tmp_path):
+    data = load_images(dataclasses.replace(TINY, size=32))
+    with pytest.raises(InputError, match=r"has images \(32, 32, 3\), and those of the model are \(16, 16, 3\)"):
+        train_text_to_image(dataclasses.replace(TINY, out=tmp_path / "model"), dataset=data)
+    with pytest.raises(InputError, match="a bracket in its name"):
+        train_text_to_image(dataclasses.replace(TINY, out=tmp_path / "mo[del"))
     assert list(tmp_path.iterdir()) == []
 
 
