@@ -1,6 +1,7 @@
 """Text to image as a user types it: what is printed and written, and one line with exit code 2 for bad input."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -143,3 +144,44 @@ def test_a_model_is_adapted_to_a_folder_with_captions(run, tmp_path, capsys):
     assert "--transfer ewc is of generators and VAEs" in refused(
         capsys, *adapting[:-1], tmp_path / "o", "--transfer", "ewc"
     )
+
+
+def test_a_model_is_judged_by_what_it_draws_of_held_out_captions(run, capsys):
+    assert genjax("evaluate", "--run", run, "--metrics", "kd,coverage", "--num", 60, "--json") == 0
+    records = json.loads(capsys.readouterr().out)
+    assert [record["name"] for record in records] == ["KD[embedded-v1]", "coverage[embedded-v1]"]
+    assert {(record["split"], record["n_fake"]) for record in records} == {("test", 60)}
+    assert "need a VAE, and run:" in refused(capsys, "evaluate", "--run", run, "--metrics", "nats")
+    assert "no captions to draw" in refused(capsys, "evaluate", "--fake", "digits", "--real", f"run:{run}")
+
+
+def test_its_report_shows_texts_and_what_the_tokens_keep(run, tmp_path, capsys):
+    out = tmp_path / "report.html"
+    assert genjax("report", run, "--num", 24, "--out", out) == 0
+    page = out.read_text()
+    for words in ("Each line is one text", "Captions of held-out images", "token_nats", "loss/prior/target_nats"):
+        assert words in page
+    assert "--model text2image" in page
+    assert genjax("report", run, run / ".." / run.name, "--out", out) == 2
+
+
+def test_doctor_looks_at_every_stage(run, tmp_path, capsys):
+    assert genjax("doctor", run, "--json") == 0
+    parts = {finding["part"] for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert {"vocabulary.json", "tokenizer/model.json", "reranker/checkpoints/2", "prior/metrics.jsonl"} <= parts
+    damaged = tmp_path / "model"
+    shutil.copytree(run, damaged)
+    (weights,) = (damaged / "prior").glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-9])
+    assert genjax("doctor", damaged) == 1
+    printed = capsys.readouterr()
+    assert f"DAMAGED  {weights.name} is not what was written" in printed.out
+    assert "no model" in printed.err
+
+
+def test_verbs_of_other_models_name_the_verb(run, tmp_path, capsys):
+    assert "is a text-to-image model. Resume it without --model" in refused(
+        capsys, "train", "--model", "gan", "--out", run, "--resume"
+    )
+    assert "expected 0 to 4294967295" in refused(capsys, "train", "--seed", 2**70, "--out", tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []

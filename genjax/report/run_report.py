@@ -29,6 +29,7 @@ INTERPOLATIONS = (
     "Each line goes from one latent to another in equal steps. A model that has learned images by heart jumps between"
     " them."
 )
+LATENTS = "Latents drawn at random"
 LINE = 8  # images beside each other, so that a phone shows them large enough
 
 
@@ -50,6 +51,19 @@ class Neighbourhood:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A text, and what a model makes of it.
+
+    Attributes:
+        text: what was asked for.
+        images: (n, h, w, c), uint8, drawn one like the other.
+    """
+
+    text: str
+    images: np.ndarray
+
+
+@dataclass(frozen=True)
 class RunReport:
     """All that a report shows of one run, as plain values and uint8 images (n, h, w, c); None leaves a part out.
 
@@ -59,10 +73,12 @@ class RunReport:
         command: that repeats it.
         facts: (name, value), in order.
         config: as config.json has it.
-        samples: of the first latents of seed 0.
+        samples: of the first latents of seed 0, or of texts.
         warnings: what a reader must know first, in plain words.
         training: some of the images that it was trained on.
         training_caption: which these are.
+        asked: what the samples were asked to be, a sentence; "" for latents drawn at random.
+        drawn: texts, each with several images.
         source: what the source makes of the latents of `samples`, as many or fewer.
         interpolations: (rows, n, h, w, c), each row from one latent to another.
         closest: the samples nearest to a training image, that one first.
@@ -83,6 +99,8 @@ class RunReport:
     warnings: tuple[str, ...] = ()
     training: np.ndarray | None = None
     training_caption: str = "images that it was trained on"
+    asked: str = ""
+    drawn: tuple[Drawn, ...] = ()
     source: np.ndarray | None = None
     interpolations: np.ndarray | None = None
     closest: tuple[Neighbourhood, ...] = ()
@@ -97,7 +115,8 @@ class RunReport:
 def run_page(report: RunReport, *, footer: str) -> str:
     """The HTML document of one run."""
     sections = [
-        Section("Samples", _samples(report), "Latents drawn at random, shown as they came: none were chosen."),
+        Section("Texts", _drawn(report), "Each line is one text, drawn several times and shown as it came."),
+        Section("Samples", _samples(report), f"{report.asked or LATENTS}, shown as they came: none were chosen."),
         Section("Source and adaptation", _beside(report), "The same latents through both models."),
         Section("Interpolations", _interpolations(report), INTERPOLATIONS),
         Section("Reconstructions", _reconstructions(report), "Held-out images, and what the model makes of them."),
@@ -150,6 +169,15 @@ def _samples(report: RunReport) -> Markup:
         real = picture(report.training, alt=f"{n} images that {report.name} was trained on", columns=LINE)
         parts.append(figure(real, f"For comparison: {report.training_caption}."))
     return element("div", *parts, class_="pair")
+
+
+def _drawn(report: RunReport) -> Markup:
+    return join(
+        [
+            figure(picture(one.images, alt=f"{len(one.images)} images of: {one.text}", columns=LINE), one.text)
+            for one in report.drawn
+        ]
+    )
 
 
 def _beside(report: RunReport) -> Markup:

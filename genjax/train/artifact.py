@@ -165,7 +165,7 @@ def _read_description(run: Path, which: str) -> tuple[dict[str, Any], ModelConfi
     where = RunFolder(run).model(which) / "model.json"
     if not run.is_dir() or not where.exists():
         if is_run(RunFolder(run)) and read_config(RunFolder(run)).get("kind") == TEXT_TO_IMAGE:
-            raise InputError(f"{run} is a text-to-image model, which can be sampled with --text and nothing else yet.")
+            raise InputError(f"{run} is a text-to-image model, and a GAN or VAE is needed here. Name one.")
         raise InputError(f"{run} holds no model. Name the folder of a run that genjax has made.")
     values = read_json(where)
     if not isinstance(values.get("model"), dict):

@@ -5,14 +5,16 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from genjax.config import AdaptConfig, TrainConfig
+from genjax.config import AdaptConfig, AdaptTextToImageConfig, TextToImageConfig, TrainConfig
+
+AnyConfig = TrainConfig | AdaptConfig | TextToImageConfig | AdaptTextToImageConfig
 
 ALWAYS = ("data", "model", "source", "shots", "transfer", "size", "steps", "seed", "out")
 
 
-def command_line(config: TrainConfig | AdaptConfig) -> str:
+def command_line(config: AnyConfig) -> str:
     """`genjax train --data digits ...`, quoted for a shell; read again, it gives this config."""
-    verb = "adapt" if isinstance(config, AdaptConfig) else "train"
+    verb = "adapt" if isinstance(config, AdaptConfig | AdaptTextToImageConfig) else "train"
     return shlex.join(["genjax", verb, *_options(config, type(config)())])
 
 

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genjax.config import read_json
+from genjax.config.model import TEXT_TO_IMAGE
+from genjax.config.text_to_image import TextToImageConfig
 from genjax.errors import InputError
+from genjax.text import load_vocabulary
 from genjax.train.checkpoint import damage, on_disk
 from genjax.train.lock import owner
 from genjax.train.metrics import read_metrics
 from genjax.train.plan import run_config
-from genjax.train.run_folder import RunFolder, leftovers, read_config
+from genjax.train.run_folder import PART, RunFolder, leftovers, read_config
+from genjax.train.text_to_image import saved_text_to_image
+from genjax.train.text_to_image_model import VOCABULARY, is_text_to_image
 
 
 class Finding(NamedTuple):
@@ -63,6 +68,8 @@ def diagnose(run: Path) -> Diagnosis:
         raise InputError(
             f"{run} holds nothing of a run: no config.json, no checkpoints, no model. Name another folder."
         )
+    if is_text_to_image(run):
+        return diagnose_stages(run)
     config, checkpoints = _config(folder), list(_checkpoints(folder))
     models = {which: _model(folder.model(which), which) for which in ("latest", "best") if folder.model(which).is_dir()}
     steps = [int(Path(finding.part).name) for finding in checkpoints if finding.whole]
@@ -72,6 +79,76 @@ def diagnose(run: Path) -> Diagnosis:
         sampled_from=tuple(which for which, finding in models.items() if finding.whole),
         in_use=owner(run),
     )
+
+
+def diagnose_stages(run: Path) -> Diagnosis:
+    """The same of a text-to-image model: of its vocabulary, and of every stage its log, its checkpoints and its model.
+
+    `resume_from` is the step of the stage that is not done; of a model that is, the last step of its last stage.
+    """
+    try:
+        steps = stage_steps(saved_text_to_image(run))
+        config = Finding(
+            "config.json", True, f"genjax {read_config(RunFolder(run)).get('version', '?')}, {TEXT_TO_IMAGE}"
+        )
+    except InputError as error:
+        return Diagnosis((Finding("config.json", False, str(error)),), None, (), owner(run))
+    findings, reached, missing = [config, _vocabulary(run)], 0, not (run / VOCABULARY).exists()
+    for name in steps:
+        place = RunFolder(run / name)
+        within = [*_metrics(place), *_checkpoints(place)]
+        done = (place.path / "model.json").exists()
+        if done:
+            within.append(_stage(place.path))
+        findings += [finding._replace(part=f"{name}/{finding.part}") for finding in within]
+        if not missing:
+            saved = [int(Path(one.part).name) for one in within if one.part.startswith("checkpoints/") and one.whole]
+            reached = steps[name] if done else max(saved, default=0)
+        missing = missing or not done
+    findings += [
+        Finding(str(path.relative_to(run)), True, "left over from a stop; the next start deletes it")
+        for path in sorted(run.rglob(f".*{PART}"))
+    ]
+    whole = all(finding.whole for finding in findings)
+    return Diagnosis(
+        tuple(findings), reached if whole else None, () if missing or not whole else ("latest",), owner(run)
+    )
+
+
+def stage_steps(config: TextToImageConfig) -> dict[str, int]:
+    """{stage: its steps}, in the order of training, of the stages that a model has."""
+    steps = {name: getattr(config, f"{name}_steps") for name in ("tokenizer", "prior", "masked", "reranker")}
+    return {name: number for name, number in steps.items() if number}
+
+
+def _vocabulary(run: Path) -> Finding:
+    if not (run / VOCABULARY).exists():
+        return Finding(VOCABULARY, True, "not written yet")
+    try:
+        return Finding(VOCABULARY, True, f"{load_vocabulary(run / VOCABULARY).numbers} tokens")
+    except InputError as error:
+        return Finding(VOCABULARY, False, str(error))
+
+
+def _stage(folder: Path) -> Finding:
+    try:
+        values = read_json(folder / "model.json")
+        name, sha256 = str(values["file"]), str(values["sha256"])
+    except InputError as error:
+        return Finding("model.json", False, str(error))
+    except KeyError:
+        return Finding("model.json", False, "does not name its file")
+    problem = _file(folder, name, sha256)
+    return Finding("model.json", not problem, problem or f"step {values.get('step')}")
+
+
+def _file(folder: Path, name: str, sha256: str) -> str:
+    """What is wrong with a file of parameters; empty for a whole one."""
+    try:
+        content = (folder / Path(name).name).read_bytes()
+    except OSError:
+        return f"{name} is missing"
+    return "" if hashlib.sha256(content).hexdigest() == sha256 else f"{name} is not what was written"
 
 
 def _config(folder: RunFolder) -> Finding:
@@ -109,12 +186,9 @@ def _model(folder: Path, which: str) -> Finding:
     except (KeyError, TypeError, AttributeError):
         return Finding(part, False, "model.json does not name its files")
     for name, sha256 in entries:
-        try:
-            content = (folder / Path(name).name).read_bytes()
-        except OSError:
-            return Finding(part, False, f"{name} is missing")
-        if hashlib.sha256(content).hexdigest() != sha256:
-            return Finding(part, False, f"{name} is not what was written")
+        problem = _file(folder, name, sha256)
+        if problem:
+            return Finding(part, False, problem)
     return Finding(part, True, f"step {values.get('step')}, {', '.join(values['networks'])}")
 
 

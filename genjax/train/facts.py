@@ -43,9 +43,9 @@ def facts(
     batch = config.batch or min(model.config.batch, len(train) if train else model.config.batch)
     numbers = ", ".join(f"{name} {count(tree):,}" for name, tree in model.networks.items())
     rows = [
-        ("Images", config.data if train is None else _described(train)),
+        ("Images", config.data if train is None else described_set(train)),
         ("sha256 of the images", str(values.get("data_hash", "unknown"))),
-        ("Held out", "none" if held_out is None else _described(held_out)),
+        ("Held out", "none" if held_out is None else described_set(held_out)),
         ("Model", f"{model.config.family}; parameters on disk: {numbers}; {model.config.dtype}"),
         ("sha256 of the model", model.identity),
         *(_adaptation(config) if isinstance(config, AdaptConfig) else ()),
@@ -61,7 +61,7 @@ def _adaptation(config: AdaptConfig) -> list[tuple[str, str]]:
     return [("Source", str(config.source)), ("Transfer", f"{config.transfer}, {shots}")]
 
 
-def _described(images: Dataset) -> str:
+def described_set(images: Dataset) -> str:
     height, width, channels = images.images.shape[1:]
     classes = f", {len(images.class_names)} classes" if images.class_names else ""
     return f"{images.name}, {len(images):,} of the {images.split} part, {height}x{width}x{channels}{classes}"

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from genjax import __version__, backend
+from genjax import __version__
 from genjax.config import AdaptConfig, TrainConfig
-from genjax.data import Dataset
 from genjax.errors import InputError
-from genjax.evaluate import METRICS, Extractor, Record, evaluate_images, load_extractor
+from genjax.evaluate import Extractor, load_extractor
 from genjax.evaluate.records import COMPARED
 from genjax.report.comparison import comparison_page
 from genjax.report.run_report import Neighbourhood, RunReport, run_page
@@ -18,18 +17,18 @@ from genjax.report.series import read_series
 from genjax.train import cautions
 from genjax.train.artifact import load_model
 from genjax.train.command_line import command_line
-from genjax.train.exhibits import SAMPLED, SEARCHED, draw, neighbourhoods, spread_out
+from genjax.train.exhibits import SAMPLED, draw, neighbourhoods, spread_out
 from genjax.train.explanation import explain
 from genjax.train.facts import facts, summary
+from genjax.train.judgement import PICTURED, TRAINING_PICTURED, measure, training_caption
 from genjax.train.metrics import read_metrics
 from genjax.train.plan import run_config
-from genjax.train.provenance import Real, real_images, source_samples
+from genjax.train.provenance import real_images, source_samples
+from genjax.train.reporting_text_to_image import gather_text_to_image
 from genjax.train.run_folder import RunFolder, read_config, write_bytes
+from genjax.train.text_to_image_model import is_text_to_image
 
-PICTURED = 64  # samples in the grid
-TRAINING_PICTURED = 64
 BESIDE = 32  # latents through the source and the adaptation
-AROUND = 5  # held-out images for every training image, from which on one looks around each
 EXPLAINED = 200  # held-out images whose likelihood a VAE is asked for
 JUDGED = 500  # samples and held-out images in the evaluation, unless asked for otherwise
 
@@ -109,6 +108,8 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
     Raises:
         InputError: no run there, one without a model, or a LoRA whose source is missing.
     """
+    if is_text_to_image(run):
+        return gather_text_to_image(run, name, extractor=extractor, num=num)
     folder = RunFolder(run)
     values = read_config(folder)
     config = run_config(folder)
@@ -154,12 +155,6 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
     )
 
 
-def training_caption(train: Dataset | None) -> str:
-    """Which of the training images are shown."""
-    few = train is None or len(train) <= TRAINING_PICTURED
-    return "all images that it was trained on" if few else f"{TRAINING_PICTURED} of the images that it was trained on"
-
-
 def source_beside(
     run: Path, config: TrainConfig | AdaptConfig, source: Path | None
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -170,39 +165,6 @@ def source_beside(
         return source_samples(run, SAMPLED, source=source), ()
     except InputError as error:
         return None, (f"The source is not shown beside its adaptation: {error}",)
-
-
-def measure(samples: np.ndarray, real: Real, source: np.ndarray | None, extractor: Extractor, num: int) -> list[Record]:
-    """Records of samples against as many held-out images, by the metrics for which there are images enough."""
-    if real.held_out is None:
-        return []
-    chosen = spread_out(real.held_out, num)
-    fake = samples[: len(chosen)]
-    others = {
-        "train": None if real.train is None else spread_out(real.train, SEARCHED).images[:],
-        "source": None if source is None else source[: len(fake)],
-    }
-    counts = {need: 0 if images is None else len(images) for need, images in others.items()}
-    metrics = [
-        name
-        for name, metric in METRICS.items()
-        if len(chosen) >= metric.least and all(counts[need] >= metric.least_other for need in metric.needs)
-    ]
-    if real.train is not None and len(chosen) < AROUND * len(real.train):
-        metrics.remove("intra_diversity")  # it compares the images around each shot, and there are hardly two
-    if not metrics:
-        return []
-    return evaluate_images(
-        chosen.images[:],
-        fake,
-        extractor=extractor,
-        metrics=metrics,
-        train_images=others["train"],
-        source_images=others["source"],
-        data=real.held_out.name,
-        split=real.held_out.split,
-        cache=backend.cache_folder(),
-    )
 
 
 def alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:

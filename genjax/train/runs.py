@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from genjax import backend
 from genjax.config import AdaptConfig
 from genjax.data import load
+from genjax.data.captioned import load_captioned
 from genjax.data.npz import read_npz
 from genjax.errors import InputError, lookup
 from genjax.evaluate import CORE, METRICS, Record, evaluate_images, load_extractor, small_sample_warnings
@@ -19,6 +21,8 @@ from genjax.train.plan import run_config, saved_data
 from genjax.train.provenance import source_samples, training_images
 from genjax.train.run_folder import RunFolder
 from genjax.train.sampling import sample_run
+from genjax.train.text_to_image_model import is_text_to_image, load_text_to_image
+from genjax.train.text_to_image_run import begun, captioned_images, readable
 
 DEFAULT_SAMPLES = 1000  # of a run on the real side, which says of itself no number
 
@@ -100,18 +104,22 @@ def judge(
         lookup({**METRICS, **EXPLANATIONS}, name, "metric")
     pictured = [name for name in metrics if name in METRICS]
     explained = [name for name in metrics if name in EXPLANATIONS]
+    if explained and _is_run(fake) and is_text_to_image(_run_path(fake)):
+        raise InputError(f"{', '.join(explained)} need a VAE, and {fake} is a text-to-image model. Leave them out.")
     if explained and not _is_run(fake):
         raise InputError(f"{', '.join(explained)} need a model, and {fake} is a set of images. Evaluate a run.")
     size = size or _stated_size(fake, which) or _stated_size(real, which) or 32
     channels = _stated_channels(fake, which) or _stated_channels(real, which)
     shared: dict[str, Any] = {"size": size, "seed": seed, "which": which, "skip_broken": skip_broken}
-    real_images = _images(real, channels=channels, split=split, num=0, **shared)
-    fake_images = _images(
+    spoken = _is_run(fake) and is_text_to_image(_run_path(fake))
+    real_images, captions = _images(real, channels=channels, split=split, num=0, spoken=spoken, **shared)
+    fake_images, _ = _images(
         fake,
         channels=channels or real_images.shape[-1],
         split="all",
         num=num or len(real_images) * _is_run(fake),
         source=source,
+        texts=captions,
         **shared,
     )
     about: dict[str, Any] = {"data": real, "split": split, "seed": seed}
@@ -154,6 +162,10 @@ def further_images(
     if not needs or not _is_run(fake):
         return {}
     run = _run_path(fake)
+    if is_text_to_image(run):
+        if "source" in needs:
+            raise InputError(f"{run} is a text-to-image model, whose samples have no latents that a source shares.")
+        return {"train_images": captioned_images(begun(run)).images[:]}
     config, found = run_config(RunFolder(run)), {}
     if "train" in needs:
         found["train_images"] = training_images(config, read_model_config(run, which=which)).images[:]
@@ -173,12 +185,28 @@ def _images(
     which: str,
     skip_broken: bool,
     source: Path | None = None,
-) -> np.ndarray:
-    """The images of a run or of a set: (n, size, size, c), uint8."""
+    spoken: bool = False,
+    texts: Sequence[str] = (),
+) -> tuple[np.ndarray, Sequence[str]]:
+    """The images of a run or of a set: (n, size, size, c), uint8; and, of a set that is `spoken` of, their captions.
+
+    A text-to-image model draws the texts, in turn, the first candidate of each.
+    """
     if _is_run(spec):
-        return sample_run(_run_path(spec), num or DEFAULT_SAMPLES, seed=seed, which=which, source=source)
-    images = load(spec, size=size, channels=channels, split=split, seed=seed, skip_broken=skip_broken)
-    return images.images[np.arange(len(images) if not num else min(num, len(images)))]
+        num, run = num or DEFAULT_SAMPLES, _run_path(spec)
+        if not is_text_to_image(run):
+            return sample_run(run, num, seed=seed, which=which, source=source), ()
+        if not texts:
+            raise InputError(f"{run} draws what a text says, and there are no captions to draw. Use it as --fake.")
+        model = load_text_to_image(run)
+        places = readable(model, texts)
+        if len(places) < len(texts):
+            warn(f"{len(texts) - len(places)} of {len(texts)} captions have words that {run} does not know: not drawn")
+        asked = [texts[places[index % len(places)]] for index in range(num)]
+        return model.sample(asked, jax.random.key(seed), candidates=1).images, ()
+    options: dict[str, Any] = {"size": size, "channels": channels, "split": split, "seed": seed}
+    images = (load_captioned if spoken else load)(spec, skip_broken=skip_broken, **options)
+    return images.images[np.arange(len(images) if not num else min(num, len(images)))], images.captions
 
 
 def _is_run(spec: str) -> bool:
@@ -192,7 +220,8 @@ def _run_path(spec: str) -> Path:
 def _stated_size(spec: str, which: str) -> int:
     """The size that a run or an .npz has; 0 for a set, which is brought to any."""
     if _is_run(spec):
-        return read_model_config(_run_path(spec), which=which).size
+        run = _run_path(spec)
+        return begun(run).size if is_text_to_image(run) else read_model_config(run, which=which).size
     if spec.startswith("npz:"):
         return read_npz(Path(spec.removeprefix("npz:")).expanduser(), spec)[0].shape[1]
     return 0
@@ -200,4 +229,7 @@ def _stated_size(spec: str, which: str) -> int:
 
 def _stated_channels(spec: str, which: str) -> int:
     """The channels that a run has; 0 for a set, whose images can be converted."""
-    return read_model_config(_run_path(spec), which=which).channels if _is_run(spec) else 0
+    if not _is_run(spec):
+        return 0
+    run = _run_path(spec)
+    return begun(run).channels if is_text_to_image(run) else read_model_config(run, which=which).channels

@@ -1,6 +1,7 @@
 """What a text-to-image run was trained on, or adapted to, and what was held out: images with their captions."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from genjax.train.adapt_text_to_image import saved_adaptation
 from genjax.train.provenance import Real
 from genjax.train.run_folder import RunFolder, read_config
 from genjax.train.text_to_image import captioned_hash, load_images, saved_text_to_image
+from genjax.train.text_to_image_model import TextToImage
 
 
 class Begun(NamedTuple):
@@ -65,6 +67,24 @@ def captioned_images(run: Begun, *, held_out: bool = False) -> Dataset:
     return (
         few_shot(data, config.shots, config.seed, stratify=config.stratify) if config.shots and not held_out else data
     )
+
+
+def readable(model: TextToImage, captions: Sequence[str]) -> list[int]:
+    """Which captions the model can read: the places of those that have no other words than its own.
+
+    Raises:
+        InputError: none of them.
+    """
+    places = []
+    for place, caption in enumerate(captions):
+        try:
+            model.vocabulary.encode([caption])
+        except InputError:
+            continue
+        places.append(place)
+    if not places:
+        model.vocabulary.encode(captions)  # says what is wrong with the first
+    return places
 
 
 def captioned_real(run: Begun) -> Real:
