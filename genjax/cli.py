@@ -4,9 +4,11 @@ import argparse
 import contextlib
 import dataclasses
 import io
+import itertools
 import json
 import math
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -19,7 +21,7 @@ from genjax import backend
 from genjax.config import AdaptConfig, RunConfig, TrainConfig
 from genjax.config.model import TEXT_TO_IMAGE
 from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
-from genjax.errors import InputError, StorageError
+from genjax.errors import InputError, StorageError, did_you_mean
 from genjax.options import (
     AdaptCommand,
     AdaptTextToImageCommand,
@@ -84,8 +86,8 @@ def parse(arguments: Sequence[str]) -> Command:
     """The command that these arguments ask for. A resumed run's own settings are the defaults of its options.
 
     Raises:
-        InputError: a value that a config refuses, or nothing to resume.
-        SystemExit: for --help, and for options that do not exist.
+        InputError: a value that a config refuses, an option that does not exist, or nothing to resume.
+        SystemExit: for --help.
     """
     defaults: dict[str, Any] = {
         "train": TrainCommand(),
@@ -124,8 +126,25 @@ def parse(arguments: Sequence[str]) -> Command:
         refused = _cause(exit_)
         if refused is not None:
             raise refused from None
-        sys.stderr.write(complaint.getvalue())
-        raise
+        if exit_.code == 0 or not complaint.getvalue():
+            raise
+        raise InputError(_in_a_line(complaint.getvalue(), verb, list(defaults))) from None
+
+
+def _in_a_line(complaint: str, verb: str, verbs: list[str]) -> str:
+    """What tyro says in a box about a command line that it cannot read."""
+    if verb not in verbs:
+        return f"unknown verb {verb!r}. {did_you_mean(verb, verbs)}"
+    lines = [line.strip("│| ") for line in complaint.splitlines()]
+    lines = ["" if re.fullmatch(r"\W*", line) else line for line in lines]  # the box, which need not be of Unicode
+    said = " ".join(itertools.takewhile(bool, itertools.dropwhile(lambda line: not line, lines[1:])))
+    wrong = re.match(r"Unrecognized (?:or misplaced )?options: ([^\s,]+)", said)
+    near = re.search(r"Perhaps you meant:?\s+(--[\w.-]+)", " ".join(lines))
+    if wrong and near and near[1] != wrong[1]:
+        said = f"unknown option {wrong[1]}. Did you mean {near[1]}?"
+    elif wrong:
+        said = f"unknown option {wrong[1]}."
+    return f"{said.rstrip()} See genjax {verb} --help."
 
 
 def _cause(error: BaseException | None) -> InputError | None:
@@ -200,9 +219,12 @@ def _given_options(arguments: Sequence[str], *names: str) -> dict[str, str]:
 def run_text_to_image(command: TextToImageCommand | AdaptTextToImageCommand) -> int:
     """Trains or adapts a text-to-image model, and says how to go on."""
     from genjax.train import adapt_text_to_image, train_text_to_image
+    from genjax.train.unread import check_read_of_text
 
     prepare_machine(MachineOptions(device=command.device))
     config: Any = command.config
+    if not command.resume:
+        check_read_of_text(config)
     if isinstance(command, AdaptTextToImageCommand):
         verb, run = "adapt", adapt_text_to_image
     else:
@@ -313,7 +335,9 @@ def run_sampling(command: SampleCommand) -> int:
     """Samples, and writes the grid or the folder."""
     from genjax.report.grid import image_grid, save_image, save_images
     from genjax.train.sampling import sample_run, sample_texts
+    from genjax.train.unread import check_read_of_sampling
 
+    check_read_of_sampling(command)
     if command.out.exists() and not command.force:
         raise InputError(f"--out {command.out} exists already. Use --force to write over it, or another name.")
     if command.out.suffix.lower() not in (".png", ""):
@@ -333,10 +357,13 @@ def run_sampling(command: SampleCommand) -> int:
     else:
         num = 64 if command.num is None else command.num
         images = sample_run(command.run, num, seed=command.seed, which=command.which, source=source)
-    if command.out.suffix:
-        save_image(command.out, image_grid(images, columns=columns), scale=command.scale)
-    else:
-        save_images(command.out, images)
+    try:
+        if command.out.suffix:
+            save_image(command.out, image_grid(images, columns=columns), scale=command.scale)
+        else:
+            save_images(command.out, images)
+    except OSError as error:
+        raise InputError(f"--out {command.out} cannot be written ({error}). Name another place.") from None
     result(str(command.out))
     return 0
 

@@ -59,6 +59,15 @@ def test_sample_draws_a_grid_and_does_not_write_over_it(runs, tmp_path, capsys):
     assert out.read_bytes() == before
 
 
+def test_sample_makes_the_folder_of_its_grid(runs, tmp_path, capsys):
+    out = tmp_path / "new" / "grid.png"
+    assert genjax("sample", runs / "digits", "--num", 1, "--out", out) == 0
+    assert out.exists()
+    (tmp_path / "file").touch()
+    assert genjax("sample", runs / "digits", "--num", 1, "--out", tmp_path / "file" / "grid.png") == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
 def test_sample_fills_a_folder(runs, tmp_path):
     assert genjax("sample", "--run", runs / "digits", "--num", 3, "--out", tmp_path / "images") == 0
     assert [path.name for path in sorted((tmp_path / "images").iterdir())] == ["00000.png", "00001.png", "00002.png"]
@@ -114,6 +123,21 @@ def bad_folders(tmp_path):
         (["train", "--out", "{runs}/digits"], "exists already"),
         (["train", "--resume", "--out", "{bad}/nothing"], "does not exist"),
         (["train", "--resume", "--force", "--out", "{runs}/digits"], "Use one of them"),
+        (
+            ["train", "--resume", "--steps", "2", "--out", "{runs}/digits"],
+            "at step 3 already. Use --steps 3",
+        ),
+        (["train", "--seed", "4294967296"], "--seed is 4294967296, expected 0 to 4294967295"),
+        (["trian"], "unknown verb 'trian'. Did you mean 'train'?"),
+        (["train", "--stpes", "20"], "unknown option --stpes. Did you mean --steps? See genjax train --help."),
+        (["train", "--steps", "abc"], "Error parsing --steps: invalid literal"),
+        (["train", "--steps"], "Missing value for argument '--steps'"),
+        (
+            ["evaluate", "--split", "later"],
+            "invalid choice 'later' for argument '--split'",
+        ),
+        (["adapt", "--source", "{runs}/digits", "--out", "{runs}/digits", "--force"], "lie one in the other"),
+        (["adapt", "--source", "{runs}/digits", "--transfer", "auto,lora"], "auto stands alone"),
         (["adapt", "--source", "{bad}/nothing"], "holds no model"),
         (["adapt", "--source", "{runs}/digits", "--shots", "0"], "--shots 0: there is nothing to adapt to"),
         (["adapt", "--source", "{runs}/digits", "--shots", "5000"], "--shots 5000 is more than"),

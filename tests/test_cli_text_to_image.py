@@ -185,3 +185,21 @@ def test_verbs_of_other_models_name_the_verb(run, tmp_path, capsys):
     )
     assert "expected 0 to 4294967295" in refused(capsys, "train", "--seed", 2**70, "--out", tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["train", "--model", "text2image", "--text-size", 99], "--text-size is of byte pairs"),
+        (
+            ["train", "--model", "text2image", "--tokenizer.dvae.kl-weight", 2],
+            "--tokenizer.dvae.kl-weight does",
+        ),
+        (["sample", "--candidates", 2], "--candidates does nothing without --text"),
+        (["sample", "--decoding.top-k", 2], "--decoding does nothing without --text"),
+        (["sample", "--text", "a red seven", "--which", "best"], "--which does nothing with --text"),
+    ],
+)
+def test_options_that_nothing_would_read_are_refused(tmp_path, capsys, options, message):
+    assert message in refused(capsys, *options, "--out", tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []

@@ -97,7 +97,7 @@ class AdaptConfig(RunConfig):
     shots: int | None = None
     """Images to adapt to, the same number of each class where there are labels; without it all of them."""
     stratify: bool = True
-    """Take the shots class by class where there are labels."""
+    """Whether the shots are taken class by class where there are labels: so by default, not with --no-stratify."""
     transfer: str = "full"
     """auto, full, freeze, lora, scale_shift, singular_values, l2_sp, ewc, miner, cdc, kernel_modulation, replay, or
     several that combine: freeze,lora."""

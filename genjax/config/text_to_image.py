@@ -80,7 +80,7 @@ class AdaptTextToImageConfig:
     shots: int | None = None
     """Images to adapt to, the same number of each class where there are labels; without it all of them."""
     stratify: bool = True
-    """Take the shots class by class where there are labels."""
+    """Whether the shots are taken class by class where there are labels: so by default, not with --no-stratify."""
     transfer: str = "lora"
     """Of the priors: full, freeze, lora, scale_shift, singular_values, l2_sp, or several that combine: freeze,l2_sp."""
     tokenizer_steps: int = 0

@@ -158,11 +158,12 @@ def _check_sets(real: np.ndarray, fake: np.ndarray, chosen: dict[str, Metric]) -
             f"real images are {_size(real)} and generated ones {_size(fake)} (height, width, channels)."
             " Bring both to one size before: resizing only one of them would count as a difference."
         )
+    possible = [name for name, metric in chosen.items() if min(len(real), len(fake)) >= metric.least] or ["none"]
     for name, metric in chosen.items():
         if min(len(real), len(fake)) < metric.least:
             raise InputError(
                 f"{name} needs {metric.least} or more images of each set; there are {len(real)} real and {len(fake)}"
-                " generated. Use more images, or leave it out."
+                f" generated. Use more images, or --metrics {','.join(possible)}."
             )
 
 

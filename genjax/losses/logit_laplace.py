@@ -20,7 +20,7 @@ LOG_SCALE_FLOOR = -4.0
 
 
 def to_open_interval(images: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
-    """Images in [-1, 1] to (epsilon, 1 - epsilon). (equation 2)"""
+    """Images in [-1, 1] to (epsilon, 1 - epsilon)."""
     return (1 - 2 * EPSILON) * (images + 1) / 2 + EPSILON
 
 
@@ -32,7 +32,7 @@ def from_open_interval(pixels: Float[Array, "n h w c"]) -> Float[Array, "n h w c
 def logit_laplace_log_likelihood(
     images: Float[Array, "n h w c"], mean: Float[Array, "n h w c"], log_scale: Float[Array, "n h w c"]
 ) -> Float[Array, " n"]:
-    """log of `exp(-|logit x - mean| / scale) / (2 scale x (1 - x))` at the mapped pixels x, summed. (equation 3)
+    """log of `exp(-|logit x - mean| / scale) / (2 scale x (1 - x))` at the mapped pixels x, summed.
 
     Args:
         images: in [-1, 1].

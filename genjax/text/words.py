@@ -24,6 +24,7 @@ from genjax.text.vocabulary import (
 
 WORD = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]")  # a mark of punctuation is a word of its own
 BEFORE_MARK = re.compile(r" (?=[,.;:!?)])")
+FULL_STOP = "."  # at the end of a text it says nothing, where no caption had one
 NEAR = 3  # known words that are named beside an unknown one
 LISTED = 60  # words up to which all of them are named
 
@@ -50,6 +51,7 @@ def words_from(known: Sequence[str], length: int) -> Vocabulary:
     def encode(captions: Sequence[str]) -> np.ndarray:
         check_texts(captions)
         rows = [split(caption) for caption in captions]
+        rows = [row[:-1] if row[-1] == FULL_STOP and FULL_STOP not in numbers else row for row in rows]
         for caption, row in zip(captions, rows, strict=True):
             _check_known(caption, row, numbers)
         check_lengths(captions, rows, length, "words")

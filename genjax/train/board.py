@@ -27,9 +27,10 @@ class Board:
 
     def __init__(self, folder: Path, *, step: int) -> None:
         """Begins a file in this folder, for a run at `step`: what older files say of later steps is void."""
+        begun_before = any(folder.glob("events*"))
         # Two files of a second would have one name.
         self.writer = EventsWriter(str(folder / "events"), f".{os.getpid()}.{step}")
-        if step:
+        if begun_before:
             self._add(step + 1, file_version=VERSION)
             self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
 

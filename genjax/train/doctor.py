@@ -173,7 +173,7 @@ def _metrics(folder: RunFolder) -> Iterator[Finding]:
 def _checkpoints(folder: RunFolder) -> Iterator[Finding]:
     for path in on_disk(folder.checkpoints):
         problem = damage(path)
-        yield Finding(f"checkpoints/{path.name}", not problem, problem or "whole")
+        yield Finding(f"checkpoints/{path.name}", not problem, problem or f"step {path.name}")
 
 
 def _model(folder: Path, which: str) -> Finding:

@@ -41,12 +41,15 @@ def rehearse(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: 
     held = {part: size(getattr(state, part)) for part in ("trainable", "context", "optimizer", "average", "control")}
     shared = devices if plan.layout.shard_state else 1
     step = estimate.peak_bytes(learner.step, state, batch)
-    activations = max(0, step - sum(held.values()))
+    twice = {"image": jax.ShapeDtypeStruct((2 * number, *batch["image"].shape[1:]), np.uint8)}
+    # What grows with the batch is shared; new parameters, which a step holds beside the old ones, are on every device.
+    growing = estimate.peak_bytes(learner.step, state, twice) - step
+    activations = max(0, step - growing - sum(held.values())) // shared + growing // devices
     return {
         "introduction": introduction(plan, state.trainable),
         "parameters": {network: shapes(tree) for network, tree in state.trainable.items()},
         "trained": {network: count(tree) for network, tree in state.trainable.items()},
-        "bytes": {part: held[part] // shared for part in held} | {"activations": activations // devices},
+        "bytes": {part: held[part] // shared for part in held} | {"activations": activations},
         "flops": {"step": operations, "image": operations / number},
         "available": available(),
     }

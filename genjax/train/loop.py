@@ -13,6 +13,7 @@ import numpy as np
 
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data.batches import batch_indices, position
+from genjax.errors import InputError
 from genjax.terminal import progress, say, warn
 from genjax.train import checkpoint, memory, storage
 from genjax.train.artifact import save_model
@@ -120,6 +121,8 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
             together(lambda: check_continued(plan, notes, data_hash))
             checkpoint.delete_after(checkpoints, int(state.step))
         step, best = int(state.step), notes.get("best", float("inf"))
+        if step > config.steps:
+            raise InputError(f"{folder.path} is at step {step} already. Use --steps {step} or more.")
         for line in introduction(plan, state.trainable) if first else ():
             say(line)
 
@@ -132,9 +135,11 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
             progress(folder.path.name, done=step * batch, total=config.steps * batch, show=first) as bar,
             prefetched(batches, following=following, last=config.steps, ahead=AHEAD * dispatch.decodes) as batch_of,
         ):
-            stopping = False
+            stopping, before = False, None
             while step < config.steps and not stopping:
                 state, measured = dispatch.update(state, batch_of(step))
+                jax.block_until_ready(before)  # no more than a dispatch ahead: a stop would wait for all of them
+                before = measured
                 bar.update((following(step) - step) * batch)
                 step = following(step)
                 stopping = interruption.asked()  # once a step: a later signal waits for the next

@@ -11,7 +11,7 @@ PRIOR_RECIPES: dict[str, Callable[[AdaptTextToImageConfig], Transfer]] = {
     "full": lambda config: full(),
     "l2_sp": lambda config: l2_sp(config.l2_sp.weight),
     "freeze": lambda config: freeze(config.freeze),
-    "lora": lambda config: lora(rank=config.lora.rank, alpha=config.lora.alpha),
+    "lora": lambda config: lora(rank=config.lora.rank, alpha=config.lora.alpha, kept=("embed_*",)),
     "scale_shift": lambda config: scale_shift(),
     "singular_values": lambda config: singular_values(),
 }

@@ -73,17 +73,23 @@ PENALTIES = ("cdc", "replay", "ewc", "l2_sp")
 OF_THE_SAME_LATENTS = ("cdc", "replay")  # penalties on images, source's and adaptation's, of the same latents
 
 
-def named(transfer: str, recipes: Mapping[str, Any]) -> list[str]:
+def named(transfer: str, recipes: Mapping[str, Any], *, alone: Sequence[str] = ()) -> list[str]:
     """The transfers that a value of --transfer names, in the order in which they are chained: that of the recipes.
 
+    Args:
+        transfer: the value.
+        recipes: those that can be chained.
+        alone: further names, which mean something by themselves and were dealt with.
     Raises:
         InputError: no name, an unknown one, or several that do not go together.
     """
     names = [name.strip() for name in transfer.split(",")]
     if names == [""]:
-        raise InputError(f"--transfer is empty. Known: {', '.join(recipes)}.")
+        raise InputError(f"--transfer is empty. Known: {', '.join([*alone, *recipes])}.")
     for name in names:
-        lookup(recipes, name, "transfer")
+        lookup({**dict.fromkeys(alone), **recipes}, name, "transfer")
+        if name in alone:
+            raise InputError(f"--transfer {transfer}: {name} stands alone. Name it by itself, or leave it out.")
     if len(set(names)) < len(names):
         raise InputError(f"--transfer {transfer} names one transfer twice. Name each once.")
     if "full" in names and len(names) > 1:
@@ -104,7 +110,7 @@ def transfer_names(config: AdaptConfig) -> list[str]:
     Raises:
         InputError: no name, an unknown one, or several that do not go together.
     """
-    names = named(config.transfer, RECIPES)
+    names = named(config.transfer, RECIPES, alone=("auto",))
     moved = [name for name in names if name in OF_THE_SAME_LATENTS]
     if "miner" in names and moved:
         raise InputError(

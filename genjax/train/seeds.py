@@ -84,7 +84,7 @@ def steadiness(runs: Sequence[Path], metric: str = "") -> Steadiness:
     """Best, final and late values, jumps and collapses of runs, from their evaluations along training.
 
     Args:
-        runs: their folders.
+        runs: their folders, or one that --seeds has made.
         metric: to follow, as in metrics.jsonl with or without ``evaluate/``; empty is the kernel distance.
     Raises:
         InputError: no run, one without a log of evaluations, or runs that were not evaluated alike.
@@ -92,7 +92,7 @@ def steadiness(runs: Sequence[Path], metric: str = "") -> Steadiness:
     if not runs:
         raise InputError("no run was named. Name several, of one setting and different seeds.")
     found, followed = {}, ""
-    for run in runs:
+    for run in of_each_seed(runs):
         folder = RunFolder(run)
         read_config(folder)
         lines = read_metrics(folder.metrics)
@@ -105,6 +105,15 @@ def steadiness(runs: Sequence[Path], metric: str = "") -> Steadiness:
         except InputError as error:
             raise InputError(f"{run}: {error}") from None
     return Steadiness(followed, found, over_seeds(list(found.values())))
+
+
+def of_each_seed(runs: Sequence[Path]) -> list[Path]:
+    """The runs, and in place of a folder that --seeds has made, those in it."""
+    found = []
+    for run in runs:
+        seeds = sorted(run.glob("seed-*"), key=lambda path: (len(path.name), path))
+        found += seeds if seeds and not is_run(RunFolder(run)) else [run]
+    return found
 
 
 def _followed(run: Path, names: Sequence[str], wanted: str) -> str:

@@ -127,13 +127,15 @@ def run_stage(
             if notes[SETTINGS] != stage.belongs_to:
                 raise InputError(f"{place.path} was begun with other parts. Delete that folder, and go on.")
             checkpoint.delete_after(checkpoints, int(state.step))
-            step, update = int(state.step), jax.jit(stage.learner.step, donate_argnums=0)
+            step, update, before = int(state.step), jax.jit(stage.learner.step, donate_argnums=0), None
             with (
                 open_metrics(place, step=step) as metrics,
                 progress(stage.name, done=step * stage.images, total=stage.steps * stage.images) as bar,
             ):
                 while step < stage.steps and not interruption.asked():
                     state, measured = update(state, stage.batch(step))
+                    jax.block_until_ready(before)  # no more than a step ahead: a stop would wait for all of them
+                    before = measured
                     step += 1
                     bar.update(stage.images)
                     last = step == stage.steps or interruption.asked()

@@ -6,10 +6,12 @@ In Python a config may carry what this run does not use; who types `--lora.rank 
 import dataclasses
 from typing import Any
 
-from genjax.config import AdaptConfig, TrainConfig
+from genjax.config import AdaptConfig, AdaptTextToImageConfig, TextToImageConfig, TrainConfig
+from genjax.config.prior import DecodingConfig
 from genjax.errors import InputError
 from genjax.train.choice import AUTO
-from genjax.train.recipes import transfer_names
+from genjax.train.prior_recipes import PRIOR_RECIPES, prior_transfer
+from genjax.train.recipes import named, transfer_names
 
 READERS = {  # option group -> the transfers that read it
     "freeze": ("freeze",),
@@ -39,5 +41,41 @@ def check_read(config: TrainConfig | AdaptConfig) -> None:
             raise InputError(f"{option} does nothing {reason}. Leave it out.")
 
 
+def check_read_of_text(config: TextToImageConfig | AdaptTextToImageConfig) -> None:
+    """The same for a text-to-image model, and for its adaptation."""
+    if isinstance(config, TextToImageConfig):
+        kind, other = config.tokenizer.kind, "dvae" if config.tokenizer.kind == "vq" else "vq"
+        for field in _changed(getattr(config.tokenizer, other)):
+            raise InputError(
+                f"--tokenizer.{other}.{field.replace('_', '-')} does nothing with --tokenizer.kind {kind}."
+                " Leave it out."
+            )
+        if config.text == "words" and "text_size" in _changed(config):
+            raise InputError("--text-size is of byte pairs, and --text words has a word each. Leave it out.")
+        return
+    prior_transfer(config)  # says what is wrong with the name
+    names = named(config.transfer, PRIOR_RECIPES)
+    for group in ("lora", "l2_sp"):
+        for field in _changed(getattr(config, group)) if group not in names else ():
+            option = f"--{group}.{field}".replace("_", "-")
+            raise InputError(f"{option} does nothing with --transfer {config.transfer}. Leave it out.")
+    if "freeze" not in names and "freeze" in _changed(config):
+        raise InputError(f"--freeze does nothing with --transfer {config.transfer}. Leave it out.")
+
+
+def check_read_of_sampling(command: Any) -> None:
+    """The same for what is drawn: a text-to-image model reads other options than a GAN or a VAE."""
+    given = {*_changed(command), *(["decoding"] if command.decoding != DecodingConfig() else [])}
+    unread = ("which", "source") if command.text else ("candidates", "method", "decoding")
+    for name in unread:
+        if name in given:
+            raise InputError(f"--{name} does nothing {'with' if command.text else 'without'} --text. Leave it out.")
+
+
 def _changed(given: Any) -> list[str]:
-    return [field.name for field in dataclasses.fields(given) if getattr(given, field.name) != field.default]
+    """The plain fields that are not at their defaults; groups of options are asked by themselves."""
+    return [
+        field.name
+        for field in dataclasses.fields(given)
+        if field.default is not dataclasses.MISSING and getattr(given, field.name) != field.default
+    ]

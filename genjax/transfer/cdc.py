@@ -25,8 +25,8 @@ def cdc(latent_size: int, *, weight: float = 1000.0, batch: int = 4) -> Transfer
 
     Args:
         latent_size: length of a latent vector.
-        weight: of the penalty, at least 0; 1000 and
-        batch: latents drawn for it in each step, 3 or more; 4 are the authors'.
+        weight: of the penalty, at least 0; the authors' is 1000.
+        batch: latents drawn for it in each step, 3 or more; the authors' is 4.
     Raises:
         InputError: a negative weight or a batch below 3; (from penalty, while it is traced) a network without features.
     """

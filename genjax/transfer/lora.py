@@ -13,11 +13,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from genjax.errors import InputError
-from genjax.transfer.transfer import Transfer
+from genjax.transfer.transfer import Transfer, matrix_shape
 from genjax.tree import Tree, flatten, label, unflatten
 
 
-def lora(*, rank: int = 4, alpha: float = 0.0, patterns: Sequence[str] = ("*kernel",)) -> Transfer:
+def lora(
+    *, rank: int = 4, alpha: float = 0.0, patterns: Sequence[str] = ("*kernel",), kept: Sequence[str] = ()
+) -> Transfer:
     """Low-rank updates for the kernels that match, full training for the biases and scales beside them.
 
     A kernel of which the two factors would hold no fewer numbers than itself is trained in full.
@@ -26,12 +28,13 @@ def lora(*, rank: int = 4, alpha: float = 0.0, patterns: Sequence[str] = ("*kern
         rank: of the updates.
         alpha: their scale is alpha / rank; 0 stands for alpha = rank, a scale of 1.
         patterns: shell patterns of the names that get an update; each must match.
+        kept: shell patterns of the names that stay as they are, such as tables of words that few texts say.
     Raises:
         InputError: rank below 1; (from init) a pattern that matches nothing, or a rank that makes no kernel smaller.
     """
     if rank < 1:
         raise InputError(f"a LoRA of rank {rank} was asked for. Use a rank of 1 or more.")
-    rules = [*((pattern, "kernel") for pattern in patterns), ("*", "full")]
+    rules = [*((name, "kept") for name in kept), *((pattern, "kernel") for pattern in patterns), ("*", "full")]
     scale = (alpha or rank) / rank
 
     def init(source_params: Tree, key: Array) -> tuple[Tree, Tree]:
@@ -41,14 +44,18 @@ def lora(*, rank: int = 4, alpha: float = 0.0, patterns: Sequence[str] = ("*kern
         if not adapted:
             raise InputError(f"a LoRA of rank {rank} makes no kernel smaller. Use a lower rank, or --transfer full.")
         keys = jax.random.split(key, len(adapted))
-        trainable = {name: leaf for name, leaf in flat.items() if name not in adapted}
+        frozen = [name for name in flat if name in adapted or labels[name] == "kept"]
+        trainable = {name: leaf for name, leaf in flat.items() if name not in frozen}
         for name, kernel_key in zip(adapted, keys, strict=True):
             trainable |= _factors(name, flat[name], rank, kernel_key)
-        return trainable, {name: flat[name] for name in adapted}
+        return trainable, {name: flat[name] for name in frozen}
 
-    def params(trainable: Tree, kernels: Tree) -> Tree:
+    def params(trainable: Tree, frozen: Tree) -> Tree:
         flat = flatten(trainable)
-        for name, kernel in kernels.items():
+        for name, kernel in frozen.items():
+            if f"{name}/down" not in flat:
+                flat[name] = kernel
+                continue
             update = flat.pop(f"{name}/down") @ flat.pop(f"{name}/up")
             flat[name] = kernel + scale * update.reshape(kernel.shape)
         return unflatten(flat)
@@ -57,15 +64,11 @@ def lora(*, rank: int = 4, alpha: float = 0.0, patterns: Sequence[str] = ("*kern
 
 
 def _factors(name: str, kernel: Array, rank: int, key: Array) -> dict[str, Array]:
-    rows, columns = _matrix_shape(kernel)
+    rows, columns = matrix_shape(kernel)
     down = jax.random.normal(key, (rows, rank), kernel.dtype) / math.sqrt(rows)
     return {f"{name}/down": down, f"{name}/up": jnp.zeros((rank, columns), kernel.dtype)}
 
 
 def _saves(kernel: Array, rank: int) -> bool:
-    rows, columns = _matrix_shape(kernel)
+    rows, columns = matrix_shape(kernel)
     return rank * (rows + columns) < rows * columns
-
-
-def _matrix_shape(kernel: Array) -> tuple[int, int]:
-    return math.prod(kernel.shape[:-1]), kernel.shape[-1]

@@ -6,13 +6,12 @@ convolution kernel (h, w, c, d) counts as a matrix (h * w * c, d). When: a handf
 it does anew, and does nothing that it did not do before.
 """
 
-import math
 from collections.abc import Sequence
 
 import jax.numpy as jnp
 from jax import Array
 
-from genjax.transfer.transfer import Transfer
+from genjax.transfer.transfer import Transfer, matrix_shape
 from genjax.tree import Tree, flatten, label, unflatten
 
 
@@ -37,7 +36,7 @@ def singular_values(patterns: Sequence[str] = ("*kernel",), *, biases: bool = Fa
         for name, leaf in flat.items():
             if labels[name] == "kernel":
                 kept |= {name: leaf} | _vectors(name, leaf)
-                trainable[f"{name}/singular"] = jnp.zeros(min(_matrix_shape(leaf)), leaf.dtype)
+                trainable[f"{name}/singular"] = jnp.zeros(min(matrix_shape(leaf)), leaf.dtype)
             elif biases and name.endswith("bias"):
                 trainable[name] = leaf
             else:
@@ -56,9 +55,5 @@ def singular_values(patterns: Sequence[str] = ("*kernel",), *, biases: bool = Fa
 
 
 def _vectors(name: str, kernel: Array) -> dict[str, Array]:
-    left, _, right = jnp.linalg.svd(kernel.reshape(_matrix_shape(kernel)), full_matrices=False)
+    left, _, right = jnp.linalg.svd(kernel.reshape(matrix_shape(kernel)), full_matrices=False)
     return {f"{name}/left": left, f"{name}/right": right}
-
-
-def _matrix_shape(kernel: Array) -> tuple[int, int]:
-    return math.prod(kernel.shape[:-1]), kernel.shape[-1]

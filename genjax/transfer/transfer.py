@@ -1,5 +1,6 @@
 """The shape of a transfer: how a pretrained parameter tree becomes what is trained, and back."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -89,3 +90,8 @@ def chain(*transfers: Transfer) -> Transfer:
     unmoved = all(transfer.latents is same_latents for transfer in transfers)
     free = all(transfer.penalty is no_penalty for transfer in transfers)
     return Transfer(init, params, same_latents if unmoved else latents, no_penalty if free else penalty)
+
+
+def matrix_shape(kernel: Array) -> tuple[int, int]:
+    """A kernel as a matrix: (h, w, c, d) has h * w * c rows and d columns."""
+    return math.prod(kernel.shape[:-1]), kernel.shape[-1]

@@ -20,6 +20,7 @@ def batch_of(n, seed):
     images = np.full((n, 8, 8, 1), 128, np.uint8)
     for image, side, shade in zip(images, sides, shades, strict=True):
         image[:, 4 * side : 4 * side + 4] = 255 * shade
+    images = np.clip(images + rng.normal(scale=30, size=images.shape), 0, 255).astype(np.uint8)
     return {"image": images, "side": sides.astype(np.int32), "shade": shades.astype(np.int32)}
 
 

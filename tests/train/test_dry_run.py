@@ -48,7 +48,9 @@ def test_more_images_need_more_memory_and_work_but_no_more_state(tmp_path):
 def test_each_device_holds_its_share(tmp_path):
     config = train_config("vae", tmp_path / "x")
     one, two = rehearse(config), rehearse(dataclasses.replace(config, devices=2))
-    assert two["bytes"]["activations"] == one["bytes"]["activations"] // 2
+    # What a step makes of the state, such as its gradients, is on each of them as a whole; the rest is halved.
+    whole = 2 * two["bytes"]["activations"] - one["bytes"]["activations"]
+    assert 0.5 * one["bytes"]["trainable"] < whole < 0.5 * one["bytes"]["activations"]
     assert two["bytes"]["trainable"] == one["bytes"]["trainable"]
 
 

@@ -102,6 +102,22 @@ def test_a_signal_in_the_last_step_of_a_stage_is_heard_before_the_next(tmp_path,
     assert not (config.out / "prior").exists()
 
 
+def test_a_stage_that_learns_nothing_is_given_up_and_leaves_no_model(tmp_path, monkeypatch):
+    def skipping(folder, stage, *arguments, **settings):
+        def step(state, batch):
+            state, metrics = stage.learner.step(state, batch)
+            return state, metrics | {"skipped/tokenizer_in_a_row": 100.0}
+
+        learner = stage.learner._replace(step=step)
+        return run_stage(folder, dataclasses.replace(stage, learner=learner), *arguments, **settings)
+
+    monkeypatch.setattr(text_to_image, "run_stage", skipping)
+    ended = train_text_to_image(dataclasses.replace(TINY, out=tmp_path / "model"))
+    assert (ended.signal, ended.stage) == (None, "tokenizer")
+    assert "given up at step 2: the last 100 updates or more of the tokenizer were skipped" in ended.collapse
+    assert not (tmp_path / "model" / "tokenizer" / "model.json").exists()
+
+
 def test_parameters_of_another_network_are_refused(folder, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(folder, other)

@@ -65,3 +65,13 @@ def test_the_demos_generator_is_under_a_tenth(getkey):
 def test_a_rank_that_cannot_be_is_an_error(rank, message, source, getkey):
     with pytest.raises(InputError, match=message):
         lora(rank=rank).init(source, getkey())
+
+
+def test_what_is_kept_is_not_trained(getkey):
+    source = {"table": jnp.ones((5, 8)), "layer": {"kernel": jax.random.normal(getkey(), (8, 8)), "bias": jnp.ones(8)}}
+    transfer = lora(rank=1, kept=("table",))
+    trainable, context = transfer.init(source, getkey())
+    assert set(trainable) == {"layer/kernel/down", "layer/kernel/up", "layer/bias"}
+    moved = transfer.params(jax.tree.map(lambda leaf: leaf + 1, trainable), context)
+    np.testing.assert_array_equal(moved["table"], source["table"])
+    assert float(jnp.abs(moved["layer"]["kernel"] - source["layer"]["kernel"]).min()) > 0
