@@ -6,7 +6,8 @@
 
 It trains a tokenizer, an autoregressive and a masked prior, a reranker, a classifier of attributes and a captioner (the
 same transformer with its segments swapped), and measures each against what is independent of it: held-out fonts, and
-combinations of glyph, colour, weight and tilt that were never trained. Stop it at any time; started again it goes on.
+combinations of glyph, colour, weight and tilt that were never trained. Then it adapts the model to a few handwritten
+digits by several transfers (text_to_image_adaptation.py). Stop it at any time; started again it goes on.
 It writes text_to_image.json, text_to_image.md and text_to_image.png into --out; the models are in --runs.
 """
 
@@ -21,6 +22,7 @@ from genjax import backend
 
 backend.prepare()  # before jax is imported
 
+from text_to_image_adaptation import digit_stage
 from text_to_image_figures import measure, spent
 from text_to_image_parts import QUICK, Experiment, captioner_stage, classifier_stage, judges_of, model_config
 from text_to_image_tables import markdown, picture
@@ -64,7 +66,11 @@ def train(settings: Experiment) -> Signals | None:
     judges = judges_of(settings)
     begun = None if is_run(RunFolder(judges)) else {"kind": "judges"}
     with sitting(judges, begun) as interruption:
-        for stage in (classifier_stage(settings, config), captioner_stage(settings, model, data)):
+        for stage in (
+            classifier_stage(settings, config),
+            captioner_stage(settings, model, data),
+            digit_stage(settings),
+        ):
             ended = run_stage(judges, stage, interruption, seed=settings.seed, log_every=50, save_every=500)
             if ended.collapse:
                 raise InputError(ended.collapse)

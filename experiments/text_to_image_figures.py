@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from decoding_speed import ratio, take_turns
+from text_to_image_adaptation import adaptation_figures
 from text_to_image_parts import (
     HEADS,
     NEW,
@@ -47,6 +48,8 @@ from genjax.tree import count
 
 def measure(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str, Any]:
     """All figures. Each is kept when it is found, and not found again."""
+    folder = settings.runs / f"figures-{settings.kind}-{settings.seed}"
+    folder.mkdir(parents=True, exist_ok=True)
     parts = {
         "trained": functools.partial(training_figures, settings, model),
         "classifier": functools.partial(classifier_figures, settings, model),
@@ -54,9 +57,8 @@ def measure(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str
         "likelihood": functools.partial(likelihood_figures, settings, model, data),
         "captions": functools.partial(caption_figures, settings, model),
         "speed": functools.partial(speed_figures, settings, model),
+        "adaptation": functools.partial(adaptation_figures, settings, model, folder),
     }
-    folder = settings.runs / f"figures-{settings.kind}-{settings.seed}"
-    folder.mkdir(parents=True, exist_ok=True)
     asked = {name: str(value) for name, value in dataclasses.asdict(settings).items() if name != "out"}
     figures: dict[str, Any] = {"settings": asked, "training_seconds": spent(settings)}
     for name, find in parts.items():

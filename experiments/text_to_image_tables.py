@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+from text_to_image_adaptation import adaptation_table
 from text_to_image_parts import HEADS, PICTURED, SETS, Experiment
 
 from genjax.config.prior import DecodingConfig
@@ -38,8 +39,9 @@ def markdown(figures: dict[str, Any]) -> str:
         lines.append(
             f"| {name} | " + " | ".join(f"{v:.1f} ({low:.1f}, {high:.1f})" for v, low, high in row.values()) + " |"
         )
+    lines += ["", *adaptation_table(figures["adaptation"])]
     speed = figures["speed"]
-    lines += ["", f"| on {speed['cores']} cores, load {speed['load']:.1f} | ms |", "|---|---|"]
+    lines += [f"| on {speed['cores']} cores, load {speed['load']:.1f} | ms |", "|---|---|"]
     lines += [f"| {name} | {taken:.1f} |" for name, taken in speed["milliseconds"].items()]
     lines += ["", "| how many times as fast, turn by turn | median (lowest, highest) |", "|---|---|"]
     for batch, found in speed["cached_times_as_fast"].items():

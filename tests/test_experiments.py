@@ -166,10 +166,11 @@ def test_text_to_image_is_trained_judged_and_drawn_and_goes_on_where_it_was(tmp_
     assert set(shares) == {"glyph", "colour", "weight", "tilt", "all"}
     assert all(low <= share <= high for share, low, high in shares.values())
     assert figures["speed"]["milliseconds"]["parallel in 10"] > 0
+    assert [row["cell"]["way"] for row in figures["adaptation"]["cells"]] == ["lora", "full, decoder"]
     assert "captions that say what is seen" in (tmp_path / "out" / "text_to_image.md").read_text()
     with Image.open(tmp_path / "out" / "text_to_image.png") as drawn:
         assert drawn.width > 400
     trained = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("model.json")}
-    assert len(trained) == 6
+    assert len(trained) == 7
     quick("text_to_image", *arguments, folder=tmp_path)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("model.json")} == trained

@@ -1,0 +1,182 @@
+"""What experiments/text_to_image.py measures of adaptation: captioned glyphs -> handwritten digits, from few of them.
+
+Each cell adapts the same trained model to shots of `digits:captioned` by one transfer of the prior, and draws the
+captions of the held-out digits. Judged by the kernel distance to those, and by a classifier of handwritten digits that
+was trained on the other part of the set. A cell is kept when it is done, and is not computed again.
+"""
+
+import dataclasses
+import json
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from text_to_image_parts import Experiment, judges_of, model_config
+
+from genjax.config.text_to_image import AdaptTextToImageConfig
+from genjax.data import Dataset, load
+from genjax.data.batches import batch_indices
+from genjax.evaluate import evaluate_images, load_extractor
+from genjax.evaluate.attributes import agreement
+from genjax.models.attributes import AttributeClassifier
+from genjax.terminal import say
+from genjax.train import adapt_text_to_image, load_text_to_image
+from genjax.train.attributes import make_classifier, read_attributes
+from genjax.train.prior_recipes import prior_transfer
+from genjax.train.run_folder import write_bytes
+from genjax.train.stage import Stage
+from genjax.train.stage_files import load_stage
+from genjax.train.text_to_image_model import TextToImage
+from genjax.tree import count
+
+DATA = "digits:captioned"
+STEPS = 300  # updates of the prior, the same in every cell
+WAYS = {  # name -> (transfer of the prior, updates of the tokenizer's decoder)
+    "full": ("full", 0),
+    "freeze": ("freeze", 0),
+    "lora": ("lora", 0),
+    "scale_shift": ("scale_shift", 0),
+    "l2_sp": ("l2_sp", 0),
+    "full, decoder": ("full", STEPS),
+}
+SHOTS, SEEDS = (10, 100), (0, 1, 2)
+DIGITS = {"digit": tuple(range(10))}
+STUDENT_95 = {2: 12.706, 3: 4.303}  # of the t distribution, by how many seeds
+
+
+def digit_stage(settings: Experiment) -> Stage:
+    """The classifier of handwritten digits."""
+    data = load(DATA, size=32)
+    learner = make_classifier(digit_classifier(settings), optimizer=optax.adamw(1e-3))
+
+    def batch(step: int) -> dict[str, np.ndarray]:
+        rows = batch_indices(len(data), settings.batch, settings.seed, step)
+        return {"image": data.images[rows], "digit": labels_of(data)[rows]}
+
+    return Stage("digits", learner, settings.classifier_steps // 2, batch, settings.batch, {})
+
+
+def digit_classifier(settings: Experiment) -> AttributeClassifier:
+    """The network that reads handwritten digits."""
+    return AttributeClassifier((("digit", 10),), 32, width=4 if settings.quick else 16)
+
+
+def labels_of(data: Dataset) -> np.ndarray:
+    """Which digit each image shows."""
+    return np.asarray(data.labels, np.int32)
+
+
+def adaptation_figures(settings: Experiment, model: TextToImage, folder: Path) -> dict[str, Any]:
+    """The judge's own share, the source's and each cell's."""
+    held_out = load(DATA, size=32, split="test", num=24 if settings.quick else 0)
+    real = np.asarray(held_out.images)
+    params = load_stage(judges_of(settings), "digits")
+
+    def judged(images: np.ndarray) -> dict[str, Any]:
+        read = read_attributes(digit_classifier(settings), params, images, DIGITS)
+        (record,) = evaluate_images(real, images, extractor=load_extractor("embedded-v1"), metrics=["kd"])
+        return {"read": agreement(read, {"digit": labels_of(held_out)})["digit"], "kd": record.value}
+
+    def drawn(some: TextToImage) -> np.ndarray:
+        return some.sample(held_out.captions, jax.random.key(settings.seed + 7), candidates=1).images
+
+    path = folder / "adaptation.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    for cell in cells(settings):
+        if any(row["cell"] == dataclasses.asdict(cell) for row in rows):
+            continue
+        say(f"adapting {cell.way}, {cell.shots} shots, seed {cell.seed}")
+        rows.append(adapted_row(cell, settings, model, folder, lambda some: judged(drawn(some))))
+        write_bytes(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    return {"real": judged(real), "source": judged(drawn(model)), "n": len(real), "cells": rows}
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One adaptation."""
+
+    way: str
+    shots: int
+    seed: int
+    steps: int
+
+
+def cells(settings: Experiment) -> Iterator[Cell]:
+    """All of them; in the quick form two."""
+    if settings.quick:
+        yield from (Cell(way, 10, 0, 2) for way in ("lora", "full, decoder"))
+        return
+    for seed in SEEDS:
+        yield from (Cell(way, shots, seed, STEPS) for shots in SHOTS for way in WAYS)
+
+
+def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Path, judge: Any) -> dict[str, Any]:
+    """What one adaptation came to; its folder is not kept."""
+    transfer, decoder = WAYS[cell.way]
+    config = AdaptTextToImageConfig(
+        source=model_config(settings).out,
+        data=DATA,
+        shots=cell.shots,
+        transfer=transfer,
+        tokenizer_steps=min(decoder, cell.steps),
+        prior_steps=cell.steps,
+        batch=min(32, cell.shots),
+        seed=cell.seed,
+        out=folder / "adapted",
+    )
+    began = time.monotonic()
+    ended = adapt_text_to_image(config, force=True)
+    if ended.signal is not None:
+        raise KeyboardInterrupt
+    seconds = time.monotonic() - began
+    trained, _ = prior_transfer(config).init(model.networks["prior"], jax.random.key(0))
+    found = judge(load_text_to_image(config.out))
+    shutil.rmtree(config.out)
+    return {"cell": dataclasses.asdict(cell), "trained": count(trained), "seconds": seconds, **found}
+
+
+def adaptation_table(figures: dict[str, Any]) -> list[str]:
+    """Means over seeds with their 95 % intervals."""
+    lines = [
+        f"Adapted to handwritten digits by {STEPS} updates of the prior; {figures['n']} captions of held-out digits drawn,"
+        " one each; intervals over seeds, or over images where there is one.",
+        "",
+        "| adapted by | shots | trained numbers | digit read as asked | kernel distance | seeds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in ("real", "source"):
+        share, low, high = (100 * value for value in figures[name]["read"])
+        lines.append(f"| {name} | | | {share:.1f} ({low:.1f}, {high:.1f}) | {figures[name]['kd']:.3f} | |")
+    groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    for row in figures["cells"]:
+        groups.setdefault((row["cell"]["shots"], row["cell"]["way"]), []).append(row)
+    for (shots, way), rows in sorted(groups.items(), key=lambda group: group[0][0]):
+        read, distance = (mean_of(values) for values in ([100 * r["read"][0] for r in rows], [r["kd"] for r in rows]))
+        shown = (way, shots, f"{rows[0]['trained']:,}", read.format(".1f"), distance.format(".3f"), len(rows))
+        lines.append("| " + " | ".join(map(str, shown)) + " |")
+    return [*lines, ""]
+
+
+@dataclasses.dataclass(frozen=True)
+class Mean:
+    """A mean, and half of its 95 % interval; not a number of a single value."""
+
+    value: float
+    half: float
+
+    def format(self, form: str) -> str:
+        """`12.3 ± 4.5`."""
+        return f"{self.value:{form}}" + ("" if np.isnan(self.half) else f" ± {self.half:{form}}")
+
+
+def mean_of(values: list[float]) -> Mean:
+    """Of two or three seeds, by the t distribution."""
+    half = STUDENT_95.get(len(values), float("nan"))
+    spread = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return Mean(statistics.mean(values), half * spread)
