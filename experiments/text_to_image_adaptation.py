@@ -1,8 +1,8 @@
 """What experiments/text_to_image.py measures of adaptation: captioned glyphs -> handwritten digits, from few of them.
 
 Each cell adapts the same trained model to shots of `digits:captioned` by one transfer of the prior, and draws the
-captions of the held-out digits. Judged by the kernel distance to those, and by a classifier of handwritten digits that
-was trained on the other part of the set. A cell is kept when it is done, and is not computed again.
+captions of the held-out digits. Judged by the kernel distance to those, by a classifier of handwritten digits that was
+trained on the other part of the set, and by how many samples are copies of the shots. A cell is kept when it is done, and is not computed again.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ import optax
 from text_to_image_parts import Experiment, judges_of, model_config
 
 from genjax.config.text_to_image import AdaptTextToImageConfig
-from genjax.data import Dataset, load
+from genjax.data import Dataset, few_shot, load
 from genjax.data.batches import batch_indices
 from genjax.evaluate import evaluate_images, load_extractor
 from genjax.evaluate.attributes import agreement
@@ -39,7 +39,6 @@ DATA = "digits:captioned"
 STEPS = 300  # updates of the prior, the same in every cell
 WAYS = {  # name -> (transfer of the prior, updates of the tokenizer's decoder)
     "full": ("full", 0),
-    "freeze": ("freeze", 0),
     "lora": ("lora", 0),
     "scale_shift": ("scale_shift", 0),
     "l2_sp": ("l2_sp", 0),
@@ -78,10 +77,14 @@ def adaptation_figures(settings: Experiment, model: TextToImage, folder: Path) -
     real = np.asarray(held_out.images)
     params = load_stage(judges_of(settings), "digits")
 
-    def judged(images: np.ndarray) -> dict[str, Any]:
+    def judged(images: np.ndarray, shots: np.ndarray | None = None) -> dict[str, Any]:
         read = read_attributes(digit_classifier(settings), params, images, DIGITS)
-        (record,) = evaluate_images(real, images, extractor=load_extractor("embedded-v1"), metrics=["kd"])
-        return {"read": agreement(read, {"digit": labels_of(held_out)})["digit"], "kd": record.value}
+        metrics = ["kd"] if shots is None else ["kd", "copy_rate"]
+        records = evaluate_images(
+            real, images, extractor=load_extractor("embedded-v1"), metrics=metrics, train_images=shots
+        )
+        share = agreement(read, {"digit": labels_of(held_out)})["digit"]
+        return {"read": share} | {name: record.value for name, record in zip(metrics, records, strict=True)}
 
     def drawn(some: TextToImage) -> np.ndarray:
         return some.sample(held_out.captions, jax.random.key(settings.seed + 7), candidates=1).images
@@ -92,7 +95,7 @@ def adaptation_figures(settings: Experiment, model: TextToImage, folder: Path) -
         if any(row["cell"] == dataclasses.asdict(cell) for row in rows):
             continue
         say(f"adapting {cell.way}, {cell.shots} shots, seed {cell.seed}")
-        rows.append(adapted_row(cell, settings, model, folder, lambda some: judged(drawn(some))))
+        rows.append(adapted_row(cell, settings, model, folder, lambda some, shots: judged(drawn(some), shots)))
         write_bytes(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
     return {"real": judged(real), "source": judged(drawn(model)), "n": len(real), "cells": rows}
 
@@ -136,7 +139,8 @@ def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Pa
         raise KeyboardInterrupt
     seconds = time.monotonic() - began
     trained, _ = prior_transfer(config).init(model.networks["prior"], jax.random.key(0))
-    found = judge(load_text_to_image(config.out))
+    shots = few_shot(load(DATA, size=32, seed=cell.seed), cell.shots, cell.seed)
+    found = judge(load_text_to_image(config.out), np.asarray(shots.images))
     shutil.rmtree(config.out)
     return {"cell": dataclasses.asdict(cell), "trained": count(trained), "seconds": seconds, **found}
 
@@ -147,18 +151,20 @@ def adaptation_table(figures: dict[str, Any]) -> list[str]:
         f"Adapted to handwritten digits by {STEPS} updates of the prior; {figures['n']} captions of held-out digits"
         " drawn, one each; intervals over seeds, or over images where there is one.",
         "",
-        "| adapted by | shots | trained numbers | digit read as asked | kernel distance | seeds |",
-        "|---|---|---|---|---|---|",
+        "| adapted by | shots | trained numbers | digit read as asked, % | kernel distance | copies, % | seeds |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in ("real", "source"):
         share, low, high = (100 * value for value in figures[name]["read"])
-        lines.append(f"| {name} | | | {share:.1f} ({low:.1f}, {high:.1f}) | {figures[name]['kd']:.3f} | |")
+        lines.append(f"| {name} | | | {share:.1f} ({low:.1f}, {high:.1f}) | {figures[name]['kd']:.3f} | | |")
     groups: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for row in figures["cells"]:
         groups.setdefault((row["cell"]["shots"], row["cell"]["way"]), []).append(row)
     for (shots, way), rows in sorted(groups.items(), key=lambda group: group[0][0]):
         read, distance = (mean_of(values) for values in ([100 * r["read"][0] for r in rows], [r["kd"] for r in rows]))
-        shown = (way, shots, f"{rows[0]['trained']:,}", read.format(".1f"), distance.format(".3f"), len(rows))
+        copies = mean_of([100 * row["copy_rate"] for row in rows]).format(".1f")
+        numbers = (read.format(".1f"), distance.format(".3f"), copies)
+        shown = (way, shots, f"{rows[0]['trained']:,}", *numbers, len(rows))
         lines.append("| " + " | ".join(map(str, shown)) + " |")
     return [*lines, ""]
 
