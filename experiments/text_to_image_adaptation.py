@@ -2,7 +2,8 @@
 
 Each cell adapts the same trained model to shots of `digits:captioned` by one transfer of the prior, and draws the
 captions of the held-out digits. Judged by the kernel distance to those, by a classifier of handwritten digits that was
-trained on the other part of the set, and by how many samples are copies of the shots. A cell is kept when it is done, and is not computed again.
+trained on the other part of the set, and by how many samples are copies of the shots. A cell is kept when it is done,
+and is not computed again.
 """
 
 import dataclasses
