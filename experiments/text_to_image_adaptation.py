@@ -37,7 +37,7 @@ from genjax.train.text_to_image_model import TextToImage
 from genjax.tree import count
 
 DATA = "digits:captioned"
-STEPS = 300  # updates of the prior, the same in every cell
+STEPS, BATCH = 300, 10  # updates of the prior and images in each, the same in every cell, so that all see as many
 WAYS = {  # name -> (transfer of the prior, updates of the tokenizer's decoder)
     "full": ("full", 0),
     "lora": ("lora", 0),
@@ -130,7 +130,7 @@ def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Pa
         transfer=transfer,
         tokenizer_steps=min(decoder, cell.steps),
         prior_steps=cell.steps,
-        batch=min(32, cell.shots),
+        batch=BATCH,
         seed=cell.seed,
         out=folder / "adapted",
     )
@@ -149,7 +149,7 @@ def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Pa
 def adaptation_table(figures: dict[str, Any]) -> list[str]:
     """Means over seeds with their 95 % intervals."""
     lines = [
-        f"Adapted to handwritten digits by {STEPS} updates of the prior; {figures['n']} captions of held-out digits"
+        f"Adapted to handwritten digits by {STEPS} updates of the prior with {BATCH} images each; {figures['n']} captions of held-out digits"
         " drawn, one each; intervals over seeds, or over images where there is one.",
         "",
         "| adapted by | shots | trained numbers | digit read as asked, % | kernel distance | copies, % | seeds |",
