@@ -150,7 +150,8 @@ def adaptation_table(figures: dict[str, Any]) -> list[str]:
     """Means over seeds with their 95 % intervals."""
     lines = [
         f"Adapted to handwritten digits by {STEPS} updates of the prior with {BATCH} images each;"
-        f" {figures['n']} captions of held-out digits drawn, one each; intervals over seeds, or over images where there is one.",
+        f" {figures['n']} captions of held-out digits drawn, one each; intervals over seeds, or over images where there"
+        " is one.",
         "",
         "| adapted by | shots | trained numbers | digit read as asked, % | kernel distance | copies, % | seeds |",
         "|---|---|---|---|---|---|---|",
