@@ -359,6 +359,7 @@ def run_sampling(command: SampleCommand) -> int:
         images = sample_run(command.run, num, seed=command.seed, which=command.which, source=source)
     try:
         if command.out.suffix:
+            command.out.parent.mkdir(parents=True, exist_ok=True)
             save_image(command.out, image_grid(images, columns=columns), scale=command.scale)
         else:
             save_images(command.out, images)

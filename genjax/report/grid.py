@@ -30,14 +30,10 @@ def image_grid(images: np.ndarray, *, columns: int = 0, gap: int = 1, background
 
 
 def save_image(path: Path, image: np.ndarray, *, scale: int = 1) -> None:
-    """Writes an image (h, w, c), uint8, as PNG, each pixel `scale` wide; the file is whole at every moment.
-
-    Its folder is made.
-    """
+    """Writes an image (h, w, c), uint8, as PNG, each pixel `scale` wide; the file is whole at every moment."""
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
     part.unlink(missing_ok=True)  # never through a link that lies there
     with part.open("xb") as file:
         picture.save(file, format="PNG")
@@ -46,5 +42,6 @@ def save_image(path: Path, image: np.ndarray, *, scale: int = 1) -> None:
 
 def save_images(folder: Path, images: np.ndarray) -> None:
     """Writes images (n, h, w, c), uint8, as 00000.png, 00001.png, ... into a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
     for index, image in enumerate(images):
         save_image(folder / f"{index:05d}.png", image)
