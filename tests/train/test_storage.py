@@ -49,8 +49,8 @@ def test_an_error_of_the_disk_is_said_and_the_run_goes_on(number, said, tmp_path
         leaves_equal(train(config, resume=True).state, straight.state)
 
 
-# Where no test before has left its compiled steps, they cannot be kept either, which JAX says too.
-@pytest.mark.filterwarnings("ignore:Error writing persistent compilation cache")
+# Where no test before has left its compiled steps, they cannot be kept whole either, which JAX says too.
+@pytest.mark.filterwarnings("ignore:Error (reading|writing) persistent compilation cache")
 def test_a_file_that_may_not_grow(tmp_path, capsys):
     """The real thing: the system refuses to write, in whatever library that happens."""
     before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
