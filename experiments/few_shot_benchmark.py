@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import tyro
-from scipy.special import stdtrit
+from over_seeds import over_seeds
 
 from genjax import backend
 
@@ -259,14 +259,6 @@ def check_budget(row: dict[str, Any], settings: Benchmark) -> None:
     unlike = [f"{name} {value}" for name, value in had.items() if value != getattr(settings, name)]
     if unlike:
         raise InputError(f"{row['cell']} was made with {', '.join(unlike)}. Name another --out for another budget.")
-
-
-def over_seeds(values: list[float]) -> tuple[float, float]:
-    """Mean, and half of the 95 % interval of Student's t; NaN for a single seed."""
-    array = np.asarray(values)
-    if len(array) < 2:
-        return float(array.mean()), float("nan")
-    return float(array.mean()), float(stdtrit(len(array) - 1, 0.975) * array.std(ddof=1) / len(array) ** 0.5)
 
 
 def grouped(rows: list[dict[str, Any]]) -> dict[tuple[str, str, int, str], list[dict[str, Any]]]:

@@ -9,20 +9,21 @@ and is not computed again.
 import dataclasses
 import json
 import shutil
-import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import optax
+from over_seeds import over_seeds
 from text_to_image_parts import Experiment, judges_of, model_config
 
 from genjax.config.text_to_image import AdaptTextToImageConfig
 from genjax.data import Dataset, few_shot, load
 from genjax.data.batches import batch_indices
+from genjax.errors import InputError
 from genjax.evaluate import evaluate_images, load_extractor
 from genjax.evaluate.attributes import agreement
 from genjax.models.attributes import AttributeClassifier
@@ -46,8 +47,8 @@ WAYS = {  # name -> (transfer of the prior, updates of the tokenizer's decoder)
     "full, decoder": ("full", STEPS),
 }
 SHOTS, SEEDS = (10, 100), (0, 1, 2)
+Judge = Callable[[TextToImage, np.ndarray], dict[str, Any]]  # (adapted, its shots) -> what was measured
 DIGITS = {"digit": tuple(range(10))}
-STUDENT_95 = {2: 12.706, 3: 4.303}  # of the t distribution, by how many seeds
 
 
 def digit_stage(settings: Experiment) -> Stage:
@@ -120,7 +121,7 @@ def cells(settings: Experiment) -> Iterator[Cell]:
         yield from (Cell(way, shots, seed, STEPS) for shots in SHOTS for way in WAYS)
 
 
-def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Path, judge: Any) -> dict[str, Any]:
+def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Path, judge: Judge) -> dict[str, Any]:
     """What one adaptation came to; its folder is not kept."""
     transfer, decoder = WAYS[cell.way]
     config = AdaptTextToImageConfig(
@@ -138,6 +139,8 @@ def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Pa
     ended = adapt_text_to_image(config, force=True)
     if ended.signal is not None:
         raise KeyboardInterrupt
+    if ended.collapse:
+        raise InputError(ended.collapse)
     seconds = time.monotonic() - began
     trained, _ = prior_transfer(config).init(model.networks["prior"], jax.random.key(0))
     shots = few_shot(load(DATA, size=32, seed=cell.seed), cell.shots, cell.seed)
@@ -153,7 +156,7 @@ def adaptation_table(figures: dict[str, Any]) -> list[str]:
         f" {figures['n']} captions of held-out digits drawn, one each; intervals over seeds, or over images where there"
         " is one.",
         "",
-        "| adapted by | shots | trained numbers | digit read as asked, % | kernel distance | copies, % | seeds |",
+        "| adapted by | shots | trained of the prior | digit read as asked, % | kernel distance | copies, % | seeds |",
         "|---|---|---|---|---|---|---|",
     ]
     for name in ("real", "source"):
@@ -163,28 +166,15 @@ def adaptation_table(figures: dict[str, Any]) -> list[str]:
     for row in figures["cells"]:
         groups.setdefault((row["cell"]["shots"], row["cell"]["way"]), []).append(row)
     for (shots, way), rows in sorted(groups.items(), key=lambda group: group[0][0]):
-        read, distance = (mean_of(values) for values in ([100 * r["read"][0] for r in rows], [r["kd"] for r in rows]))
-        copies = mean_of([100 * row["copy_rate"] for row in rows]).format(".1f")
-        numbers = (read.format(".1f"), distance.format(".3f"), copies)
-        shown = (way, shots, f"{rows[0]['trained']:,}", *numbers, len(rows))
-        lines.append("| " + " | ".join(map(str, shown)) + " |")
+        read, distance = ([100 * row["read"][0] for row in rows], [row["kd"] for row in rows])
+        copies = [100 * row["copy_rate"] for row in rows]
+        numbers = (shown(read, ".1f"), shown(distance, ".3f"), shown(copies, ".1f"))
+        line = (way, shots, f"{rows[0]['trained']:,}", *numbers, len(rows))
+        lines.append("| " + " | ".join(map(str, line)) + " |")
     return [*lines, ""]
 
 
-@dataclasses.dataclass(frozen=True)
-class Mean:
-    """A mean, and half of its 95 % interval; not a number of a single value."""
-
-    value: float
-    half: float
-
-    def format(self, form: str) -> str:
-        """`12.3 ± 4.5`."""
-        return f"{self.value:{form}}" + ("" if np.isnan(self.half) else f" ± {self.half:{form}}")
-
-
-def mean_of(values: list[float]) -> Mean:
-    """Of two or three seeds, by the t distribution."""
-    half = STUDENT_95.get(len(values), float("nan"))
-    spread = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-    return Mean(statistics.mean(values), half * spread)
+def shown(values: list[float], form: str) -> str:
+    """Mean and half interval over seeds: `12.3 ± 4.5`."""
+    mean, half = over_seeds(values)
+    return f"{mean:{form}}" + ("" if np.isnan(half) else f" ± {half:{form}}")

@@ -194,8 +194,9 @@ def _adapts_text_to_image(arguments: Sequence[str]) -> bool:
     from genjax.train.text_to_image_model import is_text_to_image
 
     given = _given_options(arguments, "--source", "--out")
-    folder = given["--source"] or ("--resume" in arguments and given["--out"])
-    return bool(folder) and is_text_to_image(Path(folder))
+    if "--resume" in arguments:
+        return is_text_to_image(Path(given["--out"] or AdaptTextToImageConfig().out))
+    return bool(given["--source"]) and is_text_to_image(Path(given["--source"]))
 
 
 def _resumed_text_adaptation(arguments: Sequence[str]) -> AdaptTextToImageConfig:

@@ -140,6 +140,7 @@ def test_a_model_is_adapted_to_a_folder_with_captions(run, tmp_path, capsys):
     assert "these differ: transfer 'freeze,l2_sp' -> 'lora'" in refused(
         capsys, "adapt", "--out", out, "--resume", "--transfer", "lora"
     )
+    assert f"Go on with it by genjax adapt --out {out}" in refused(capsys, "train", "--out", out, "--resume")
     assert "exists already" in refused(capsys, *adapting)
     assert "--transfer ewc is of generators and VAEs" in refused(
         capsys, *adapting[:-1], tmp_path / "o", "--transfer", "ewc"
@@ -151,6 +152,7 @@ def test_a_model_is_judged_by_what_it_draws_of_held_out_captions(run, capsys):
     records = json.loads(capsys.readouterr().out)
     assert [record["name"] for record in records] == ["KD[embedded-v1]", "coverage[embedded-v1]"]
     assert {(record["split"], record["n_fake"]) for record in records} == {("test", 60)}
+    assert "--which and --source are of" in refused(capsys, "evaluate", "--run", run, "--which", "best")
     assert "need a VAE, and run:" in refused(capsys, "evaluate", "--run", run, "--metrics", "nats")
     assert "no captions to draw" in refused(capsys, "evaluate", "--fake", "digits", "--real", f"run:{run}")
 
@@ -162,7 +164,6 @@ def test_its_report_shows_texts_and_what_the_tokens_keep(run, tmp_path, capsys):
     for words in ("Each line is one text", "Captions of held-out images", "token_nats", "loss/prior/target_nats"):
         assert words in page
     assert "--model text2image" in page
-    assert genjax("report", run, run / ".." / run.name, "--out", out) == 2
 
 
 def test_doctor_looks_at_every_stage(run, tmp_path, capsys):
@@ -197,6 +198,10 @@ def test_verbs_of_other_models_name_the_verb(run, tmp_path, capsys):
         ),
         (["sample", "--candidates", 2], "--candidates does nothing without --text"),
         (["sample", "--decoding.top-k", 2], "--decoding does nothing without --text"),
+        (
+            ["sample", "--text", "a", "--decoding.steps", 2],
+            "steps does nothing with --method autoregressive",
+        ),
         (["sample", "--text", "a red seven", "--which", "best"], "--which does nothing with --text"),
     ],
 )

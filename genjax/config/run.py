@@ -58,8 +58,8 @@ class TrainConfig(RunConfig):
     """Pretrains a generator on a set of images."""
 
     data: str = "digits"
-    """digits, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH, npz:PATH or
-    tfds:NAME."""
+    """digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH,
+    npz:PATH or tfds:NAME."""
     split: Literal["train", "all"] = "train"
     """Part of the data to train on; `all` leaves nothing held out."""
     model: str = "gan"
@@ -90,10 +90,10 @@ class AdaptConfig(RunConfig):
     """Adapts the generator of a source run to another set of images."""
 
     source: Path = Path("runs/train")
-    """Folder of the run to start from."""
+    """Folder of the run to start from; a text-to-image model has options of its own: adapt --source RUN --help."""
     data: str = "glyphs"
-    """digits, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH, npz:PATH or
-    tfds:NAME."""
+    """digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH,
+    npz:PATH or tfds:NAME."""
     shots: int | None = None
     """Images to adapt to, the same number of each class where there are labels; without it all of them."""
     stratify: bool = True

@@ -17,7 +17,7 @@ class TextToImageConfig:
     """Trains a model that makes images of sentences, in stages that each begin where the one before has ended."""
 
     data: str = "glyphs"
-    """A set with captions: glyphs (the captioned ones), emoji, emoji:GROUP, or folder:PATH with a captions.jsonl."""
+    """A set with captions: glyphs, digits, emoji, emoji:GROUP, or folder:PATH with a captions.jsonl."""
     model: Literal["text2image"] = TEXT_TO_IMAGE
     """What these options are of."""
     size: int = 32
@@ -74,7 +74,7 @@ class AdaptTextToImageConfig:
     source: Path = Path("runs/text2image")
     """Folder of the model to start from."""
     data: str = "digits:captioned"
-    """A set with captions: digits:captioned, glyphs (the captioned ones), or folder:PATH with a captions.jsonl."""
+    """A set with captions: digits or glyphs (the captioned ones), or folder:PATH with a captions.jsonl."""
     num_images: int = 0
     """How many images of the set to use; 0 is all of them."""
     shots: int | None = None
@@ -92,7 +92,7 @@ class AdaptTextToImageConfig:
     batch: int = 0
     """Images in a batch; 0 is the source's, or all the shots where they are fewer."""
     learning_rate: float = 1e-3
-    """Of every stage; it falls to 0 at the stage's end."""
+    """Of every stage; it falls to a hundredth of it at the stage's end."""
     seed: int = 0
     """Of everything random: shots, order of images, low-rank updates."""
     log_every: int = 50

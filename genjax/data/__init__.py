@@ -60,8 +60,8 @@ def load(
     """The images that a spec names.
 
     Args:
-        spec: ``digits``, ``glyphs``, ``glyphs:letters``, ``glyphs:captioned``, ``emoji``, ``emoji:GROUP``,
-            ``folder:PATH``, ``idx:PATH``, ``npz:PATH`` or ``tfds:NAME``.
+        spec: ``digits``, ``digits:captioned``, ``glyphs``, ``glyphs:letters``, ``glyphs:captioned``, ``emoji``,
+            ``emoji:GROUP``, ``folder:PATH``, ``idx:PATH``, ``npz:PATH`` or ``tfds:NAME``.
         size: height and width of the images, a power of two from 8 to 1024; others are resized by `RESIZE_RULE`.
         channels: 1 for grey, 3 for colour, 0 as the images are.
         split: ``train``, ``test`` (held out) or ``all``.

@@ -34,7 +34,7 @@ def comparison_page(
     names = [report.name for report in reports]
     warnings = [*notes, *said_of(reports)]
     sections = [
-        Section("Samples", _samples(reports), "The first latents of seed 0 through each run, none chosen."),
+        Section("Samples", _samples(reports), "The first samples of seed 0 of each run, none chosen."),
         Section("Measured", _whiskers(reports, alike), "With 95 % intervals; one panel holds what was measured alike."),
         Section("Records", _records(reports), "A click on a heading sorts."),
         Section("Along training", _curves(reports)),

@@ -51,7 +51,7 @@ def words_from(known: Sequence[str], length: int) -> Vocabulary:
     def encode(captions: Sequence[str]) -> np.ndarray:
         check_texts(captions)
         rows = [split(caption) for caption in captions]
-        rows = [row[:-1] if row[-1] == FULL_STOP and FULL_STOP not in numbers else row for row in rows]
+        rows = [row[:-1] if len(row) > 1 and row[-1] == FULL_STOP and FULL_STOP not in numbers else row for row in rows]
         for caption, row in zip(captions, rows, strict=True):
             _check_known(caption, row, numbers)
         check_lengths(captions, rows, length, "words")

@@ -23,7 +23,15 @@ from genjax.train.prior_recipes import prior_transfer
 from genjax.train.run_folder import RunFolder, check_free, read_config
 from genjax.train.stage import sitting
 from genjax.train.stage_files import save_stage
-from genjax.train.text_to_image import MAY_CHANGE, TextToImageOutcome, captioned_hash, check_images, run_stages, stages
+from genjax.train.text_to_image import (
+    ADAPTATION,
+    MAY_CHANGE,
+    TextToImageOutcome,
+    captioned_hash,
+    check_images,
+    run_stages,
+    stages,
+)
 from genjax.train.text_to_image_model import (
     VOCABULARY,
     TextToImage,
@@ -60,15 +68,16 @@ def adapt_text_to_image(
     else:
         check_free(RunFolder(folder), force=force)
     model = load_text_to_image(config.source)
-    data = _images(config, model, dataset)
+    data = load_shots(config, size=model.config.size, channels=model.channels, dataset=dataset)
     model.vocabulary.encode(require_captions(data))
     adapted = adapted_config(config, model, len(data))
     check_batch(len(data), adapted.batch)
-    jax.eval_shape(transfer.init, model.networks["prior"], jax.random.key(0))  # refuses patterns that match nothing
+    for name in ("prior", *(["masked"] if config.masked_steps else [])):
+        jax.eval_shape(transfer.init, model.networks[name], jax.random.key(0))  # refuses patterns that match nothing
     transfers = {"tokenizer": freeze(KEPT_OF_TOKENIZER), "prior": transfer, "masked": transfer}
     learners = learners_of(adapted, model.vocabulary, model.channels, images_per_epoch=len(data), transfers=transfers)
     described = {"kind": TEXT_TO_IMAGE, "config": to_json(adapted), "channels": model.channels}
-    described |= {"data_hash": captioned_hash(data), "adaptation": to_json(config)}
+    described |= {"data_hash": captioned_hash(data), ADAPTATION: to_json(config)}
     described |= {"source": {name: content_hash(params) for name, params in model.networks.items()}}
     if resume:
         _check_parts(RunFolder(folder), described)
@@ -83,21 +92,26 @@ def adapt_text_to_image(
         return run_stages(adapted, trained, interruption)
 
 
-def _images(config: AdaptTextToImageConfig, model: TextToImage, dataset: Dataset | None) -> Dataset:
+def load_shots(config: AdaptTextToImageConfig, *, size: int, channels: int, dataset: Dataset | None = None) -> Dataset:
     """What is adapted to.
 
+    Args:
+        config: which images, and how many shots of them.
+        size: height and width of the model's images.
+        channels: of these.
+        dataset: images with captions to take the shots of, in place of `config.data`.
     Raises:
         InputError: no such set, images of another shape, or too few of them.
     """
     data = dataset or load_captioned(
         config.data,
-        size=model.config.size,
-        channels=model.channels,
+        size=size,
+        channels=channels,
         num=config.num_images,
         seed=config.seed,
         skip_broken=config.skip_broken,
     )
-    check_images(data, model.config.size, model.channels)
+    check_images(data, size, channels)
     return few_shot(data, config.shots, config.seed, stratify=config.stratify) if config.shots else data
 
 
@@ -139,7 +153,7 @@ def saved_adaptation(folder: Path) -> AdaptTextToImageConfig:
     Raises:
         InputError: no adaptation of a text-to-image model there, an unknown key or a wrong value.
     """
-    values = read_config(RunFolder(folder)).get("adaptation")
+    values = read_config(RunFolder(folder)).get(ADAPTATION)
     if not isinstance(values, dict):
         raise InputError(f"{folder} is no adaptation of a text-to-image model. Go on with it by genjax train --resume.")
     return from_json(AdaptTextToImageConfig, values, where=str(RunFolder(folder).config))

@@ -119,7 +119,7 @@ def prepare_resumed(folder: RunFolder) -> None:
     folder.samples.mkdir(exist_ok=True)
 
 
-def check_own(folder: Path) -> None:
+def prepare_resumed_stages(folder: Path) -> None:
     """The same for a model in stages, each of which has a folder inside this one.
 
     Raises:

@@ -112,6 +112,8 @@ def judge(
     channels = _stated_channels(fake, which) or _stated_channels(real, which)
     shared: dict[str, Any] = {"size": size, "seed": seed, "which": which, "skip_broken": skip_broken}
     spoken = _is_run(fake) and is_text_to_image(_run_path(fake))
+    if spoken and (which != "latest" or source is not None):
+        raise InputError(f"--which and --source are of GANs and VAEs, and {fake} has one model, whole. Leave them out.")
     real_images, captions = _images(real, channels=channels, split=split, num=0, spoken=spoken, **shared)
     fake_images, _ = _images(
         fake,

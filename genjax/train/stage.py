@@ -23,7 +23,7 @@ from genjax.train.interruption import Interruption, interruptible
 from genjax.train.lock import locked
 from genjax.train.metrics import open_metrics
 from genjax.train.recovery import autopsy, skips, stuck
-from genjax.train.run_folder import RunFolder, begin, check_own
+from genjax.train.run_folder import RunFolder, begin, prepare_resumed_stages
 from genjax.train.stage_files import finished, save_stage
 from genjax.train.state import Batch, Learner, Networks, TrainState, exported
 from genjax.tree import Tree
@@ -79,6 +79,11 @@ def sitting(folder: Path, described: dict[str, Any] | None, *, force: bool = Fal
         folder: of the whole model.
         described: what config.json is to hold; None goes on with what is there.
         force: delete a run that is in the folder.
+    Yields:
+        What says whether to stop, for `run_stage`.
+    Raises:
+        InputError: the folder is taken, in use by another process, or holds a link out of it.
+        StorageError: its disk cannot be written.
     """
     place = RunFolder(folder)
     with (
@@ -87,7 +92,7 @@ def sitting(folder: Path, described: dict[str, Any] | None, *, force: bool = Fal
         interruptible() as interruption,
     ):
         if described is None:
-            check_own(folder)
+            prepare_resumed_stages(folder)
         else:
             begin(place, described, force=force)
         yield interruption

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
-from typing import Any
 
 import jax
 import numpy as np
@@ -25,6 +24,7 @@ from genjax.errors import InputError
 from genjax.terminal import say
 from genjax.text import Vocabulary, byte_pair_vocabulary, word_vocabulary
 from genjax.train.build_tokenizer import build_codec
+from genjax.train.interruption import Interruption
 from genjax.train.lock import check_unlocked
 from genjax.train.plan import changes, check_name
 from genjax.train.run_folder import RunFolder, check_free, read_config
@@ -34,6 +34,7 @@ from genjax.train.state import Batch, Learner, Networks
 from genjax.train.text_to_image_model import VOCABULARY, keep_vocabulary, learners_of, parts_of, shapes_of
 from genjax.tree import Tree, count
 
+ADAPTATION = "adaptation"  # in config.json: what an adapted model was asked for, which a trained one has not
 MAY_CHANGE = ("out", "log_every", "save_every")
 
 
@@ -85,7 +86,7 @@ def train_text_to_image(
         return run_stages(config, stages(config, learners, data, vocabulary), interruption)
 
 
-def run_stages(config: TextToImageConfig, stages: Iterator[Stage], interruption: Any) -> TextToImageOutcome:
+def run_stages(config: TextToImageConfig, stages: Iterator[Stage], interruption: Interruption) -> TextToImageOutcome:
     """Trains one stage after the other, inside their sitting."""
     folder = Path(config.out)
     for index, stage in enumerate(stages):
@@ -153,7 +154,7 @@ def tokens_of(config: TextToImageConfig, params: Tree, data: Dataset) -> np.ndar
     """The image tokens of a set, int32 (n, places)."""
     codec = build_codec(config.tokenizer, size=config.size, channels=data.images.shape[-1])
     say(f"tokens   of {len(data)} images, by a tokenizer of {count(params):,} parameters")
-    return encoded(codec.encode, params, data.images, chunk=max(config.batch, 64))
+    return encoded(codec.encode, params, data.images, chunk=config.batch)
 
 
 def load_images(config: TextToImageConfig, *, split: str = "train") -> Dataset:
@@ -207,6 +208,8 @@ def check_folder(folder: Path, config: TextToImageConfig, *, resume: bool, force
     if force:
         raise InputError("--resume goes on with a run and --force deletes it. Use one of them.")
     saved = saved_text_to_image(folder)
+    if ADAPTATION in read_config(RunFolder(folder)):
+        raise InputError(f"{folder} is an adaptation. Go on with it by genjax adapt --out {folder} --resume.")
     kept = [{k: v for k, v in to_json(some).items() if k not in MAY_CHANGE} for some in (saved, config)]
     changed = changes(*kept)
     if changed:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
-from genjax.data import Dataset, few_shot
+from genjax.data import Dataset
 from genjax.data.captioned import load_captioned
 from genjax.errors import InputError
-from genjax.train.adapt_text_to_image import saved_adaptation
+from genjax.train.adapt_text_to_image import load_shots, saved_adaptation
 from genjax.train.provenance import Real
 from genjax.train.run_folder import RunFolder, read_config
-from genjax.train.text_to_image import captioned_hash, load_images, saved_text_to_image
+from genjax.train.text_to_image import ADAPTATION, captioned_hash, load_images, saved_text_to_image
 from genjax.train.text_to_image_model import TextToImage
 
 
@@ -39,7 +39,7 @@ def begun(run: Path) -> Begun:
         InputError: no text-to-image model there, or a config that is damaged.
     """
     values, trained = read_config(RunFolder(run)), saved_text_to_image(run)
-    config = saved_adaptation(run) if "adaptation" in values else trained
+    config = saved_adaptation(run) if ADAPTATION in values else trained
     channels = values.get("channels")
     if channels not in (1, 3):
         raise InputError(f"{RunFolder(run).config} does not say how many channels its images have. Restore it.")
@@ -55,17 +55,15 @@ def captioned_images(run: Begun, *, held_out: bool = False) -> Dataset:
     config = run.config
     if isinstance(config, TextToImageConfig):
         return load_images(dataclasses.replace(config, num_images=0), split="test") if held_out else load_images(config)
-    data = load_captioned(
+    if not held_out:
+        return load_shots(config, size=run.size, channels=run.channels)
+    return load_captioned(
         config.data,
         size=run.size,
         channels=run.channels,
-        split="test" if held_out else "train",
-        num=0 if held_out else config.num_images,
+        split="test",
         seed=config.seed,
         skip_broken=config.skip_broken,
-    )
-    return (
-        few_shot(data, config.shots, config.seed, stratify=config.stratify) if config.shots and not held_out else data
     )
 
 

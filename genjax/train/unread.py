@@ -66,6 +66,10 @@ def check_read_of_text(config: TextToImageConfig | AdaptTextToImageConfig) -> No
 def check_read_of_sampling(command: Any) -> None:
     """The same for what is drawn: a text-to-image model reads other options than a GAN or a VAE."""
     given = {*_changed(command), *(["decoding"] if command.decoding != DecodingConfig() else [])}
+    if command.text and command.method == "autoregressive":
+        for name in {"steps", "choice_temperature"} & set(_changed(command.decoding)):
+            option = f"--decoding.{name}".replace("_", "-")
+            raise InputError(f"{option} does nothing with --method autoregressive. Leave it out.")
     unread = ("which", "source") if command.text else ("candidates", "method", "decoding")
     for name in unread:
         if name in given:
