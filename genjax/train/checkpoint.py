@@ -43,7 +43,8 @@ class LatestSound(preservation_policy.PreservationPolicy):
 @contextmanager
 def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
     """The manager of a run's checkpoints: keeps the latest two, the latest sound one, and that of the lowest score."""
-    logging.getLogger("absl").setLevel(logging.ERROR)  # orbax warns of what is meant, such as a missing metric
+    # orbax warns of what is meant, such as a missing metric, and logs the errors that are said in a line here.
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
     policy = preservation_policy.AnyPreservationPolicy(
         [
             preservation_policy.LatestN(2),
@@ -141,7 +142,7 @@ def _latest_whole(manager: ocp.CheckpointManager) -> int | None:
     if any((Path(manager.directory) / str(step) / SEAL).exists() for step in steps):
         raise InputError(
             f"none of the checkpoints {', '.join(map(str, steps))} in {manager.directory} is whole. "
-            "Start again with --force."
+            "Delete that folder, and --resume begins there at step 0; --force begins the whole run again."
         )
     return None
 

@@ -74,6 +74,15 @@ def test_a_truncated_latest_falls_back_to_the_one_before_and_says_so(tmp_path, c
     assert "warning: checkpoint 2 is damaged and passed over: state/" in capsys.readouterr().err
 
 
+def test_metadata_that_is_cut_is_said_in_the_one_warning(tmp_path, capsys, caplog):
+    write(tmp_path, [1.0, 2.0])
+    metadata = tmp_path / "2" / "_CHECKPOINT_METADATA"
+    metadata.write_bytes(metadata.read_bytes()[:30])
+    assert int(read(tmp_path)[0].step) == 1
+    assert "checkpoint 2 is damaged and passed over: _CHECKPOINT_METADATA is not what was" in capsys.readouterr().err
+    assert caplog.records == []
+
+
 def test_a_flipped_byte_is_found(tmp_path, capsys):
     write(tmp_path, [1.0, 2.0])
     path = next(path for path in (tmp_path / "2" / "state" / "d").iterdir())
@@ -116,7 +125,9 @@ def test_nothing_whole_is_an_error(tmp_path):
     write(tmp_path, [1.0, 2.0])
     damage(tmp_path, 1)
     damage(tmp_path, 2)
-    with pytest.raises(InputError, match=r"none of the checkpoints 2, 1 in .* is whole. Start again with --force"):
+    with pytest.raises(
+        InputError, match=r"none of the checkpoints 2, 1 in .* is whole. Delete that folder, and --resume"
+    ):
         read(tmp_path)
 
 

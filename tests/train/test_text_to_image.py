@@ -118,6 +118,21 @@ def test_a_stage_that_learns_nothing_is_given_up_and_leaves_no_model(tmp_path, m
     assert not (tmp_path / "model" / "tokenizer" / "model.json").exists()
 
 
+def test_a_stage_without_a_whole_checkpoint_can_begin_again_alone(folder, tmp_path):
+    """What is said when its only checkpoint is damaged leads back to the same model, and the other stages stay."""
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (other / "prior" / "model.json").unlink()
+    for file in (other / "prior" / "checkpoints").rglob("_CHECKPOINT_METADATA"):
+        file.write_bytes(b"{")
+    config = dataclasses.replace(TINY, out=other)
+    with pytest.raises(InputError, match="Delete that folder, and --resume begins there at step 0"):
+        train_text_to_image(config, resume=True)
+    shutil.rmtree(other / "prior" / "checkpoints")
+    assert train_text_to_image(config, resume=True).signal is None
+    leaves_equal(load_stage(other, "prior"), load_stage(folder, "prior"))
+
+
 def test_parameters_of_another_network_are_refused(folder, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(folder, other)
