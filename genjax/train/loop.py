@@ -173,6 +173,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                     notes = {**reached, "best": best, "data_hash": data_hash, "sound": sound(measured)}
                     notes |= {"source": plan.source.identity if plan.source else ""}
                     checkpoint.save(checkpoints, state, notes, score=score)
+                    memory.give_back()
     return Outcome(folder, whole(layout, state), None if step >= config.steps else interruption.signal)
 
 
