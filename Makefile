@@ -8,10 +8,10 @@ demo: .venv/.installed
 	$(BIN)/python experiments/quickstart.py
 
 test: .venv/.installed-test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-oldest: .venv-oldest/.installed
-	.venv-oldest/bin/python -m pytest --numprocesses 2 --dist loadfile
+	.venv-oldest/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 parity: .venv/.installed-parity
 	$(BIN)/python -m pytest tests/parity

@@ -1,0 +1,24 @@
+"""The benchmark of the transfers."""
+
+import json
+
+from experiment import quick
+from PIL import Image
+
+
+def test_the_few_shot_benchmark_fills_its_table_and_goes_on_where_it_was(tmp_path):
+    arguments = ("--families", "vae", "--out", "out")
+    quick("few_shot_benchmark", *arguments, folder=tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert [(row["transfer"], row["seed"]) for row in rows] == [(t, s) for s in (0, 1) for t in ("full", "lora")]
+    assert {row["images_seen"] for row in rows} == {20}
+    for row in rows:
+        assert {"KD", "FD", "coverage", "intra_diversity", "copy_rate", "retention"} <= set(row["values"])
+        assert {"family", "source", "target", "transfer", "shots", "seed", "trained", "bytes"} <= set(row)
+    table = (tmp_path / "out" / "results.md").read_text()
+    assert "| full | 2 |" in table
+    assert "Better than `full`, intervals apart" in table
+    with Image.open(tmp_path / "out" / "digits-glyphs-vae.png") as picture:
+        assert picture.width > 400
+    quick("few_shot_benchmark", *arguments, folder=tmp_path)
+    assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == len(rows)

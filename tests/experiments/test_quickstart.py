@@ -1,0 +1,40 @@
+"""The demo: four runs, a picture, a summary."""
+
+import json
+
+import pytest
+from experiment import quick
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory):
+    """(folder, finished process) of the quickstart's quick form."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    return folder, quick("quickstart", "--out", "out", folder=folder)
+
+
+def test_the_quickstart_writes_its_picture_and_its_summary(quickstart):
+    folder, done = quickstart
+    assert done.stdout.splitlines()[-1] == "out/quickstart.png"
+    assert "images/s" in done.stderr
+    with Image.open(folder / "out" / "quickstart.png") as picture:
+        assert picture.width > 800
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    assert set(summary) == {"gan", "vae"}
+    for family in summary.values():
+        for records in (family["before"], family["after"]):
+            kernel = next(record for record in records if record["name"] == "KD[embedded-v1]")
+            assert kernel["interval"][0] <= kernel["value"] <= kernel["interval"][1]
+            assert (kernel["split"], kernel["n_real"], kernel["n_fake"]) == ("test", 1000, 1000)
+
+
+def test_the_quickstart_goes_on_where_it_was(quickstart):
+    """Started again it trains nothing anew, and comes to the same numbers."""
+    folder, _ = quickstart
+    before = (folder / "out" / "summary.json").read_bytes()
+    states = {path: path.stat().st_mtime_ns for path in folder.glob("out/*/*/checkpoints/*")}
+    assert len(states) == 4
+    quick("quickstart", "--out", "out", folder=folder)
+    assert (folder / "out" / "summary.json").read_bytes() == before
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("out/*/*/checkpoints/*")} == states

@@ -1,0 +1,9 @@
+"""The training of the embedding that ships."""
+
+from experiment import quick
+
+
+def test_the_embedding_can_be_trained(tmp_path):
+    done = quick("train_embedding", folder=tmp_path)
+    assert "glyph" in done.stdout
+    assert list(tmp_path.iterdir()) == []
