@@ -1,12 +1,13 @@
 """A run that lasts: whether memory, pace and open files stay where they were while a GAN and a VAE train for long.
 
     python experiments/soak.py              # an hour: digits, the demo's networks, 30 minutes each
+    python experiments/soak.py --families gan & python experiments/soak.py --families vae    # at the same time
     python experiments/soak.py --quick      # seconds with tiny networks, to see that everything runs
 
 Each trains in a process of its own, with pictures, evaluations and checkpoints as usual, and is looked at from outside
 (Linux). After the warm-up a straight line is fitted: growth is its slope over the rest, in % of where it begins. The
 pace is that of windows of equal length, by the process's CPU time (on a shared machine the wall's clock measures the
-others) and by the clock. Writes soak.json, soak.md and soak.png into --out.
+others) and by the clock. Writes soak.json, soak.md and soak.png into --out; what is there of another family stays.
 """
 
 import dataclasses
@@ -23,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import tyro
 
@@ -54,6 +55,8 @@ class Soak:
 
     out: Path = Path("runs/soak")
     """Folder for figures and plot."""
+    families: tuple[Literal["gan", "vae"], ...] = FAMILIES
+    """Which of them."""
     minutes: float = 30.0
     """Of each family, from its first step on."""
     warm_up: float = 5.0
@@ -85,14 +88,14 @@ def main(settings: Soak) -> int:
     settings.out.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="genjax-soak-"))
     looks, found = {}, {}
-    for family in FAMILIES:
+    for family in settings.families:
         say(f"{family}, {settings.minutes:g} minutes")
         config = trains(family, work / family, settings)
         looks[family], ended = watched(config, settings, work / "compiled")
         found[family] = judged(looks[family], 60 * settings.warm_up)
         found[family]["violations"] = [*ended, *([] if settings.quick else grown(found[family]))]
     shutil.rmtree(work, ignore_errors=True)
-    write(settings, looks, found)
+    write(settings, *together(settings, looks, found))
     violations = [f"{family}: {said}" for family, values in found.items() for said in values["violations"]]
     for violation in violations:
         say(violation)
@@ -187,6 +190,17 @@ def grown(values: dict[str, Any]) -> list[str]:
     if values["files"][1] > values["files"][0]:
         said.append(f"it holds {values['files'][1]:g} files open instead of {values['files'][0]:g}")
     return said
+
+
+def together(settings: Soak, looks: dict[str, list[Look]], found: dict[str, dict[str, Any]]) -> tuple[Any, Any]:
+    """Looks and figures with those of other families that a run of the same length has left."""
+    path = settings.out / "soak.json"
+    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if any(content.get(name) != getattr(settings, name) for name in ("quick", "minutes", "warm_up", "every")):
+        return looks, found
+    kept = {family: [Look(*one) for one in of] for family, of in content["looks"].items()} | looks
+    figures = content["found"] | found
+    return tuple({family: of[family] for family in FAMILIES if family in of} for of in (kept, figures))
 
 
 def write(settings: Soak, looks: dict[str, list[Look]], found: dict[str, dict[str, Any]]) -> None:
