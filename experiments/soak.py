@@ -192,15 +192,18 @@ def grown(values: dict[str, Any]) -> list[str]:
     return said
 
 
-def together(settings: Soak, looks: dict[str, list[Look]], found: dict[str, dict[str, Any]]) -> tuple[Any, Any]:
+def together(
+    settings: Soak, looks: dict[str, list[Look]], found: dict[str, dict[str, Any]]
+) -> tuple[dict[str, list[Look]], dict[str, dict[str, Any]]]:
     """Looks and figures with those of other families that a run of the same length has left."""
     path = settings.out / "soak.json"
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if any(content.get(name) != getattr(settings, name) for name in ("quick", "minutes", "warm_up", "every")):
         return looks, found
-    kept = {family: [Look(*one) for one in of] for family, of in content["looks"].items()} | looks
-    figures = content["found"] | found
-    return tuple({family: of[family] for family in FAMILIES if family in of} for of in (kept, figures))
+    seen = {family: [Look(*one) for one in of] for family, of in content["looks"].items()} | looks
+    judgements = content["found"] | found
+    order = [family for family in FAMILIES if family in seen]
+    return {family: seen[family] for family in order}, {family: judgements[family] for family in order}
 
 
 def write(settings: Soak, looks: dict[str, list[Look]], found: dict[str, dict[str, Any]]) -> None:
