@@ -1,6 +1,5 @@
 """Choices that must be made before jax is imported, by entry points only: commands, experiments, notebooks."""
 
-import ctypes
 import importlib.metadata
 import os
 import re
@@ -9,13 +8,13 @@ from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
 
+from genjax import allocator
 from genjax.errors import InputError
 
 # Switches off the fusions by which jaxlib 0.10.2 computes convolutions on one thread instead of all.
 # An unknown flag aborts XLA: it is set for versions where it was tried.
 CPU_FLAG = "--xla_cpu_experimental_ynn_fusion_type="
 TRIED = ("0.10.2",)
-M_ARENA_MAX, ARENAS = -8, 2  # of glibc's mallopt; with two the pace is the same, and the memory stays level
 
 
 def prepare() -> None:
@@ -29,18 +28,7 @@ def prepare() -> None:
     if folder is not None:  # the second start of the same step waits for no compiler
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
-    share_memory()
-
-
-def share_memory() -> None:
-    """Lets all threads allocate from the same two places (arenas of glibc; another C library is left as it is).
-
-    By default each of a checkpoint's threads may begin a place of its own, up to eight for each processor. What they
-    free stays there in pieces that nobody else uses, and the memory of a run grows with every save.
-    """
-    limit = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if limit is not None and "MALLOC_ARENA_MAX" not in os.environ:
-        limit(M_ARENA_MAX, ARENAS)
+    allocator.share()
 
 
 # How JAX complains of an entry that was not written to its end, by a full disk or a process that was killed.

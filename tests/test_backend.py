@@ -1,6 +1,5 @@
 """What entry points set before jax is imported."""
 
-import ctypes
 import os
 import subprocess
 import sys
@@ -128,32 +127,3 @@ def test_a_device_that_is_not_there_is_refused_in_one_line(tmp_path):
     assert done.stderr.startswith("error: --device tpu: JAX finds none here")
     assert len(done.stderr.splitlines()) == 1
     assert not list(tmp_path.iterdir())
-
-
-ALLOCATING = """
-import ctypes, threading
-from genjax import backend
-{first}
-together = threading.Barrier(8)
-def allocate():
-    together.wait()
-    kept = [ctypes.CDLL(None).malloc(1000) for _ in range(1000)]
-    together.wait()
-threads = [threading.Thread(target=allocate) for _ in range(8)]
-[thread.start() for thread in threads]
-[thread.join() for thread in threads]
-ctypes.CDLL(None).malloc_stats()
-"""
-
-
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_stats"), reason="another C library")
-def test_threads_share_the_places_they_allocate_from():
-    def arenas(first, **environment):
-        code = ALLOCATING.format(first=first)
-        given = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"} | environment
-        done = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True)
-        return done.stderr.count("Arena ")
-
-    assert arenas("pass") > backend.ARENAS
-    assert arenas("backend.prepare()") <= backend.ARENAS
-    assert arenas("backend.prepare()", MALLOC_ARENA_MAX="6") > backend.ARENAS

@@ -10,7 +10,7 @@ import genjax
 ROOT = Path(genjax.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-# What each room may import of the others. `errors`, `config`, `tree` and `backend` are for all.
+# What each room may import of the others. `errors`, `config`, `tree`, `backend` and `allocator` are for all.
 MAY_IMPORT = {
     "data": set(),
     "models": set(),
@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "evaluate": {"data", "models"},
     "train": {"data", "models", "losses", "augment", "control", "transfer", "decoding", "evaluate", "report", "text"},
 }
-FOR_ALL = {"errors", "config", "tree", "backend", "__version__"}
+FOR_ALL = {"errors", "config", "tree", "backend", "allocator", "__version__"}
 
 
 def imports(path):

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from genjax import allocator
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data.batches import batch_indices, position
 from genjax.errors import InputError
@@ -173,7 +174,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
                     notes = {**reached, "best": best, "data_hash": data_hash, "sound": sound(measured)}
                     notes |= {"source": plan.source.identity if plan.source else ""}
                     checkpoint.save(checkpoints, state, notes, score=score)
-                    memory.give_back()
+                    allocator.give_back()
     return Outcome(folder, whole(layout, state), None if step >= config.steps else interruption.signal)
 
 

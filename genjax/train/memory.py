@@ -1,6 +1,5 @@
-"""Memory of a run: the largest batch that would fit, from the plans of compiled steps; what is free goes back."""
+"""What to say when a step does not fit into memory: the largest batch that would, from the plans of compiled steps."""
 
-import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,16 +74,6 @@ def planned(learner: Learner, state: TrainState, example: dict[str, Any], batch:
         raise jax.errors.JaxRuntimeError("this backend does not say what a step holds")
     held = plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes
     return int(held - plan.alias_size_in_bytes)
-
-
-def give_back() -> None:
-    """Returns to the system what was freed: glibc keeps what compiling and saving have left, as much as a run needs.
-
-    In pieces between what is still used, so that it grows with every save. Another C library is left as it is.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is not None:
-        trim(0)
 
 
 def available() -> int:
