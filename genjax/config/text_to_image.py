@@ -48,6 +48,10 @@ class TextToImageConfig:
     """Steps between checkpoints."""
     skip_broken: bool = False
     """Leave out files of a folder that cannot be read as images, instead of stopping."""
+    devices: int = 0
+    """Devices that share each batch; 0 is all there are, of CPUs one."""
+    shard_state: bool = False
+    """Keep a share of parameters and optimiser state on each device instead of all: for networks too large for one."""
     out: Path = Path("runs/text2image")
     """Folder of the model."""
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
@@ -59,7 +63,7 @@ class TextToImageConfig:
         check_size(self.size)
         self.tokenizer.check_size(self.size)
         at_least("", self, 1, "batch", "tokenizer_steps", "prior_steps", "log_every", "save_every")
-        at_least("", self, 0, "num_images", "text_length", "masked_steps", "reranker_steps")
+        at_least("", self, 0, "num_images", "text_length", "masked_steps", "reranker_steps", "devices")
         check_seed(self)
         if self.prior.objective != "autoregressive":
             raise InputError("--prior.objective is of a prior alone. Use --masked-steps for the one that is masked.")
@@ -101,6 +105,10 @@ class AdaptTextToImageConfig:
     """Steps between checkpoints."""
     skip_broken: bool = False
     """Leave out files of a folder that cannot be read as images, instead of stopping."""
+    devices: int = 0
+    """Devices that share each batch; 0 is all there are, of CPUs one."""
+    shard_state: bool = False
+    """Keep a share of parameters and optimiser state on each device instead of all: for networks too large for one."""
     out: Path = Path("runs/adapt")
     """Folder of the adapted model."""
     freeze: tuple[str, ...] = ("embed_*", "block_0/*")
@@ -111,7 +119,7 @@ class AdaptTextToImageConfig:
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
         at_least("", self, 1, "prior_steps", "log_every", "save_every")
-        at_least("", self, 0, "num_images", "tokenizer_steps", "masked_steps", "batch")
+        at_least("", self, 0, "num_images", "tokenizer_steps", "masked_steps", "batch", "devices")
         check_seed(self)
         above_zero("", self, "learning_rate")
         if self.shots is not None and self.shots < 1:

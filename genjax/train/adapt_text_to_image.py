@@ -29,6 +29,7 @@ from genjax.train.text_to_image import (
     TextToImageOutcome,
     captioned_hash,
     check_images,
+    layout_of,
     run_stages,
     stages,
 )
@@ -72,6 +73,7 @@ def adapt_text_to_image(
     model.vocabulary.encode(require_captions(data))
     adapted = adapted_config(config, model, len(data))
     check_batch(len(data), adapted.batch)
+    layout = layout_of(adapted)
     for name in ("prior", *(["masked"] if config.masked_steps else [])):
         jax.eval_shape(transfer.init, model.networks[name], jax.random.key(0))  # refuses patterns that match nothing
     transfers = {"tokenizer": freeze(KEPT_OF_TOKENIZER), "prior": transfer, "masked": transfer}
@@ -89,7 +91,7 @@ def adapt_text_to_image(
             own = {"vocabulary": vocabulary_hash(folder / VOCABULARY)}
             _keep(folder, "reranker", model, adapted.reranker_steps, own)
         trained = stages(adapted, learners, data, model.vocabulary, sources=model.networks)
-        return run_stages(adapted, trained, interruption)
+        return run_stages(adapted, trained, interruption, layout)
 
 
 def load_shots(config: AdaptTextToImageConfig, *, size: int, channels: int, dataset: Dataset | None = None) -> Dataset:
@@ -138,6 +140,8 @@ def adapted_config(config: AdaptTextToImageConfig, model: TextToImage, images: i
         seed=config.seed,
         log_every=config.log_every,
         save_every=config.save_every,
+        devices=config.devices,
+        shard_state=config.shard_state,
         out=config.out,
     )
 

@@ -9,7 +9,7 @@ from jax import Array
 
 from genjax.data.dataset import LazyImages
 from genjax.train.sharding import Layout, along, everywhere, gathered, put, state_shardings
-from genjax.train.state import Learner, Metrics, TrainState
+from genjax.train.state import Batch, Learner, Metrics, TrainState
 
 KEPT = 1 << 30  # bytes of images up to which every device keeps all of them
 
@@ -41,10 +41,31 @@ def make_programs(learner: Learner, layout: Layout, like: TrainState) -> Program
         state, metrics = jax.lax.scan(lambda state, fed: single(state, kept, fed), state, fed)
         return state, jax.tree.map(lambda values: values[-1], metrics)
 
+    return Programs(_compiled(single, layout, like), _compiled(several, layout, like))
+
+
+def make_update(learner: Learner, layout: Layout, like: TrainState) -> Callable[[TrainState, Batch], Any]:
+    """(state, batch) -> (state, metrics) on the devices of a layout, for a batch of any form on the host.
+
+    Args:
+        learner: whose step it is.
+        layout: of the devices, each of which gets its share of every part of the batch.
+        like: a state, or its shapes; the state that goes in is used up.
+    """
+    mesh = layout.mesh
+    step = _compiled(lambda state, batch: learner.step(gathered(layout, state), batch), layout, like)
+    if mesh is None:
+        return step
+    return lambda state, batch: step(
+        state, {name: put(np.asarray(part), along(mesh, 0)) for name, part in batch.items()}
+    )
+
+
+def _compiled(step: Callable[..., Any], layout: Layout, like: TrainState) -> Any:
     options: dict[str, Any] = {"donate_argnums": 0}
     if layout.mesh is not None:
         options["out_shardings"] = (state_shardings(layout, like), everywhere(layout.mesh))
-    return Programs(jax.jit(single, **options), jax.jit(several, **options))
+    return jax.jit(step, **options)
 
 
 class Dispatch(NamedTuple):

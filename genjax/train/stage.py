@@ -1,7 +1,7 @@
 """Stages of a model that is trained in several: a learner, its batches, and a folder to stop in and go on from.
 
 A stage that has come to its end is not trained again. `loop.py` has the story of a run that is one stage, with its
-pictures, evaluations and devices; a stage has only what several in a row need.
+pictures, evaluations and processes; a stage has only what several in a row need.
 """
 
 import functools
@@ -19,15 +19,18 @@ from genjax.errors import InputError
 from genjax.terminal import progress, warn
 from genjax.train import checkpoint, memory, storage
 from genjax.train.chunks import in_chunks
+from genjax.train.dispatch import make_update
 from genjax.train.interruption import Interruption, interruptible
 from genjax.train.lock import locked
 from genjax.train.metrics import open_metrics
 from genjax.train.recovery import autopsy, skips, stuck
 from genjax.train.run_folder import RunFolder, begin, prepare_resumed_stages
+from genjax.train.sharding import Layout, place, placed_like, whole
 from genjax.train.stage_files import finished, save_stage
 from genjax.train.state import Batch, Learner, Networks, TrainState, exported
 from genjax.tree import Tree
 
+ONE_DEVICE = Layout()
 SETTINGS = "settings"  # in the notes of a checkpoint: what every step of the stage depends on
 
 
@@ -85,21 +88,28 @@ def sitting(folder: Path, described: dict[str, Any] | None, *, force: bool = Fal
         InputError: the folder is taken, in use by another process, or holds a link out of it.
         StorageError: its disk cannot be written.
     """
-    place = RunFolder(folder)
+    run = RunFolder(folder)
     with (
         locked(folder),
-        storage.watched(place, way_on="go on with --resume: the stages that are done are whole"),
+        storage.watched(run, way_on="go on with --resume: the stages that are done are whole"),
         interruptible() as interruption,
     ):
         if described is None:
             prepare_resumed_stages(folder)
         else:
-            begin(place, described, force=force)
+            begin(run, described, force=force)
         yield interruption
 
 
 def run_stage(
-    folder: Path, stage: Stage, interruption: Interruption, *, seed: int, log_every: int, save_every: int
+    folder: Path,
+    stage: Stage,
+    interruption: Interruption,
+    *,
+    seed: int,
+    log_every: int,
+    save_every: int,
+    layout: Layout = ONE_DEVICE,
 ) -> Ended:
     """Trains a stage to its end, from where it was stopped.
 
@@ -110,31 +120,32 @@ def run_stage(
         seed: of its parameters and its steps.
         log_every: steps between lines of its metrics.jsonl.
         save_every: steps between its checkpoints.
+        layout: of the devices that share its batches.
     Raises:
         InputError: the stage in the folder belongs to other parts, or its batch does not fit into memory.
     """
-    place = RunFolder(folder / stage.name)
+    run = RunFolder(folder / stage.name)
     if finished(folder, stage.name, stage.belongs_to):
         return Ended()
     if interruption.asked():
         return Ended(interruption.signal)
-    place.path.mkdir(parents=True, exist_ok=True)
-    with checkpoint.open_checkpoints(place.checkpoints) as checkpoints:
+    run.path.mkdir(parents=True, exist_ok=True)
+    with checkpoint.open_checkpoints(run.checkpoints) as checkpoints:
         example: dict[str, Any] = {**stage.batch(0)}
 
         def first_state() -> TrainState:
             return stage.learner.init(jax.random.key(seed), example, source=stage.source)
 
-        like = jax.eval_shape(first_state)
+        like = placed_like(layout, jax.eval_shape(first_state))
         with memory.watched(stage.learner, like, example, stage.images):
             found = checkpoint.restore(checkpoints, like)
-            state, notes = found or (jax.jit(first_state)(), {SETTINGS: stage.belongs_to})
+            state, notes = found or (place(layout, jax.jit(first_state)()), {SETTINGS: stage.belongs_to})
             if notes[SETTINGS] != stage.belongs_to:
-                raise InputError(f"{place.path} was begun with other parts. Delete that folder, and go on.")
+                raise InputError(f"{run.path} was begun with other parts. Delete that folder, and go on.")
             checkpoint.delete_after(checkpoints, int(state.step))
-            step, update, before = int(state.step), jax.jit(stage.learner.step, donate_argnums=0), None
+            step, update, before = int(state.step), make_update(stage.learner, layout, like), None
             with (
-                open_metrics(place, step=step) as metrics,
+                open_metrics(run, step=step) as metrics,
                 progress(stage.name, done=step * stage.images, total=stage.steps * stage.images) as bar,
             ):
                 while step < stage.steps and not interruption.asked():
@@ -154,7 +165,9 @@ def run_stage(
                         checkpoint.save(checkpoints, state, notes)
         if step < stage.steps:
             return Ended(interruption.signal)
-        save_stage(folder, stage.name, parameters(stage.learner, state), step=step, belongs_to=stage.belongs_to)
+        save_stage(
+            folder, stage.name, parameters(stage.learner, whole(layout, state)), step=step, belongs_to=stage.belongs_to
+        )
     return Ended()
 
 

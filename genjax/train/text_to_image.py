@@ -28,6 +28,7 @@ from genjax.train.interruption import Interruption
 from genjax.train.lock import check_unlocked
 from genjax.train.plan import changes, check_name
 from genjax.train.run_folder import RunFolder, check_free, read_config
+from genjax.train.sharding import Layout, check_share, lay_out
 from genjax.train.stage import Stage, encoded, run_stage, sitting
 from genjax.train.stage_files import load_stage
 from genjax.train.state import Batch, Learner, Networks
@@ -35,7 +36,7 @@ from genjax.train.text_to_image_model import VOCABULARY, keep_vocabulary, learne
 from genjax.tree import Tree, count
 
 ADAPTATION = "adaptation"  # in config.json: what an adapted model was asked for, which a trained one has not
-MAY_CHANGE = ("out", "log_every", "save_every")
+MAY_CHANGE = ("out", "log_every", "save_every", "devices", "shard_state")  # nothing but rounding
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def train_text_to_image(
     data = dataset or load_images(config)
     vocabulary = make_vocabulary(config, data)
     check_batch(len(data), config.batch)
+    layout = layout_of(config)
     check_images(data, config.size, data.images.shape[-1])
     data_hash, channels = captioned_hash(data), data.images.shape[-1]
     if resume and read_config(RunFolder(folder)).get("data_hash") != data_hash:
@@ -83,11 +85,24 @@ def train_text_to_image(
     with sitting(folder, None if resume else described, force=force) as interruption:
         keep_vocabulary(folder, vocabulary)
         say(f"data     {data.name}, {len(data)} images with captions of {vocabulary.numbers} tokens")
-        return run_stages(config, stages(config, learners, data, vocabulary), interruption)
+        return run_stages(config, stages(config, learners, data, vocabulary), interruption, layout)
 
 
-def run_stages(config: TextToImageConfig, stages: Iterator[Stage], interruption: Interruption) -> TextToImageOutcome:
-    """Trains one stage after the other, inside their sitting."""
+def layout_of(config: TextToImageConfig) -> Layout:
+    """The devices that share every batch.
+
+    Raises:
+        InputError: more than there are, or a batch that does not divide among them.
+    """
+    layout = lay_out(config.devices, shard_state=config.shard_state)
+    check_share(config.batch, 1, layout.devices)
+    return layout
+
+
+def run_stages(
+    config: TextToImageConfig, stages: Iterator[Stage], interruption: Interruption, layout: Layout
+) -> TextToImageOutcome:
+    """Trains one stage after the other, inside their sitting, on the devices of a layout."""
     folder = Path(config.out)
     for index, stage in enumerate(stages):
         ended = run_stage(
@@ -97,6 +112,7 @@ def run_stages(config: TextToImageConfig, stages: Iterator[Stage], interruption:
             seed=stage_seed(config.seed, index),
             log_every=config.log_every,
             save_every=config.save_every,
+            layout=layout,
         )
         if not ended.done:
             return TextToImageOutcome(folder, ended.signal, stage.name, ended.collapse)
