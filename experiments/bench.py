@@ -3,12 +3,12 @@
 
     python experiments/bench.py              # the table; needs torch (pip install "genjax-images[peers]")
     python experiments/bench.py --quick      # few turns, without torch where it is not installed
-    python experiments/bench.py --profile    # the convolutions alone, layer by layer, against the matrix product
+    python experiments/bench.py --profile    # the convolutions alone, layer by layer, and what they leave of a step
     python experiments/bench.py --combine runs/1 runs/2 runs/3    # medians and spread over runs that were made
 
 Absolute times on shared machines are noise: every figure is a ratio of two sides of one run. The limit is the time that
 the step's floating-point operations would take at the rate of a product of two 2048x2048 float32 matrices. Writes
-bench.json and bench.md into --out.
+bench.json and bench.md into --out; with --profile, profile.json and profile.md.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tyro
-from timing import in_turns, ratio
+from timing import Side, in_turns, matrix_product, product_rate, ratio
 
 from genjax import backend
 
@@ -33,6 +33,8 @@ import jax.numpy as jnp
 import naive
 import numpy as np
 import optax
+from bench_layers import STACKS, profile
+from bench_layers import markdown as layers_markdown
 
 from genjax.augment import AUGMENTATIONS
 from genjax.augment.warp import warp
@@ -43,19 +45,15 @@ from genjax.data.batches import batch_indices
 from genjax.errors import InputError
 from genjax.evaluate import frechet_distance_from_statistics
 from genjax.losses import ADVERSARIAL
-from genjax.models.layers import correlate, double, halve
-from genjax.models.stacks import features_at, resolutions
 from genjax.terminal import result, say, table
 from genjax.train import make_gan, make_vae
 from genjax.train.build import build_learner
 from genjax.train.recipes import build_transfers
-from genjax.train.run_folder import write_bytes
+from genjax.train.run_folder import write_bytes, write_json
 from genjax.train.state import Learner
 from genjax.train.vae import LIKELIHOODS
 from genjax.tree import flatten
 
-Side = Callable[[], object]  # does the work once, and waits for it
-MATRIX = 2048
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 
@@ -74,7 +72,7 @@ class Bench:
     combine: tuple[Path, ...] = ()
     """Folders of runs: measure nothing, and write their medians into --out."""
     profile: bool = False
-    """The convolutions of the DCGAN and the VAE alone, layer by layer."""
+    """The convolutions of the DCGAN and the VAE alone, layer by layer, beside PyTorch's."""
     quick: bool = False
     """Two turns of small cases."""
     json: bool = False
@@ -100,8 +98,7 @@ def main(settings: Bench) -> int:
     if settings.quick:
         settings = dataclasses.replace(settings, turns=2, calls=1, cases=settings.cases or ("demo", "sample_1"))
     if settings.profile:
-        result(profile(settings))
-        return 0
+        return finish_profile(settings)
     if settings.combine:
         return finish(combined(settings.combine), settings)
     unknown = [name for name in settings.cases if name not in CASES]
@@ -118,6 +115,17 @@ def finish(rows: list[dict[str, Any]], settings: Bench) -> int:
     write_bytes(settings.out / "bench.json", (json.dumps(rows, indent=1) + "\n").encode())
     write_bytes(settings.out / "bench.md", markdown(rows).encode())
     result(json.dumps(rows, indent=1) if settings.json else shown(rows))
+    return 0
+
+
+def finish_profile(settings: Bench) -> int:
+    """Times the layers, writes and prints them; returns the exit code."""
+    steps = {name: CASES[name][1]().sides for name in STACKS}
+    found = profile(steps, turns=settings.turns, calls=settings.calls)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    write_json(settings.out / "profile.json", found)
+    write_bytes(settings.out / "profile.md", layers_markdown(found).encode())
+    result(json.dumps(found, indent=1) if settings.json else layers_markdown(found))
     return 0
 
 
@@ -156,16 +164,10 @@ def run(name: str, settings: Bench) -> dict[str, Any]:
         f"against_{side}": ratio(times[side], times["genjax"]) for side in ("torch", "naive", "sqrtm") if side in times
     }
     if case.flops:
-        rates = [2 * MATRIX**3 / taken for taken in times["product"]]
+        rates = [product_rate(taken) for taken in times["product"]]
         row["limit_ms"] = 1e3 * case.flops / statistics.median(rates)
         row["of_limit"] = row["limit_ms"] / row["genjax_ms"]
     return row
-
-
-def matrix_product() -> Side:
-    """The machine's own measure: one product of two square float32 matrices."""
-    matrix, product = jnp.ones((MATRIX, MATRIX)), jax.jit(jnp.matmul)
-    return lambda: jax.block_until_ready(product(matrix, matrix))
 
 
 def model_of(family: str, size: int, channels: int, batch: int, r1_weight: float = 1.0) -> ModelConfig:
@@ -400,41 +402,6 @@ CASES: dict[str, tuple[str, Callable[[], Case]]] = {
     "frechet_2048": ("FD from statistics, d = 2048", lambda: frechet(2048)),
     "feeding": ("one batch of 64 digits", feeding),
 }
-
-
-def profile(settings: Bench) -> str:
-    """What each convolution reaches alone, of the rate of the matrix product in the same turns."""
-    rows = []
-    for name, size, channels, batch in (("DCGAN", 32, 3, 64), ("VAE", 32, 3, 128)):
-        for resolution in resolutions(size)[:-1]:
-            many, few = features_at(resolution, size=size, width=64), channels
-            if 2 * resolution < size:
-                few = features_at(2 * resolution, size=size, width=64)
-            rows.append(layer_row(name, batch, resolution, many, few, settings))
-    header = ("layer", "GFLOP", "double", "halve", "correlate")
-    return table(header, rows) + "\n\nMilliseconds, and the share of the matrix product's rate."
-
-
-def layer_row(name: str, batch: int, resolution: int, many: int, few: int, settings: Bench) -> tuple[str, ...]:
-    """One layer: forward of the transposed convolution, of the strided one, and the weights' gradient of both."""
-    coarse, fine = (
-        jnp.ones((batch, resolution, resolution, many)),
-        jnp.ones((batch, 2 * resolution, 2 * resolution, few)),
-    )
-    kernel, flops = jnp.ones((4, 4, many, few)), 32 * batch * resolution**2 * many * few
-    forms = {"double": (double, coarse, kernel), "halve": (halve, fine, kernel), "correlate": (correlate, coarse, fine)}
-    sides: dict[str, Side] = {"product": matrix_product()}
-    for form, (function, *arguments) in forms.items():
-        compiled = jax.jit(function)
-        sides[form] = lambda compiled=compiled, arguments=arguments: jax.block_until_ready(compiled(*arguments))
-    times = in_turns(sides, turns=settings.turns, calls=settings.calls)
-    rate = 2 * MATRIX**3 / statistics.median(times["product"])
-    cells = []
-    for form in forms:
-        taken = statistics.median(times[form])
-        cells.append(f"{1e3 * taken:.1f} ({flops / taken / rate:.0%})")
-    title = f"{name} {resolution}x{resolution}x{many} - {2 * resolution}x{2 * resolution}x{few}"
-    return title, f"{flops / 1e9:.2f}", *cells
 
 
 def shown(rows: list[dict[str, Any]]) -> str:

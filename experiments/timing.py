@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+Side = Callable[[], object]  # does the work once, and waits for it
+MATRIX = 2048
 PAUSE = 0.1  # seconds before a side's turn: the threads of the side before it wait for more work, spinning
 
 
@@ -40,3 +42,17 @@ def ratio(over: list[float], under: list[float]) -> Ratio:
     """Of two sides' seconds, turn by turn: what slows one turn slows both of its sides."""
     found = sorted(one / other for one, other in zip(over, under, strict=True))
     return Ratio(statistics.median(found), found[0], found[-1])
+
+
+def matrix_product() -> Side:
+    """The machine's own measure: one product of two square float32 matrices."""
+    import jax
+    import jax.numpy as jnp
+
+    matrix, product = jnp.ones((MATRIX, MATRIX)), jax.jit(jnp.matmul)
+    return lambda: jax.block_until_ready(product(matrix, matrix))
+
+
+def product_rate(seconds: float) -> float:
+    """Operations a second of a `matrix_product` that took so long."""
+    return 2 * MATRIX**3 / seconds

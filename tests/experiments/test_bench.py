@@ -1,8 +1,9 @@
 """The bench against plain Flax and the machine."""
 
+import importlib
 import json
 
-from experiment import quick
+from experiment import EXPERIMENTS, quick
 
 
 def test_the_bench_compares_with_plain_flax_and_the_machine(tmp_path):
@@ -11,3 +12,14 @@ def test_the_bench_compares_with_plain_flax_and_the_machine(tmp_path):
     assert rows[0]["against_naive"][0] > 1
     assert 0 < rows[0]["of_limit"] < 1.5
     assert "| demo's GAN step" in (tmp_path / "out" / "bench.md").read_text()
+
+
+def test_a_profile_knows_what_a_step_needs_of_its_layers(monkeypatch):
+    """One VAE step runs each stack forward and backward: 2 x 3 forms, but for the gradient in the image."""
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    needed = importlib.import_module("bench_layers").needed
+
+    assert needed("vae", 8) == {"double": 2, "halve": 2, "correlate": 2}
+    assert needed("vae", 16) == {"double": 1, "halve": 2, "correlate": 2}
+    assert needed("dcgan", 4) == {"double": 4, "halve": 4, "correlate": 3}
+    assert needed("dcgan", 16) == {"double": 2, "halve": 4, "correlate": 3}

@@ -1,0 +1,178 @@
+# pyright: reportMissingImports=false
+"""Where the time of a training step goes: its convolutions alone, layer by layer, beside PyTorch's and the machine's.
+
+A stride-2 convolution is read in three ways, and a training step needs all of them: `double` (the transposed
+convolution), `halve` (the strided one, and the gradient of `double` in its images) and `correlate` (the gradient in the
+kernel). Each is timed alone, in turns with PyTorch's form of the same operation; times how often a step needs it, it is
+what the step would take if it did nothing else. Where that alone is more than a target allows, the convolution is what
+stands in its way.
+"""
+
+import importlib.util
+import statistics
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from timing import Side, in_turns, matrix_product, product_rate
+
+from genjax.models.layers import correlate, double, halve
+from genjax.models.stacks import features_at, resolutions
+
+WIDTH, SIZE, CHANNELS = 64, 32, 3
+FORMS = ("double", "halve", "correlate")
+TARGET = 1.2  # times PyTorch's rate
+
+
+class Stack(NamedTuple):
+    """How often one training step runs the layers of one stack.
+
+    Attributes:
+        name: of the stack.
+        batch: images.
+        calls: of each of FORMS in a layer.
+        image_calls: the same in the layer next to the image, whose gradient in the image is not always needed.
+    """
+
+    name: str
+    batch: int
+    calls: tuple[int, int, int]
+    image_calls: tuple[int, int, int]
+
+
+# The critic reads a batch of real images and two of fake ones, and learns from the first two of the three.
+STACKS = {
+    "dcgan": (Stack("generator", 64, (1, 1, 1), (1, 1, 1)), Stack("critic", 64, (3, 3, 2), (1, 3, 2))),
+    "vae": (Stack("decoder", 128, (1, 1, 1), (1, 1, 1)), Stack("encoder", 128, (1, 1, 1), (0, 1, 1))),
+}
+
+
+def profile(steps: Mapping[str, Mapping[str, Side]], *, turns: int, calls: int) -> dict[str, Any]:
+    """Times every form of every layer, and the whole steps.
+
+    Args:
+        steps: {case of STACKS: {"genjax": its step, "torch": PyTorch's, where it is installed}}.
+        turns: of each side.
+        calls: of each side in a turn.
+    Returns:
+        {"layers": a row a layer, "steps": a row a case}, times in milliseconds.
+    """
+    layers, rows = [], []
+    for case, sides in steps.items():
+        batch = STACKS[case][0].batch
+        alone = [layer(case, batch, resolution, turns=turns, calls=calls) for resolution in resolutions(SIZE)[:-1]]
+        layers += alone
+        times = in_turns({name: sides[name] for name in ("genjax", "torch") if name in sides}, turns=turns, calls=calls)
+        row: dict[str, Any] = {"case": case}
+        for side, taken in times.items():
+            row[side] = 1e3 * statistics.median(taken)
+            row[f"{side}_convolutions"] = sum(
+                count * found[form][side]
+                for found in alone
+                for form, count in needed(case, found["resolution"]).items()
+            )
+        rows.append(row)
+    return {"layers": layers, "steps": rows}
+
+
+def needed(case: str, resolution: int) -> dict[str, int]:
+    """How often a step runs each form in the layer whose smaller side has this resolution."""
+    last = 2 * resolution == SIZE
+    of_stacks = [stack.image_calls if last else stack.calls for stack in STACKS[case]]
+    return {form: sum(counts) for form, counts in zip(FORMS, zip(*of_stacks, strict=True), strict=True)}
+
+
+def layer(case: str, batch: int, resolution: int, *, turns: int, calls: int) -> dict[str, Any]:
+    """One layer: milliseconds of each form, and of the matrix product's time for as many operations."""
+    many = features_at(resolution, size=SIZE, width=WIDTH)
+    few = CHANNELS if 2 * resolution == SIZE else features_at(2 * resolution, size=SIZE, width=WIDTH)
+    coarse = np.ones((batch, resolution, resolution, many), np.float32)
+    fine, kernel = (
+        np.ones((batch, 2 * resolution, 2 * resolution, few), np.float32),
+        np.ones((4, 4, many, few), np.float32),
+    )
+    arguments = {
+        "double": (double, coarse, kernel),
+        "halve": (halve, fine, kernel),
+        "correlate": (correlate, coarse, fine),
+    }
+    sides: dict[str, Side] = {"product": matrix_product()}
+    for form, (function, *arrays) in arguments.items():
+        sides[f"genjax {form}"] = _ours(jax.jit(function), [jnp.asarray(array) for array in arrays])
+    if importlib.util.find_spec("torch") is not None:
+        sides |= {f"torch {form}": side for form, side in _theirs(coarse, fine, kernel).items()}
+    times = {name: 1e3 * statistics.median(taken) for name, taken in in_turns(sides, turns=turns, calls=calls).items()}
+    operations = 32 * batch * resolution**2 * many * few
+    row: dict[str, Any] = {
+        "case": case,
+        "resolution": resolution,
+        "layer": f"{resolution}x{resolution}x{many} - {2 * resolution}x{2 * resolution}x{few}",
+        "product": 1e3 * operations / product_rate(times["product"] / 1e3),
+    }
+    for form in FORMS:
+        row[form] = {side: times[f"{side} {form}"] for side in ("genjax", "torch") if f"{side} {form}" in times}
+    return row
+
+
+def _ours(function: Callable[..., Any], arrays: list[Any]) -> Side:
+    return lambda: jax.block_until_ready(function(*arrays))
+
+
+def _theirs(coarse: np.ndarray, fine: np.ndarray, kernel: np.ndarray) -> dict[str, Side]:
+    """PyTorch's forms: its own layout, the same numbers of operations."""
+    import torch
+    from torch.nn import functional
+
+    small, large = (torch.from_numpy(array).permute(0, 3, 1, 2).contiguous() for array in (coarse, fine))
+    weight = torch.from_numpy(kernel).permute(2, 3, 0, 1).contiguous()  # (c, d, 4, 4): of either direction
+
+    def kernel_gradient() -> object:
+        return torch.ops.aten.convolution_backward(
+            small, large, weight, None, [2, 2], [1, 1], [1, 1], False, [0, 0], 1, [False, True, False]
+        )
+
+    def quiet(function: Callable[[], object]) -> Side:
+        def run() -> object:
+            with torch.no_grad():
+                return function()
+
+        return run
+
+    return {
+        "double": quiet(lambda: functional.conv_transpose2d(small, weight, stride=2, padding=1)),
+        "halve": quiet(lambda: functional.conv2d(large, weight, stride=2, padding=1)),
+        "correlate": quiet(kernel_gradient),
+    }
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """Both tables, and what follows from them."""
+    lines = ["| layer | the product's time | double | halve | correlate |", "|---|---|---|---|---|"]
+    for row in found["layers"]:
+        cells = [" / ".join(f"{row[form][side]:.1f}" for side in row[form]) for form in FORMS]
+        lines.append(f"| {row['case']} {row['layer']} | {row['product']:.1f} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "Milliseconds, genjax / PyTorch; how often a step needs each is in `experiments/bench_layers.py`.",
+        "",
+    ]
+    lines += ["| step | genjax | its convolutions alone | PyTorch | its convolutions alone |", "|---|---|---|---|---|"]
+    keys = ("genjax", "genjax_convolutions", "torch", "torch_convolutions")
+    for row in found["steps"]:
+        lines.append(f"| {row['case']} | " + " | ".join(f"{row[key]:.0f}" if key in row else "" for key in keys) + " |")
+    return "\n".join([*lines, "", *filter(None, map(verdict, found["steps"])), ""])
+
+
+def verdict(row: Mapping[str, Any]) -> str:
+    """Whether the convolutions alone leave room for the target; empty without PyTorch."""
+    if "torch" not in row:
+        return ""
+    allowed, alone = row["torch"] / TARGET, row["genjax_convolutions"]
+    room = f"leave {allowed - alone:.0f} ms" if alone < allowed else f"are {alone - allowed:.0f} ms too many"
+    rest, their_rest = row["genjax"] - alone, row["torch"] - row["torch_convolutions"]
+    return (
+        f"- {row['case']}: {TARGET} times PyTorch's rate is {allowed:.0f} ms a step. The convolutions alone,"
+        f" {alone:.0f} ms, {room}; all else takes {rest:.0f} ms (PyTorch: {their_rest:.0f} ms)."
+    )
