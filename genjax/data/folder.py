@@ -40,7 +40,10 @@ def load_folder(path: str, request: Request) -> Dataset:
     captions = read_captions(root, name, files)
     class_names = tuple(sorted({place.label for place in where} - {""}))
     chosen = choose(name, request, _in_test(files, where))
-    channels = request.channels or (1 if all(found.grey for found in probes.values()) else 3)
+    colourful = sum(not found.grey for found in probes.values())
+    if request.channels == 1 and colourful:
+        _warn_once(f"{name}: {colourful} of {len(probes)} images are in colour, and are read as grey (1 channel)")
+    channels = request.channels or (3 if colourful else 1)
     return Dataset(
         name=name,
         split=request.split,

@@ -82,7 +82,8 @@ def test_grey_files_stay_grey_unless_one_has_colour(tmp_path: Path) -> None:
     assert load(f"folder:{tmp_path}", channels=3).images.shape[-1] == 3
     save(tmp_path / "3.png", mode="RGB")
     assert {load(f"folder:{tmp_path}", split=split).images.shape[-1] for split in ("train", "test")} == {3}
-    assert load(f"folder:{tmp_path}", channels=1).images.shape[-1] == 1
+    with pytest.warns(UserWarning, match="1 of 4 images are in colour, and are read as grey"):
+        assert load(f"folder:{tmp_path}", channels=1).images.shape[-1] == 1
 
 
 def test_folders_are_classes(tmp_path: Path) -> None:
