@@ -23,3 +23,4 @@ def test_a_profile_knows_what_a_step_needs_of_its_layers(monkeypatch):
     assert needed("vae", 16) == {"double": 1, "halve": 2, "correlate": 2}
     assert needed("dcgan", 4) == {"double": 4, "halve": 4, "correlate": 3}
     assert needed("dcgan", 16) == {"double": 2, "halve": 4, "correlate": 3}
+    assert needed("sample_1", 16) == {"double": 1, "halve": 0, "correlate": 0}
