@@ -3,12 +3,11 @@
 import os
 import tempfile
 
+from compiling import XLA_FLAGS
+
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # the cache's loader logs every feature of the processor
-# Tests compile much: at level 1 the suite took 20 minutes instead of 26. At level 0 jaxlib 0.10.2 gets R1 wrong (NaN).
-os.environ["XLA_FLAGS"] = (
-    f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8 --xla_backend_optimization_level=1"
-)
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8 {XLA_FLAGS}"
 
 from collections.abc import Callable
 

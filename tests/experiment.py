@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from compiling import XLA_FLAGS
+
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 
 def quick(name, *arguments, folder):
     """The finished process of an experiment's quick form, run somewhere else than in the checkout."""
-    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=1"}  # as in conftest.py, on one device
+    environment = os.environ | {"XLA_FLAGS": XLA_FLAGS}  # as in conftest.py, on one device
+    environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2"}  # several runs of a quick form share steps
     command = [sys.executable, str(EXPERIMENTS / f"{name}.py"), "--quick", *arguments]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280, check=False

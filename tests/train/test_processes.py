@@ -12,6 +12,7 @@ import jax
 import numpy as np
 import pytest
 import safetensors.numpy
+from compiling import XLA_FLAGS
 
 from genjax.errors import InputError
 from genjax.options import MachineOptions
@@ -26,7 +27,7 @@ TINY = ["--model", "vae", "--num-images", "40", "--batch", "8", "--evaluate-ever
 
 def begin(out, *arguments, processes=1):
     """The processes of a run, begun."""
-    environment = os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=1"}  # as in conftest.py, on one device
+    environment = os.environ | {"XLA_FLAGS": XLA_FLAGS}  # as in conftest.py, on one device
     environment |= {"JAX_COMPILATION_CACHE_DIR": str(jax.config.values["jax_compilation_cache_dir"])}
     environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2"}
     with socket.socket() as free:
