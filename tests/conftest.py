@@ -6,6 +6,7 @@ import tempfile
 from compiling import XLA_FLAGS
 
 os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # two workers share the cores, and waiting threads of OpenBLAS spin
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # the cache's loader logs every feature of the processor
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8 {XLA_FLAGS}"
 
@@ -14,6 +15,9 @@ from collections.abc import Callable
 import jax
 import pytest
 from jaxtyping import install_import_hook
+from threadpoolctl import threadpool_limits
+
+threadpool_limits(1, user_api="blas")  # numpy was loaded by a plugin, before the variable was set
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
