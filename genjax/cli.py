@@ -156,17 +156,19 @@ def _cause(error: BaseException | None) -> InputError | None:
 def _resumed(arguments: Sequence[str], default: TrainConfig | AdaptConfig) -> RunConfig:
     """The settings of the run that is gone on with; of several seeds, those of the first that was begun."""
     from genjax.train.plan import saved_config
-    from genjax.train.run_folder import RunFolder, is_run
+    from genjax.train.run_folder import RunFolder
 
-    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    reader.add_argument("--out", type=Path, default=default.out)
-    out = reader.parse_known_args(arguments)[0].out
-    seeds = sorted(
-        (folder for folder in out.glob("seed-*") if is_run(RunFolder(folder))), key=lambda f: (len(f.name), f)
-    )
-    if is_run(RunFolder(out)) or not seeds:
-        return saved_config(RunFolder(out), type(default))
-    return dataclasses.replace(saved_config(RunFolder(seeds[0]), type(default)), out=out)
+    out = Path(_given_options(arguments, "--out")["--out"] or default.out)
+    return dataclasses.replace(saved_config(RunFolder(_first(out)), type(default)), out=out)
+
+
+def _first(out: Path) -> Path:
+    """The run in a folder, or where --seeds has made several in it, the first of them."""
+    from genjax.train.run_folder import RunFolder, is_run
+    from genjax.train.seeds import of_each_seed
+
+    begun = [run for run in of_each_seed([out]) if is_run(RunFolder(run))]
+    return begun[0] if begun else out
 
 
 def _means_text_to_image(arguments: Sequence[str]) -> bool:
@@ -176,17 +178,17 @@ def _means_text_to_image(arguments: Sequence[str]) -> bool:
         return given["--model"] == TEXT_TO_IMAGE
     from genjax.train.text_to_image_model import is_text_to_image
 
-    return is_text_to_image(Path(given["--out"]))
+    return is_text_to_image(_first(Path(given["--out"])))
 
 
 def _resumed_text_to_image(arguments: Sequence[str]) -> TextToImageConfig:
     """The settings of the training that is gone on with; the default ones where a new one begins."""
-    out = _given_options(arguments, "--out")["--out"]
     if "--resume" not in arguments:
         return TextToImageConfig()
     from genjax.train.text_to_image import saved_text_to_image
 
-    return saved_text_to_image(Path(out) if out else TextToImageConfig().out)
+    out = Path(_given_options(arguments, "--out")["--out"] or TextToImageConfig().out)
+    return dataclasses.replace(saved_text_to_image(_first(out)), out=out)
 
 
 def _adapts_text_to_image(arguments: Sequence[str]) -> bool:
@@ -195,18 +197,18 @@ def _adapts_text_to_image(arguments: Sequence[str]) -> bool:
 
     given = _given_options(arguments, "--source", "--out")
     if "--resume" in arguments:
-        return is_text_to_image(Path(given["--out"] or AdaptTextToImageConfig().out))
+        return is_text_to_image(_first(Path(given["--out"] or AdaptTextToImageConfig().out)))
     return bool(given["--source"]) and is_text_to_image(Path(given["--source"]))
 
 
 def _resumed_text_adaptation(arguments: Sequence[str]) -> AdaptTextToImageConfig:
     """The settings of the adaptation that is gone on with; the default ones where a new one begins."""
-    out = _given_options(arguments, "--out")["--out"]
     if "--resume" not in arguments:
         return AdaptTextToImageConfig()
     from genjax.train.adapt_text_to_image import saved_adaptation
 
-    return saved_adaptation(Path(out) if out else AdaptTextToImageConfig().out)
+    out = Path(_given_options(arguments, "--out")["--out"] or AdaptTextToImageConfig().out)
+    return dataclasses.replace(saved_adaptation(_first(out)), out=out)
 
 
 def _given_options(arguments: Sequence[str], *names: str) -> dict[str, str]:
@@ -218,8 +220,9 @@ def _given_options(arguments: Sequence[str], *names: str) -> dict[str, str]:
 
 
 def run_text_to_image(command: TextToImageCommand | AdaptTextToImageCommand) -> int:
-    """Trains or adapts a text-to-image model, and says how to go on."""
+    """Trains or adapts a text-to-image model, from one seed or several, and says how to go on."""
     from genjax.train import adapt_text_to_image, train_text_to_image
+    from genjax.train.seeds import run_seeds
     from genjax.train.unread import check_read_of_text
 
     prepare_machine(MachineOptions(device=command.device))
@@ -230,16 +233,23 @@ def run_text_to_image(command: TextToImageCommand | AdaptTextToImageCommand) -> 
         verb, run = "adapt", adapt_text_to_image
     else:
         verb, run = f"train --model {TEXT_TO_IMAGE}", train_text_to_image
-    outcome = run(config, resume=command.resume, force=command.force)
-    if outcome.signal is not None:
-        say(f"stopped by {outcome.signal.name} in the stage {outcome.stage}; everything is saved.")
-        say(f"go on with: genjax {verb} --out {outcome.folder} --resume")
-        return 128 + outcome.signal
-    if outcome.collapse:
-        say(f"{outcome.folder}: {outcome.collapse}")
-        return 1
-    result(str(outcome.folder))
-    return 0
+        check_json(command)
+        if command.dry_run:
+            return rehearse_training(command)
+    if command.seeds == 1:
+        outcomes = [run(config, resume=command.resume, force=command.force)]
+    else:
+        outcomes = run_seeds(run, config, command.seeds, resume=command.resume, force=command.force)
+    last = outcomes[-1]
+    if last.signal is not None:
+        say(f"stopped by {last.signal.name} in the stage {last.stage}; everything is saved.")
+        say(way_on(verb, command))
+        return 128 + last.signal
+    for outcome in outcomes:
+        if outcome.collapse:
+            say(f"{outcome.folder}: {outcome.collapse}")
+    result("\n".join(str(outcome.folder) for outcome in outcomes))
+    return 1 if any(outcome.collapse for outcome in outcomes) else 0
 
 
 def run_training(command: TrainCommand | AdaptCommand) -> int:
@@ -254,8 +264,7 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
     config: Any = command.config
     if not command.resume:
         check_read(config)
-    if command.json and not command.dry_run:
-        raise InputError("--json goes with --dry-run: what training says is in metrics.jsonl. Leave it out.")
+    check_json(command)
     if command.dry_run:
         return rehearse_training(command)
     if command.seeds == 1:
@@ -266,9 +275,8 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
     if not is_first():
         return 128 + last.signal if last.signal is not None else int(bool(last.collapse))
     if last.signal is not None:
-        several = f" --seeds {command.seeds}" if command.seeds > 1 else ""
         say(f"stopped by {last.signal.name} at step {int(last.state.step)}; everything is saved.")
-        say(f"go on with: genjax {verb} --out {config.out}{several} --resume")
+        say(way_on(verb, command))
         return 128 + last.signal
     for outcome in outcomes:
         if outcome.collapse:
@@ -280,12 +288,30 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
     return 1 if any(outcome.collapse for outcome in outcomes) else 0
 
 
-def rehearse_training(command: TrainCommand | AdaptCommand) -> int:
+def way_on(verb: str, command: TrainCommand | AdaptCommand | TextToImageCommand | AdaptTextToImageCommand) -> str:
+    """How to go on after a stop."""
+    several = f" --seeds {command.seeds}" if command.seeds > 1 else ""
+    return f"go on with: genjax {verb} --out {command.config.out}{several} --resume"
+
+
+def check_json(command: TrainCommand | AdaptCommand | TextToImageCommand) -> None:
+    """Raises InputError for --json of what is not a rehearsal."""
+    if command.json and not command.dry_run:
+        raise InputError("--json goes with --dry-run: what training says is in metrics.jsonl. Leave it out.")
+
+
+def rehearse_training(command: TrainCommand | AdaptCommand | TextToImageCommand) -> int:
     """Says what would be trained."""
     from genjax.train.dry_run import described, rehearse
+    from genjax.train.dry_run_text_to_image import described_text_to_image, rehearse_text_to_image
 
-    found = rehearse(command.config, resume=command.resume, force=command.force)
-    result(json.dumps(found) if command.json else described(found))
+    if isinstance(command, TextToImageCommand):
+        found = rehearse_text_to_image(command.config, resume=command.resume, force=command.force)
+        shown = described_text_to_image(found)
+    else:
+        found = rehearse(command.config, resume=command.resume, force=command.force)
+        shown = described(found)
+    result(json.dumps(found) if command.json else shown)
     return 0
 
 

@@ -80,10 +80,16 @@ class TextToImageCommand:
     """Trains a model that makes images of sentences: what `train` is with --model text2image."""
 
     config: Annotated[TextToImageConfig, tyro.conf.arg(name="")] = field(default_factory=TextToImageConfig)
+    seeds: int = 1
+    """How many times, from --seed on; each run goes into a folder seed-N inside --out."""
     resume: bool = False
     """Go on with the run in that folder, with its own settings."""
     force: bool = False
     """Delete a run that is in that folder."""
+    dry_run: bool = False
+    """Say what would be trained: shapes, parameters, memory and FLOPs; compile and write nothing."""
+    json: bool = False
+    """With --dry-run: print JSON and nothing else."""
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
     """What to compute on; auto is a TPU or GPU where JAX finds one."""
 
@@ -111,6 +117,8 @@ class AdaptTextToImageCommand:
     """Adapts a text-to-image model to another style: what `adapt` is where --source is such a model."""
 
     config: Annotated[AdaptTextToImageConfig, tyro.conf.arg(name="")] = field(default_factory=AdaptTextToImageConfig)
+    seeds: int = 1
+    """How many times, from --seed on; each run goes into a folder seed-N inside --out."""
     resume: bool = False
     """Go on with the run in that folder, with its own settings."""
     force: bool = False

@@ -71,6 +71,30 @@ def test_a_finished_training_is_gone_on_with_by_its_folder_alone(run, capsys):
     assert json.loads((run / "prior" / "model.json").read_text()) == model
 
 
+def test_several_seeds_are_a_folder_each_and_are_gone_on_with(run, tmp_path, capsys):
+    """Each is what its seed alone would be, begun or resumed by the folder of them all."""
+    out = tmp_path / "seeds"
+    few = ["--masked-steps", 0, "--reranker-steps", 0]
+    training = ["train", "--model", "text2image", *TINY, *few]
+    assert genjax(*training, "--seed", 3, "--out", out) == 0
+    (out / "seed-3").mkdir()
+    for path in [path for path in out.iterdir() if path.name != "seed-3"]:
+        path.rename(out / "seed-3" / path.name)
+    alone = json.loads((out / "seed-3" / "prior" / "model.json").read_text())
+    capsys.readouterr()
+    assert genjax("train", "--out", out, "--seeds", 2, "--resume") == 0
+    assert capsys.readouterr().out.split() == [str(out / "seed-3"), str(out / "seed-4")]
+    found = [json.loads((out / name / "prior" / "model.json").read_text()) for name in ("seed-3", "seed-4")]
+    assert found[0] == alone
+    assert found[1]["identity"] != alone["identity"]
+    assert json.loads((out / "seed-4" / "config.json").read_text())["config"]["seed"] == 4
+    assert "exists already" in refused(capsys, *training, "--seed", 4, "--seeds", 2, "--out", out)
+    assert "not evaluated along training" in refused(capsys, "stability", out)
+    assert {path.name for path in out.iterdir()} == {"seed-3", "seed-4"}
+    assert "--seeds 0 runs were asked for" in refused(capsys, *training, "--seeds", 0, "--out", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

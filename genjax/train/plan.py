@@ -198,20 +198,25 @@ def introduction(plan: Plan, trainable: Tree) -> list[str]:
     images, model = plan.images, plan.model
     classes = f", {len(images.class_names)} classes" if images.class_names else ""
     networks = plan.learner.transfers
-    layout, device = plan.layout, jax.devices()[0]
-    many = f"{layout.devices} x " if layout.devices > 1 else ""
-    hosts = f", {jax.process_count()} processes" if jax.process_count() > 1 else ""
-    hosts += ", state shared" if layout.shard_state else ""
     numbers = {network: count(tree) for network, tree in trainable.items()}
     lines = [
         f"data     {images.name}, {len(images)} images of the {images.split} part{classes}, "
         f"{model.size}x{model.size}x{model.channels}",
         f"model    {model.family}, {' + '.join(f'{network} {numbers[network]:,}' for network in networks)} trained",
-        f"device   {many}{device.device_kind} ({device.platform}), {model.dtype}{hosts}",
+        device_line(plan.layout, model.dtype),
         _adaptation_line(plan),
         f"folder   {plan.folder.path}, {plan.config.steps} steps of {plan.batch} images",
     ]
     return lines
+
+
+def device_line(layout: Layout, dtype: str) -> str:
+    """On what a run computes, and in which type."""
+    device = jax.devices()[0]
+    many = f"{layout.devices} x " if layout.devices > 1 else ""
+    hosts = f", {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    hosts += ", state shared" if layout.shard_state else ""
+    return f"device   {many}{device.device_kind} ({device.platform}), {dtype}{hosts}"
 
 
 def _adaptation_line(plan: Plan) -> str:

@@ -5,16 +5,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from genjax.config import AdaptConfig, TrainConfig
+from genjax.config import AdaptConfig, AdaptTextToImageConfig, TextToImageConfig, TrainConfig
 from genjax.errors import InputError, did_you_mean
 from genjax.evaluate.stability import Stability, over_seeds, stability
 from genjax.train.cautions import DIVERSITY
 from genjax.train.loop import Outcome
 from genjax.train.metrics import read_metrics
 from genjax.train.run_folder import RunFolder, check_free, is_run, read_config
+from genjax.train.text_to_image import TextToImageOutcome
+from genjax.train.text_to_image_model import is_text_to_image
 
 FOLLOWED = ("evaluate/KD", "evaluate/KID")  # beginnings of names: the metric of a run, unless one is named
-C = TypeVar("C", bound=TrainConfig | AdaptConfig)
+C = TypeVar("C", bound=TrainConfig | AdaptConfig | TextToImageConfig | AdaptTextToImageConfig)
+E = TypeVar("E", bound=Outcome | TextToImageOutcome)
 
 
 class Steadiness(NamedTuple):
@@ -49,17 +52,17 @@ def seed_folder(out: Path, seed: int) -> Path:
 
 
 def run_seeds(
-    run: Callable[..., Outcome],
-    config: TrainConfig | AdaptConfig,
+    run: Callable[..., E],
+    config: TrainConfig | AdaptConfig | TextToImageConfig | AdaptTextToImageConfig,
     num: int,
     *,
     resume: bool = False,
     force: bool = False,
-) -> list[Outcome]:
+) -> list[E]:
     """Trains or adapts from several seeds, one after the other, until a signal stops one.
 
     Args:
-        run: `genjax.train.train` or `genjax.train.adapt`.
+        run: `genjax.train.train` or `genjax.train.adapt`, or the same of a text-to-image model.
         config: of the first; see `seed_configs`.
         num: seeds.
         resume: go on where it was stopped: runs that were begun are resumed, the others begun.
@@ -72,7 +75,7 @@ def run_seeds(
     for one, again in zip(configs, begun, strict=True):
         if not again:
             check_free(RunFolder(one.out), force=force)
-    outcomes: list[Outcome] = []
+    outcomes: list[E] = []
     for one, again in zip(configs, begun, strict=True):
         outcomes.append(run(one, resume=again, force=force))
         if outcomes[-1].signal is not None:
@@ -95,6 +98,10 @@ def steadiness(runs: Sequence[Path], metric: str = "") -> Steadiness:
     for run in of_each_seed(runs):
         folder = RunFolder(run)
         read_config(folder)
+        if is_text_to_image(run):
+            raise InputError(
+                f"{run} is a text-to-image model, which is not evaluated along training. Use genjax evaluate --run."
+            )
         lines = read_metrics(folder.metrics)
         names = sorted({name for line in lines for name in line if name.startswith("evaluate/")})
         own = _followed(run, names, metric or followed)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from signal import Signals
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -56,6 +57,24 @@ class TextToImageOutcome:
     collapse: str = ""
 
 
+class TextToImagePlan(NamedTuple):
+    """A training that has passed every check.
+
+    Attributes:
+        data: images with captions.
+        vocabulary: of these.
+        learners: {stage: learner}, in the order of training.
+        layout: of its devices.
+        described: what config.json says of it.
+    """
+
+    data: Dataset
+    vocabulary: Vocabulary
+    learners: dict[str, Learner]
+    layout: Layout
+    described: dict[str, Any]
+
+
 def train_text_to_image(
     config: TextToImageConfig, *, resume: bool = False, force: bool = False, dataset: Dataset | None = None
 ) -> TextToImageOutcome:
@@ -69,6 +88,18 @@ def train_text_to_image(
     Raises:
         InputError: anything that cannot be used, before anything is written.
     """
+    plan, folder = plan_text_to_image(config, resume=resume, force=force, dataset=dataset), Path(config.out)
+    with sitting(folder, None if resume else plan.described, force=force) as interruption:
+        keep_vocabulary(folder, plan.vocabulary)
+        say(data_line(plan))
+        trained = stages(config, plan.learners, plan.data, plan.vocabulary)
+        return run_stages(config, trained, interruption, plan.layout)
+
+
+def plan_text_to_image(
+    config: TextToImageConfig, *, resume: bool = False, force: bool = False, dataset: Dataset | None = None
+) -> TextToImagePlan:
+    """Everything that a training needs, checked. Arguments and errors as in `train_text_to_image`."""
     folder = Path(config.out)
     check_folder(folder, config, resume=resume, force=force)
     data = dataset or load_images(config)
@@ -82,10 +113,12 @@ def train_text_to_image(
     shapes_of(config, vocabulary, channels)  # refuses what no network could be
     learners = learners_of(config, vocabulary, channels, images_per_epoch=len(data))
     described = {"kind": TEXT_TO_IMAGE, "config": to_json(config), "channels": channels, "data_hash": data_hash}
-    with sitting(folder, None if resume else described, force=force) as interruption:
-        keep_vocabulary(folder, vocabulary)
-        say(f"data     {data.name}, {len(data)} images with captions of {vocabulary.numbers} tokens")
-        return run_stages(config, stages(config, learners, data, vocabulary), interruption, layout)
+    return TextToImagePlan(data, vocabulary, learners, layout, described)
+
+
+def data_line(plan: TextToImagePlan) -> str:
+    """The images and their captions, as the first line of a training says it."""
+    return f"data     {plan.data.name}, {len(plan.data)} images with captions of {plan.vocabulary.numbers} tokens"
 
 
 def layout_of(config: TextToImageConfig) -> Layout:
