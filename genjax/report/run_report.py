@@ -29,6 +29,7 @@ INTERPOLATIONS = (
     "Each line goes from one latent to another in equal steps. A model that has learned images by heart jumps between"
     " them."
 )
+APART = "Kept in the folder of the run by who measured it: each line says what, of which images, and read by what."
 LATENTS = "Latents drawn at random"
 LINE = 8  # images beside each other, so that a phone shows them large enough
 
@@ -88,6 +89,7 @@ class RunReport:
         reconstructed: what came out.
         series: {name: curve}.
         records: of the evaluation, as `Record.to_json` gives them.
+        kept: the same, of what was measured apart and kept with the run.
     """
 
     name: str
@@ -110,6 +112,7 @@ class RunReport:
     reconstructed: np.ndarray | None = None
     series: Mapping[str, Series] = field(default_factory=dict)
     records: tuple[Mapping[str, Any], ...] = ()
+    kept: tuple[Mapping[str, Any], ...] = ()
 
 
 def run_page(report: RunReport, *, footer: str) -> str:
@@ -122,6 +125,7 @@ def run_page(report: RunReport, *, footer: str) -> str:
         Section("Reconstructions", _reconstructions(report), "Held-out images, and what the model makes of them."),
         Section("Nearest training images", _neighbours(report), _neighbours_lead(report)),
         Section("Evaluation", records_table(report.records), "Samples against held-out images."),
+        Section("Measured apart", records_table(report.kept, label="Records kept with the run"), APART),
         Section("Along training", curve_groups({name: [one] for name, one in report.series.items()})),
         Section("What was trained, and how to repeat it", _origin(report)),
     ]
@@ -147,11 +151,11 @@ def curve_groups(series: Mapping[str, Sequence[Series]]) -> Markup:
     return join(parts)
 
 
-def records_table(records: Sequence[Mapping[str, Any]]) -> Markup:
+def records_table(records: Sequence[Mapping[str, Any]], *, label: str = "Records of the evaluation") -> Markup:
     """The table of records; nothing without any."""
     if not records:
         return Markup("")
-    return sortable(RECORD_HEADER, record_rows(records), label="Records of the evaluation")
+    return sortable(RECORD_HEADER, record_rows(records), label=label)
 
 
 def command(line: str) -> Markup:

@@ -15,6 +15,9 @@ MEANINGS = {
     "recall": "part of the real images that lie among samples",
     "density": "how deep the samples lie among real images; about 1 for real ones",
     "coverage": "part of the real images with a sample near them",
+    "as_asked": "part of the samples that show what the text asks for",
+    "as_labelled": "part of the real images that are read as what they show: no samples could do better",
+    "lift": "by how much more the best of several show what the text asks for than the first",
 }
 
 

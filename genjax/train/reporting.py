@@ -21,6 +21,7 @@ from genjax.train.exhibits import SAMPLED, draw, neighbourhoods, spread_out
 from genjax.train.explanation import explain
 from genjax.train.facts import facts, summary
 from genjax.train.judgement import PICTURED, TRAINING_PICTURED, measure, training_caption
+from genjax.train.kept_records import kept_records
 from genjax.train.metrics import read_metrics
 from genjax.train.plan import run_config
 from genjax.train.provenance import real_images, source_samples
@@ -132,7 +133,8 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         said += cautions.likeness_cautions(likeness)
         split = config.split if isinstance(config, TrainConfig) else "train"
         said += cautions.image_cautions(len(train), len(held_out) if held_out else 0, split=split)
-    said += [*cautions.record_cautions(records, data=config.data), *notes, *source_notes]
+    kept, kept_notes = kept_records(run)
+    said += [*cautions.record_cautions([*records, *kept], data=config.data), *notes, *source_notes, *kept_notes]
     return RunReport(
         name=name,
         summary=summary(config, train, model),
@@ -152,6 +154,7 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         reconstructed=drawn.reconstructed,
         series=read_series(lines, name),
         records=tuple(record.to_json() for record in records),
+        kept=tuple(record.to_json() for record in kept),
     )
 
 

@@ -22,6 +22,7 @@ from genjax.train.exhibits import RECONSTRUCTED, neighbourhoods, spread_out
 from genjax.train.explanation import EQUAL_DB, Explained, record_of
 from genjax.train.facts import described_set
 from genjax.train.judgement import PICTURED, TRAINING_PICTURED, measure, training_caption
+from genjax.train.kept_records import kept_records
 from genjax.train.metrics import read_metrics
 from genjax.train.provenance import Real
 from genjax.train.run_folder import RunFolder, read_config
@@ -57,6 +58,7 @@ def gather_text_to_image(run: Path, name: str, *, extractor: Extractor, num: int
         said += cautions.image_cautions(len(train), len(held_out) if held_out else 0, split="train")
         if held_out is not None:
             records += explain_text_to_image(model, train, chosen)
+    kept, kept_notes = kept_records(run)
     originals = spread_out(spoken, RECONSTRUCTED).images[:]
     return RunReport(
         name=name,
@@ -65,7 +67,7 @@ def gather_text_to_image(run: Path, name: str, *, extractor: Extractor, num: int
         facts=facts(how, model, real, str(values.get("version", "unknown"))),
         config=values,
         samples=samples[:PICTURED],
-        warnings=(*said, *cautions.record_cautions(records, data=how.config.data)),
+        warnings=(*said, *cautions.record_cautions([*records, *kept], data=how.config.data), *kept_notes),
         training=None if train is None else spread_out(train, TRAINING_PICTURED).images[:],
         training_caption=training_caption(train),
         asked=f"Captions of {'held-out' if held_out else 'training'} images",
@@ -77,6 +79,7 @@ def gather_text_to_image(run: Path, name: str, *, extractor: Extractor, num: int
         reconstructed=reconstructed(model, originals),
         series=stage_series(run, stage_steps(model.config), name),
         records=tuple(record.to_json() for record in records),
+        kept=tuple(record.to_json() for record in kept),
     )
 
 

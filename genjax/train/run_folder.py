@@ -36,6 +36,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def records(self) -> Path:
+        """What was measured apart and kept for the report."""
+        return self.path / "records.json"
+
+    @property
     def checkpoints(self) -> Path:
         """Training states, to resume from."""
         return self.path / "checkpoints"
@@ -138,7 +143,7 @@ def prepare_resumed_stages(folder: Path) -> None:
 
 def leftovers(folder: RunFolder) -> list[Path]:
     """What a stopped training was writing and did not finish."""
-    written = [folder.path.glob(f".{path.name}*{PART}") for path in (folder.config, folder.metrics)]
+    written = [folder.path.glob(f".{path.name}*{PART}") for path in (folder.config, folder.metrics, folder.records)]
     inside = [part.rglob(f".*{PART}") for part in (folder.samples, folder.path / "model")]
     return sorted([*chain(*written, *inside), *folder.checkpoints.glob(f"*{UNFINISHED}*")])
 
