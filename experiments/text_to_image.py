@@ -8,7 +8,8 @@ It trains a tokenizer, an autoregressive and a masked prior, a reranker, a class
 same transformer with its segments swapped), and measures each against what is independent of it: held-out fonts, and
 combinations of glyph, colour, weight and tilt that were never trained. Then it adapts the model to a few handwritten
 digits by several transfers (text_to_image_adaptation.py). Stop it at any time; started again it goes on.
-It writes text_to_image.json, text_to_image.md and text_to_image.png into --out; the models are in --runs.
+It writes text_to_image.json, text_to_image.md and text_to_image.png into --out; the models are in --runs. What it finds
+of the trained model is kept with it as records too, which `genjax report` of its folder shows.
 """
 
 import dataclasses
@@ -25,10 +26,12 @@ backend.prepare()  # before jax is imported
 from text_to_image_adaptation import digit_stage
 from text_to_image_figures import measure, spent
 from text_to_image_parts import QUICK, Experiment, captioner_stage, classifier_stage, judges_of, model_config
+from text_to_image_records import records_of
 from text_to_image_tables import markdown, picture
 
 from genjax.errors import InputError
 from genjax.terminal import result, say
+from genjax.train.kept_records import keep_records
 from genjax.train.run_folder import RunFolder, is_run, write_bytes, write_json
 from genjax.train.stage import run_stage, sitting
 from genjax.train.text_to_image import load_images, train_text_to_image
@@ -52,6 +55,7 @@ def main(settings: Experiment) -> int:
     text = markdown(figures)
     write_bytes(settings.out / "text_to_image.md", text.encode())
     picture(settings, model)
+    keep_records(config.out, records_of(settings, figures))
     result(text)
     return 0
 

@@ -127,9 +127,9 @@ def sample_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
         wanted = {name: [getattr(attributes, name) for attributes in asked] for name in HEADS}
         for name, options in cases(settings).items():
             made = model.sample(real.captions, jax.random.key(settings.seed + 7), **options)
-            records = evaluate_images(np.asarray(real.images), made.images, extractor=extractor, metrics=["kd"])
-            distance = {"value": records[0].value, "interval": records[0].interval}
-            found[f"{name}, {where}"] = {"shares": agreement(read(made.images), wanted), "kd": distance}
+            about = {"extractor": extractor, "metrics": ["kd"], "data": spec, "split": "train"}
+            (distance,) = evaluate_images(np.asarray(real.images), made.images, **about)
+            found[f"{name}, {where}"] = {"shares": agreement(read(made.images), wanted), "kd": distance.to_json()}
     return found
 
 

@@ -23,9 +23,7 @@ def markdown(figures: dict[str, Any]) -> str:
     samples = {name: row["shares"] for name, row in figures["samples"].items()}
     lines += share_table("samples read as asked", samples, (*HEADS, "all"))
     lines += ["| best of 8 against the first one, points of `all` | lift | 95 % interval |", "|---|---|---|"]
-    for name in [name.replace(", best of 8", "") for name in samples if "best of 8" in name]:
-        method, where = name.split(", ")
-        lift = difference(samples[f"{method}, best of 8, {where}"]["all"], samples[name]["all"])
+    for name, lift in lifts(samples).items():
         lines.append("| {} | {:+.1f} | {:+.1f} .. {:+.1f} |".format(name, *(100 * value for value in lift)))
     lines += ["", "| kernel distance to new images in the same fonts | value | 95 % interval |", "|---|---|---|"]
     for name, row in figures["samples"].items():
@@ -52,6 +50,15 @@ def markdown(figures: dict[str, Any]) -> str:
     lines += ["", f"Parameters: {parameters}."]
     lines += [f"Training of everything took {minutes:.0f} minutes; the process had {memory:.2f} GiB at most."]
     return "\n".join(lines) + "\n"
+
+
+def lifts(samples: dict[str, dict[str, Share]]) -> dict[str, Share]:
+    """By how much more of the best of 8 than of the first ones have all attributes right, of each case."""
+    found = {}
+    for name in [name.replace(", best of 8", "") for name in samples if "best of 8" in name]:
+        method, where = name.split(", ")
+        found[name] = difference(samples[f"{method}, best of 8, {where}"]["all"], samples[name]["all"])
+    return found
 
 
 def share_table(title: str, rows: dict[str, dict[str, Share]], columns: Sequence[str]) -> list[str]:

@@ -16,6 +16,15 @@ def test_text_to_image_is_trained_judged_and_drawn_and_goes_on_where_it_was(tmp_
     assert figures["speed"]["milliseconds"]["parallel in 10"] > 0
     assert [row["cell"]["way"] for row in figures["adaptation"]["cells"]] == ["lora", "full, decoder"]
     assert "captions that say what is seen" in (tmp_path / "out" / "text_to_image.md").read_text()
+    kept = json.loads((tmp_path / "runs" / "vq-0" / "records.json").read_text())["records"]
+    asked = {(one["name"], one["data"], one["method"]): one for one in kept}
+    one = asked["as_asked[glyph]", "glyphs:captioned:held_out", "autoregressive, guidance 2"]
+    assert [one["value"], *one["interval"]] == shares["glyph"]
+    assert (one["n_real"], one["n_fake"], one["seed"]) == (0, 24, 7)
+    assert len(one["extractor_sha256"]) == 64
+    names = {"lift[all]", "KD[embedded-v1]", "token_nats", "unigram_nats"}
+    names |= {f"{kind}[{head}]" for kind in ("as_asked", "as_labelled") for head in shares}
+    assert {one["name"] for one in kept} == names
     with Image.open(tmp_path / "out" / "text_to_image.png") as drawn:
         assert drawn.width > 400
     trained = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("model.json")}
