@@ -60,8 +60,8 @@ def lift_records(settings: Experiment, samples: dict[str, dict[str, Share]]) -> 
 def distance_records(settings: Experiment, samples: dict[str, Any]) -> Iterator[Record]:
     """Kernel distances, with the way of sampling among their settings."""
     for name, row in samples.items():
-        case = case_of(settings, name.rsplit(", ", 1)[0])
-        yield Record.from_json(row["kd"] | {"method": f"{case}; {row['kd']['method']}"})
+        how = f"{case_of(settings, name.rsplit(', ', 1)[0])}, drawn with seed {drawn(settings)}"
+        yield Record.from_json(row["kd"] | {"method": f"{how}; {row['kd']['method']}"})
 
 
 def likelihood_records(settings: Experiment, likelihood: dict[str, dict[str, Share]]) -> Iterator[Record]:
@@ -84,7 +84,8 @@ def record(name: str, found: Share, note: str, method: str, seed: int, about: di
 
 def case_of(settings: Experiment, case: str) -> str:
     """A way of sampling, with its guidance."""
-    return f"{case}, guidance {cases(settings)[case]['decoding'].guidance:g}"
+    guidance = cases(settings)[case]["decoding"].guidance
+    return case if guidance == 1 else f"{case}, guidance {guidance:g}"
 
 
 def drawn(settings: Experiment) -> int:

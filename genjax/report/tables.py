@@ -16,7 +16,7 @@ MEANINGS = {
     "density": "how deep the samples lie among real images; about 1 for real ones",
     "coverage": "part of the real images with a sample near them",
     "as_asked": "part of the samples that show what the text asks for",
-    "as_labelled": "part of the real images that are read as what they show: no samples could do better",
+    "as_labelled": "part of the real images that are read as what they show: what a perfect model would have",
     "lift": "by how much more the best of several show what the text asks for than the first",
 }
 
