@@ -71,7 +71,7 @@ def test_a_finished_training_is_gone_on_with_by_its_folder_alone(run, capsys):
     assert json.loads((run / "prior" / "model.json").read_text()) == model
 
 
-def test_several_seeds_are_a_folder_each_and_are_gone_on_with(run, tmp_path, capsys):
+def test_several_seeds_are_a_folder_each_and_are_gone_on_with(tmp_path, capsys):
     """Each is what its seed alone would be, begun or resumed by the folder of them all."""
     out = tmp_path / "seeds"
     few = ["--masked-steps", 0, "--reranker-steps", 0]
