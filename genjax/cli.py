@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Union
 
@@ -222,7 +222,6 @@ def _given_options(arguments: Sequence[str], *names: str) -> dict[str, str]:
 def run_text_to_image(command: TextToImageCommand | AdaptTextToImageCommand) -> int:
     """Trains or adapts a text-to-image model, from one seed or several, and says how to go on."""
     from genjax.train import adapt_text_to_image, train_text_to_image
-    from genjax.train.seeds import run_seeds
     from genjax.train.unread import check_read_of_text
 
     prepare_machine(MachineOptions(device=command.device))
@@ -236,10 +235,7 @@ def run_text_to_image(command: TextToImageCommand | AdaptTextToImageCommand) -> 
         check_json(command)
         if command.dry_run:
             return rehearse_training(command)
-    if command.seeds == 1:
-        outcomes = [run(config, resume=command.resume, force=command.force)]
-    else:
-        outcomes = run_seeds(run, config, command.seeds, resume=command.resume, force=command.force)
+    outcomes = each_seed(run, command)
     last = outcomes[-1]
     if last.signal is not None:
         say(f"stopped by {last.signal.name} in the stage {last.stage}; everything is saved.")
@@ -256,7 +252,7 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
     """Trains or adapts, from one seed or several, and says how to go on."""
     from genjax.train import adapt, train
     from genjax.train.processes import is_first
-    from genjax.train.seeds import run_seeds, steadiness
+    from genjax.train.seeds import steadiness
     from genjax.train.unread import check_read
 
     prepare_machine(command.machine)
@@ -267,10 +263,7 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
     check_json(command)
     if command.dry_run:
         return rehearse_training(command)
-    if command.seeds == 1:
-        outcomes = [run(config, resume=command.resume, force=command.force)]
-    else:
-        outcomes = run_seeds(run, config, command.seeds, resume=command.resume, force=command.force)
+    outcomes = each_seed(run, command)
     last = outcomes[-1]
     if not is_first():
         return 128 + last.signal if last.signal is not None else int(bool(last.collapse))
@@ -286,6 +279,17 @@ def run_training(command: TrainCommand | AdaptCommand) -> int:
         say(stability_table(steadiness(evaluated)))
     result("\n".join(str(outcome.folder.path) for outcome in outcomes))
     return 1 if any(outcome.collapse for outcome in outcomes) else 0
+
+
+def each_seed(
+    run: Callable[..., Any], command: TrainCommand | AdaptCommand | TextToImageCommand | AdaptTextToImageCommand
+) -> list[Any]:
+    """How the run from each seed ended, one after the other, until a signal stops one."""
+    from genjax.train.seeds import run_seeds
+
+    if command.seeds == 1:
+        return [run(command.config, resume=command.resume, force=command.force)]
+    return run_seeds(run, command.config, command.seeds, resume=command.resume, force=command.force)
 
 
 def way_on(verb: str, command: TrainCommand | AdaptCommand | TextToImageCommand | AdaptTextToImageCommand) -> str:

@@ -10,7 +10,7 @@ from text_to_image_tiny import TINY, stops_when_fresh
 from genjax.errors import InputError
 from genjax.train import text_to_image, train_text_to_image
 from genjax.train.dispatch import make_update
-from genjax.train.sharding import Layout, lay_out, place
+from genjax.train.sharding import lay_out, place
 from genjax.train.stage_files import load_stage
 from genjax.train.text_to_image import load_images, make_vocabulary
 from genjax.train.text_to_image_model import learners_of
@@ -70,7 +70,3 @@ def test_a_batch_that_does_not_divide_is_refused_before_anything_is_written(tmp_
     ):
         train_text_to_image(dataclasses.replace(SMALL, out=tmp_path / "model", devices=3))
     assert not (tmp_path / "model").exists()
-
-
-def test_one_device_has_no_layout():
-    assert lay_out(1) == Layout()
