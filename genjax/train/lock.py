@@ -51,7 +51,9 @@ def owner(folder: Path) -> str:
     except OSError:
         return ""
     try:
-        return "" if _acquire(file) else os.pread(file, 200, 0).decode(errors="replace").strip() or "another process"
+        if _lock(file, shared=True):
+            return ""
+        return os.pread(file, 200, 0).decode(errors="replace").strip() or "another process"
     finally:
         os.close(file)
 
@@ -81,15 +83,34 @@ def _taken(folder: Path) -> str:
 
 
 def _acquire(file: int) -> bool:
-    """Whether the lock of an open file could be had; also where the system or the file system has no locks."""
+    """Whether the lock of an open file could be had.
+
+    Those who only ask share it for as long as they ask, and stand in nobody's way: where it can be shared there is no
+    owner, and it is asked for again.
+    """
+    while not _lock(file):
+        if not _lock(file, shared=True):
+            return False
+        _unlock(file)
+    return True
+
+
+def _lock(file: int, *, shared: bool = False) -> bool:
+    """Whether the kernel gave a lock at once; also where the system or the file system has none."""
     try:
         import fcntl
     except ImportError:  # Windows
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
         return True
     return True
+
+
+def _unlock(file: int) -> None:
+    import fcntl
+
+    fcntl.flock(file, fcntl.LOCK_UN)

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from tiny import train_config
@@ -34,6 +35,27 @@ def test_the_second_is_refused_and_told_who_is_there(tmp_path):
     assert owner(tmp_path) == ""
     with locked(tmp_path):
         pass
+
+
+def test_those_who_only_ask_stand_in_nobodys_way(tmp_path):
+    (tmp_path / "config.json").touch()
+    asked = threading.Event()
+
+    def ask():
+        while not asked.is_set():
+            owner(tmp_path)
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(2_000):
+            with locked(tmp_path):
+                pass
+    finally:
+        asked.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_a_killed_owner_holds_nothing(tmp_path):
