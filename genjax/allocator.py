@@ -1,22 +1,28 @@
-"""glibc's allocator, told what suits a long run. The one file that knows ctypes; another C library is left as it is."""
+"""glibc's allocator, told what suits many equal steps. The one file that knows ctypes; another C library is left as it is."""
 
 import ctypes
 import os
 from collections.abc import Callable
 
-M_ARENA_MAX = -8  # of mallopt, from malloc.h
-ARENAS = 2  # with two, memory stays level over hours (experiments/soak.py)
+# What is told mallopt, after malloc.h: by the variable with which a user chooses otherwise, the parameter and its value.
+CHOICES = {
+    "MALLOC_ARENA_MAX": (-8, 1),  # with one, memory stays level over hours (experiments/soak.py)
+    "MALLOC_MMAP_MAX_": (-4, 0),
+    "MALLOC_TRIM_THRESHOLD_": (-1, 2**31 - 1),
+}
 
 
-def share() -> None:
-    """Lets all threads of this process allocate from the same two arenas, unless MALLOC_ARENA_MAX says otherwise.
+def keep() -> None:
+    """Lets all threads of this process allocate from one heap, and what they free stays there for the next step.
 
-    By default each of a checkpoint's threads may begin an arena, up to eight for each processor. What they free stays
-    there in pieces that nobody else uses, and the memory of a run grows with every save.
+    By default each large array is mapped anew, and the system clears its pages one by one while they are written: of a
+    step on a virtual machine up to a fifth. And each of a checkpoint's threads may begin an arena, whose freed pieces
+    nobody else uses, so that the memory of a run grows with every save. What a user's own variables choose is left.
     """
     mallopt = _function("mallopt")
-    if mallopt is not None and "MALLOC_ARENA_MAX" not in os.environ:
-        mallopt(M_ARENA_MAX, ARENAS)
+    for variable, choice in CHOICES.items():
+        if mallopt is not None and variable not in os.environ:
+            mallopt(*choice)
 
 
 def give_back() -> None:

@@ -28,7 +28,7 @@ def prepare() -> None:
     if folder is not None:  # the second start of the same step waits for no compiler
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
-    allocator.share()
+    allocator.keep()
 
 
 # How JAX complains of an entry that was not written to its end, by a full disk or a process that was killed.
