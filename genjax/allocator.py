@@ -1,10 +1,10 @@
-"""glibc's allocator, told what suits many equal steps. The one file that knows ctypes; another C library is left as it is."""
+"""glibc's allocator, told what suits many equal steps. The one file that knows ctypes; other C libraries are left alone."""
 
 import ctypes
 import os
 from collections.abc import Callable
 
-# What is told mallopt, after malloc.h: by the variable with which a user chooses otherwise, the parameter and its value.
+# What mallopt is told: by the variable with which a user chooses otherwise, the parameter of malloc.h and its value.
 CHOICES = {
     "MALLOC_ARENA_MAX": (-8, 1),  # with one, memory stays level over hours (experiments/soak.py)
     "MALLOC_MMAP_MAX_": (-4, 0),
