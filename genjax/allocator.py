@@ -1,4 +1,4 @@
-"""glibc's allocator, told what suits many equal steps. The one file that knows ctypes; another C library is left alone."""
+"""glibc's allocator, told what suits many equal steps. The one file with ctypes; another C library is left alone."""
 
 import ctypes
 import os
