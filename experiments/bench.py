@@ -42,9 +42,11 @@ from genjax.config import GanConfig, ModelConfig, VaeConfig
 from genjax.control import Controller, ada, chain
 from genjax.data import load
 from genjax.data.batches import batch_indices
+from genjax.data.images import to_float
 from genjax.errors import InputError
 from genjax.evaluate import frechet_distance_from_statistics
 from genjax.losses import ADVERSARIAL
+from genjax.models.dcgan import Critic
 from genjax.terminal import result, say, table
 from genjax.train import make_gan, make_vae
 from genjax.train.build import build_learner
@@ -264,12 +266,18 @@ def torch_training(model: ModelConfig, params: Any, learner: Learner, images: np
         peers.copied(vae, flat["vae"])
         latents = np.array(learner.latents(jax.random.key(1), 8))
         with torch.no_grad():
-            check_equal(learner, params, latents, vae.decoder(torch.from_numpy(latents)).clamp(-1, 1).numpy())
+            check_images(learner, params, latents, vae.decoder(torch.from_numpy(latents)).clamp(-1, 1).numpy())
+            theirs = vae.encoder(peers.to_torch(images)).chunk(2, 1)
+        for ours, other in zip(learner.encode(params, {"vae": {}}, images), theirs, strict=True):
+            check_equal(np.asarray(ours), other.numpy())
         step = peers.vae_step(vae, learning_rate=model.vae.learning_rate)
     else:
         gan = model.gan
         generator = torch_generator(model, flat["generator"], learner, params)
         critic = peers.copied(peers.Critic(model.size, model.channels, gan.width), flat["critic"])
+        ours = Critic(model.size, gan.width).apply({"params": params["critic"]}, to_float(images))
+        with torch.no_grad():
+            check_equal(np.asarray(ours), critic(peers.to_torch(images)).numpy())
         step = peers.gan_step(
             generator, critic, latent_size=gan.latent_size, learning_rate=gan.learning_rate, r1_weight=gan.r1_weight
         )
@@ -284,7 +292,7 @@ def torch_generator(model: ModelConfig, flat: dict[str, np.ndarray], learner: Le
     latents = np.array(learner.latents(jax.random.key(1), 8))
     theirs = peers.copied(peers.Generator(model.size, model.channels, model.gan.width, model.gan.latent_size), flat)
     with torch.no_grad():
-        check_equal(learner, params, latents, theirs(torch.from_numpy(latents)).numpy())
+        check_images(learner, params, latents, theirs(torch.from_numpy(latents)).numpy())
     return theirs
 
 
@@ -293,10 +301,15 @@ def on_host(tree: Any) -> dict[str, np.ndarray]:
     return {name: np.array(leaf) for name, leaf in flatten(tree).items()}
 
 
-def check_equal(learner: Learner, params: Any, latents: np.ndarray, theirs: np.ndarray) -> None:
-    """Raises unless both networks make the same images of the same latents, to 1e-4."""
-    ours = np.asarray(learner.generate(params, {network: {} for network in params}, latents))
-    difference = float(np.abs(ours - theirs.transpose(0, 2, 3, 1)).max())
+def check_images(learner: Learner, params: Any, latents: np.ndarray, theirs: np.ndarray) -> None:
+    """Raises unless both networks make the same images of the same latents."""
+    ours = learner.generate(params, {network: {} for network in params}, latents)
+    check_equal(np.asarray(ours), theirs.transpose(0, 2, 3, 1))
+
+
+def check_equal(ours: np.ndarray, theirs: np.ndarray) -> None:
+    """Raises unless two networks give the same, to 1e-4 of the largest number or of 1."""
+    difference = float(np.abs(ours - theirs).max()) / max(1.0, float(np.abs(theirs).max()))
     if difference > 1e-4:
         raise AssertionError(f"the networks differ by {difference:.1e}")
 

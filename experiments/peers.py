@@ -85,9 +85,9 @@ class Critic(Downsample):
         features = super().features(images)
         n, _, height, width = features.shape
         group = max(size for size in range(1, min(4, n) + 1) if n % size == 0)
-        members = features.reshape(group, n // group, *features.shape[1:])
-        deviation = torch.sqrt(members.var(0, unbiased=False) + 1e-8).mean(dim=(1, 2, 3))
-        channel = deviation.tile(group)[:, None, None, None].expand(n, 1, height, width)
+        members = features.reshape(n // group, group, *features.shape[1:])
+        deviation = torch.sqrt(members.var(1, unbiased=False) + 1e-8).mean(dim=(1, 2, 3))
+        channel = deviation.repeat_interleave(group)[:, None, None, None].expand(n, 1, height, width)
         return torch.cat([features, channel], 1)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -38,6 +38,10 @@ from genjax.tree import count
 FAMILIES = ("gan", "vae")
 REACHED = 0.4  # of a chip's rate
 NUMBER = 4  # bytes of a gradient's number, float32
+MEASURED = (
+    8,
+    16,
+)  # images of the programs that are compared, the second twice the first; above FEW_IMAGES of layers.py
 
 
 class Chip(NamedTuple):
@@ -89,11 +93,11 @@ def read(family: str, size: int, width: int, batch: int) -> dict[str, Any]:
     learner = build_learner(model, build_transfers(None, model))
     example = {"image": np.zeros((1, size, size, 3), np.uint8)}
     state = jax.eval_shape(lambda key: learner.init(key, example), jax.random.key(0))
-    (flops, held), (more_flops, more_held) = (compiled(learner.step, state, size, number) for number in (4, 8))
-    image_flops, image_bytes = (more_flops - flops) / 4, (more_held - held) / 4
+    (flops, held), (more_flops, more_held) = (compiled(learner.step, state, size, number) for number in MEASURED)
+    image_flops, image_bytes = ((more_flops - flops) / MEASURED[0], (more_held - held) / MEASURED[0])
     numbers = {network: count(tree) for network, tree in state.trainable.items()}
     travelling = NUMBER * sum(numbers.values())
-    fixed = max(0.0, held - 4 * image_bytes)
+    fixed = max(0.0, held - MEASURED[0] * image_bytes)
     return {
         "family": family,
         "size": size,

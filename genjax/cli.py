@@ -295,7 +295,15 @@ def each_seed(
 def way_on(verb: str, command: TrainCommand | AdaptCommand | TextToImageCommand | AdaptTextToImageCommand) -> str:
     """How to go on after a stop."""
     several = f" --seeds {command.seeds}" if command.seeds > 1 else ""
-    return f"go on with: genjax {verb} --out {command.config.out}{several} --resume"
+    machine = of_machine(command.machine) if isinstance(command, TrainCommand | AdaptCommand) else ""
+    return f"go on with: genjax {verb} --out {command.config.out}{several}{machine} --resume"
+
+
+def of_machine(machine: MachineOptions) -> str:
+    """The options that say how the processes of a run find each other: a run does not keep them."""
+    if machine.coordinator:
+        return f" --coordinator {machine.coordinator} --processes {machine.processes} --process-id {machine.process_id}"
+    return " --distributed" if machine.distributed else ""
 
 
 def check_json(command: TrainCommand | AdaptCommand | TextToImageCommand) -> None:

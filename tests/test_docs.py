@@ -1,10 +1,13 @@
-"""What docs/reliability.md and experiments/faults.py name as proof is there."""
+"""What the documents name as proof is there, and what README shows in Python runs."""
 
 import ast
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from genjax import backend
 
 ROOT = Path(__file__).parents[1]
 RELIABILITY = (ROOT / "docs" / "reliability.md").read_text()
@@ -39,3 +42,20 @@ def test_every_row_that_is_named_exists():
 def test_every_file_of_tests_that_a_row_names_is_in_the_promises():
     rows, promised = ({file for file, _ in named(text)} for text in (FAULTS_WITH_PATHS, RELIABILITY))
     assert rows <= promised
+
+
+def test_the_readmes_python_makes_images(monkeypatch):
+    monkeypatch.setattr(backend, "prepare", lambda: None)  # this process has its settings
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    for long, short in {
+        "range(1000)": "range(2)",
+        "Generator()": "Generator(width=4)",
+        "Critic()": "Critic(width=4)",
+    }.items():
+        assert long in code
+        code = code.replace(long, short)
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    images = np.asarray(names["images"])
+    assert images.shape == (16, 16, 16, 1)
+    assert np.abs(images).max() <= 1

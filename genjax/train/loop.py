@@ -31,7 +31,7 @@ from genjax.train.recovery import autopsy, collapsed, roll_back, skips, sound
 from genjax.train.run_folder import RunFolder, begin, prepare_resumed, read_config
 from genjax.train.sharding import place, placed_like, whole
 from genjax.train.state import TrainState
-from genjax.tree import copy
+from genjax.tree import Tree, copy
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,18 @@ def writing(folder: Path) -> Iterator[None]:
         yield
 
 
+def introduce(plan: Plan, trainable: Tree) -> None:
+    """Says what is about to be trained, and what will be slow."""
+    for line in introduction(plan, trainable):
+        say(line)
+    loops = {"--accumulate": plan.config.accumulate, "--steps-per-dispatch": plan.config.steps_per_dispatch}
+    asked = [name for name, times in loops.items() if times > 1]
+    if asked and jax.default_backend() == "cpu":
+        warn(
+            f"{' and '.join(asked)}: a loop on the device, in which a CPU convolves on one thread. Leave out for speed"
+        )
+
+
 def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
     """Trains up to `plan.config.steps`, under the lock; leaves checkpoints to resume from and a model to use."""
     config, learner, folder, layout = plan.config, plan.learner, plan.folder, plan.layout
@@ -124,14 +136,14 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
         step, best = int(state.step), notes.get("best", float("inf"))
         if step > config.steps:
             raise InputError(f"{folder.path} is at step {step} already. Use --steps {step} or more.")
-        for line in introduction(plan, state.trainable) if first else ():
-            say(line)
+        if first:
+            introduce(plan, state.trainable)
 
         parts = learner.batches_per_step * config.accumulate
         dispatch = make_dispatch(learner, plan.images.images, layout, state, parts=parts)
         observe = make_observer(plan)
         with (
-            memory.watched(learner, state, example_batch(plan), batch),
+            memory.watched(learner, state, example_batch(plan), plan.batch, parts=config.accumulate),
             open_metrics(folder, step=step, keep=first) as metrics,
             progress(folder.path.name, done=step * batch, total=config.steps * batch, show=first) as bar,
             prefetched(batches, following=following, last=config.steps, ahead=AHEAD * dispatch.decodes) as batch_of,

@@ -16,14 +16,17 @@ TRIES = 5  # compilations to see that a batch fits, each with a tenth less
 
 
 @contextmanager
-def watched(learner: Learner, state: TrainState, example: dict[str, Any], batch: int) -> Iterator[None]:
+def watched(
+    learner: Learner, state: TrainState, example: dict[str, Any], batch: int, *, parts: int = 1
+) -> Iterator[None]:
     """Inside, running out of memory becomes an InputError that names a batch that fits.
 
     Args:
         learner: whose step runs.
         state: of the run, arrays or their shapes.
         example: a batch of any number of images.
-        batch: images in a batch.
+        batch: images in a batch, of which a step may take several.
+        parts: in which a batch is computed; they divide it.
     """
     state, example = jax.eval_shape(lambda given: given, (state, example))  # the arrays are donated on the way
     try:
@@ -31,21 +34,30 @@ def watched(learner: Learner, state: TrainState, example: dict[str, Any], batch:
     except (jax.errors.JaxRuntimeError, MemoryError) as error:
         if not isinstance(error, MemoryError) and not any(mark in str(error) for mark in MARKS):
             raise
-        raise InputError(advice(learner, state, example, batch)) from None
+        raise InputError(advice(learner, state, example, batch, parts=parts)) from None
 
 
-def advice(learner: Learner, state: TrainState, example: dict[str, Any], batch: int, limit: int | None = None) -> str:
+def advice(
+    learner: Learner,
+    state: TrainState,
+    example: dict[str, Any],
+    batch: int,
+    limit: int | None = None,
+    *,
+    parts: int = 1,
+) -> str:
     """One line: what was asked for, and the largest batch that fits into `limit` bytes (by default, the device's)."""
     limit = limit or available()
-    if batch < 2:
+    half = whole_parts(batch // 2, parts)
+    if half < 1:
         return f"--batch {batch} does not fit into memory. Use a smaller --size or a smaller width."
     try:
-        large, small = (planned(learner, state, example, size) for size in (batch, max(1, batch // 2)))
+        large, small = (planned(learner, state, example, size) for size in (batch, half))
     except jax.errors.JaxRuntimeError:  # not even the compiler had room
-        return f"--batch {batch} does not fit into memory. Use --batch {batch // 2} or smaller."
-    each = (large - small) / (batch - max(1, batch // 2))
+        return f"--batch {batch} does not fit into memory. Use --batch {half} or smaller."
+    each = (large - small) / (batch - half)
     most = int(((1 - KEPT_FREE) * limit - (large - each * batch)) / max(each, 1.0))
-    most = _fitting(learner, state, example, min(most, batch - 1), limit)
+    most = _fitting(learner, state, example, whole_parts(min(most, batch - 1), parts), limit, parts)
     if most < 1:
         return (
             f"--batch {batch} does not fit into memory, and no other would: a step holds {_gb(large - each * batch)}"
@@ -57,18 +69,24 @@ def advice(learner: Learner, state: TrainState, example: dict[str, Any], batch: 
     )
 
 
-def _fitting(learner: Learner, state: TrainState, example: dict[str, Any], most: int, limit: int) -> int:
+def whole_parts(batch: int, parts: int) -> int:
+    """The largest batch of so many equal parts that is no larger; 0 for none."""
+    return max(0, batch - batch % parts)
+
+
+def _fitting(learner: Learner, state: TrainState, example: dict[str, Any], most: int, limit: int, parts: int) -> int:
     """The estimate, or somewhat less: small batches hold more for each image than large ones, by another algorithm."""
     for _ in range(TRIES):
         if most < 1 or planned(learner, state, example, most) <= limit:
             break
-        most = most * 9 // 10
+        most = whole_parts(most * 9 // 10, parts)
     return most
 
 
 def planned(learner: Learner, state: TrainState, example: dict[str, Any], batch: int) -> int:
-    """Bytes that the compiled step holds at once for a batch of this size: arguments, results and temporaries."""
-    sized = {name: jax.ShapeDtypeStruct((batch, *part.shape[1:]), part.dtype) for name, part in example.items()}
+    """Bytes that the compiled step holds at once for batches of this size: arguments, results and temporaries."""
+    images = batch * learner.batches_per_step
+    sized = {name: jax.ShapeDtypeStruct((images, *part.shape[1:]), part.dtype) for name, part in example.items()}
     plan = jax.jit(learner.step, donate_argnums=0).lower(state, sized).compile().memory_analysis()
     if plan is None:
         raise jax.errors.JaxRuntimeError("this backend does not say what a step holds")

@@ -87,6 +87,8 @@ def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = Fa
         InputError: anything that cannot be used.
     """
     folder = _checked_folder(config, resume=resume, force=force)
+    check_dtype(config.dtype)
+    layout = _layout(config, config.batch)
     images = load(
         config.data,
         size=config.size,
@@ -107,8 +109,6 @@ def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = Fa
     )
     check_names(model)
     check_batch(len(images), config.batch)
-    check_dtype(config.dtype)
-    layout = _layout(config, config.batch)
     held_out = _held_out(config, model) if config.split == "train" else None
     if config.control.transfer_ratio:
         raise InputError("--control.transfer-ratio weighs the penalty of a transfer, and a pretraining has none.")
@@ -137,6 +137,7 @@ def plan_adaptation(
     source = source or load_model(config.source)
     model = source.config
     check_names(model, config)
+    check_dtype(model.dtype)
     check_ratio(config)
     images = load(
         config.data,

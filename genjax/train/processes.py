@@ -61,20 +61,27 @@ def is_first() -> bool:
 
 
 def together(work: Callable[[], T]) -> T:
-    """What `work` gives, in every process, unless it is refused in one: then it is refused in all, with one line.
+    """What `work` gives, in every process, unless it fails in one: then it fails in all, with one line.
 
     Raises:
-        InputError: that of the first process that has one.
+        InputError: that of the first process that has one, or what the disk or the memory of another has said.
+        OSError: of this process's own disk.
+        MemoryError: of this process.
     """
     if not several():
         return work()
-    found, refused = None, ""
+    found, refused, own = None, "", None
     try:
         found = work()
     except InputError as error:
         refused = str(error)
+    except (OSError, MemoryError) as error:
+        refused, own = f"{type(error).__name__} in process {jax.process_index()}: {error}", error
     message = np.frombuffer(refused.encode()[:LONGEST].ljust(LONGEST, b"\0"), np.uint8)
-    for line in np.asarray(multihost_utils.process_allgather(message)):
+    everyone = np.asarray(multihost_utils.process_allgather(message))
+    if own is not None:
+        raise own
+    for line in everyone:
         if line.any():
             raise InputError(line.tobytes().rstrip(b"\0").decode(errors="replace"))
     return found  # type: ignore[return-value] - it is not None unless `work` gives that

@@ -4,7 +4,7 @@ import re
 
 import jax
 import pytest
-from tiny import LEARNERS, train_config
+from tiny import LEARNERS, tiny_gan, tiny_vae, train_config
 
 from genjax.errors import InputError
 from genjax.train import loop, memory, train
@@ -22,6 +22,19 @@ def test_the_batch_that_is_named_fits_and_twice_as_many_do_not(family, batches):
         memory.planned(learner, state, batches[0], most) <= limit < memory.planned(learner, state, batches[0], 2 * most)
     )
     assert "and no other would" in memory.advice(learner, state, batches[0], 256, limit=1000)
+
+
+@pytest.mark.parametrize(
+    ("learner", "parts"), [(tiny_gan(critic_steps=3), 1), (tiny_vae(accumulate=4), 4)], ids=["several batches", "parts"]
+)
+def test_the_batch_that_is_named_can_be_computed(learner, parts, batches):
+    state = jax.eval_shape(lambda: learner.init(jax.random.key(0), batches[0]))
+    limit = memory.planned(learner, state, batches[0], 20)
+    line = memory.advice(learner, state, batches[0], 64, limit, parts=parts)
+    (most,) = map(int, re.findall(r"--batch 64 does not fit .* Use --batch (\d+) or smaller", line))
+    assert 0 < most <= 20
+    assert most % parts == 0
+    assert "Use a smaller --size" in memory.advice(learner, state, batches[0], 64, limit=1000, parts=parts)
 
 
 def test_a_step_that_does_not_fit_names_a_batch(tmp_path, monkeypatch):

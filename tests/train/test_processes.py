@@ -16,6 +16,7 @@ from compiling import XLA_FLAGS
 
 from genjax.errors import InputError
 from genjax.options import MachineOptions
+from genjax.train import processes
 from genjax.train.metrics import read_metrics
 from genjax.train.processes import is_first, several, together, told
 
@@ -85,6 +86,26 @@ def test_one_process_is_the_first_and_agrees_with_itself():
     assert not several()
     assert together(lambda: [1, 2]) == [1, 2]
     assert told(lambda: {"best": float("inf")}) == {"best": float("inf")}
+
+
+@pytest.mark.parametrize("error", [InputError("no such file"), OSError(28, "No space left"), MemoryError()])
+def test_what_fails_in_one_process_is_told_to_all_before_it_is_raised(error, monkeypatch):
+    told_to_all = []
+    monkeypatch.setattr(processes, "several", lambda: True)
+    gather = processes.multihost_utils.process_allgather
+    monkeypatch.setattr(
+        processes.multihost_utils,
+        "process_allgather",
+        lambda message: told_to_all.append(message) or gather(message[None]),
+    )
+
+    def work():
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        together(work)
+    assert str(raised.value) == str(error)
+    assert bytes(told_to_all[0]).rstrip(b"\0").endswith(str(error).encode())
 
 
 @pytest.mark.parametrize(
