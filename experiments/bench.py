@@ -268,7 +268,8 @@ def torch_training(model: ModelConfig, params: Any, learner: Learner, images: np
         with torch.no_grad():
             check_images(learner, params, latents, vae.decoder(torch.from_numpy(latents)).clamp(-1, 1).numpy())
             theirs = vae.encoder(peers.to_torch(images)).chunk(2, 1)
-        for ours, other in zip(learner.encode(params, {"vae": {}}, images), theirs, strict=True):
+        assert learner.encode is not None, "a VAE encodes"
+        for ours, other in zip(learner.encode(params, {"vae": {}}, jnp.asarray(images)), theirs, strict=True):
             check_equal(np.asarray(ours), other.numpy())
         step = peers.vae_step(vae, learning_rate=model.vae.learning_rate)
     else:

@@ -134,7 +134,7 @@ def waits(settings: Waiting, folder: Path) -> list[dict[str, Any]]:
 
 def config(settings: Waiting, family: Literal["gan", "vae"], data: str, size: int, out: Path) -> TrainConfig:
     """A run with nothing but steps."""
-    never = {"log_every": 10**6, "sample_every": 10**6, "save_every": 10**6, "evaluate_every": 0}
+    never: dict[str, Any] = {"log_every": 10**6, "sample_every": 10**6, "save_every": 10**6, "evaluate_every": 0}
     if settings.quick:
         return tiny(family, out, data=data, size=size, num_images=0, steps=settings.steps, **never)
     return TrainConfig(model=family, data=data, size=size, steps=settings.steps, out=out, **never)

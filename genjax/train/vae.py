@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array
 
@@ -101,7 +100,7 @@ def make_vae(
     controller = controller or chain()
     check(controller, signals=SIGNALS, knobs=KNOBS)
     transfer = transfer or full()
-    neutral = {"reconstruction_weight": np.float32(1), "free_nats": np.float32(0), "kl_capacity": np.float32(0)}
+    neutral = {"reconstruction_weight": jnp.ones(()), "free_nats": jnp.zeros(()), "kl_capacity": jnp.zeros(())}
     constrained = bool({"free_nats", "kl_capacity"} & set(controller.sets))
 
     def init(key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
