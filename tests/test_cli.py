@@ -5,12 +5,15 @@ import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from genjax import cli
+from genjax.config import TrainConfig
+from genjax.options import MachineOptions, TrainCommand
 
 TINY = ["--gan.width", "8", "--gan.latent-size", "8", "--num-images", "40", "--batch", "8", "--evaluate-every", "0"]
 
@@ -237,3 +240,16 @@ def test_a_reader_that_goes_away_is_no_error():
     assert process.stderr.read() == b""
     assert process.wait() in (0, 141)
     process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, ""),
+        ({"distributed": True}, " --distributed"),
+        ({"coordinator": "a:1", "processes": 2, "process_id": 1}, " --coordinator a:1 --processes 2 --process-id 1"),
+    ],
+)
+def test_the_way_on_after_a_stop_names_how_processes_find_each_other(options, said):
+    command = TrainCommand(TrainConfig(out=Path("run")), seeds=2, machine=MachineOptions(**options))
+    assert cli.way_on("train", command) == f"go on with: genjax train --out run --seeds 2{said} --resume"
