@@ -87,6 +87,13 @@ def check_device(name: str) -> None:
         ) from None
 
 
+def on_cpu() -> bool:
+    """Whether JAX computes on a CPU here, for which some operations have a form of their own."""
+    import jax
+
+    return jax.default_backend() == "cpu"
+
+
 def cpu_has_bfloat16(info: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the processor multiplies numbers of that type; true where it does not say."""
     try:

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from genjax.backend import on_cpu
+
 EXACT = lax.Precision.HIGHEST  # else accelerators round the factors to 8 or 11 bits
 
 
@@ -32,7 +34,7 @@ def warp(images: Float[Array, "n size size c"], matrices: Float[Array, "n 3 3"])
     framed = jnp.where(inside, jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0))), background(images)[:, None, None])
     # One pixel of ground is enough: what lies farther out is read there.
     x, y = (jnp.clip(place + 1, 0, size + 1) for place in _places(matrices, size))
-    sample = _read_windows if jax.default_backend() == "cpu" else _multiply
+    sample = _read_windows if on_cpu() else _multiply
     return sample(framed, x, y).astype(images.dtype)
 
 

@@ -16,14 +16,11 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
+from genjax.backend import on_cpu
+
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 FEW_CHANNELS = 8  # output channels below which XLA's forward pass is the faster (1.9 against 6.1 ms, 16x16x64 -> 3)
 FEW_IMAGES = 4  # and images up to which it is: one image through a DCGAN takes .7 ms and not .9
-
-
-def fast_forms_pay() -> bool:
-    """Whether the hand-made forms replace XLA's: only on a CPU, whose transposed convolutions are slow."""
-    return jax.default_backend() == "cpu"
 
 
 def transposed_convolution(
@@ -37,7 +34,7 @@ def transposed_convolution(
     Returns:
         (n, 2h, 2w, d).
     """
-    if fast_forms_pay():
+    if on_cpu():
         return double(images, kernel)
     return _plain_transposed(images, kernel)
 
@@ -53,7 +50,7 @@ def strided_convolution(
     Returns:
         (n, h/2, w/2, d).
     """
-    if fast_forms_pay():
+    if on_cpu():
         return halve(images, _adjoint(kernel))
     return _strided(images, kernel)
 

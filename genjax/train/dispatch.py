@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jax import Array
 
+from genjax.backend import on_cpu
 from genjax.data.dataset import LazyImages
 from genjax.train.sharding import Layout, along, everywhere, gathered, put, state_shardings
 from genjax.train.state import Batch, Learner, Metrics, TrainState
@@ -111,7 +112,7 @@ def keeps_images(images: Images, layout: Layout) -> bool:
 
     A single CPU reads them from the memory in which they are.
     """
-    in_place = layout.mesh is None and jax.default_backend() == "cpu"
+    in_place = layout.mesh is None and on_cpu()
     return isinstance(images, np.ndarray) and images.nbytes <= KEPT and not in_place
 
 

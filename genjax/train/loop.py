@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from genjax import allocator
+from genjax.backend import on_cpu
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data.batches import batch_indices, position
 from genjax.errors import InputError
@@ -95,7 +96,7 @@ def introduce(plan: Plan, trainable: Tree) -> None:
         say(line)
     loops = {"--accumulate": plan.config.accumulate, "--steps-per-dispatch": plan.config.steps_per_dispatch}
     asked = [name for name, times in loops.items() if times > 1]
-    if asked and jax.default_backend() == "cpu":
+    if asked and on_cpu():
         warn(
             f"{' and '.join(asked)}: a loop on the device, in which a CPU convolves on one thread. Leave out for speed"
         )

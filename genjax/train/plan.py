@@ -172,7 +172,7 @@ def plan_adaptation(
 
 def check_dtype(dtype: str) -> None:
     """Raises InputError for bfloat16 on a CPU that would only imitate it."""
-    if dtype == "bfloat16" and jax.default_backend() == "cpu" and not backend.cpu_has_bfloat16():
+    if dtype == "bfloat16" and backend.on_cpu() and not backend.cpu_has_bfloat16():
         raise InputError(
             "--dtype bfloat16: this CPU does not compute in bfloat16, and would take longer to imitate it."
             " Use --dtype float32, or a TPU or GPU."

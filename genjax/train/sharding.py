@@ -16,6 +16,7 @@ from jax import Array
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from genjax.backend import on_cpu
 from genjax.errors import InputError
 from genjax.train.state import TrainState
 from genjax.tree import Tree
@@ -58,7 +59,7 @@ def lay_out(devices: int = 0, *, shard_state: bool = False) -> Layout:
         raise InputError(
             f"--devices {devices} does not divide among {processes} processes. Use a multiple of {processes}, or 0."
         )
-    each = devices // processes or (1 if jax.default_backend() == "cpu" else there)
+    each = devices // processes or (1 if on_cpu() else there)
     if each > there:
         raise InputError(
             f"--devices {devices} were asked for, and there are {there * processes}"
