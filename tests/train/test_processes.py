@@ -29,7 +29,8 @@ TINY = ["--model", "vae", "--num-images", "40", "--batch", "8", "--evaluate-ever
 def begin(out, *arguments, processes=1):
     """The processes of a run, begun."""
     environment = os.environ | {"XLA_FLAGS": XLA_FLAGS}  # as in conftest.py, on one device
-    environment |= {"JAX_COMPILATION_CACHE_DIR": str(jax.config.values["jax_compilation_cache_dir"])}
+    kept = ("jax_compilation_cache_dir", "jax_compilation_cache_max_size")  # as in conftest.py, both
+    environment |= {name.upper(): str(jax.config.values[name]) for name in kept}
     environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2"}
     with socket.socket() as free:
         free.bind(("localhost", 0))

@@ -63,7 +63,8 @@ def test_the_image_of_a_text_does_not_depend_on_the_others(model):
 
 def test_the_best_of_several_is_the_best(model):
     alone = [model.sample(TEXTS[:1], jax.random.key(0), candidates=n).scores[0] for n in (1, 2, 6)]
-    assert alone == sorted(alone)
+    # Each number of candidates is a program of its own, which rounds the same candidate's score in its own way.
+    assert np.diff(alone).min() > -1e-6
 
 
 def test_many_rows_go_through_one_program(model):
