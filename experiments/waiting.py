@@ -126,7 +126,7 @@ def waits(settings: Waiting, folder: Path) -> list[dict[str, Any]]:
     for family in FAMILIES[1:] if settings.quick else FAMILIES:
         for data, size, images in cases:
             out = folder / f"{family}-{len(rows)}"
-            step, wait = waited(settings, config(settings, family, data, size, out), images)
+            step, wait = waited(config(settings, family, data, size, out), images)
             name = f"{data.partition(':')[0]}, {size} pixels, {images}"
             rows.append({"family": family, "images": name, "step_ms": 1e3 * step, "wait": wait})
     return rows
@@ -140,7 +140,7 @@ def config(settings: Waiting, family: Literal["gan", "vae"], data: str, size: in
     return TrainConfig(model=family, data=data, size=size, steps=settings.steps, out=out, **never)
 
 
-def waited(settings: Waiting, config: TrainConfig, images: Images) -> tuple[float, float]:
+def waited(config: TrainConfig, images: Images) -> tuple[float, float]:
     """Seconds of a step, and the part of them in which the loop asked for its next batch."""
     asked: list[tuple[float, float]] = []  # when each batch was asked for, and how long it took
     prefetched, in_memory = loop.prefetched, dataset.IN_MEMORY
