@@ -48,7 +48,7 @@ from genjax.evaluate import frechet_distance_from_statistics
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic
 from genjax.terminal import result, say, table
-from genjax.train import make_gan, make_vae
+from genjax.train import estimate, make_gan, make_vae
 from genjax.train.build import build_learner
 from genjax.train.recipes import build_transfers
 from genjax.train.run_folder import write_bytes, write_json
@@ -114,7 +114,7 @@ def main(settings: Bench) -> int:
 def finish(rows: list[dict[str, Any]], settings: Bench) -> int:
     """Writes and prints the table; returns the exit code."""
     settings.out.mkdir(parents=True, exist_ok=True)
-    write_bytes(settings.out / "bench.json", (json.dumps(rows, indent=1) + "\n").encode())
+    write_json(settings.out / "bench.json", rows)
     write_bytes(settings.out / "bench.md", markdown(rows).encode())
     result(json.dumps(rows, indent=1) if settings.json else shown(rows))
     return 0
@@ -222,7 +222,7 @@ def training(model: ModelConfig, *, augmented: bool = False) -> Case:
         for side, learner in learners.items()
     }
     same_shapes(*(state.trainable for state in states.values()))
-    flops = cost(jax.jit(learners["genjax"].step), states["genjax"], batch)
+    flops = estimate.flops(learners["genjax"].step, states["genjax"], batch)
     sides = {}
     if HAS_TORCH and not augmented:  # PyTorch cannot differentiate the gradient of its resampling, as R1 asks for
         sides["torch"] = torch_training(model, states["genjax"].trainable, learners["genjax"], images)
@@ -242,11 +242,6 @@ def stepper(learner: Learner, state: Any, batch: dict[str, np.ndarray]) -> Side:
     return run
 
 
-def cost(compiled: Any, *arguments: Any) -> float:
-    """Floating-point operations of a jitted function, as XLA counts them before it optimises."""
-    return float(compiled.lower(*arguments).cost_analysis()["flops"])
-
-
 def same_shapes(left: Any, right: Any) -> None:
     """Raises unless both sides have the same parameters, so that a ratio means something."""
     if jax.tree.map(jnp.shape, left) != jax.tree.map(jnp.shape, right):
@@ -258,9 +253,7 @@ def torch_training(model: ModelConfig, params: Any, learner: Learner, images: np
     import peers
     import torch
 
-    flat = {
-        network: {name: np.asarray(leaf) for name, leaf in flatten(tree).items()} for network, tree in params.items()
-    }
+    flat = {network: on_host(tree) for network, tree in params.items()}
     if model.family == "vae":
         vae = peers.Vae(model.size, model.channels, model.vae.width, model.vae.latent_size)
         peers.copied(vae, flat["vae"])
@@ -338,7 +331,7 @@ def sampling(batch: int) -> Case:
         sides["torch"] = sample
     sides["genjax"] = lambda: np.asarray(generate(params, context, latents))
     sides["naive"] = lambda: np.asarray(plain_generate(params, context, latents))
-    return Case(sides, cost(generate, params, context, latents), calls=8)
+    return Case(sides, estimate.flops(learner.generate, params, context, latents), calls=8)
 
 
 def resampling() -> Case:

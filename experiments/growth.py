@@ -31,6 +31,7 @@ from genjax.errors import InputError
 from genjax.report.lines import Line, save_lines
 from genjax.terminal import result, say
 from genjax.train.build import build_learner
+from genjax.train.memory import held_bytes
 from genjax.train.recipes import build_transfers
 from genjax.train.run_folder import write_bytes
 
@@ -95,16 +96,13 @@ def prepared(family: str, *, width: int, batch: int, size: int) -> tuple[Any, in
     images = {"image": np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)}
     state = jax.jit(lambda key: learner.init(key, images))(jax.random.key(0))
     step = jax.jit(learner.step, donate_argnums=0).lower(state, images).compile()
-    plan = step.memory_analysis()
-    assert plan is not None, "this backend does not say what a step holds"
-    held = plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes - plan.alias_size_in_bytes
 
     def run() -> None:
         nonlocal state
         state, _ = step(state, images)
         jax.block_until_ready(state)
 
-    return run, int(held)
+    return run, held_bytes(step)
 
 
 def exponent(rows: list[dict[str, Any]], name: str) -> float:

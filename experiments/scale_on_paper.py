@@ -31,6 +31,7 @@ from genjax.config import GanConfig, ModelConfig, VaeConfig
 from genjax.errors import InputError
 from genjax.terminal import result, say
 from genjax.train.build import build_learner
+from genjax.train.memory import held_bytes
 from genjax.train.recipes import build_transfers
 from genjax.train.run_folder import write_bytes
 from genjax.tree import count
@@ -117,11 +118,10 @@ def compiled(step: Any, state: Any, size: int, batch: int) -> tuple[float, float
     """(FLOPs, bytes held) of a compiled step."""
     images = {"image": jax.ShapeDtypeStruct((batch, size, size, 3), np.uint8)}
     program = jax.jit(step, donate_argnums=0).lower(state, images).compile()
-    plan, cost = program.memory_analysis(), program.cost_analysis()
-    if plan is None or not cost:
+    cost = program.cost_analysis()
+    if not cost:
         raise InputError("this backend does not say what a step costs. Run it on a CPU: JAX_PLATFORMS=cpu.")
-    held = plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes - plan.alias_size_in_bytes
-    return float(cost["flops"]), float(held)
+    return float(cost["flops"]), float(held_bytes(program))
 
 
 def useful(chip: Chip, flops: float, travelling: float, batch: int) -> int:

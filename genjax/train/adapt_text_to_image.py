@@ -74,8 +74,8 @@ def adapt_text_to_image(
     adapted = adapted_config(config, model, len(data))
     check_batch(len(data), adapted.batch)
     layout = layout_of(adapted)
-    for name in ("prior", *(["masked"] if config.masked_steps else [])):
-        jax.eval_shape(transfer.init, model.networks[name], jax.random.key(0))  # refuses patterns that match nothing
+    for name in ("prior", *(["masked"] if config.masked_steps else [])):  # refuses patterns that match nothing
+        jax.eval_shape(lambda params: transfer.init(params, jax.random.key(0)), model.networks[name])
     transfers = {"tokenizer": freeze(KEPT_OF_TOKENIZER), "prior": transfer, "masked": transfer}
     learners = learners_of(adapted, model.vocabulary, model.channels, images_per_epoch=len(data), transfers=transfers)
     described = {"kind": TEXT_TO_IMAGE, "config": to_json(adapted), "channels": model.channels}

@@ -138,7 +138,7 @@ def carried_control(run: Path, learner: Learner) -> Any:
     """
     values = _read_description(run, "latest")[0].get("control", {})
     like = learner.controller.init()
-    kept = {name: jax.numpy.asarray(value, dtype) for name, (dtype, value) in values.items()}
+    kept = {name: jax.device_put(np.asarray(value, dtype)) for name, (dtype, value) in values.items()}
     lines = difference(kept, like)
     if lines:
         raise InputError(
@@ -283,6 +283,6 @@ def _read(folder: Path, entry: Mapping[str, str]) -> dict[str, Any]:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             raise InputError(f"{path} is damaged: its sha256 is not the one in model.json. Resume or repeat the run.")
-        return {name: jax.numpy.asarray(leaf) for name, leaf in safetensors.numpy.load(content).items()}
+        return {name: jax.device_put(leaf) for name, leaf in safetensors.numpy.load(content).items()}
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path} cannot be read ({error}). Resume or repeat the run.") from None

@@ -46,7 +46,7 @@ def _read(path: Path, like: Tree) -> Networks | None:
         flat = safetensors.numpy.load(path.read_bytes())
     except (OSError, safetensors.SafetensorError):
         return None
-    found = unflatten({name: jax.numpy.asarray(leaf) for name, leaf in flat.items()})
+    found = unflatten({name: jax.device_put(leaf) for name, leaf in flat.items()})
     return None if difference(found, like) else found
 
 

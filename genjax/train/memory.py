@@ -87,7 +87,16 @@ def planned(learner: Learner, state: TrainState, example: dict[str, Any], batch:
     """Bytes that the compiled step holds at once for batches of this size: arguments, results and temporaries."""
     images = batch * learner.batches_per_step
     sized = {name: jax.ShapeDtypeStruct((images, *part.shape[1:]), part.dtype) for name, part in example.items()}
-    plan = jax.jit(learner.step, donate_argnums=0).lower(state, sized).compile().memory_analysis()
+    return held_bytes(jax.jit(learner.step, donate_argnums=0).lower(state, sized).compile())
+
+
+def held_bytes(program: jax.stages.Compiled) -> int:
+    """Bytes that a compiled program holds at once, by the compiler's plan: arguments, results and temporaries.
+
+    Raises:
+        jax.errors.JaxRuntimeError: a backend that does not say.
+    """
+    plan = program.memory_analysis()
     if plan is None:
         raise jax.errors.JaxRuntimeError("this backend does not say what a step holds")
     held = plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes

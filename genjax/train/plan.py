@@ -155,7 +155,8 @@ def plan_adaptation(
     check_adaptable(source)
     transfers = build_transfers(config, model)
     for network, params in source.params().items():
-        jax.eval_shape(transfers[network].init, params, jax.random.key(0))  # refuses patterns that match nothing
+        init = transfers[network].init  # refuses patterns that match nothing
+        jax.eval_shape(lambda params, init=init: init(params, jax.random.key(0)), params)
     if needs_fisher(config):
         transfers = build_transfers(config, model, information(config, source))
     learner = build_learner(

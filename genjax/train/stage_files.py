@@ -7,7 +7,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -65,7 +64,7 @@ def load_stage(
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != values["sha256"]:
             raise InputError(f"{path} is damaged: its sha256 is not the one in model.json. Train the model again.")
-        params = unflatten({key: jnp.asarray(leaf) for key, leaf in safetensors.numpy.load(content).items()})
+        params = unflatten({key: jax.device_put(leaf) for key, leaf in safetensors.numpy.load(content).items()})
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path} cannot be read ({error}). Train the model again.") from None
     if expected is not None:

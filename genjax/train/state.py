@@ -249,6 +249,11 @@ def moving_average(average: Tree, trainable: Tree, *, step: Array, batch: int, h
     return jax.tree.map(lambda old, new: beta * old + (1 - beta) * new, average, trainable)
 
 
+def constant_knobs(values: Mapping[str, float]) -> dict[str, Array]:
+    """Knobs that no controller sets. Made inside a step: outside of one, JAX would compile each of them."""
+    return {name: jnp.float32(value) for name, value in values.items()}
+
+
 def describe(updates: Mapping[str, Update], knobs: Mapping[str, Array]) -> Metrics:
     """The metrics that every step has: for each network norms and how many updates were skipped; and the knobs."""
     metrics = {}

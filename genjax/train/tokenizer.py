@@ -4,7 +4,7 @@ The discrete VAE (dvae.py) and the VQ-VAE (vq.py) are such learners; each says w
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import flax.struct
@@ -30,6 +30,7 @@ from genjax.train.state import (
     TrainState,
     all_finite,
     choose,
+    constant_knobs,
     describe,
     forward_with_features,
     global_norm,
@@ -136,7 +137,7 @@ def make_tokenizer(
     *,
     objective: Objective,
     follow: Follow | None,
-    neutral: Knobs,
+    neutral: Mapping[str, float],
     likelihood: PixelLikelihood,
     optimizer: optax.GradientTransformation,
     controller: Controller,
@@ -193,7 +194,7 @@ def make_tokenizer(
     def step(state: Any, batch: Batch) -> tuple[TokenizerState, Metrics]:
         noise_key, penalty_key, codes_key = jax.random.split(jax.random.fold_in(state.key, state.step), 3)
         images = jnp.asarray(to_float(batch["image"]))
-        knobs = neutral | controller.knobs(state.control)
+        knobs = constant_knobs(neutral) | controller.knobs(state.control)
         tree, context = state.trainable[name], state.context[name]
 
         def loss_of(tree: Tree) -> tuple[Array, Reading]:
@@ -270,7 +271,7 @@ def make_tokenizer(
     def evidence(params: Networks, source: Networks, key: Array) -> Array:
         latent_key, noise_key = jax.random.split(key)
         images = codec.decode(source[name], tokens_at(latents(latent_key, 1), codec.codes))
-        loss, _ = objective(params[name], images, neutral, noise_key)
+        loss, _ = objective(params[name], images, constant_knobs(neutral), noise_key)
         return -loss
 
     return Learner(

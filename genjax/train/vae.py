@@ -31,6 +31,7 @@ from genjax.train.state import (
     Networks,
     TrainState,
     all_finite,
+    constant_knobs,
     describe,
     forward_with_features,
     global_norm,
@@ -100,7 +101,7 @@ def make_vae(
     controller = controller or chain()
     check(controller, signals=SIGNALS, knobs=KNOBS)
     transfer = transfer or full()
-    neutral = {"reconstruction_weight": jnp.ones(()), "free_nats": jnp.zeros(()), "kl_capacity": jnp.zeros(())}
+    neutral = {"reconstruction_weight": 1.0, "free_nats": 0.0, "kl_capacity": 0.0}
     constrained = bool({"free_nats", "kl_capacity"} & set(controller.sets))
 
     def init(key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
@@ -153,7 +154,7 @@ def make_vae(
         images = images.reshape(accumulate, -1, *images.shape[-3:])
         number = accumulate * images.shape[1]
         noise = share(latents(noise_key, number).reshape(*images.shape[:2], latent_size), 1)
-        knobs = neutral | {"kl_weight": jnp.float32(kl_weight)} | controller.knobs(state.control)
+        knobs = constant_knobs(neutral | {"kl_weight": kl_weight}) | controller.knobs(state.control)
         tree, context = state.trainable["vae"], state.context["vae"]
 
         def gradients_of(images: Array, noise: Array) -> tuple[Tree, Metrics]:
@@ -219,7 +220,7 @@ def make_vae(
     def evidence(params: Networks, source: Networks, key: Array) -> Array:
         latent_key, noise_key = jax.random.split(key)
         images = jnp.clip(forward(source["vae"], latents(latent_key, 1))[0], -1, 1)
-        knobs = neutral | {"kl_weight": jnp.ones(())}
+        knobs = constant_knobs(neutral | {"kl_weight": 1.0})
         loss, _ = objective(params["vae"], (), images, knobs, latents(noise_key, 1))
         return -loss
 

@@ -87,7 +87,7 @@ def make_vq(
         vq_codec(tokenizer, likelihood),
         objective=objective,
         follow=functools.partial(follow, decay=decay, restart_below=restart_below),
-        neutral={"reconstruction_weight": jnp.ones(()), "commitment_weight": jnp.float32(commitment_weight)},
+        neutral={"reconstruction_weight": 1.0, "commitment_weight": commitment_weight},
         likelihood=likelihood,
         optimizer=optimizer,
         controller=controller,

@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import leaves_equal, tiny_vae, train_config
+from tiny import leaves_equal, tiny_gan, tiny_vae, train_config
 
+from genjax.control import chain
 from genjax.data import LazyImages, load
 from genjax.data.batches import batch_indices
 from genjax.errors import InputError
@@ -20,9 +21,11 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype=np.uin
 ROWS = np.stack([batch_indices(40, 8, 0, step) for step in range(4)])
 
 
-@pytest.fixture(scope="module")
-def learner():
-    """Made once: its step takes seconds to compile."""
+@pytest.fixture(scope="module", params=["gan", "vae"])
+def learner(request):
+    """Made once: its step takes seconds to compile; the GAN's longest with an augmentation and R1."""
+    if request.param == "gan":
+        return tiny_gan(augment=None, controller=chain(), r1_weight=0.0)
     return tiny_vae()
 
 
@@ -45,6 +48,7 @@ def test_four_steps_at_once_are_four_steps(learner):
     close(metrics, last)
 
 
+@pytest.mark.parametrize("learner", ["vae"], indirect=True)
 def test_indices_into_what_the_device_keeps_are_the_images(learner):
     """On an accelerator the set lies on the device: the step reads its batch there."""
     state = jax.jit(lambda key: learner.init(key, {"image": IMAGES[:1]}))(jax.random.key(0))
@@ -85,14 +89,15 @@ def test_strides_that_step_over_what_is_looked_at_are_refused(tmp_path):
         train_config("vae", tmp_path, steps_per_dispatch=3)
 
 
-def test_bfloat16_learns_what_float32_learns(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("family", "loss"), [("gan", "loss/critic"), ("vae", "loss/total")])
+def test_bfloat16_learns_what_float32_learns(family, loss, tmp_path, monkeypatch):
     """Parameters, optimiser and losses stay in float32; after four steps the losses differ by bfloat16's rounding."""
     monkeypatch.setattr("genjax.backend.cpu_has_bfloat16", lambda: True)
-    config = train_config("vae", tmp_path / "float32")
+    config = train_config(family, tmp_path / "float32")
     full = train(config)
     half = train(dataclasses.replace(config, out=tmp_path / "bfloat16", dtype="bfloat16"))
     assert {leaf.dtype for leaf in jax.tree.leaves(half.state.trainable)} == {np.dtype("float32")}
-    losses = [read_metrics(run.folder.metrics)[-1]["loss/total"] for run in (full, half)]
+    losses = [read_metrics(run.folder.metrics)[-1][loss] for run in (full, half)]
     assert losses[0] != losses[1]
     np.testing.assert_allclose(*losses, rtol=0.02)
 

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 from tiny import adapt_config, train_config
+from uncompiled import nothing_compiled
 
 from genjax import cli
 from genjax.errors import InputError
@@ -82,6 +83,13 @@ def test_the_command_prints_a_table_or_json(tmp_path, capsys):
     assert cli.main([*arguments, "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) >= {"parameters", "trained", "bytes", "flops"}
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_compiled(source, tmp_path):
+    with nothing_compiled():
+        rehearse(train_config("gan", tmp_path / "gan"))
+        rehearse(train_config("vae", tmp_path / "vae"))
+        rehearse(adapt_config(source.folder.path, tmp_path / "adapted", transfer="freeze,lora"))
 
 
 def test_json_is_of_a_rehearsal_only(tmp_path, capsys):
