@@ -37,7 +37,7 @@ class Experiment:
     """Of the tokenizer."""
     seed: int = 0
     """Of everything random."""
-    images: int = 8000
+    images: int = 32_000
     """To train on."""
     batch: int = 32
     """Images in a batch."""

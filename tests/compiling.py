@@ -1,7 +1,7 @@
 """How tests compile: quickly, for most of their time goes to XLA and what they compute is small.
 
-Beside level 1 the two flags below halve the CPU time in which the step of the tiny GAN compiles. At level 0 jaxlib
-0.10.2 gets R1 wrong (NaN).
+Beside level 1 the flags below cut the CPU time in which the step of the tiny GAN compiles to a third. At level 0
+jaxlib 0.10.2 gets R1 wrong (NaN).
 """
 
 import importlib.metadata
@@ -9,6 +9,11 @@ import importlib.metadata
 from genjax.backend import TRIED
 
 LEVEL = "--xla_backend_optimization_level=1"
-QUICKER = "--xla_cpu_use_fusion_emitters=false --xla_llvm_disable_expensive_passes=true"
+QUICKER = (
+    "--xla_cpu_use_fusion_emitters=false",
+    "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_parallel_codegen_split_count=1",
+    "--xla_backend_extra_options=-vectorize-loops=false,-vectorize-slp=false",
+)
 # An unknown flag aborts XLA.
-XLA_FLAGS = f"{LEVEL} {QUICKER}" if importlib.metadata.version("jaxlib") in TRIED else LEVEL
+XLA_FLAGS = " ".join((LEVEL, *QUICKER)) if importlib.metadata.version("jaxlib") in TRIED else LEVEL

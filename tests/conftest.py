@@ -1,5 +1,6 @@
 """Every test runs on the CPU with eight virtual devices and with JAX's strictest broadcasting."""
 
+import gc
 import os
 import tempfile
 
@@ -20,6 +21,8 @@ from threadpoolctl import threadpool_limits
 from genjax import allocator
 
 allocator.keep()  # as the entry points do
+
+gc.set_threshold(100_000, 50, 100)  # tracing makes many objects that live: looking for cycles takes a tenth of the time
 
 threadpool_limits(1, user_api="blas")  # numpy was loaded by a plugin, before the variable was set
 

@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import safetensors
 import safetensors.numpy
