@@ -11,7 +11,7 @@ def nothing_compiled() -> Iterator[None]:
     """Inside, XLA may compile nothing; what this process has compiled before is forgotten first."""
     compiled: list[dict[str, str | int]] = []
 
-    def hear(event: str, _seconds: float, **about: str | int) -> None:
+    def hear(event: str, duration_secs: float, **about: str | int) -> None:
         if "backend_compile" in event:
             compiled.append(about)
 
