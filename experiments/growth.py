@@ -49,7 +49,7 @@ class Growth:
     turns: int = 7
     """Of each point; the median counts."""
     quick: bool = False
-    """Two points of each, one turn."""
+    """Two points of the width, one turn."""
 
 
 def main(settings: Growth) -> int:

@@ -7,7 +7,7 @@ import optax
 
 from genjax.augment import AUGMENTATIONS
 from genjax.config import AdaptConfig, ControlConfig, GanConfig, ModelConfig, TrainConfig, VaeConfig
-from genjax.control import ada, geco
+from genjax.control import ada, chain, geco
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic, Generator
 from genjax.models.vae import Vae
@@ -37,6 +37,11 @@ def tiny_gan(**changes):
         "ema_images": 100.0,
     }
     return make_gan(Generator(16, 1, 8, 8), Critic(16, 8), **(settings | changes))
+
+
+def plain_gan(**changes):
+    """A GAN learner without what takes longest to compile: augmentation and R1."""
+    return tiny_gan(**({"augment": None, "controller": chain(), "r1_weight": 0.0} | changes))
 
 
 def tiny_vae(**changes):
