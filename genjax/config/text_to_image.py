@@ -23,7 +23,7 @@ class TextToImageConfig:
     size: int = 32
     """Height and width of the images: 16, 32, ... or 512."""
     num_images: int = 0
-    """How many images to use; 0 is all that the set has (glyphs, which are drawn: 2,000)."""
+    """How many images to use; 0 is all that the set has (glyphs, which are drawn: 20,000)."""
     batch: int = 64
     """Images in a batch, of every stage."""
     seed: int = 0

@@ -65,7 +65,8 @@ def load(
         size: height and width of the images, a power of two from 8 to 1024; others are resized by `RESIZE_RULE`.
         channels: 1 for grey, 3 for colour, 0 as the images are.
         split: ``train``, ``test`` (held out) or ``all``.
-        num: how many images; 0 is all that the set has (glyphs, which are drawn: 2,000 of train, 1,000 of test).
+        num: how many images; 0 is all that the set has (glyphs, which are drawn: 2,000 of train, 20,000
+            where their attributes are captioned, and 1,000 of test).
         seed: of which images are taken where `num` is fewer than all, and of what is drawn. What is held out does not
             depend on it.
         skip_broken: leave out files of a folder that cannot be read as images, with a warning that names them.

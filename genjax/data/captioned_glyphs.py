@@ -16,9 +16,11 @@ from genjax.data.dataset import Dataset, LazyImages, decoded
 from genjax.data.fonts import FONTS, PADDING, Font, outlines
 from genjax.data.glyph_captions import VALUES, Attributes, caption
 from genjax.data.glyph_combinations import COMBINATIONS, Combination
-from genjax.data.glyphs import COLOURS, DEFAULT_NUM, LARGEST_SHIFT, MARGIN, OVERSAMPLING, Glyph, draw
+from genjax.data.glyphs import COLOURS, LARGEST_SHIFT, MARGIN, OVERSAMPLING, Glyph, draw
 from genjax.data.request import Request
 from genjax.errors import InputError, lookup
+
+DEFAULT_NUM = {"train": 20_000, "test": 1000, "all": 21_000}  # a prior learns a few thousand by heart
 
 # Heights of a glyph before it is turned, as parts of the frame: (count, size) -> from, to. Two fit side by side.
 HEIGHTS = {
@@ -55,7 +57,7 @@ class Scene(NamedTuple):
 
 
 def load_captioned_glyphs(variant: str, request: Request) -> Dataset:
-    """The captioned glyphs that a request means; where it names no number, 2,000 for training and 1,000 held out.
+    """The captioned glyphs that a request means; where it names no number, 20,000 to train, 1,000 held out.
 
     Args:
         variant: ``trained`` (or "") for the combinations that are trained on, ``held_out`` for those that never are,

@@ -24,7 +24,9 @@ def test_the_batch_that_is_named_fits_and_twice_as_many_do_not(learner, batches)
 
 
 @pytest.mark.parametrize(
-    ("learner", "parts"), [(plain_gan(critic_steps=3), 1), (tiny_vae(accumulate=4), 4)], ids=["several batches", "parts"]
+    ("learner", "parts"),
+    [(plain_gan(critic_steps=3), 1), (tiny_vae(accumulate=4), 4)],
+    ids=["several batches", "parts"],
 )
 def test_the_batch_that_is_named_can_be_computed(learner, parts, batches):
     state = jax.eval_shape(lambda: learner.init(jax.random.key(0), batches[0]))
