@@ -39,10 +39,8 @@ from genjax.tree import count
 FAMILIES = ("gan", "vae")
 REACHED = 0.4  # of a chip's rate
 NUMBER = 4  # bytes of a gradient's number, float32
-MEASURED = (
-    8,
-    16,
-)  # images of the programs that are compared, the second twice the first; above FEW_IMAGES of layers.py
+# Images of the programs that are compared, the second twice the first; above FEW_IMAGES of layers.py.
+MEASURED = (8, 16)
 
 
 class Chip(NamedTuple):
