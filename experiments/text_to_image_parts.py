@@ -49,7 +49,7 @@ class Experiment:
     """Updates of the reranker."""
     classifier_steps: int = 2500
     """Updates of the classifier."""
-    captioner_steps: int = 5000
+    captioner_steps: int = 3000
     """Updates of the captioner."""
     width: int = 128
     """Of the transformers."""
