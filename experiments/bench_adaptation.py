@@ -33,7 +33,7 @@ from genjax.terminal import result, say
 from genjax.train.build import build_learner
 from genjax.train.controllers import NO_CONTROL, build_controller
 from genjax.train.recipes import SAMPLED, build_transfers
-from genjax.train.run_folder import write_bytes
+from genjax.train.run_folder import write_bytes, write_json
 from genjax.train.state import Learner
 from genjax.transfer import diagonal_fisher
 
@@ -103,7 +103,7 @@ def main(settings: Bench) -> int:
             rows[family, name] = measure(*arguments)
     rows = list(rows.values())
     settings.out.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, (json.dumps(rows, indent=1) + "\n").encode())
+    write_json(path, rows)
     write_bytes(settings.out / "adaptation_cost.md", markdown(rows, settings).encode())
     result(str(settings.out / "adaptation_cost.md"))
     return 0

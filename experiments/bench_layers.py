@@ -9,7 +9,7 @@ Times how often a step needs it, it is about what the step spends on it.
 
 import importlib.util
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -60,7 +60,7 @@ def profile(steps: Mapping[str, Mapping[str, Side]], *, turns: int, calls: int) 
         calls: of each side in a turn.
     Returns:
         {"layers": a row a layer, "steps": a row a case}, times in milliseconds; "product" is of as many operations as
-        one form has.
+        one form has, and "product_convolutions" as those of the whole step.
     """
     layers, rows = [], []
     for case, sides in steps.items():
@@ -70,16 +70,18 @@ def profile(steps: Mapping[str, Mapping[str, Side]], *, turns: int, calls: int) 
         layers += alone
         times = in_turns({name: sides[name] for name in ("genjax", "torch") if name in sides}, turns=turns, calls=often)
         row: dict[str, Any] = {"case": case}
-        for side in alone[0]["double"]:
-            if side in times:
-                row[side] = 1e3 * statistics.median(times[side])
-            row[f"{side}_convolutions"] = sum(
-                count * found[form][side]
-                for found in alone
-                for form, count in needed(case, found["resolution"]).items()
-            )
-        rows.append(row)
+        row |= {side: 1e3 * statistics.median(taken) for side, taken in times.items()}
+        rows.append(row | in_all(case, alone))
     return {"layers": layers, "steps": rows}
+
+
+def in_all(case: str, alone: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Milliseconds of all convolutions of a step, from those of its layers alone; and at the rate of the product."""
+    calls = [(found, form, n) for found in alone for form, n in needed(case, found["resolution"]).items()]
+    sums: dict[str, float] = {"product_convolutions": sum(n * found["product"] for found, _, n in calls)}
+    for side in alone[0]["double"]:
+        sums[f"{side}_convolutions"] = sum(n * found[form][side] for found, form, n in calls)
+    return sums
 
 
 def needed(case: str, resolution: int) -> dict[str, int]:
@@ -172,21 +174,30 @@ def markdown(found: Mapping[str, Any]) -> str:
     """Both tables, and what follows from them."""
     lines = ["| layer | wide product | double | halve | correlate |", "|---|---|---|---|---|"]
     for row in found["layers"]:
-        cells = [" / ".join(f"{row[form][side]:.2g}" for side in row[form]) for form in FORMS]
-        lines.append(f"| {row['case']} {row['layer']} | {row['product']:.2g} | " + " | ".join(cells) + " |")
+        cells = [" / ".join(digits(row[form][side], 2) for side in row[form]) for form in FORMS]
+        lines.append(f"| {row['case']} {row['layer']} | {digits(row['product'], 2)} | " + " | ".join(cells) + " |")
     lines += [
         "",
         "Milliseconds. Wide: as many operations at the rate of a product of two 2048x2048 matrices. The forms:",
         "genjax / XLA's own / PyTorch, each alone, so that their sum may exceed the step, where they find their arrays",
-        "in the cache.",
+        "in the cache, and where two that use one core each run at once.",
         "",
     ]
-    lines += ["| step | genjax | its convolutions | in XLA's own form | PyTorch | its convolutions |"]
-    lines += ["|---|---|---|---|---|---|"]
-    keys = ("genjax", "genjax_convolutions", "plain_convolutions", "torch", "torch_convolutions")
+    lines += [
+        "| step | genjax | its convolutions | in XLA's own form | at the wide rate | PyTorch | its convolutions |"
+    ]
+    lines += ["|---|---|---|---|---|---|---|"]
+    sums = [f"{side}_convolutions" for side in ("genjax", "plain", "product", "torch")]
+    keys = ("genjax", *sums[:3], "torch", sums[3])
     for row in found["steps"]:
-        lines.append(f"| {row['case']} | " + " | ".join(f"{row[key]:.3g}" if key in row else "" for key in keys) + " |")
+        cells = [digits(row[key], 3) if key in row else "" for key in keys]
+        lines.append(f"| {row['case']} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", *filter(None, map(verdict, found["steps"])), ""])
+
+
+def digits(value: float, number: int) -> str:
+    """A number with so many digits that count, never with an exponent."""
+    return f"{float(f'{value:.{number}g}'):,.10g}"
 
 
 def verdict(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@
 Times are of this machine as loaded as it is; the ratio is of two forms taken in turns in one run.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -35,6 +34,7 @@ from genjax.evaluate import (
 from genjax.evaluate.measures import Sets
 from genjax.evaluate.statistics import statistics_of
 from genjax.terminal import result, say, table
+from genjax.train.run_folder import write_json
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def main(settings: Bench) -> int:
     images = f"{settings.num:,} + {settings.num:,} images, {settings.size}x{settings.size}"
     result(table((images, "s"), [(name, f"{seconds:.2f}") for name, seconds in core.items()]))
     if settings.out != Path():
-        settings.out.write_text(json.dumps({"frechet": frechet, "core": core, "num": settings.num}, indent=2) + "\n")
+        write_json(settings.out, {"frechet": frechet, "core": core, "num": settings.num})
     return 0
 
 

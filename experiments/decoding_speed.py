@@ -10,7 +10,6 @@ them. Tokens are not made into images here. It writes decoding_speed.json and de
 """
 
 import functools
-import json
 import math
 import os
 import statistics
@@ -36,7 +35,7 @@ from genjax.decoding import Decoder, autoregressive_decoder, parallel_decoder
 from genjax.errors import InputError
 from genjax.terminal import result, say
 from genjax.train.build_prior import build_prior, build_transformer
-from genjax.train.run_folder import write_bytes
+from genjax.train.run_folder import write_bytes, write_json
 from genjax.tree import count
 
 TEXT, TOKENS = Segment("text", 16, 96), Segment("tokens", 64, 512, columns=8)
@@ -90,7 +89,7 @@ def main(settings: Bench) -> int:
         "training": training,
     }
     settings.out.mkdir(parents=True, exist_ok=True)
-    write_bytes(settings.out / "decoding_speed.json", (json.dumps(figures, indent=2) + "\n").encode())
+    write_json(settings.out / "decoding_speed.json", figures)
     text = markdown(figures)
     write_bytes(settings.out / "decoding_speed.md", text.encode())
     result(text)

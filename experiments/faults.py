@@ -36,7 +36,7 @@ from interruptions import killed, read_while_training, second_process, stopped
 from genjax import __version__
 from genjax.errors import InputError, lookup
 from genjax.terminal import result, say, table
-from genjax.train.run_folder import write_bytes
+from genjax.train.run_folder import write_bytes, write_json
 
 ROOT = Path(__file__).parents[1]
 BATCH = 250  # cases of the fuzzer in one process
@@ -99,7 +99,7 @@ def main(settings: Faults) -> int:
             say(f"{name}: {row.what}")
             found[name] = filled(row, settings, work)
             about = {"genjax": __version__, "machine": machine(), "quick": settings.quick, "seed": settings.seed}
-            write_bytes(path, json.dumps(about | {"rows": found}, indent=2).encode())
+            write_json(path, about | {"rows": found})
             write_bytes(settings.out / "faults.md", markdown(about, found).encode())
     shutil.rmtree(work, ignore_errors=True)
     lines = [(row["what"], held(row), f"{row['seconds']:.0f}") for row in found.values()]

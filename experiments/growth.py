@@ -9,7 +9,6 @@ growth.png into --out.
 """
 
 import dataclasses
-import json
 import statistics
 import sys
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ from genjax.terminal import result, say
 from genjax.train.build import build_learner
 from genjax.train.memory import held_bytes
 from genjax.train.recipes import build_transfers
-from genjax.train.run_folder import write_bytes
+from genjax.train.run_folder import write_bytes, write_json
 
 USUAL = {"width": 32, "batch": 64, "size": 16}
 RANGES = {"width": (16, 32, 64, 128), "batch": (16, 32, 64, 128, 256), "size": (16, 32, 64)}
@@ -64,7 +63,7 @@ def main(settings: Growth) -> int:
             say(f"{family}, {quantity} {values[0]} to {values[-1]}")
             rows += measure(family, quantity, values, settings.turns)
     settings.out.mkdir(parents=True, exist_ok=True)
-    write_bytes(settings.out / "growth.json", (json.dumps(rows, indent=1) + "\n").encode())
+    write_json(settings.out / "growth.json", rows)
     write_bytes(settings.out / "growth.md", markdown(rows, ranges).encode())
     plot(settings.out / "growth.png", rows, ranges)
     result(str(settings.out / "growth.md"))

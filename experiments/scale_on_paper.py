@@ -12,7 +12,6 @@ GB/s each way), of which convolutions are taken to reach 40 %. Writes scale_on_p
 """
 
 import dataclasses
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,7 @@ from genjax.terminal import result, say
 from genjax.train.build import build_learner
 from genjax.train.memory import held_bytes
 from genjax.train.recipes import build_transfers
-from genjax.train.run_folder import write_bytes
+from genjax.train.run_folder import write_bytes, write_json
 from genjax.tree import count
 
 FAMILIES = ("gan", "vae")
@@ -80,7 +79,7 @@ def main(settings: Paper) -> int:
             say(f"{family}, {size} pixels")
             rows.append(read(family, size, settings.width, settings.batch))
     settings.out.mkdir(parents=True, exist_ok=True)
-    write_bytes(settings.out / "scale_on_paper.json", (json.dumps(rows, indent=1) + "\n").encode())
+    write_json(settings.out / "scale_on_paper.json", rows)
     write_bytes(settings.out / "scale_on_paper.md", markdown(rows, settings).encode())
     result(str(settings.out / "scale_on_paper.md"))
     return 0

@@ -21,4 +21,4 @@ def nothing_compiled() -> Iterator[None]:
         yield
     finally:
         jax.monitoring.unregister_event_duration_listener(hear)
-    assert not compiled
+    assert not compiled, compiled

@@ -53,7 +53,7 @@ def advice(
         return f"--batch {batch} does not fit into memory. Use a smaller --size or a smaller width."
     try:
         large, small = (planned(learner, state, example, size) for size in (batch, half))
-    except jax.errors.JaxRuntimeError:  # not even the compiler had room
+    except (jax.errors.JaxRuntimeError, InputError):  # not even the compiler had room, or it does not say
         return f"--batch {batch} does not fit into memory. Use --batch {half} or smaller."
     each = (large - small) / (batch - half)
     most = int(((1 - KEPT_FREE) * limit - (large - each * batch)) / max(each, 1.0))
@@ -94,11 +94,11 @@ def held_bytes(program: jax.stages.Compiled) -> int:
     """Bytes that a compiled program holds at once, by the compiler's plan: arguments, results and temporaries.
 
     Raises:
-        jax.errors.JaxRuntimeError: a backend that does not say.
+        InputError: a backend that does not say.
     """
     plan = program.memory_analysis()
     if plan is None:
-        raise jax.errors.JaxRuntimeError("this backend does not say what a step holds")
+        raise InputError("this backend does not say what a program holds. Ask on a CPU: JAX_PLATFORMS=cpu.")
     held = plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes
     return int(held - plan.alias_size_in_bytes)
 

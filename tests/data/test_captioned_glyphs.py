@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genjax.data import Dataset, load
-from genjax.data.captioned_glyphs import ANGLES, DEFAULT_NUM, HEIGHTS, sample_scenes
+from genjax.data.captioned_glyphs import ANGLES, HEIGHTS, sample_scenes
 from genjax.data.fonts import FONTS
 from genjax.data.glyph_captions import VALUES, parse
 from genjax.data.glyph_combinations import COMBINATIONS, EVERY, Combination, held_out_combinations
@@ -123,7 +123,7 @@ def test_names_channels_and_numbers() -> None:
     assert (few.name, few.images.shape) == ("glyphs:captioned", (3, 16, 16, 3))
     assert load("glyphs:captioned:held_out", num=3, channels=3).name == "glyphs:captioned:held_out"
     assert len(load("glyphs:captioned", size=8, split="test")) == 1000
-    assert DEFAULT_NUM == {"train": 20_000, "test": 1000, "all": 21_000}
+    assert len(sample_scenes(EVERY, Request(size=8))) == 20_000
     with pytest.raises(InputError, match=r"--channels 1: the captions of glyphs:captioned name colours\."):
         load("glyphs:captioned", channels=1)
 

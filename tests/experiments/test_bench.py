@@ -17,10 +17,26 @@ def test_the_bench_compares_with_plain_flax_and_the_machine(tmp_path):
 def test_a_profile_knows_what_a_step_needs_of_its_layers(monkeypatch):
     """One VAE step runs each stack forward and backward: 2 x 3 forms, but for the gradient in the image."""
     monkeypatch.syspath_prepend(EXPERIMENTS)
-    needed = importlib.import_module("bench_layers").needed
+    layers = importlib.import_module("bench_layers")
+    needed = layers.needed
 
     assert needed("vae", 8) == {"double": 2, "halve": 2, "correlate": 2}
     assert needed("vae", 16) == {"double": 1, "halve": 2, "correlate": 2}
     assert needed("dcgan", 4) == {"double": 4, "halve": 4, "correlate": 3}
     assert needed("dcgan", 16) == {"double": 2, "halve": 4, "correlate": 3}
     assert needed("sample_1", 16) == {"double": 1, "halve": 0, "correlate": 0}
+
+    one = {form: {"genjax": 1.0, "plain": 10.0} for form in layers.FORMS}
+    alone = [{"resolution": resolution, "product": 100.0, **one} for resolution in (8, 16)]
+    assert layers.in_all("vae", alone) == {
+        "genjax_convolutions": 11.0,
+        "plain_convolutions": 110.0,
+        "product_convolutions": 1100.0,
+    }
+
+
+def test_times_are_shown_without_an_exponent(monkeypatch):
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    digits = importlib.import_module("bench_layers").digits
+    assert [digits(value, 2) for value in (0.0164, 9.43, 352.9)] == ["0.016", "9.4", "350"]
+    assert digits(3611.1, 3) == "3,610"

@@ -3,6 +3,7 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny import adapt_config, train_config
@@ -90,6 +91,8 @@ def test_nothing_is_compiled(source, tmp_path):
         rehearse(train_config("gan", tmp_path / "gan"))
         rehearse(train_config("vae", tmp_path / "vae"))
         rehearse(adapt_config(source.folder.path, tmp_path / "adapted", transfer="freeze,lora"))
+    with pytest.raises(AssertionError, match="convert_element_type"), nothing_compiled():
+        jnp.ones(())  # the smallest program is heard
 
 
 def test_json_is_of_a_rehearsal_only(tmp_path, capsys):
