@@ -1,6 +1,6 @@
 """What can befall a run, done to it on purpose: a row for each promise of docs/reliability.md, and whether it was kept.
 
-    python experiments/faults.py                        # everything, in an hour or two; a row that is there stays
+    python experiments/faults.py                        # everything, in about 22 minutes; a row that is there stays
     python experiments/faults.py --rows killed fuzzed   # some rows
     python experiments/faults.py --quick                # a little of what takes time, without the tests
 

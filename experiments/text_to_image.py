@@ -1,6 +1,6 @@
 """A small, faithful DALL-E on two cores: trained on captioned glyphs, and judged by a classifier that it never saw.
 
-    python experiments/text_to_image.py --out experiments/results/text_to_image   # about 60 minutes on two cores
+    python experiments/text_to_image.py --out experiments/results/text_to_image   # an hour and a half or more
     python experiments/text_to_image.py --kind dvae                               # with a discrete VAE
     python experiments/text_to_image.py --quick                                   # tiny, to see that everything runs
 

@@ -29,7 +29,7 @@ class RunConfig:
     seed: int = 0
     """Of everything random: parameters, order of images, latents, shots."""
     num_images: int = 0
-    """How many images to use; 0 is all that the set has (glyphs, which are drawn: 2,000)."""
+    """How many images to use; 0 is all that the set has (glyphs, which are drawn: 2,000, with captions 20,000)."""
     skip_broken: bool = False
     """Leave out files of a folder that cannot be read as images, instead of stopping."""
     log_every: int = 50
