@@ -48,7 +48,9 @@ def markdown(figures: dict[str, Any]) -> str:
     parameters = ", ".join(f"{name} {n:,}" for name, n in figures["trained"]["parameters"].items())
     minutes, memory = figures["training_seconds"] / 60, figures["peak_memory_gib"]
     lines += ["", f"Parameters: {parameters}."]
-    lines += [f"Training took {minutes:.0f} minutes in the sittings that were timed; the last had {memory:.2f} GiB at most."]
+    lines += [
+        f"Training took {minutes:.0f} minutes in the sittings that were timed; the last had {memory:.2f} GiB at most."
+    ]
     return "\n".join(lines) + "\n"
 
 
