@@ -9,6 +9,7 @@ into --out.
 """
 
 import dataclasses
+import functools
 import json
 import shutil
 import sys
@@ -60,6 +61,8 @@ ALONE = (
 COMBINED = ("freeze,lora", "freeze,scale_shift", "freeze,cdc", "lora,cdc")
 JUDGED = ("kd", "fd", "coverage", "vendi", "intra_diversity", "copy_rate", "retention")
 SHOWN = ("KD", "FD", "coverage", "intra_diversity", "copy_rate", "retention")
+
+known = functools.cache(load)  # many cells are judged by the same images
 
 
 @dataclass(frozen=True)
@@ -180,8 +183,8 @@ def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
     if outcome.signal is not None:
         return None
     seconds = time.monotonic() - began
-    held_out = load(target, size=size, channels=channels, split="test")
-    shots = few_shot(load(target, size=size, channels=channels, seed=cell.seed), cell.shots, cell.seed)
+    held_out = known(target, size=size, channels=channels, split="test")
+    shots = few_shot(known(target, size=size, channels=channels, seed=cell.seed), cell.shots, cell.seed)
     records = evaluate_images(
         held_out.images[np.arange(min(settings.num, len(held_out)))],
         sample_run(out, settings.num, seed=cell.seed),

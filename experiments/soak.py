@@ -80,7 +80,7 @@ class Look(NamedTuple):
 def main(settings: Soak) -> int:
     """Trains each family in turn; returns 1 where something grew."""
     if settings.quick:
-        settings = dataclasses.replace(settings, minutes=0.08, warm_up=0.03, every=0.1)
+        settings = dataclasses.replace(settings, minutes=0.03, warm_up=0.01, every=0.1)
     if not settings.minutes > settings.warm_up >= 0:
         raise InputError(f"--warm-up {settings.warm_up:g} leaves nothing of --minutes {settings.minutes:g}. Use less.")
     if not Path("/proc/self/statm").exists():

@@ -107,7 +107,7 @@ def to_first_step(settings: Waiting, out: Path, *, cache: Path) -> float:
                 raise InputError(f"a run ended by itself with exit code {process.returncode}.")
             time.sleep(0.01)
         seconds = time.monotonic() - began
-        process.terminate()
+        process.kill()  # rather than wait until it has saved
     return seconds
 
 

@@ -10,11 +10,13 @@ from PIL import Image
 from genjax import cli
 
 TINY = [
-    *("--size", 16, "--num-images", 40, "--batch", 8, "--tokenizer-steps", 2, "--prior-steps", 2),
-    *("--masked-steps", 2, "--reranker-steps", 2, "--tokenizer.grid", 4, "--tokenizer.codes", 8),
+    *("--size", 16, "--num-images", 48, "--batch", 8, "--tokenizer-steps", 4, "--prior-steps", 4),
+    *("--masked-steps", 3, "--reranker-steps", 3, "--log-every", 2, "--save-every", 2),
+    *("--tokenizer.grid", 4, "--tokenizer.codes", 8, "--tokenizer.code-size", 4),
     *("--tokenizer.width", 4, "--tokenizer.depth", 0, "--prior.width", 16, "--prior.depth", 1, "--prior.heads", 2),
     *("--reranker.width", 4, "--reranker.text-width", 8, "--reranker.text-depth", 1, "--reranker.text-heads", 2),
-]
+    *("--reranker.embedding-size", 8),
+]  # those of text_to_image_tiny, whose steps are compiled once for all
 
 
 def genjax(*arguments):
@@ -193,7 +195,7 @@ def test_its_report_shows_texts_and_what_the_tokens_keep(run, tmp_path, capsys):
 def test_doctor_looks_at_every_stage(run, tmp_path, capsys):
     assert genjax("doctor", run, "--json") == 0
     parts = {finding["part"] for finding in json.loads(capsys.readouterr().out)["findings"]}
-    assert {"vocabulary.json", "tokenizer/model.json", "reranker/checkpoints/2", "prior/metrics.jsonl"} <= parts
+    assert {"vocabulary.json", "tokenizer/model.json", "reranker/checkpoints/3", "prior/metrics.jsonl"} <= parts
     damaged = tmp_path / "model"
     shutil.copytree(run, damaged)
     (weights,) = (damaged / "prior").glob("*.safetensors")

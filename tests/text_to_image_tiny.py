@@ -1,12 +1,22 @@
-"""A tiny text-to-image model that several tests train, and a stop in the middle of it."""
+"""A tiny text-to-image model that several tests share, and a stop in the middle of its training."""
 
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
 from signal import SIGTERM
+
+import jax
+from filelock import FileLock
 
 from genjax.config.prior import PriorConfig, RerankerConfig
 from genjax.config.text_to_image import TextToImageConfig
 from genjax.config.tokenizer import TokenizerConfig
 from genjax.train.interruption import Interruption
 from genjax.train.stage import run_stage
+from genjax.train.stage_files import load_stage, save_stage
+from genjax.train.text_to_image import train_text_to_image
 
 TINY = TextToImageConfig(
     size=16,
@@ -22,6 +32,25 @@ TINY = TextToImageConfig(
     prior=PriorConfig(width=16, depth=1, heads=2),
     reranker=RerankerConfig(width=4, text_width=8, text_depth=1, text_heads=2, embedding_size=8),
 )
+
+
+def trained(out):
+    """The folder of a copy of TINY, trained without a stop, once for all the tests of a session."""
+    kept = Path(os.environ["GENJAX_TESTS_KEPT"]) / "text_to_image"
+    with FileLock(f"{kept}.lock"):
+        if not (kept / "reranker" / "model.json").exists():  # the last that is written
+            assert train_text_to_image(dataclasses.replace(TINY, out=kept)).signal is None
+        shutil.copytree(kept, out)
+    settings = (out / "config.json").read_text()
+    (out / "config.json").write_text(settings.replace(str(kept), str(out)))
+    return out
+
+
+def retrained(folder, name):
+    """The stage of a model is another one from now on, as if trained again with the same parts."""
+    parts = json.loads((folder / name / "model.json").read_text())["belongs_to"]
+    network = jax.tree.map(lambda leaf: leaf + 1, load_stage(folder, name))
+    save_stage(folder, name, network, step=1, belongs_to=parts)
 
 
 class StopsAfterOneStep(Interruption):

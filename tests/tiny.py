@@ -94,6 +94,7 @@ def adapt_config(source, out, **changes):
     settings = {
         "source": source,
         "data": "glyphs",
+        "num_images": 100,
         "shots": 10,
         "steps": 4,
         "log_every": 2,

@@ -6,7 +6,7 @@ import json
 import jax
 import numpy as np
 import pytest
-from text_to_image_tiny import TINY, stops_when_fresh
+from text_to_image_tiny import retrained, stops_when_fresh, trained
 from tiny import leaves_equal
 
 from genjax.config.text_to_image import AdaptTextToImageConfig
@@ -17,7 +17,6 @@ from genjax.train.adapt_text_to_image import adapt_text_to_image, saved_adaptati
 from genjax.train.metrics import read_metrics
 from genjax.train.prior_recipes import PRIOR_RECIPES, prior_transfer
 from genjax.train.stage_files import load_stage
-from genjax.train.text_to_image import train_text_to_image
 from genjax.train.text_to_image_model import load_text_to_image
 from genjax.tree import flatten
 
@@ -25,9 +24,7 @@ from genjax.tree import flatten
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """A model to start from."""
-    out = tmp_path_factory.mktemp("source") / "model"
-    train_text_to_image(dataclasses.replace(TINY, out=out))
-    return out
+    return trained(tmp_path_factory.mktemp("source") / "model")
 
 
 @pytest.fixture
@@ -149,8 +146,8 @@ def test_an_adaptation_is_never_written_into_its_source(source, config, tmp_path
 def test_a_source_that_was_trained_again_is_refused_and_nothing_touched(config, tmp_path):
     config = dataclasses.replace(config, prior_steps=1)
     adapt_text_to_image(config)
-    other = tmp_path / "source"
-    train_text_to_image(dataclasses.replace(TINY, out=other, seed=1, masked_steps=0))
+    other = trained(tmp_path / "source")
+    retrained(other, "prior")
     before = (config.out / "tokenizer" / "model.json").read_bytes()
     written = json.loads((config.out / "config.json").read_text())
     written["adaptation"]["source"] = str(other)

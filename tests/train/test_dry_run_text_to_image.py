@@ -5,12 +5,12 @@ import json
 
 import jax
 import pytest
-from text_to_image_tiny import TINY
+from text_to_image_tiny import TINY, trained
 from uncompiled import nothing_compiled
 
 from genjax import cli
 from genjax.errors import InputError
-from genjax.train import load_text_to_image, train_text_to_image
+from genjax.train import load_text_to_image
 from genjax.train.checkpoint import open_checkpoints, restore
 from genjax.train.dry_run_text_to_image import FED, rehearse_text_to_image
 from genjax.train.memory import planned
@@ -23,13 +23,11 @@ STAGES = ["tokenizer", "prior", "masked", "reranker"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A model that was trained."""
-    out = tmp_path_factory.mktemp("text") / "model"
-    train_text_to_image(dataclasses.replace(TINY, out=out))
-    return out
+    return trained(tmp_path_factory.mktemp("text") / "model")
 
 
 @pytest.fixture(scope="module")
-def trained(folder):
+def made(folder):
     """Its stages, as training made them."""
     plan = plan_text_to_image(dataclasses.replace(TINY, out=folder.parent / "other"))
     config = dataclasses.replace(TINY, out=folder)
@@ -47,10 +45,10 @@ def test_what_is_announced_is_what_is_trained(folder, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_state_is_the_one_that_is_saved(folder, trained, tmp_path):
+def test_the_state_is_the_one_that_is_saved(folder, made, tmp_path):
     """Bytes of parameters, averages and optimisers against those of the checkpoint that training left."""
     found = rehearse_text_to_image(dataclasses.replace(TINY, out=tmp_path / "rehearsed"))["stages"]
-    for stage in trained:
+    for stage in made:
         example = {**stage.batch(0)}
         like = jax.eval_shape(lambda stage=stage, example=example: stage.learner.init(jax.random.key(0), example))
         with open_checkpoints(folder / stage.name / "checkpoints") as checkpoints:
@@ -62,14 +60,14 @@ def test_the_state_is_the_one_that_is_saved(folder, trained, tmp_path):
             assert found[stage.name]["bytes"][part] == saved
 
 
-def test_each_stage_is_fed_what_training_feeds_it(trained):
-    assert {stage.name: set(stage.batch(0)) for stage in trained} == {name: set(parts) for name, parts in FED.items()}
+def test_each_stage_is_fed_what_training_feeds_it(made):
+    assert {stage.name: set(stage.batch(0)) for stage in made} == {name: set(parts) for name, parts in FED.items()}
 
 
-def test_the_plans_of_the_compiled_steps_are_near(trained, tmp_path):
+def test_the_plans_of_the_compiled_steps_are_near(made, tmp_path):
     """Within what the message says."""
     found = rehearse_text_to_image(dataclasses.replace(TINY, out=tmp_path / "rehearsed"))["stages"]
-    for stage in trained:
+    for stage in made:
         example = {**stage.batch(0)}
         state = jax.eval_shape(lambda stage=stage, example=example: stage.learner.init(jax.random.key(0), example))
         said = sum(found[stage.name]["bytes"].values())

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from reading import Page
-from text_to_image_tiny import TINY
+from text_to_image_tiny import trained
 from tiny import train_config
 
 from genjax.errors import InputError
 from genjax.evaluate import Record
 from genjax.evaluate.attributes import wilson
-from genjax.train import train, train_text_to_image
+from genjax.train import train
 from genjax.train.kept_records import keep_records, kept_records
 from genjax.train.reporting import write_report
 
@@ -40,8 +40,7 @@ RECORDS = [
 @pytest.fixture(scope="module")
 def text_to_image(tmp_path_factory):
     """A tiny model of that kind, with its records."""
-    out = tmp_path_factory.mktemp("text") / "model"
-    train_text_to_image(dataclasses.replace(TINY, out=out))
+    out = trained(tmp_path_factory.mktemp("text") / "model")
     keep_records(out, RECORDS)
     return out
 

@@ -45,9 +45,10 @@ def test_what_a_run_leaves(family, sources):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_twenty_steps_are_ten_and_ten(family, tmp_path):
-    straight = train(train_config(family, tmp_path / "straight", steps=20))
-    train(train_config(family, tmp_path / "stopped", steps=10))
-    resumed = train(train_config(family, tmp_path / "stopped", steps=20), resume=True)
+    rarely = {"sample_every": 10, "save_every": 10}
+    straight = train(train_config(family, tmp_path / "straight", steps=20, **rarely))
+    train(train_config(family, tmp_path / "stopped", steps=10, **rarely))
+    resumed = train(train_config(family, tmp_path / "stopped", steps=20, **rarely), resume=True)
     leaves_equal(straight.state, resumed.state)
     left, right = (read_metrics(tmp_path / name / "metrics.jsonl") for name in ("straight", "stopped"))
     assert left == right
@@ -69,9 +70,14 @@ def test_a_finished_run_resumed_does_nothing(sources):
     leaves_equal(outcome.state, again.state)
 
 
+@pytest.fixture(scope="module")
+def eight_steps(tmp_path_factory):
+    """A run that nothing stopped."""
+    return train(train_config("vae", tmp_path_factory.mktemp("straight") / "run", steps=8))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_the_run_goes_on_to_the_same_end(number, tmp_path, monkeypatch):
-    straight = train(train_config("vae", tmp_path / "straight", steps=8))
+def test_a_signal_saves_and_the_run_goes_on_to_the_same_end(number, eight_steps, tmp_path, monkeypatch):
     real_indices = loop_module.batch_indices
 
     def interrupting(n, batch, seed, step):
@@ -87,7 +93,7 @@ def test_a_signal_saves_and_the_run_goes_on_to_the_same_end(number, tmp_path, mo
     monkeypatch.undo()
     resumed = train(config, resume=True)
     assert resumed.signal is None
-    leaves_equal(straight.state, resumed.state)
+    leaves_equal(eight_steps.state, resumed.state)
     steps = [line["step"] for line in read_metrics(resumed.folder.metrics)]
     assert steps == sorted(set(steps))
 
@@ -195,9 +201,9 @@ def test_force_deletes_runs_only(tmp_path):
     assert (tmp_path / "thesis.tex").exists()
 
 
-def test_force_starts_again(tmp_path):
-    first = train(train_config("vae", tmp_path / "run", steps=2))
-    (first.folder.samples / "old.png").write_bytes(b"")
+def test_force_starts_again(sources, tmp_path):
+    first = RunFolder(shutil.copytree(sources["vae"].folder.path, tmp_path / "run"))
+    (first.samples / "old.png").write_bytes(b"")
     second = train(train_config("vae", tmp_path / "run", steps=2, seed=1), force=True)
     assert not (second.folder.samples / "old.png").exists()
 
@@ -247,8 +253,7 @@ def test_a_run_does_not_go_on_with_other_images(sources, tmp_path):
 
 
 def test_a_source_of_a_damaged_file_is_refused(sources, tmp_path):
-    copy = RunFolder(tmp_path / "copy")
-    train(train_config("vae", copy.path, steps=2))
+    copy = RunFolder(shutil.copytree(sources["vae"].folder.path, tmp_path / "copy"))
     (file,) = copy.model().glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(InputError, match=r"is damaged: its sha256 is not the one in model.json"):

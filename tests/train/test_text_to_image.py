@@ -9,7 +9,7 @@ import signal
 import jax
 import numpy as np
 import pytest
-from text_to_image_tiny import TINY, stops_when_fresh
+from text_to_image_tiny import TINY, retrained, stops_when_fresh, trained
 from tiny import leaves_equal
 
 from genjax.config.prior import DecodingConfig
@@ -29,9 +29,7 @@ STAGES = {"tokenizer": 4, "prior": 4, "masked": 3, "reranker": 3}
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A model that was trained without a stop."""
-    out = tmp_path_factory.mktemp("text") / "model"
-    assert train_text_to_image(dataclasses.replace(TINY, out=out)).signal is None
-    return out
+    return trained(tmp_path_factory.mktemp("text") / "model")
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +168,7 @@ def test_a_finished_stage_is_not_trained_again(folder, monkeypatch):
 def test_a_prior_of_another_tokenizer_is_refused(folder, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(folder, other)
-    shutil.rmtree(other / "tokenizer")
-    train = dataclasses.replace(TINY, out=tmp_path / "second", seed=1, prior_steps=1, masked_steps=0, reranker_steps=0)
-    train_text_to_image(train)
-    shutil.copytree(train.out / "tokenizer", other / "tokenizer")
+    retrained(other, "tokenizer")
     with pytest.raises(InputError, match=r"the prior of .* was trained with the tokenizer .*, and the tokenizer there"):
         load_text_to_image(other)
 
