@@ -3,9 +3,9 @@
     python experiments/few_shot_benchmark.py            # the full grid; resumable: started again it goes on
     python experiments/few_shot_benchmark.py --quick    # a few cells of few steps, to see that everything runs
 
-A cell is one adaptation. All cells of a family and a pair of sets start from the same source and see the same number of
-images. It writes results.jsonl (a row a cell), results.md (mean and 95 % interval over seeds) and a plot for each pair
-into --out.
+A cell is one adaptation; `unadapted` is the source as it is, and what is farther than that was better left alone. All
+cells of a family and a pair of sets start from the same source and see the same number of images. It writes
+results.jsonl (a row a cell), results.md (mean and 95 % interval over seeds) and a plot for each pair into --out.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ backend.prepare()  # before jax is imported
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import few_shot, load
 from genjax.errors import InputError, lookup
-from genjax.evaluate import METRICS, evaluate_images, load_extractor
+from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
 from genjax.report.scatter import Point, save_scatter
 from genjax.terminal import result, say
 from genjax.train import adapt, train
@@ -54,6 +54,7 @@ PAIRS = {
     "digits-glyphs": Pair("digits", "glyphs", 16, 1),
     "emoji": Pair("emoji:!animals-nature", "emoji:animals-nature", 32, 3),
 }
+UNADAPTED = "unadapted"
 ALONE = (
     *("full", "freeze", "lora", "scale_shift", "singular_values", "l2_sp", "ewc", "miner", "cdc"),
     *("kernel_modulation", "replay"),
@@ -75,8 +76,8 @@ class Benchmark:
     """digits-glyphs, emoji."""
     families: tuple[Literal["gan", "vae"], ...] = ("gan", "vae")
     """Which models."""
-    transfers: tuple[str, ...] = (*ALONE, *COMBINED)
-    """Which transfers, and combinations with commas."""
+    transfers: tuple[str, ...] = (UNADAPTED, *ALONE, *COMBINED)
+    """Which transfers, and combinations with commas; unadapted is the source as it is."""
     shots: tuple[int, ...] = (1, 5, 10, 100)
     """Target images."""
     seeds: int = 3
@@ -115,7 +116,9 @@ def main(settings: Benchmark) -> int:
     """Runs every cell that has no row yet, then writes table and plots; returns the exit code."""
     if settings.quick:
         tiny = {"source_steps": 20, "images": 20, "batch": 5, "seeds": 2, "shots": (5,), "num": 100}
-        settings = dataclasses.replace(settings, transfers=("full", "lora"), pairs=("digits-glyphs",), **tiny)
+        settings = dataclasses.replace(
+            settings, transfers=(UNADAPTED, "full", "lora"), pairs=("digits-glyphs",), **tiny
+        )
     for pair in settings.pairs:
         lookup(PAIRS, pair, "pair")
     for shots in settings.shots:
@@ -155,17 +158,56 @@ def cells(settings: Benchmark) -> Iterator[Cell]:
                         yield Cell(pair, family, transfer, shots, seed)
 
 
+class Adapted(NamedTuple):
+    """What is judged.
+
+    Attributes:
+        run: its folder.
+        steps: of the adaptation.
+        images_seen: in them.
+        trained: numbers of what makes the images.
+        bytes: of these on disk.
+    """
+
+    run: Path
+    steps: int = 0
+    images_seen: int = 0
+    trained: int = 0
+    bytes: int = 0
+
+
 def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
     """The row of a cell; None if a signal stopped it."""
     source = pretrained(settings, cell)
     if source is None:
         return None
-    source_set, target, size, channels = PAIRS[cell.pair]
+    say(f"\n{cell.name}")
+    began = time.monotonic()
+    adapted = Adapted(source) if cell.transfer == UNADAPTED else adaptation(settings, cell, source)
+    if adapted is None:
+        return None
+    seconds = time.monotonic() - began
+    records = judged(settings, cell, source, adapted.run)
+    source_set, target, _, _ = PAIRS[cell.pair]
+    return {
+        "cell": cell.name,
+        **dataclasses.asdict(cell),
+        "source": source_set,
+        "target": target,
+        "budget": budget(settings),
+        **{name: value for name, value in adapted._asdict().items() if name != "run"},
+        "seconds": round(seconds, 2),
+        "values": {record.name.partition("[")[0]: record.value for record in records},
+        "records": [record.to_json() for record in records],
+    }
+
+
+def adaptation(settings: Benchmark, cell: Cell, source: Path) -> Adapted | None:
+    """Carries the source to the shots; None if a signal stopped it."""
+    target = PAIRS[cell.pair].target
     out, batch = settings.out / "cell", min(settings.batch, cell.shots)
     steps = settings.images // batch
     shutil.rmtree(out, ignore_errors=True)
-    say(f"\n{cell.name}")
-    began = time.monotonic()
     config = AdaptConfig(
         source=source,
         data=target,
@@ -182,12 +224,27 @@ def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
     outcome = adapt(config)
     if outcome.signal is not None:
         return None
-    seconds = time.monotonic() - began
+    return Adapted(
+        out,
+        steps,
+        steps * batch,
+        trained=sum(count(outcome.state.trainable[network]) for network in SAMPLED[cell.family]),
+        bytes=sum(
+            path.stat().st_size
+            for network in SAMPLED[cell.family]
+            for path in RunFolder(out).model().glob(f"{network}-*.safetensors")
+        ),
+    )
+
+
+def judged(settings: Benchmark, cell: Cell, source: Path, run: Path) -> list[Record]:
+    """Records of its samples against held-out images of the target, the shots and the source."""
+    _, target, size, channels = PAIRS[cell.pair]
     held_out = known(target, size=size, channels=channels, split="test")
     shots = few_shot(known(target, size=size, channels=channels, seed=cell.seed), cell.shots, cell.seed)
-    records = evaluate_images(
+    return evaluate_images(
         held_out.images[np.arange(min(settings.num, len(held_out)))],
-        sample_run(out, settings.num, seed=cell.seed),
+        sample_run(run, settings.num, seed=cell.seed),
         extractor=load_extractor("embedded-v1"),
         metrics=[name for name in JUDGED if name in METRICS],
         train_images=shots.images[:],
@@ -198,24 +255,6 @@ def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
         intervals=(),
         cache=backend.cache_folder(),
     )
-    return {
-        "cell": cell.name,
-        **dataclasses.asdict(cell),
-        "source": source_set,
-        "target": target,
-        "steps": steps,
-        "images_seen": steps * batch,
-        "budget": budget(settings),
-        "trained": sum(count(outcome.state.trainable[network]) for network in SAMPLED[cell.family]),
-        "bytes": sum(
-            path.stat().st_size
-            for network in SAMPLED[cell.family]
-            for path in RunFolder(out).model().glob(f"{network}-*.safetensors")
-        ),
-        "seconds": round(seconds, 2),
-        "values": {record.name.partition("[")[0]: record.value for record in records},
-        "records": [record.to_json() for record in records],
-    }
 
 
 def pretrained(settings: Benchmark, cell: Cell) -> Path | None:
@@ -293,8 +332,9 @@ def heading(rows: list[dict[str, Any]]) -> str:
     """How the numbers came about."""
     record = rows[0]["records"][0]
     return (
-        f"Mean and half of the 95 % interval (Student's t) over seeds. Every cell saw {rows[0]['images_seen']:,} images"
-        f" from the same source; {record['n_fake']:,} samples against {record['n_real']:,} held-out images, features"
+        f"Mean and half of the 95 % interval (Student's t) over seeds. Every adaptation saw"
+        f" {max(row['images_seen'] for row in rows):,} images from the same source, which is `unadapted`;"
+        f" {record['n_fake']:,} samples against {record['n_real']:,} held-out images, features"
         f" {record['extractor']}, genjax {record['version']}. KD, FD and copy_rate: lower is better (copy_rate of new"
         " images is .05). coverage and intra_diversity (1 is that of held-out images): higher. retention is how far the"
         " order of likeness is still the source's, no merit of itself. trained, bytes: of what makes the images; the"

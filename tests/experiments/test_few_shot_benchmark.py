@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from experiment import quick
 from PIL import Image
 
@@ -10,8 +11,12 @@ def test_the_few_shot_benchmark_fills_its_table_and_goes_on_where_it_was(tmp_pat
     arguments = ("--families", "vae", "--out", "out")
     quick("few_shot_benchmark", *arguments, folder=tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
-    assert [(row["transfer"], row["seed"]) for row in rows] == [(t, s) for s in (0, 1) for t in ("full", "lora")]
-    assert {row["images_seen"] for row in rows} == {20}
+    assert [(row["transfer"], row["seed"]) for row in rows] == [
+        (t, s) for s in (0, 1) for t in ("unadapted", "full", "lora")
+    ]
+    assert {(row["transfer"] == "unadapted", row["images_seen"]) for row in rows} == {(True, 0), (False, 20)}
+    retained = [row["values"]["retention"] for row in rows if row["transfer"] == "unadapted"]
+    assert retained == pytest.approx([1, 1])
     for row in rows:
         assert {"KD", "FD", "coverage", "intra_diversity", "copy_rate", "retention"} <= set(row["values"])
         assert {"family", "source", "target", "transfer", "shots", "seed", "trained", "bytes"} <= set(row)
