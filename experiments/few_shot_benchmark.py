@@ -356,33 +356,46 @@ def cell_text(found: list[float]) -> str:
 
 
 def verdict(groups: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Which transfers beat plain fine-tuning in KD and in diversity: by their intervals, and seed by seed."""
-    if "full" not in groups or len(groups["full"]) < 2:
-        return []
-    names = [name for name in groups if name != "full" and len(groups[name]) > 1]
-
-    def apart(transfer: str, name: str, sign: int) -> bool:
-        mean, half = over_seeds(values(groups[transfer], name))
-        base, base_half = over_seeds(values(groups["full"], name))
-        return sign * (mean - base) > half + base_half
-
-    def paired(transfer: str, name: str, sign: int) -> bool:
-        base = {row["seed"]: row["values"][name] for row in groups["full"] if name in row["values"]}
-        rows = [row for row in groups[transfer] if row["seed"] in base and name in row["values"]]
-        if len(rows) < 2:
-            return False
-        mean, half = over_seeds([sign * (row["values"][name] - base[row["seed"]]) for row in rows])
-        return mean > half
-
+    """Which transfers beat plain fine-tuning in KD and in diversity, and which came nearer than the source was."""
     lines = []
-    for title, better in (("intervals apart", apart), ("paired by seed, that is, by the same shots", paired)):
-        nearer = [name for name in names if better(name, "KD", -1)]
-        wider = [name for name in names if better(name, "intra_diversity", 1)]
-        both = [name for name in nearer if name in wider]
-        parts = (("KD", nearer), ("intra_diversity", wider), ("both", both))
-        found = "; ".join(f"in {name} {', '.join(f'`{one}`' for one in ones) or 'none'}" for name, ones in parts)
-        lines.append(f"Better than `full`, {title}: {found}.")
-    return [lines[0], "", lines[1]]
+    others = [name for name in groups if name not in ("full", UNADAPTED) and len(groups[name]) > 1]
+    if len(groups.get("full", [])) > 1:
+        for title, better in (("intervals apart", apart), ("paired by seed, that is, by the same shots", paired)):
+            nearer = [name for name in others if better(groups[name], groups["full"], "KD", -1)]
+            wider = [name for name in others if better(groups[name], groups["full"], "intra_diversity", 1)]
+            both = [name for name in nearer if name in wider]
+            parts = (("KD", nearer), ("intra_diversity", wider), ("both", both))
+            found = "; ".join(f"in {name} {listed(ones)}" for name, ones in parts)
+            lines += [f"Better than `full`, {title}: {found}.", ""]
+    if len(groups.get(UNADAPTED, [])) > 1:
+        tried = [name for name in ("full", *others) if len(groups.get(name, [])) > 1]
+        came = {
+            name: [one for one in tried if paired(groups[one], groups[UNADAPTED], name, -1)] for name in ("KD", "FD")
+        }
+        found = "; ".join(f"in {name} {listed(ones)}" for name, ones in came.items())
+        lines += [f"Nearer than the source was, paired by seed: {found}.", ""]
+    return lines[:-1]
+
+
+def apart(rows: list[dict[str, Any]], base: list[dict[str, Any]], name: str, sign: int) -> bool:
+    """Whether a metric is above (sign 1) or below (-1) that of the base by more than both intervals."""
+    (mean, half), (of_base, half_of_base) = over_seeds(values(rows, name)), over_seeds(values(base, name))
+    return sign * (mean - of_base) > half + half_of_base
+
+
+def paired(rows: list[dict[str, Any]], base: list[dict[str, Any]], name: str, sign: int) -> bool:
+    """Whether the differences from the base, seed by seed, are above (sign 1) or below (-1) 0 by their interval."""
+    of_base = {row["seed"]: row["values"][name] for row in base if name in row["values"]}
+    both = [row for row in rows if row["seed"] in of_base and name in row["values"]]
+    if len(both) < 2:
+        return False
+    mean, half = over_seeds([sign * (row["values"][name] - of_base[row["seed"]]) for row in both])
+    return mean > half
+
+
+def listed(names: list[str]) -> str:
+    """Names in a sentence."""
+    return ", ".join(f"`{name}`" for name in names) or "none"
 
 
 def plot(path: Path, rows: list[dict[str, Any]], pair: str, family: str) -> None:

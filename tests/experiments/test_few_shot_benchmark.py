@@ -23,6 +23,7 @@ def test_the_few_shot_benchmark_fills_its_table_and_goes_on_where_it_was(tmp_pat
     table = (tmp_path / "out" / "results.md").read_text()
     assert "| full | 2 |" in table
     assert "Better than `full`, intervals apart" in table
+    assert "Nearer than the source was, paired by seed" in table
     with Image.open(tmp_path / "out" / "digits-glyphs-vae.png") as picture:
         assert picture.width > 400
     quick("few_shot_benchmark", *arguments, folder=tmp_path)
