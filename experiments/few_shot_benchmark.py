@@ -193,6 +193,7 @@ def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
         "cell": cell.name,
         **dataclasses.asdict(cell),
         "source": source_set,
+        "source_identity": load_model(source).identity,
         "target": target,
         "budget": budget(settings),
         **{name: value for name, value in adapted._asdict().items() if name != "run"},
@@ -333,8 +334,8 @@ def heading(rows: list[dict[str, Any]]) -> str:
     record = rows[0]["records"][0]
     return (
         f"Mean and half of the 95 % interval (Student's t) over seeds. Every adaptation saw"
-        f" {max(row['images_seen'] for row in rows):,} images from the same source, which is `unadapted`;"
-        f" {record['n_fake']:,} samples against {record['n_real']:,} held-out images, features"
+        f" {max(row['images_seen'] for row in rows):,} images, those of as many shots from the same source, which"
+        f" is `unadapted`; {record['n_fake']:,} samples against {record['n_real']:,} held-out images, features"
         f" {record['extractor']}, genjax {record['version']}. KD, FD and copy_rate: lower is better (copy_rate of new"
         " images is .05). coverage and intra_diversity (1 is that of held-out images): higher. retention is how far the"
         " order of likeness is still the source's, no merit of itself. trained, bytes: of what makes the images; the"

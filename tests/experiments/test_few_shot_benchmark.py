@@ -15,6 +15,7 @@ def test_the_few_shot_benchmark_fills_its_table_and_goes_on_where_it_was(tmp_pat
         (t, s) for s in (0, 1) for t in ("unadapted", "full", "lora")
     ]
     assert {(row["transfer"] == "unadapted", row["images_seen"]) for row in rows} == {(True, 0), (False, 20)}
+    assert len({row["source_identity"] for row in rows}) == 1
     retained = [row["values"]["retention"] for row in rows if row["transfer"] == "unadapted"]
     assert retained == pytest.approx([1, 1])
     for row in rows:
