@@ -11,17 +11,24 @@ from typing import Any
 from genjax import allocator
 from genjax.errors import InputError
 
-# Switches off the fusions by which jaxlib 0.10.2 computes convolutions on one thread instead of all.
-# An unknown flag aborts XLA: it is set for versions where it was tried.
-CPU_FLAG = "--xla_cpu_experimental_ynn_fusion_type="
-TRIED = ("0.10.2",)
+# What XLA is told, and for which versions of jaxlib: those in which it was tried, for an unknown flag aborts XLA.
+FLAGS = {
+    # A CPU computes convolutions on all threads, where the fusions that this switches off use one.
+    "--xla_cpu_experimental_ynn_fusion_type=": ("0.10.2",),
+    # A GPU gets the same kernels in every process, so that a resumed run ends in the same bits. Without, XLA tries out
+    # many and takes what was fastest just then, which also takes four times as long to compile.
+    "--xla_gpu_deterministic_ops=true": ("0.10.2", "0.11.2"),
+}
 
 
 def prepare() -> None:
-    """Sets what makes this process fast and quiet, never over a choice of the user's own."""
+    """Sets what makes this process fast, quiet and repeatable, never over a choice of the user's own."""
     flags = os.environ.get("XLA_FLAGS", "")
-    if "xla_cpu_experimental_ynn_fusion_type" not in flags and importlib.metadata.version("jaxlib") in TRIED:
-        os.environ["XLA_FLAGS"] = f"{flags} {CPU_FLAG}".strip()
+    wanted = [
+        flag for flag in flags_of(importlib.metadata.version("jaxlib")) if flag[2:].partition("=")[0] not in flags
+    ]
+    if wanted:
+        os.environ["XLA_FLAGS"] = " ".join([flags, *wanted]).strip()
     # XLA's C++ log. Above errors: the cache of compiled steps names every feature of the processor as one.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     folder = cache_folder()
@@ -29,6 +36,11 @@ def prepare() -> None:
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
     allocator.keep()
+
+
+def flags_of(version: str) -> tuple[str, ...]:
+    """What this version of jaxlib is told."""
+    return tuple(flag for flag, tried in FLAGS.items() if version in tried)
 
 
 # How JAX complains of an entry that was not written to its end, by a full disk or a process that was killed.

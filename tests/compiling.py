@@ -1,13 +1,13 @@
 """How tests compile: quickly, for most of their time goes to XLA and what they compute is small.
 
 Beside level 1 the flags below cut the CPU time in which the step of the tiny GAN compiles to two fifths. At level 0
-jaxlib 0.10.2 gets R1 wrong (NaN). The flag of the entry points is among them from the start: a command that a test
-gives in its own process would set it there, and what had been compiled before would not be found again.
+jaxlib 0.10.2 gets R1 wrong (NaN). The flags of the entry points are among them from the start: a command that a test
+gives in its own process would set them there, and what had been compiled before would not be found again.
 """
 
 import importlib.metadata
 
-from genjax.backend import CPU_FLAG, TRIED
+from genjax.backend import flags_of
 
 LEVEL = "--xla_backend_optimization_level=1"
 QUICKER = (
@@ -15,7 +15,7 @@ QUICKER = (
     "--xla_llvm_disable_expensive_passes=true",
     "--xla_cpu_parallel_codegen_split_count=1",
     "--xla_backend_extra_options=-vectorize-loops=false,-vectorize-slp=false",
-    CPU_FLAG,
 )
-# An unknown flag aborts XLA.
-XLA_FLAGS = " ".join((LEVEL, *QUICKER)) if importlib.metadata.version("jaxlib") in TRIED else LEVEL
+VERSION = importlib.metadata.version("jaxlib")
+TRIED = ("0.10.2",)  # an unknown flag aborts XLA
+XLA_FLAGS = " ".join((LEVEL, *(QUICKER if VERSION in TRIED else ()), *flags_of(VERSION)))

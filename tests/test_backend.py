@@ -16,10 +16,21 @@ def environment(monkeypatch):
     return os.environ
 
 
-def test_the_flag_is_set_where_it_was_tried(environment, monkeypatch):
+CPU_FLAG, GPU_FLAG = backend.FLAGS
+
+
+def test_flags_are_set_where_they_were_tried(environment, monkeypatch):
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.10.2")
     backend.prepare()
-    assert environment["XLA_FLAGS"] == backend.CPU_FLAG
+    assert environment["XLA_FLAGS"] == f"{CPU_FLAG} {GPU_FLAG}"
+    backend.prepare()
+    assert environment["XLA_FLAGS"] == f"{CPU_FLAG} {GPU_FLAG}"
+
+
+def test_another_version_gets_the_flags_that_were_tried_with_it(environment, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.11.2")
+    backend.prepare()
+    assert environment["XLA_FLAGS"] == GPU_FLAG
 
 
 def test_an_unknown_version_gets_no_flag(environment, monkeypatch):
@@ -30,10 +41,11 @@ def test_an_unknown_version_gets_no_flag(environment, monkeypatch):
 
 def test_a_users_choice_stays(environment, monkeypatch):
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.10.2")
-    environment["XLA_FLAGS"] = "--xla_cpu_experimental_ynn_fusion_type=dot"
+    chosen = "--xla_gpu_deterministic_ops=false --xla_cpu_experimental_ynn_fusion_type=dot"
+    environment["XLA_FLAGS"] = chosen
     environment["TF_CPP_MIN_LOG_LEVEL"] = "0"
     backend.prepare()
-    assert environment["XLA_FLAGS"] == "--xla_cpu_experimental_ynn_fusion_type=dot"
+    assert environment["XLA_FLAGS"] == chosen
     assert environment["TF_CPP_MIN_LOG_LEVEL"] == "0"
 
 
@@ -41,7 +53,7 @@ def test_other_flags_are_kept(environment, monkeypatch):
     monkeypatch.setattr("importlib.metadata.version", lambda name: "0.10.2")
     environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     backend.prepare()
-    assert environment["XLA_FLAGS"] == f"--xla_force_host_platform_device_count=2 {backend.CPU_FLAG}"
+    assert environment["XLA_FLAGS"] == f"--xla_force_host_platform_device_count=2 {CPU_FLAG} {GPU_FLAG}"
 
 
 def test_compiled_steps_are_kept_in_the_users_cache(environment, monkeypatch, tmp_path):
