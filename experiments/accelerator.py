@@ -1,0 +1,366 @@
+"""What a GPU or a TPU makes of genjax's steps: the same numbers as a CPU, how soon, how fast, and the same bits again.
+
+    python experiments/accelerator.py            # ten minutes, most of them compiling; needs a GPU or a TPU
+    python experiments/accelerator.py --quick    # tiny networks on whatever there is, to see that everything runs
+
+Four questions. How long does a step take to compile, and then to run, as it comes and with XLA told otherwise? What
+do ten steps as one program save? How far are gradients from the CPU's, with products as they come and in full float32?
+And do two runs of one command, and one that was stopped and resumed, end in the same bits? Each of those runs is a
+process with an empty cache, as on another day. Writes accelerator.json and accelerator.md into --out.
+"""
+
+import dataclasses
+import hashlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import tyro
+from timing import in_turns, matrix_product, product_rate
+
+from genjax import backend
+
+backend.prepare()  # before jax is imported
+
+import jax
+import numpy as np
+
+from genjax.config import GanConfig, ModelConfig, VaeConfig
+from genjax.config.prior import PriorConfig, Segment
+from genjax.errors import InputError
+from genjax.terminal import result, say
+from genjax.train.build import build_learner
+from genjax.train.build_prior import build_prior
+from genjax.train.dispatch import make_programs
+from genjax.train.recipes import build_transfers
+from genjax.train.run_folder import write_bytes, write_json
+from genjax.train.sharding import Layout
+from genjax.train.state import Batch, Learner, TrainState
+from genjax.tree import flatten
+
+# The first is what entry points set (genjax/backend.py), the last what XLA does by itself.
+TOLD: dict[str, dict[str, Any]] = {
+    "to be deterministic, as genjax has it": {"xla_gpu_deterministic_ops": True},
+    "not to try out kernels": {"xla_gpu_deterministic_ops": False, "xla_gpu_autotune_level": 0},
+    "nothing": {"xla_gpu_deterministic_ops": False},
+}
+RUNS_TOLD = {
+    "to be deterministic, as genjax has it": "--xla_gpu_deterministic_ops=true",
+    "nothing": "--xla_gpu_deterministic_ops=false",
+}
+SEVERAL = 10  # steps as one program
+
+
+class Case(NamedTuple):
+    """A training step: its learner, and the batch that it is given."""
+
+    learner: Learner
+    batch: Batch
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """Compiles, times and compares training steps on this machine's accelerator."""
+
+    out: Path = Path("runs/accelerator")
+    """Folder for the figures."""
+    parts: tuple[Literal["runs", "told", "steps", "several", "cpu"], ...] = ("runs", "told", "steps", "several", "cpu")
+    """Which questions."""
+    turns: int = 7
+    """Of each timing; the median counts."""
+    calls: int = 20
+    """Steps in a turn."""
+    run_steps: int = 60
+    """Of each run that is compared bit for bit."""
+    quick: bool = False
+    """Tiny networks and few steps, on a CPU too."""
+
+
+def main(settings: Accelerator) -> int:
+    """Measures, writes and prints; returns the exit code."""
+    if settings.quick:
+        settings = dataclasses.replace(settings, turns=1, calls=2, run_steps=4)
+    elif backend.on_cpu():
+        raise InputError("JAX finds no GPU or TPU here. Try --quick, which runs on a CPU too.")
+    jax.config.update("jax_enable_compilation_cache", False)  # compiling is what is timed
+    find: dict[str, Callable[[Accelerator], Any]] = {
+        "runs": runs,
+        "told": told,
+        "steps": steps,
+        "several": several,
+        "cpu": beside_cpu,
+    }
+    found: dict[str, Any] = {
+        "device": jax.devices()[0].device_kind,
+        "jax": jax.__version__,
+        "turns": settings.turns,
+        "calls": settings.calls,
+    }
+    settings.out.mkdir(parents=True, exist_ok=True)
+    for part in settings.parts:
+        say(part)
+        found[part] = find[part](settings)
+        write_json(settings.out / "accelerator.json", found)
+    write_bytes(settings.out / "accelerator.md", markdown(found).encode())
+    result(markdown(found))
+    return 0
+
+
+def image_case(family: str, size: int, batch: int, dtype: str = "float32", *, width: int = 64) -> Case:
+    """A GAN without R1 or a VAE, of three channels."""
+    model = ModelConfig(family, size, 3, dtype, batch, GanConfig(width=width, r1_weight=0.0), VaeConfig(width=width))
+    images = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
+    return Case(build_learner(model, build_transfers(None, model)), {"image": images})
+
+
+def prior_case(batch: int, *, width: int = 128, depth: int = 4) -> Case:
+    """The transformer of text and image tokens, as text to image trains it."""
+    segments = (Segment("text", 45, 1024), Segment("image", 64, 128, 8))
+    prior = PriorConfig(width=width, depth=depth, heads=max(1, width // 32))
+    random = np.random.default_rng(0)
+    tokens = {segment.name: random.integers(0, segment.vocabulary, (batch, segment.length)) for segment in segments}
+    return Case(build_prior(prior, segments), {name: values.astype(np.int32) for name, values in tokens.items()})
+
+
+def cases(settings: Accelerator) -> dict[str, Callable[[], Case]]:
+    """What is compiled with XLA told otherwise."""
+    if settings.quick:
+        return {"VAE, 16x16x3, batch 8": lambda: image_case("vae", 16, 8, width=4)}
+    return {
+        "GAN, 32x32x3, batch 64": lambda: image_case("gan", 32, 64),
+        "VAE, 32x32x3, batch 128": lambda: image_case("vae", 32, 128),
+        "prior, 109 tokens, batch 32": lambda: prior_case(32),
+    }
+
+
+def told(settings: Accelerator) -> list[dict[str, Any]]:
+    """Every case with XLA told otherwise: seconds to compile, milliseconds a step, and whether bits come again."""
+    rows = []
+    for name, make in cases(settings).items():
+        for what, options in TOLD.items():
+            say(f"{name}, told {what}")
+            rows.append({"case": name, "told": what} | timed(settings, make(), options))
+    return rows
+
+
+def steps(settings: Accelerator) -> list[dict[str, Any]]:
+    """Larger images and bfloat16, as they come."""
+    many = (("vae", 16, 8, 4),) if settings.quick else (("gan", 32, 64, 64), ("vae", 32, 128, 64), ("gan", 64, 64, 64))
+    rows = []
+    for family, size, batch, width in many:
+        for dtype in ("float32", "bfloat16"):
+            name = f"{family.upper()}, {size}x{size}x3, batch {batch}"
+            say(f"{name}, {dtype}")
+            case = image_case(family, size, batch, dtype, width=width)
+            rows.append({"case": name, "dtype": dtype} | timed(settings, case, {}))
+    return rows
+
+
+def timed(settings: Accelerator, case: Case, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Seconds to compile a step, milliseconds that it takes, and whether ten from one state give equal bits twice."""
+    step = jax.jit(case.learner.step, donate_argnums=0, compiler_options=dict(options))
+    first = first_state(case)
+    began = time.monotonic()
+    program = step.lower(first(), case.batch).compile()
+    seconds = time.monotonic() - began
+    batch = jax.device_put(case.batch)
+    again = {digest(walk(program, first(), batch, SEVERAL)) for _ in range(2)}
+    state = first()
+
+    def one() -> None:
+        nonlocal state
+        for _ in range(settings.calls):
+            state, _ = program(state, batch)
+        jax.block_until_ready(state)
+
+    taken = in_turns({"step": one, "product": matrix_product()}, turns=settings.turns)
+    images = len(next(iter(case.batch.values())))
+    milliseconds = 1e3 * statistics.median(taken["step"]) / settings.calls
+    return {
+        "compile_seconds": seconds,
+        "milliseconds": milliseconds,
+        "images_per_second": 1e3 * images / milliseconds,
+        "product_tflops": product_rate(statistics.median(taken["product"])) / 1e12,
+        "same_bits": len(again) == 1,
+    }
+
+
+def first_state(case: Case) -> Callable[[], TrainState]:
+    """Makes the state before the first step, a new one at every call: a step uses up what it is given."""
+    init = jax.jit(lambda key: case.learner.init(key, case.batch))
+    return lambda: init(jax.random.key(0))
+
+
+def walk(step: Callable[..., Any], state: TrainState, batch: Batch, number: int) -> TrainState:
+    """The state after so many steps."""
+    for _ in range(number):
+        state, _ = step(state, batch)
+    return state
+
+
+def digest(state: TrainState) -> str:
+    """sha256 of all that is trained."""
+    content = hashlib.sha256()
+    for name, leaf in sorted(flatten(state.trainable).items()):
+        content.update(name.encode() + np.asarray(leaf).tobytes())
+    return content.hexdigest()
+
+
+def several(settings: Accelerator) -> list[dict[str, Any]]:
+    """Milliseconds of a step as the loop runs it, on images that the device keeps: one by one, and ten as a program."""
+    rows = []
+    families = (("vae", 16, 8, 4),) if settings.quick else (("gan", 32, 64, 64), ("vae", 32, 128, 64))
+    for family, size, batch, width in families:
+        case = image_case(family, size, batch, width=width)
+        first = first_state(case)
+        programs = make_programs(case.learner, Layout(), jax.eval_shape(first))
+        kept = jax.device_put(case.batch["image"])
+        indices = np.tile(np.arange(batch, dtype=np.int32), (SEVERAL, 1))
+        found = {}
+        for name, program in {"one": programs.single, "several": programs.several}.items():
+            say(f"{family}, {name}")
+            fed = indices[0] if name == "one" else indices
+            repeats = settings.calls if name == "one" else max(1, settings.calls // SEVERAL)
+            seconds = looped(program, first(), kept, fed, settings.turns, repeats)
+            found[name] = 1e3 * seconds / (1 if name == "one" else SEVERAL)
+        rows.append({"case": f"{family.upper()}, {size}x{size}x3, batch {batch}"} | found)
+    return rows
+
+
+def looped(program: Any, state: TrainState, kept: Any, fed: np.ndarray, turns: int, calls: int) -> float:
+    """Seconds of a call, the indices being sent at each."""
+
+    def run() -> None:
+        nonlocal state
+        for _ in range(calls):
+            state, _ = program(state, kept, jax.device_put(fed))
+        jax.block_until_ready(state)
+
+    return statistics.median(in_turns({"loop": run}, turns=turns)["loop"]) / calls
+
+
+def beside_cpu(settings: Accelerator) -> list[dict[str, Any]]:
+    """How far the first gradients are from the CPU's, as a part of their length: products as they come, and in full."""
+    rows = []
+    families = (("vae", 16, 8, 4),) if settings.quick else (("gan", 32, 64, 64), ("vae", 32, 128, 64))
+    for family, size, batch, width in families:
+        row: dict[str, Any] = {"case": f"{family.upper()}, {size}x{size}x3, batch {batch}"}
+        expected = gradients(image_case(family, size, batch, width=width), jax.devices("cpu")[0], "highest")
+        for precision in ("default", "highest"):
+            say(f"{family}, {precision}")
+            found = gradients(image_case(family, size, batch, width=width), jax.devices()[0], precision)
+            distance = np.linalg.norm(found - expected) / np.linalg.norm(expected)
+            row[precision] = float(distance)
+        rows.append(row)
+    return rows
+
+
+def gradients(case: Case, device: Any, precision: str) -> np.ndarray:
+    """Those of the first step, all in one row: Adam's first moments, which are a multiple of them."""
+    with jax.default_device(device), jax.default_matmul_precision(precision):
+        state = jax.jit(lambda key: case.learner.init(key, case.batch))(jax.random.key(0))
+        after, _ = jax.jit(case.learner.step)(state, case.batch)
+    moments = [leaf for name, leaf in sorted(flatten(after.optimizer).items()) if "mu" in name.split("/")]
+    return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in moments])
+
+
+def runs(settings: Accelerator) -> dict[str, Any]:
+    """Whether runs end in the same bits: the command twice, and once stopped half way and resumed."""
+    half = settings.run_steps // 2
+    variants = dict(list(RUNS_TOLD.items())[:1]) if settings.quick else RUNS_TOLD
+    every = ["--sample-every", str(half), "--save-every", str(half), "--log-every", "1", "--evaluate-every", "0"]
+    network = ["--model", "vae", "--vae.width", "8"] if settings.quick else ["--model", "gan"]
+    starts = {"once": settings.run_steps, "again": settings.run_steps, "resumed": half}
+    found: dict[str, Any] = {"steps": settings.run_steps, "network": network[1]}
+    with tempfile.TemporaryDirectory() as name:
+        folders = {what: Path(name) / str(number) for number, what in enumerate(variants)}
+        together = [
+            genjax("train", *network, *every, "--steps", str(n), "--out", str(folders[what] / run), flag=flag)
+            for what, flag in variants.items()
+            for run, n in starts.items()
+        ]
+        ended(together)
+        resumed = ("train", "--resume", "--steps", str(settings.run_steps), "--out")
+        ended([genjax(*resumed, str(folders[what] / "resumed"), flag=flag) for what, flag in variants.items()])
+        for what, folder in folders.items():
+            bits = {run: of_files(folder / run / "model" / "latest") for run in starts}
+            found[what] = {"again": bits["again"] == bits["once"], "resumed": bits["resumed"] == bits["once"]}
+    return found
+
+
+def genjax(*arguments: str, flag: str) -> subprocess.Popen[bytes]:
+    """A command of a user, that finds nothing compiled."""
+    command = [sys.executable, "-c", "import sys; from genjax import cli; sys.exit(cli.main(sys.argv[1:]))", *arguments]
+    changed = {"JAX_ENABLE_COMPILATION_CACHE": "false", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    changed["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()  # the last one counts
+    return subprocess.Popen(command, env=os.environ | changed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def ended(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Waits for runs; raises InputError if one failed."""
+    for errors, process in [(process.communicate()[1], process) for process in processes]:
+        if process.returncode:
+            raise InputError(f"a run ended with exit code {process.returncode}: {errors.decode()[-500:]}")
+
+
+def of_files(folder: Path) -> str:
+    """sha256 of the networks in a folder."""
+    content = hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        content.update(path.read_bytes())
+    return content.hexdigest()
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The tables."""
+    lines = [
+        f"On one {found['device']}, jax {found['jax']}; medians of {found['turns']} turns of {found['calls']} steps.",
+        "",
+    ]
+    if "told" in found:
+        lines += ["| case | XLA is told | compiles, s | step, ms | images a second | same bits in one process |"]
+        lines += ["|---|---|---|---|---|---|"]
+        lines += [f"| {row['case']} | {row['told']} | {speed_cells(row)} |" for row in found["told"]]
+    if "steps" in found:
+        lines += ["", "| case | computes in | compiles, s | step, ms | images a second | same bits in one process |"]
+        lines += ["|---|---|---|---|---|---|"]
+        lines += [f"| {row['case']} | {row['dtype']} | {speed_cells(row)} |" for row in found["steps"]]
+    if "several" in found:
+        lines += ["", f"| step as the loop runs it, ms | one at a time | {SEVERAL} as one program |", "|---|---|---|"]
+        lines += [f"| {row['case']} | {row['one']:.3g} | {row['several']:.3g} |" for row in found["several"]]
+    if "cpu" in found:
+        lines += ["", "| gradients of the first step, distance from the CPU's | as they come | float32 |"]
+        lines += ["|---|---|---|"]
+        lines += [f"| {row['case']} | {row['default']:.1e} | {row['highest']:.1e} |" for row in found["cpu"]]
+    if "runs" in found:
+        run = found["runs"]
+        lines += ["", f"| runs of {run['steps']} steps, bit for bit; XLA is told | again | resumed |", "|---|---|---|"]
+        compared = [what for what in RUNS_TOLD if what in run]
+        lines += [f"| {what} | {equal(run[what]['again'])} | {equal(run[what]['resumed'])} |" for what in compared]
+    return "\n".join([*lines, ""])
+
+
+def speed_cells(row: dict[str, Any]) -> str:
+    """The figures of a row, but for its names."""
+    cells = [f"{row['compile_seconds']:.1f}", f"{row['milliseconds']:.3g}", f"{row['images_per_second']:,.0f}"]
+    return " | ".join([*cells, equal(row["same_bits"])])
+
+
+def equal(same: bool) -> str:
+    """A word for a cell."""
+    return "equal" if same else "differ"
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(tyro.cli(Accelerator, config=(tyro.conf.FlagCreatePairsOff,))))
+    except InputError as error:
+        say(f"error: {error}")
+        sys.exit(2)
