@@ -2,6 +2,7 @@
 
     python experiments/text_to_image.py --out experiments/results/text_to_image   # an hour and a half or more
     python experiments/text_to_image.py --kind dvae                               # with a discrete VAE
+    python experiments/text_to_image.py --combine A B C                           # means over what was measured there
     python experiments/text_to_image.py --quick                                   # tiny, to see that everything runs
 
 It trains a tokenizer, an autoregressive and a masked prior, a reranker, a classifier of attributes and a captioner (the
@@ -27,6 +28,7 @@ from text_to_image_adaptation import digit_stage
 from text_to_image_figures import measure, spent
 from text_to_image_parts import QUICK, Experiment, captioner_stage, classifier_stage, judges_of, model_config
 from text_to_image_records import records_of
+from text_to_image_seeds import over_trainings
 from text_to_image_tables import markdown, picture
 
 from genjax.errors import InputError
@@ -42,6 +44,8 @@ def main(settings: Experiment) -> int:
     """Trains what is not trained yet, measures, writes and prints; returns the exit code."""
     if settings.quick:
         settings = dataclasses.replace(settings, **QUICK)
+    if settings.combine:
+        return finish_combined(settings)
     began = time.monotonic()
     signal = train(settings)
     spent(settings, time.monotonic() - began)
@@ -55,7 +59,17 @@ def main(settings: Experiment) -> int:
     text = markdown(figures)
     write_bytes(settings.out / "text_to_image.md", text.encode())
     picture(settings, model)
-    keep_records(config.out, records_of(settings, figures))
+    if {"samples", "classifier", "likelihood"} <= set(figures):
+        keep_records(config.out, records_of(settings, figures))
+    result(text)
+    return 0
+
+
+def finish_combined(settings: Experiment) -> int:
+    """Writes and prints the table over seeds; returns the exit code."""
+    text = over_trainings(settings.combine)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    write_bytes(settings.out / "text_to_image_seeds.md", text.encode())
     result(text)
     return 0
 

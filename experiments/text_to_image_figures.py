@@ -45,12 +45,14 @@ from genjax.train.stage_files import load_stage
 from genjax.train.text_to_image_model import TextToImage
 from genjax.tree import count
 
+ELSEWHERE = ("out", "parts", "combine")  # settings on which no figure depends
+
 
 def measure(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str, Any]:
     """All figures. Each is kept when it is found, and not found again."""
     folder = settings.runs / f"figures-{settings.kind}-{settings.seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {
+    parts: dict[str, Callable[[], Any]] = {
         "trained": functools.partial(training_figures, settings, model),
         "classifier": functools.partial(classifier_figures, settings, model),
         "samples": functools.partial(sample_figures, settings, model),
@@ -59,14 +61,14 @@ def measure(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str
         "speed": functools.partial(speed_figures, settings, model),
         "adaptation": functools.partial(adaptation_figures, settings, model, folder),
     }
-    asked = {name: str(value) for name, value in dataclasses.asdict(settings).items() if name != "out"}
+    asked = {name: str(value) for name, value in dataclasses.asdict(settings).items() if name not in ELSEWHERE}
     figures: dict[str, Any] = {"settings": asked, "training_seconds": spent(settings)}
-    for name, find in parts.items():
+    for name in settings.parts:
         path = folder / f"{name}.json"
         if not path.exists() or json.loads(path.read_text())["settings"] != asked:
             say(f"measuring {name}")
             began = time.monotonic()
-            found = find()
+            found = parts[name]()
             write_json(path, {"settings": asked, "seconds": time.monotonic() - began, "figures": found})
         figures[name] = json.loads(path.read_text())["figures"]
     figures["peak_memory_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -214,7 +216,8 @@ def speed_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
     ):
         decoder, draw = model.drawer(method, decoding)
         runs[name] = functools.partial(draw, model.networks, text, jax.random.uniform(uniform, (1, decoder.uniforms)))
-    transformer, batches = build_transformer(model.config.prior, model.segments), (1, 16)
+    transformer = build_transformer(model.config.prior, model.segments)
+    batches = (1,) if settings.quick else (1, 16)
     for batch in batches:
         for name, cached in (("cached", True), ("uncached", False)):
             decoder = autoregressive_decoder(transformer, DecodingConfig(), cached=cached)
@@ -234,6 +237,7 @@ def speed_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
             batch: ratio(times[f"uncached, {batch}"], times[f"cached, {batch}"]) for batch in batches
         },
         "parallel_times_as_fast": ratio(times["autoregressive"], times["parallel in 10"]),
+        "device": jax.devices()[0].device_kind,
         "load": os.getloadavg()[0],
         "cores": os.cpu_count(),
     }

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import optax
@@ -20,6 +20,8 @@ from genjax.train.build_prior import build_prior
 from genjax.train.stage import Stage, encoded
 from genjax.train.text_to_image_model import TextToImage, parts_of
 
+Part = Literal["trained", "classifier", "samples", "likelihood", "captions", "speed", "adaptation"]
+PARTS: tuple[Part, ...] = get_args(Part)
 HEADS = ("glyph", "colour", "weight", "tilt")
 SETS = {"trained": "glyphs:captioned", "held_out": "glyphs:captioned:held_out"}
 NEW = 1  # seed of what is judged, where the split is that of the training's fonts: other images of them
@@ -61,10 +63,14 @@ class Experiment:
     """Samples of each kind that are judged."""
     turns: int = 15
     """Of the timings."""
+    parts: tuple[Part, ...] = PARTS
+    """What is measured of the trained model."""
     runs: Path = Path("runs/text_to_image")
     """Folder of the models."""
     out: Path = Path("runs/text_to_image/results")
     """Folder of the results."""
+    combine: tuple[Path, ...] = ()
+    """Folders of results, of other seeds: train and measure nothing, and write their means into --out."""
     quick: bool = False
     """Tiny networks and few steps, to see that everything runs."""
 

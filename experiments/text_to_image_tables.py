@@ -17,41 +17,63 @@ from genjax.train.text_to_image_model import TextToImage
 
 
 def markdown(figures: dict[str, Any]) -> str:
-    """The tables of the report."""
+    """The tables of the report, of the parts that were measured."""
     num = figures["settings"]["num"]
     lines = [f"Text to image on captioned glyphs, {num} images of each kind; shares with their 95 % intervals.", ""]
-    samples = {name: row["shares"] for name, row in figures["samples"].items()}
-    lines += share_table("samples read as asked", samples, (*HEADS, "all"))
+    for part, tables in {
+        "samples": sample_tables,
+        "classifier": lambda found: share_table("the classifier on real images", found, (*HEADS, "all")),
+        "captions": lambda found: share_table("captions that say what is seen", found, (*VALUES, "all", "grammatical")),
+        "likelihood": likelihood_table,
+        "adaptation": lambda found: [*adaptation_table(found), ""],
+        "speed": speed_tables,
+        "trained": lambda found: [
+            f"Parameters: {', '.join(f'{name} {n:,}' for name, n in found['parameters'].items())}."
+        ],
+    }.items():
+        if part in figures:
+            lines += tables(figures[part])
+    minutes, memory = figures["training_seconds"] / 60, figures["peak_memory_gib"]
+    lines += [
+        f"Training took {minutes:.0f} minutes in the sittings that were timed; the last had {memory:.2f} GiB at most."
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def sample_tables(found: dict[str, Any]) -> list[str]:
+    """Attributes of the samples, the lift of the reranker, and kernel distances."""
+    samples = {name: row["shares"] for name, row in found.items()}
+    lines = share_table("samples read as asked", samples, (*HEADS, "all"))
     lines += ["| best of 8 against the first one, points of `all` | lift | 95 % interval |", "|---|---|---|"]
     for name, lift in lifts(samples).items():
         lines.append("| {} | {:+.1f} | {:+.1f} .. {:+.1f} |".format(name, *(100 * value for value in lift)))
     lines += ["", "| kernel distance to new images in the same fonts | value | 95 % interval |", "|---|---|---|"]
-    for name, row in figures["samples"].items():
+    for name, row in found.items():
         low_high = row["kd"]["interval"]
         shown = "" if low_high is None else "{:.4f} .. {:.4f}".format(*low_high)
         lines.append(f"| {name} | {row['kd']['value']:.4f} | {shown} |")
-    lines += ["", *share_table("the classifier on real images", figures["classifier"], (*HEADS, "all"))]
-    lines += share_table("captions that say what is seen", figures["captions"], (*VALUES, "all", "grammatical"))
-    lines += ["| nats of 64 image tokens | prior | unigram | unigram of each place |", "|---|---|---|---|"]
-    for name, row in figures["likelihood"].items():
-        lines.append(
-            f"| {name} | " + " | ".join(f"{v:.1f} ({low:.1f}, {high:.1f})" for v, low, high in row.values()) + " |"
-        )
-    lines += ["", *adaptation_table(figures["adaptation"])]
-    speed = figures["speed"]
-    lines += [f"| on {speed['cores']} cores, load {speed['load']:.1f} | ms |", "|---|---|"]
+    return [*lines, ""]
+
+
+def likelihood_table(found: dict[str, dict[str, Share]]) -> list[str]:
+    """Nats of an image's tokens, by the prior and by counts."""
+    lines = ["| nats of 64 image tokens | prior | unigram | unigram of each place |", "|---|---|---|---|"]
+    for name, row in found.items():
+        shown = " | ".join(f"{value:.1f} ({low:.1f}, {high:.1f})" for value, low, high in row.values())
+        lines.append(f"| {name} | {shown} |")
+    return [*lines, ""]
+
+
+def speed_tables(speed: dict[str, Any]) -> list[str]:
+    """Milliseconds, and how many times as fast."""
+    where = f"{speed['cores']} cores" if speed["device"] == "cpu" else f"one {speed['device']}"
+    lines = [f"| on {where}, load {speed['load']:.1f} | ms |", "|---|---|"]
     lines += [f"| {name} | {taken:.1f} |" for name, taken in speed["milliseconds"].items()]
     lines += ["", "| how many times as fast, turn by turn | median (lowest, highest) |", "|---|---|"]
     for batch, found in speed["cached_times_as_fast"].items():
         lines.append(f"| cached against uncached, {batch} at once | {_ratio(found)} |")
     lines.append(f"| parallel in 10 against autoregressive, one image | {_ratio(speed['parallel_times_as_fast'])} |")
-    parameters = ", ".join(f"{name} {n:,}" for name, n in figures["trained"]["parameters"].items())
-    minutes, memory = figures["training_seconds"] / 60, figures["peak_memory_gib"]
-    lines += ["", f"Parameters: {parameters}."]
-    lines += [
-        f"Training took {minutes:.0f} minutes in the sittings that were timed; the last had {memory:.2f} GiB at most."
-    ]
-    return "\n".join(lines) + "\n"
+    return [*lines, ""]
 
 
 def lifts(samples: dict[str, dict[str, Share]]) -> dict[str, Share]:

@@ -13,8 +13,9 @@ def test_steps_are_compiled_timed_and_compared(tmp_path):
     text = quick("accelerator", "--parts", "told", "several", "cpu", "--out", "out", folder=tmp_path).stdout
     found = json.loads((tmp_path / "out" / "accelerator.json").read_text())
     assert text.strip() == (tmp_path / "out" / "accelerator.md").read_text().strip()
-    assert len(found["told"]) == 3
-    assert all(row["same_bits"] and row["compile_seconds"] > 0 for row in found["told"])
+    (row,) = found["told"]
+    assert row["same_bits"]
+    assert row["compile_seconds"] > 0
     assert found["cpu"][0]["highest"] == 0
     assert {"one", "several"} < set(found["several"][0])
 
