@@ -1,21 +1,20 @@
-"""What a GPU or a TPU makes of genjax's steps: the same numbers as a CPU, how soon, how fast, and the same bits again.
+"""What a GPU makes of genjax's steps: how near the CPU's numbers, how soon, how fast, and whether the same bits again.
 
-    python experiments/accelerator.py            # ten minutes, most of them compiling; needs a GPU or a TPU
+    python experiments/accelerator.py            # ten minutes, most of them compiling; needs a GPU
     python experiments/accelerator.py --quick    # tiny networks on whatever there is, to see that everything runs
 
 Four questions. How long does a step take to compile, and then to run, as it comes and with XLA told otherwise? What
 do ten steps as one program save? How far are gradients from the CPU's, with products as they come and in full float32?
 And do two runs of one command, and one that was stopped and resumed, end in the same bits? Each of those runs is a
-process with an empty cache, as on another day. Writes accelerator.json and accelerator.md into --out.
+process with an empty cache, as on another day; they run beside each other. Writes accelerator.json and accelerator.md
+into --out.
 """
 
 import dataclasses
 import hashlib
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,11 +22,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import tyro
-from timing import in_turns, matrix_product, product_rate
+from accelerator_runs import same_bits
+from timing import in_turns
 
 from genjax import backend
 
 backend.prepare()  # before jax is imported
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the runs are other processes on the same GPU
 
 import jax
 import numpy as np
@@ -45,16 +46,14 @@ from genjax.train.sharding import Layout
 from genjax.train.state import Batch, Learner, TrainState
 from genjax.tree import flatten
 
+DETERMINISTIC = "xla_gpu_deterministic_ops"
 # The first is what entry points set (genjax/backend.py), the last what XLA does by itself.
 TOLD: dict[str, dict[str, Any]] = {
-    "to be deterministic, as genjax has it": {"xla_gpu_deterministic_ops": True},
-    "not to try out kernels": {"xla_gpu_deterministic_ops": False, "xla_gpu_autotune_level": 0},
-    "nothing": {"xla_gpu_deterministic_ops": False},
+    "to be deterministic, as genjax has it": {DETERMINISTIC: True},
+    "not to try out kernels": {DETERMINISTIC: False, "xla_gpu_autotune_level": 0},
+    "nothing": {DETERMINISTIC: False},
 }
-RUNS_TOLD = {
-    "to be deterministic, as genjax has it": "--xla_gpu_deterministic_ops=true",
-    "nothing": "--xla_gpu_deterministic_ops=false",
-}
+RUNS_TOLD = [told for told, options in TOLD.items() if len(options) == 1]
 SEVERAL = 10  # steps as one program
 
 
@@ -67,7 +66,7 @@ class Case(NamedTuple):
 
 @dataclass(frozen=True)
 class Accelerator:
-    """Compiles, times and compares training steps on this machine's accelerator."""
+    """Compiles, times and compares training steps on this machine's GPU."""
 
     out: Path = Path("runs/accelerator")
     """Folder for the figures."""
@@ -87,8 +86,8 @@ def main(settings: Accelerator) -> int:
     """Measures, writes and prints; returns the exit code."""
     if settings.quick:
         settings = dataclasses.replace(settings, turns=1, calls=2, run_steps=4)
-    elif backend.on_cpu():
-        raise InputError("JAX finds no GPU or TPU here. Try --quick, which runs on a CPU too.")
+    elif jax.default_backend() != "gpu":
+        raise InputError("JAX finds no GPU here. Try --quick, which runs on a CPU too.")
     jax.config.update("jax_enable_compilation_cache", False)  # compiling is what is timed
     find: dict[str, Callable[[Accelerator], Any]] = {
         "runs": runs,
@@ -102,13 +101,14 @@ def main(settings: Accelerator) -> int:
         "jax": jax.__version__,
         "turns": settings.turns,
         "calls": settings.calls,
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }
     settings.out.mkdir(parents=True, exist_ok=True)
     for part in settings.parts:
         say(part)
         found[part] = find[part](settings)
         write_json(settings.out / "accelerator.json", found)
-    write_bytes(settings.out / "accelerator.md", markdown(found).encode())
+        write_bytes(settings.out / "accelerator.md", markdown(found).encode())
     result(markdown(found))
     return 0
 
@@ -120,6 +120,16 @@ def image_case(family: str, size: int, batch: int, dtype: str = "float32", *, wi
     return Case(build_learner(model, build_transfers(None, model)), {"image": images})
 
 
+def small(settings: Accelerator) -> dict[str, Callable[[], Case]]:
+    """{name: case} of a GAN and a VAE at 32 pixels."""
+    if settings.quick:
+        return {"VAE, 16x16x3, batch 8": lambda: image_case("vae", 16, 8, width=4)}
+    return {
+        "GAN, 32x32x3, batch 64": lambda: image_case("gan", 32, 64),
+        "VAE, 32x32x3, batch 128": lambda: image_case("vae", 32, 128),
+    }
+
+
 def prior_case(batch: int, *, width: int = 128, depth: int = 4) -> Case:
     """The transformer of text and image tokens, as text to image trains it."""
     segments = (Segment("text", 45, 1024), Segment("image", 64, 128, 8))
@@ -129,21 +139,11 @@ def prior_case(batch: int, *, width: int = 128, depth: int = 4) -> Case:
     return Case(build_prior(prior, segments), {name: values.astype(np.int32) for name, values in tokens.items()})
 
 
-def cases(settings: Accelerator) -> dict[str, Callable[[], Case]]:
-    """What is compiled with XLA told otherwise."""
-    if settings.quick:
-        return {"VAE, 16x16x3, batch 8": lambda: image_case("vae", 16, 8, width=4)}
-    return {
-        "GAN, 32x32x3, batch 64": lambda: image_case("gan", 32, 64),
-        "VAE, 32x32x3, batch 128": lambda: image_case("vae", 32, 128),
-        "prior, 109 tokens, batch 32": lambda: prior_case(32),
-    }
-
-
 def told(settings: Accelerator) -> list[dict[str, Any]]:
     """Every case with XLA told otherwise: seconds to compile, milliseconds a step, and whether bits come again."""
     rows = []
-    for name, make in cases(settings).items():
+    prior: dict[str, Callable[[], Case]] = {"prior, 109 tokens, batch 32": lambda: prior_case(32)}
+    for name, make in (small(settings) | ({} if settings.quick else prior)).items():
         for what, options in list(TOLD.items())[: 1 if settings.quick else None]:
             say(f"{name}, told {what}")
             rows.append({"case": name, "told": what} | timed(settings, make(), options))
@@ -180,14 +180,13 @@ def timed(settings: Accelerator, case: Case, options: Mapping[str, Any]) -> dict
             state, _ = program(state, batch)
         jax.block_until_ready(state)
 
-    taken = in_turns({"step": one, "product": matrix_product()}, turns=settings.turns)
+    taken = in_turns({"step": one}, turns=settings.turns)["step"]
     images = len(next(iter(case.batch.values())))
-    milliseconds = 1e3 * statistics.median(taken["step"]) / settings.calls
+    milliseconds = 1e3 * statistics.median(taken) / settings.calls
     return {
         "compile_seconds": seconds,
         "milliseconds": milliseconds,
         "images_per_second": 1e3 * images / milliseconds,
-        "product_tflops": product_rate(statistics.median(taken["product"])) / 1e12,
         "same_bits": len(again) == 1,
     }
 
@@ -216,21 +215,17 @@ def digest(state: TrainState) -> str:
 def several(settings: Accelerator) -> list[dict[str, Any]]:
     """Milliseconds of a step as the loop runs it, on images that the device keeps: one by one, and ten as a program."""
     rows = []
-    families = (("vae", 16, 8, 4),) if settings.quick else (("gan", 32, 64, 64), ("vae", 32, 128, 64))
-    for family, size, batch, width in families:
-        case = image_case(family, size, batch, width=width)
+    for name, make in small(settings).items():
+        case = make()
         first = first_state(case)
         programs = make_programs(case.learner, Layout(), jax.eval_shape(first))
         kept = jax.device_put(case.batch["image"])
-        indices = np.tile(np.arange(batch, dtype=np.int32), (SEVERAL, 1))
-        found = {}
-        for name, program in {"one": programs.single, "several": programs.several}.items():
-            say(f"{family}, {name}")
-            fed = indices[0] if name == "one" else indices
-            repeats = settings.calls if name == "one" else max(1, settings.calls // SEVERAL)
-            seconds = looped(program, first(), kept, fed, settings.turns, repeats)
-            found[name] = 1e3 * seconds / (1 if name == "one" else SEVERAL)
-        rows.append({"case": f"{family.upper()}, {size}x{size}x3, batch {batch}"} | found)
+        indices = np.tile(np.arange(len(case.batch["image"]), dtype=np.int32), (SEVERAL, 1))
+        say(f"{name}, one step and {SEVERAL}")
+        one = looped(programs.single, first(), kept, indices[0], settings.turns, settings.calls)
+        calls = max(1, settings.calls // SEVERAL)
+        many = looped(programs.several, first(), kept, indices, settings.turns, calls)
+        rows.append({"case": name, "one": 1e3 * one, "several": 1e3 * many / SEVERAL})
     return rows
 
 
@@ -249,21 +244,22 @@ def looped(program: Any, state: TrainState, kept: Any, fed: np.ndarray, turns: i
 def beside_cpu(settings: Accelerator) -> list[dict[str, Any]]:
     """How far the first gradients are from the CPU's, as a part of their length: products as they come, and in full."""
     rows = []
-    families = (("vae", 16, 8, 4),) if settings.quick else (("gan", 32, 64, 64), ("vae", 32, 128, 64))
-    for family, size, batch, width in families:
-        row: dict[str, Any] = {"case": f"{family.upper()}, {size}x{size}x3, batch {batch}"}
-        expected = gradients(image_case(family, size, batch, width=width), jax.devices("cpu")[0], "highest")
+    for name, make in small(settings).items():
+        expected = gradients(make(), jax.devices("cpu")[0], "highest")
+        row: dict[str, Any] = {"case": name}
         for precision in ("default", "highest"):
-            say(f"{family}, {precision}")
-            found = gradients(image_case(family, size, batch, width=width), jax.devices()[0], precision)
-            distance = np.linalg.norm(found - expected) / np.linalg.norm(expected)
-            row[precision] = float(distance)
+            say(f"{name}, {precision}")
+            found = gradients(make(), jax.devices()[0], precision)
+            row[precision] = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
         rows.append(row)
     return rows
 
 
 def gradients(case: Case, device: Any, precision: str) -> np.ndarray:
-    """Those of the first step, all in one row: Adam's first moments, which are a multiple of them."""
+    """Those of the first step, all in one row: Adam's first moments, which are a multiple of them.
+
+    A generator's come through a critic that has been updated, so that what the critic's differ by is in them too.
+    """
     with jax.default_device(device), jax.default_matmul_precision(precision):
         state = jax.jit(lambda key: case.learner.init(key, case.batch))(jax.random.key(0))
         after, _ = jax.jit(case.learner.step)(state, case.batch)
@@ -273,49 +269,9 @@ def gradients(case: Case, device: Any, precision: str) -> np.ndarray:
 
 def runs(settings: Accelerator) -> dict[str, Any]:
     """Whether runs end in the same bits: the command twice, and once stopped half way and resumed."""
-    half = settings.run_steps // 2
-    variants = dict(list(RUNS_TOLD.items())[:1]) if settings.quick else RUNS_TOLD
-    every = ["--sample-every", str(half), "--save-every", str(half), "--log-every", "1", "--evaluate-every", "0"]
-    network = ["--model", "vae", "--vae.width", "8"] if settings.quick else ["--model", "gan"]
-    starts = {"once": settings.run_steps, "again": settings.run_steps, "resumed": half}
-    found: dict[str, Any] = {"steps": settings.run_steps, "network": network[1]}
-    with tempfile.TemporaryDirectory() as name:
-        folders = {what: Path(name) / str(number) for number, what in enumerate(variants)}
-        together = [
-            genjax("train", *network, *every, "--steps", str(n), "--out", str(folders[what] / run), flag=flag)
-            for what, flag in variants.items()
-            for run, n in starts.items()
-        ]
-        ended(together)
-        resumed = ("train", "--resume", "--steps", str(settings.run_steps), "--out")
-        ended([genjax(*resumed, str(folders[what] / "resumed"), flag=flag) for what, flag in variants.items()])
-        for what, folder in folders.items():
-            bits = {run: of_files(folder / run / "model" / "latest") for run in starts}
-            found[what] = {"again": bits["again"] == bits["once"], "resumed": bits["resumed"] == bits["once"]}
-    return found
-
-
-def genjax(*arguments: str, flag: str) -> subprocess.Popen[bytes]:
-    """A command of a user, that finds nothing compiled."""
-    command = [sys.executable, "-c", "import sys; from genjax import cli; sys.exit(cli.main(sys.argv[1:]))", *arguments]
-    changed = {"JAX_ENABLE_COMPILATION_CACHE": "false", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    changed["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()  # the last one counts
-    return subprocess.Popen(command, env=os.environ | changed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-
-def ended(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Waits for runs; raises InputError if one failed."""
-    for errors, process in [(process.communicate()[1], process) for process in processes]:
-        if process.returncode:
-            raise InputError(f"a run ended with exit code {process.returncode}: {errors.decode()[-500:]}")
-
-
-def of_files(folder: Path) -> str:
-    """sha256 of the networks in a folder."""
-    content = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        content.update(path.read_bytes())
-    return content.hexdigest()
+    network = ("--model", "vae", "--vae.width", "8") if settings.quick else ("--model", "gan")
+    told = {what: TOLD[what] for what in RUNS_TOLD[: 1 if settings.quick else None]}
+    return {"steps": settings.run_steps, "network": network[1], "told": same_bits(told, network, settings.run_steps)}
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -342,8 +298,8 @@ def markdown(found: dict[str, Any]) -> str:
     if "runs" in found:
         run = found["runs"]
         lines += ["", f"| runs of {run['steps']} steps, bit for bit; XLA is told | again | resumed |", "|---|---|---|"]
-        compared = [what for what in RUNS_TOLD if what in run]
-        lines += [f"| {what} | {equal(run[what]['again'])} | {equal(run[what]['resumed'])} |" for what in compared]
+        for what, same in run["told"].items():
+            lines.append(f"| {what} | {equal(same['again'])} | {equal(same['resumed'])} |")
     return "\n".join([*lines, ""])
 
 

@@ -61,6 +61,8 @@ def main(settings: Experiment) -> int:
     picture(settings, model)
     if {"samples", "classifier", "likelihood"} <= set(figures):
         keep_records(config.out, records_of(settings, figures))
+    else:
+        say("no records are kept with the model: they need samples, classifier and likelihood")
     result(text)
     return 0
 

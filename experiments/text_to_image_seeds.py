@@ -1,11 +1,11 @@
 """What experiments/text_to_image.py found with several seeds, each of a training of its own: means with intervals."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from over_seeds import over_seeds
+from text_to_image_adaptation import shown
 from text_to_image_parts import HEADS
 
 from genjax.data.glyph_captions import VALUES
@@ -16,10 +16,12 @@ def over_trainings(folders: Sequence[Path]) -> str:
     """Tables of the means over these folders' results.
 
     Raises:
-        InputError: a folder without results, twice the same seed, or settings that differ in more than the seed.
+        InputError: fewer than two folders, one without results or parts of them, twice the same seed, or settings that
+            differ in more than the seed.
     """
     found = [read(folder) for folder in folders]
     check_alike([one["settings"] for one in found])
+    check_parts(folders, found)
     shares = [{name: row["shares"] for name, row in one["samples"].items()} for one in found]
     distances = [
         {name: {"kernel distance": row["kd"]["value"]} for name, row in one["samples"].items()} for one in found
@@ -31,13 +33,13 @@ def over_trainings(folders: Sequence[Path]) -> str:
         " 95 % intervals over the trainings (Student's t).",
         "",
     ]
-    lines += table("samples read as asked, %", shares, (*HEADS, "all"), in_percent)
-    lines += table("to new images in the same fonts", distances, ("kernel distance",), in_thousandths)
-    lines += table("the classifier on real images, %", of(found, "classifier"), (*HEADS, "all"), in_percent)
+    lines += table("samples read as asked, %", shares, (*HEADS, "all"))
+    lines += table("to new images in the same fonts", distances, ("kernel distance",), ".3f", 1.0)
+    lines += table("the classifier on real images, %", of(found, "classifier"), (*HEADS, "all"))
     said = (*VALUES, "all", "grammatical")
-    lines += table("captions that say what is seen, %", of(found, "captions"), said, in_percent)
+    lines += table("captions that say what is seen, %", of(found, "captions"), said)
     by = ("prior", "unigram", "unigram of each place")
-    lines += table("nats of 64 image tokens", of(found, "likelihood"), by, in_nats)
+    lines += table("nats of 64 image tokens", of(found, "likelihood"), by, ".1f", 1.0)
     return "\n".join(lines)
 
 
@@ -50,13 +52,23 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def check_alike(settings: Sequence[dict[str, str]]) -> None:
-    """Raises InputError unless only the seed differs, and always does."""
+    """Raises InputError unless there are several, only the seed differs, and it always does."""
+    if len(settings) < 2:
+        raise InputError("a mean needs the results of two seeds or more. Name their folders after --combine.")
     if len({one["seed"] for one in settings}) < len(settings):
         raise InputError(f"the seeds {', '.join(one['seed'] for one in settings)} are not all different.")
-    for name in settings[0]:
-        values = {one[name] for one in settings}
-        if name not in ("seed", "runs", "turns") and len(values) > 1:
+    for name in sorted(set().union(*settings) - {"seed", "runs", "turns"}):
+        values = {one.get(name, "none") for one in settings}
+        if len(values) > 1:
             raise InputError(f"the results differ in {name}: {', '.join(sorted(values))}. Name those of one setting.")
+
+
+def check_parts(folders: Sequence[Path], found: Sequence[dict[str, Any]]) -> None:
+    """Raises InputError where something of what is shown was not measured."""
+    for folder, one in zip(folders, found, strict=True):
+        missing = [part for part in ("samples", "classifier", "captions", "likelihood") if part not in one]
+        if missing:
+            raise InputError(f"{folder} lacks {', '.join(missing)}. Run the experiment there without --parts.")
 
 
 def of(found: Sequence[dict[str, Any]], part: str) -> list[dict[str, Any]]:
@@ -65,12 +77,16 @@ def of(found: Sequence[dict[str, Any]], part: str) -> list[dict[str, Any]]:
 
 
 def table(
-    title: str, rows: Sequence[dict[str, dict[str, Any]]], columns: Sequence[str], shown: Callable[[list[float]], str]
+    title: str,
+    rows: Sequence[dict[str, dict[str, Any]]],
+    columns: Sequence[str],
+    form: str = ".1f",
+    scale: float = 100.0,
 ) -> list[str]:
     """A row a case, a column a figure, over the trainings; a figure's own interval is left out."""
     lines = [f"| {title} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name in rows[0]:
-        cells = [shown([value_of(one[name][column]) for one in rows]) for column in columns]
+        cells = [shown([scale * value_of(one[name][column]) for one in rows], form) for column in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
@@ -78,18 +94,3 @@ def table(
 def value_of(figure: Any) -> float:
     """A figure's value, which may come with the ends of its interval."""
     return float(figure[0] if isinstance(figure, list) else figure)
-
-
-def in_percent(values: list[float]) -> str:
-    """`97.0 ± 1.5`, of shares."""
-    return "{:.1f} ± {:.1f}".format(*over_seeds([100 * value for value in values]))
-
-
-def in_thousandths(values: list[float]) -> str:
-    """`0.026 ± 0.015`."""
-    return "{:.3f} ± {:.3f}".format(*over_seeds(values))
-
-
-def in_nats(values: list[float]) -> str:
-    """`66 ± 21`."""
-    return "{:.1f} ± {:.1f}".format(*over_seeds(values))

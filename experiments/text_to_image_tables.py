@@ -66,7 +66,7 @@ def likelihood_table(found: dict[str, dict[str, Share]]) -> list[str]:
 
 def speed_tables(speed: dict[str, Any]) -> list[str]:
     """Milliseconds, and how many times as fast."""
-    where = f"{speed['cores']} cores" if speed["device"] == "cpu" else f"one {speed['device']}"
+    where = f"{speed['cores']} cores" if speed.get("device", "cpu") == "cpu" else f"one {speed['device']}"
     lines = [f"| on {where}, load {speed['load']:.1f} | ms |", "|---|---|"]
     lines += [f"| {name} | {taken:.1f} |" for name, taken in speed["milliseconds"].items()]
     lines += ["", "| how many times as fast, turn by turn | median (lowest, highest) |", "|---|---|"]

@@ -8,15 +8,13 @@ import warnings
 import pytest
 
 from genjax import backend
+from genjax.backend import CPU_FLAG, GPU_FLAG
 
 
 @pytest.fixture
 def environment(monkeypatch):
     monkeypatch.setattr(os, "environ", {})
     return os.environ
-
-
-CPU_FLAG, GPU_FLAG = backend.FLAGS
 
 
 def test_flags_are_set_where_they_were_tried(environment, monkeypatch):
@@ -47,6 +45,13 @@ def test_a_users_choice_stays(environment, monkeypatch):
     backend.prepare()
     assert environment["XLA_FLAGS"] == chosen
     assert environment["TF_CPP_MIN_LOG_LEVEL"] == "0"
+
+
+def test_what_a_user_has_not_chosen_is_still_told(environment, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.10.2")
+    environment["XLA_FLAGS"] = "--xla_gpu_deterministic_ops=false"
+    backend.prepare()
+    assert environment["XLA_FLAGS"] == f"--xla_gpu_deterministic_ops=false {CPU_FLAG}"
 
 
 def test_other_flags_are_kept(environment, monkeypatch):

@@ -50,5 +50,14 @@ def test_trainings_that_are_not_alike_are_refused(seeds, tmp_path):
         seeds.over_trainings([first, results(tmp_path / "again", 0, 0.8)])
     with pytest.raises(InputError, match="differ in kind: dvae, vq"):
         seeds.over_trainings([first, results(tmp_path / "other", 1, 0.8, kind="dvae")])
+    with pytest.raises(InputError, match="differ in width: 128, none"):
+        seeds.over_trainings([first, results(tmp_path / "older", 1, 0.8, width="128")])
+    with pytest.raises(InputError, match="two seeds or more"):
+        seeds.over_trainings([first])
+    part = results(tmp_path / "part", 1, 0.8)
+    found = json.loads((part / "text_to_image.json").read_text())
+    (part / "text_to_image.json").write_text(json.dumps({"settings": found["settings"], "samples": found["samples"]}))
+    with pytest.raises(InputError, match="part lacks classifier, captions, likelihood"):
+        seeds.over_trainings([first, part])
     with pytest.raises(InputError, match=r"text_to_image\.json does not exist"):
         seeds.over_trainings([first, tmp_path / "none"])
