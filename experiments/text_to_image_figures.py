@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from decoding_speed import ratio, take_turns
 from text_to_image_adaptation import adaptation_figures
+from text_to_image_pace import pace_figures
 from text_to_image_parts import (
     HEADS,
     NEW,
@@ -59,6 +60,7 @@ def measure(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str
         "likelihood": functools.partial(likelihood_figures, settings, model, data),
         "captions": functools.partial(caption_figures, settings, model),
         "speed": functools.partial(speed_figures, settings, model),
+        "pace": functools.partial(pace_figures, settings, model, data),
         "adaptation": functools.partial(adaptation_figures, settings, model, folder),
     }
     asked = {name: str(value) for name, value in dataclasses.asdict(settings).items() if name not in ELSEWHERE}

@@ -20,7 +20,7 @@ from genjax.train.build_prior import build_prior
 from genjax.train.stage import Stage, encoded
 from genjax.train.text_to_image_model import TextToImage, parts_of
 
-Part = Literal["trained", "classifier", "samples", "likelihood", "captions", "speed", "adaptation"]
+Part = Literal["trained", "classifier", "samples", "likelihood", "captions", "speed", "pace", "adaptation"]
 PARTS: tuple[Part, ...] = get_args(Part)
 HEADS = ("glyph", "colour", "weight", "tilt")
 SETS = {"trained": "glyphs:captioned", "held_out": "glyphs:captioned:held_out"}

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 from text_to_image_adaptation import adaptation_table
+from text_to_image_pace import pace_table
 from text_to_image_parts import HEADS, PICTURED, SETS, Experiment
 
 from genjax.config.prior import DecodingConfig
@@ -27,6 +28,7 @@ def markdown(figures: dict[str, Any]) -> str:
         "likelihood": likelihood_table,
         "adaptation": lambda found: [*adaptation_table(found), ""],
         "speed": speed_tables,
+        "pace": pace_table,
         "trained": lambda found: [
             f"Parameters: {', '.join(f'{name} {n:,}' for name, n in found['parameters'].items())}."
         ],

@@ -1,0 +1,68 @@
+"""How long experiments/text_to_image.py trains on this machine: a step of each stage, times their number."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+from text_to_image_parts import Experiment, model_config
+
+from genjax.data import Dataset
+from genjax.train.dispatch import make_update
+from genjax.train.sharding import Layout
+from genjax.train.stage import Stage
+from genjax.train.text_to_image import stages
+from genjax.train.text_to_image_model import TextToImage, learners_of
+
+
+def pace_figures(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str, Any]:
+    """Seconds of a step of each stage, in turns, and the minutes of all of them.
+
+    A batch is drawn for each step, as in training. What a training does beside its steps is not in it: compiling,
+    checkpoints, and the tokens of the images.
+    """
+    config = model_config(settings)
+    learners = learners_of(config, model.vocabulary, data.images.shape[-1], images_per_epoch=len(data))
+    found = list(stages(config, learners, data, model.vocabulary))
+    walks = {stage.name: walk(stage) for stage in found}
+    times: dict[str, list[float]] = {name: [] for name in walks}
+    for turn in range(settings.turns + 1):
+        for name, steps in walks.items():
+            began = time.perf_counter()
+            steps(SEVERAL)
+            if turn:  # the first turn compiles
+                times[name].append((time.perf_counter() - began) / SEVERAL)
+    rows = {}
+    for stage in found:
+        seconds = statistics.median(times[stage.name])
+        rows[stage.name] = {"steps": stage.steps, "milliseconds": 1e3 * seconds, "minutes": stage.steps * seconds / 60}
+    return rows
+
+
+SEVERAL = 3  # steps in a turn
+
+
+def walk(stage: Stage) -> Callable[[int], None]:
+    """Makes so many steps of a stage, from where the last call left it."""
+    example: dict[str, Any] = {**stage.batch(0)}
+    state = jax.jit(lambda: stage.learner.init(jax.random.key(0), example))()
+    update, step = make_update(stage.learner, Layout(), state), 0
+
+    def run(number: int) -> None:
+        nonlocal state, step
+        for _ in range(number):
+            state, _ = update(state, stage.batch(step))
+            step += 1
+        jax.block_until_ready(state)
+
+    return run
+
+
+def pace_table(found: dict[str, Any]) -> list[str]:
+    """A row a stage."""
+    lines = ["| training, by the time of a step | steps | ms a step | minutes |", "|---|---|---|---|"]
+    for name, row in found.items():
+        lines.append(f"| {name} | {row['steps']:,} | {row['milliseconds']:.0f} | {row['minutes']:.1f} |")
+    minutes = sum(row["minutes"] for row in found.values())
+    return [*lines, f"| all | | | {minutes:.0f} |", ""]
