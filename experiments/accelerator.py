@@ -277,11 +277,10 @@ def runs(settings: Accelerator) -> dict[str, Any]:
 def markdown(found: dict[str, Any]) -> str:
     """The tables."""
     lines = [
-        f"On one {found['device']}, jax {found['jax']}; medians of {found['turns']} turns of {found['calls']} steps.",
-        "",
+        f"On one {found['device']}, jax {found['jax']}; medians of {found['turns']} turns of {found['calls']} steps."
     ]
     if "told" in found:
-        lines += ["| case | XLA is told | compiles, s | step, ms | images a second | same bits in one process |"]
+        lines += ["", "| case | XLA is told | compiles, s | step, ms | images a second | same bits in one process |"]
         lines += ["|---|---|---|---|---|---|"]
         lines += [f"| {row['case']} | {row['told']} | {speed_cells(row)} |" for row in found["told"]]
     if "steps" in found:
@@ -297,7 +296,11 @@ def markdown(found: dict[str, Any]) -> str:
         lines += [f"| {row['case']} | {row['default']:.1e} | {row['highest']:.1e} |" for row in found["cpu"]]
     if "runs" in found:
         run = found["runs"]
-        lines += ["", f"| runs of {run['steps']} steps, bit for bit; XLA is told | again | resumed |", "|---|---|---|"]
+        lines += [
+            "",
+            f"| a {run['network'].upper()}, {run['steps']} steps, bit for bit; XLA is told | again | resumed |",
+            "|---|---|---|",
+        ]
         for what, same in run["told"].items():
             lines.append(f"| {what} | {equal(same['again'])} | {equal(same['resumed'])} |")
     return "\n".join([*lines, ""])

@@ -1,6 +1,6 @@
 """A small, faithful DALL-E on two cores: trained on captioned glyphs, and judged by a classifier that it never saw.
 
-    python experiments/text_to_image.py --out experiments/results/text_to_image   # an hour and a half or more
+    python experiments/text_to_image.py --out experiments/results/text_to_image   # an hour and a half on two cores
     python experiments/text_to_image.py --kind dvae                               # with a discrete VAE
     python experiments/text_to_image.py --combine A B C                           # means over what was measured there
     python experiments/text_to_image.py --quick                                   # tiny, to see that everything runs
@@ -26,7 +26,7 @@ backend.prepare()  # before jax is imported
 
 from text_to_image_adaptation import digit_stage
 from text_to_image_figures import measure, spent
-from text_to_image_parts import QUICK, Experiment, captioner_stage, classifier_stage, judges_of, model_config
+from text_to_image_parts import NEW, QUICK, Experiment, captioner_stage, classifier_stage, judges_of, model_config
 from text_to_image_records import records_of
 from text_to_image_seeds import over_trainings
 from text_to_image_tables import markdown, picture
@@ -46,6 +46,8 @@ def main(settings: Experiment) -> int:
         settings = dataclasses.replace(settings, **QUICK)
     if settings.combine:
         return finish_combined(settings)
+    if settings.seed == NEW:
+        raise InputError(f"--seed {NEW} is that of the images that judge. Use another.")
     began = time.monotonic()
     signal = train(settings)
     spent(settings, time.monotonic() - began)

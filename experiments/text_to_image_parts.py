@@ -24,7 +24,9 @@ Part = Literal["trained", "classifier", "samples", "likelihood", "captions", "sp
 PARTS: tuple[Part, ...] = get_args(Part)
 HEADS = ("glyph", "colour", "weight", "tilt")
 SETS = {"trained": "glyphs:captioned", "held_out": "glyphs:captioned:held_out"}
-NEW = 1  # seed of what is judged, where the split is that of the training's fonts: other images of them
+# Seed of what is judged, where the split is that of the training's fonts: other images of them. No training may have
+# it, for of two sets with one seed the smaller is the head of the larger.
+NEW = 1_000_001
 PICTURED = (
     *("a bold red seven", "two small green threes", "a blue four, tilted left", "two yellow bold zeros"),
     *("a small purple two, tilted right", "a white eight"),

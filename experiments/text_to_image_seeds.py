@@ -55,12 +55,12 @@ def check_alike(settings: Sequence[dict[str, str]]) -> None:
     """Raises InputError unless there are several, only the seed differs, and it always does."""
     if len(settings) < 2:
         raise InputError("a mean needs the results of two seeds or more. Name their folders after --combine.")
-    if len({one["seed"] for one in settings}) < len(settings):
-        raise InputError(f"the seeds {', '.join(one['seed'] for one in settings)} are not all different.")
     for name in sorted(set().union(*settings) - {"seed", "runs", "turns"}):
         values = {one.get(name, "none") for one in settings}
         if len(values) > 1:
             raise InputError(f"the results differ in {name}: {', '.join(sorted(values))}. Name those of one setting.")
+    if len({one["seed"] for one in settings}) < len(settings):
+        raise InputError(f"the seeds {', '.join(one['seed'] for one in settings)} are not all different.")
 
 
 def check_parts(folders: Sequence[Path], found: Sequence[dict[str, Any]]) -> None:

@@ -92,9 +92,11 @@ def check_device(name: str) -> None:
     except RuntimeError as error:
         jax.config.update("jax_platforms", os.environ.get("JAX_PLATFORMS") or None)
         extra = {"tpu": "jax[tpu]", "gpu": "jax[cuda13]"}.get(name, "jax")
+        # It says so of the last of several makers' backends, which need not be the one that is missed.
+        said = "" if "not in the list of known" in str(error) else f" ({str(error).split(' (set ')[0][:160]})"
         raise InputError(
-            f"--device {name}: JAX finds none here ({str(error).split(' (set ')[0][:160]}). Use --device auto, or"
-            f' install JAX for it: pip install "{extra}".'
+            f"--device {name}: JAX finds none here{said}. Use --device auto, or install JAX for it:"
+            f' pip install "{extra}".'
         ) from None
 
 

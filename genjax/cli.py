@@ -139,12 +139,21 @@ def _in_a_line(complaint: str, verb: str, verbs: list[str]) -> str:
     lines = ["" if re.fullmatch(r"\W*", line) else line for line in lines]  # the box, which need not be of Unicode
     said = " ".join(itertools.takewhile(bool, itertools.dropwhile(lambda line: not line, lines[1:])))
     wrong = re.match(r"Unrecognized (?:or misplaced )?options: ([^\s,]+)", said)
-    near = re.search(r"Perhaps you meant:?\s+(--[\w.-]+)", " ".join(lines))
-    if wrong and near and near[1] != wrong[1]:
-        said = f"unknown option {wrong[1]}. Did you mean {near[1]}?"
-    elif wrong:
-        said = f"unknown option {wrong[1]}."
+    if wrong:
+        kind = "option" if wrong[1].startswith("-") else "argument"
+        near = [option for option in _near_options(lines, verb) if option != wrong[1]]
+        said = f"unknown {kind} {wrong[1]}." + (f" Did you mean {near[0]}?" if near else "")
     return f"{said.rstrip()} See genjax {verb} --help."
+
+
+def _near_options(lines: Sequence[str], verb: str) -> list[str]:
+    """Options of this verb that tyro thinks of; below each it says which verbs have it."""
+    found, option = [], ""
+    for line in itertools.dropwhile(lambda line: "Perhaps you meant" not in line, lines):
+        option = line.split()[0] if line.startswith("--") else option
+        if line == f"in genjax {verb} --help":
+            found.append(option)
+    return found
 
 
 def _cause(error: BaseException | None) -> InputError | None:

@@ -132,6 +132,8 @@ def bad_folders(tmp_path):
         ),
         (["train", "--seed", "4294967296"], "--seed is 4294967296, expected 0 to 4294967295"),
         (["trian"], "unknown verb 'trian'. Did you mean 'train'?"),
+        (["doctor", "--run", "x"], "unknown option --run. See genjax doctor --help."),
+        (["evaluate", "x"], "unknown argument x. See genjax evaluate --help."),
         (["train", "--stpes", "20"], "unknown option --stpes. Did you mean --steps? See genjax train --help."),
         (["train", "--steps", "abc"], "Error parsing --steps: invalid literal"),
         (["train", "--steps"], "Missing value for argument '--steps'"),

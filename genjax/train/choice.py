@@ -14,7 +14,8 @@ def choose_transfer(family: str, shots: int | None) -> str:
     A GAN: `freeze`, which the benchmark cannot tell from full fine-tuning in distance or diversity, and which trains
     fewer numbers. A VAE of few shots: `miner`, the nearest in both distances among those that cover as much, at the
     price of more copies. Else full fine-tuning. On emoji with 100 shots a GAN came nearer by `freeze` than its source
-    was, where full fine-tuning did harm; with 5 it did not, and a VAE by `miner` not with each seed.
+    was, where full fine-tuning did harm; with 5 it did not, and with 1 it repeats that shot; a VAE by `miner` not with
+    each seed.
 
     Args:
         family: of the source.
