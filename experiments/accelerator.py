@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -113,37 +114,49 @@ def main(settings: Accelerator) -> int:
     return 0
 
 
-def image_case(family: str, size: int, batch: int, dtype: str = "float32", *, width: int = 64) -> Case:
-    """A GAN without R1 or a VAE, of three channels."""
+class Network(NamedTuple):
+    """A GAN without R1, or a VAE, of three channels, and the images in its batch."""
+
+    family: str
+    size: int
+    batch: int
+    width: int = 64
+
+    @property
+    def name(self) -> str:
+        """Of its rows."""
+        return f"{self.family.upper()}, {self.size}x{self.size}x3, batch {self.batch}"
+
+
+def small(settings: Accelerator) -> tuple[Network, ...]:
+    """A GAN and a VAE at 32 pixels."""
+    return (Network("vae", 16, 8, 4),) if settings.quick else (Network("gan", 32, 64), Network("vae", 32, 128))
+
+
+def image_case(network: Network, dtype: str = "float32") -> Case:
+    """A step of it."""
+    family, size, batch, width = network
     model = ModelConfig(family, size, 3, dtype, batch, GanConfig(width=width, r1_weight=0.0), VaeConfig(width=width))
     images = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
     return Case(build_learner(model, build_transfers(None, model)), {"image": images})
 
 
-def small(settings: Accelerator) -> dict[str, Callable[[], Case]]:
-    """{name: case} of a GAN and a VAE at 32 pixels."""
-    if settings.quick:
-        return {"VAE, 16x16x3, batch 8": lambda: image_case("vae", 16, 8, width=4)}
-    return {
-        "GAN, 32x32x3, batch 64": lambda: image_case("gan", 32, 64),
-        "VAE, 32x32x3, batch 128": lambda: image_case("vae", 32, 128),
-    }
-
-
-def prior_case(batch: int, *, width: int = 128, depth: int = 4) -> Case:
+def prior_case() -> Case:
     """The transformer of text and image tokens, as text to image trains it."""
     segments = (Segment("text", 45, 1024), Segment("image", 64, 128, 8))
-    prior = PriorConfig(width=width, depth=depth, heads=max(1, width // 32))
     random = np.random.default_rng(0)
-    tokens = {segment.name: random.integers(0, segment.vocabulary, (batch, segment.length)) for segment in segments}
-    return Case(build_prior(prior, segments), {name: values.astype(np.int32) for name, values in tokens.items()})
+    tokens = {segment.name: random.integers(0, segment.vocabulary, (32, segment.length)) for segment in segments}
+    learner = build_prior(PriorConfig(width=128, depth=4, heads=4), segments)
+    return Case(learner, {name: values.astype(np.int32) for name, values in tokens.items()})
 
 
 def told(settings: Accelerator) -> list[dict[str, Any]]:
     """Every case with XLA told otherwise: seconds to compile, milliseconds a step, and whether bits come again."""
     rows = []
-    prior: dict[str, Callable[[], Case]] = {"prior, 109 tokens, batch 32": lambda: prior_case(32)}
-    for name, make in (small(settings) | ({} if settings.quick else prior)).items():
+    cases: dict[str, Callable[[], Case]] = {one.name: partial(image_case, one) for one in small(settings)}
+    if not settings.quick:
+        cases["prior, 109 tokens, batch 32"] = prior_case
+    for name, make in cases.items():
         for what, options in list(TOLD.items())[: 1 if settings.quick else None]:
             say(f"{name}, told {what}")
             rows.append({"case": name, "told": what} | timed(settings, make(), options))
@@ -152,14 +165,12 @@ def told(settings: Accelerator) -> list[dict[str, Any]]:
 
 def steps(settings: Accelerator) -> list[dict[str, Any]]:
     """Larger images and bfloat16, as they come."""
-    many = (("vae", 16, 8, 4),) if settings.quick else (("gan", 32, 64, 64), ("vae", 32, 128, 64), ("gan", 64, 64, 64))
+    networks = small(settings) if settings.quick else (*small(settings), Network("gan", 64, 64))
     rows = []
-    for family, size, batch, width in many:
+    for network in networks:
         for dtype in ("float32", "bfloat16"):
-            name = f"{family.upper()}, {size}x{size}x3, batch {batch}"
-            say(f"{name}, {dtype}")
-            case = image_case(family, size, batch, dtype, width=width)
-            rows.append({"case": name, "dtype": dtype} | timed(settings, case, {}))
+            say(f"{network.name}, {dtype}")
+            rows.append({"case": network.name, "dtype": dtype} | timed(settings, image_case(network, dtype), {}))
     return rows
 
 
@@ -215,17 +226,17 @@ def digest(state: TrainState) -> str:
 def several(settings: Accelerator) -> list[dict[str, Any]]:
     """Milliseconds of a step as the loop runs it, on images that the device keeps: one by one, and ten as a program."""
     rows = []
-    for name, make in small(settings).items():
-        case = make()
+    for network in small(settings):
+        case = image_case(network)
         first = first_state(case)
         programs = make_programs(case.learner, Layout(), jax.eval_shape(first))
         kept = jax.device_put(case.batch["image"])
         indices = np.tile(np.arange(len(case.batch["image"]), dtype=np.int32), (SEVERAL, 1))
-        say(f"{name}, one step and {SEVERAL}")
+        say(f"{network.name}, one step and {SEVERAL}")
         one = looped(programs.single, first(), kept, indices[0], settings.turns, settings.calls)
         calls = max(1, settings.calls // SEVERAL)
         many = looped(programs.several, first(), kept, indices, settings.turns, calls)
-        rows.append({"case": name, "one": 1e3 * one, "several": 1e3 * many / SEVERAL})
+        rows.append({"case": network.name, "one": 1e3 * one, "several": 1e3 * many / SEVERAL})
     return rows
 
 
@@ -244,12 +255,12 @@ def looped(program: Any, state: TrainState, kept: Any, fed: np.ndarray, turns: i
 def beside_cpu(settings: Accelerator) -> list[dict[str, Any]]:
     """How far the first gradients are from the CPU's, as a part of their length: products as they come, and in full."""
     rows = []
-    for name, make in small(settings).items():
-        expected = gradients(make(), jax.devices("cpu")[0], "highest")
-        row: dict[str, Any] = {"case": name}
+    for network in small(settings):
+        expected = gradients(image_case(network), jax.devices("cpu")[0], "highest")
+        row: dict[str, Any] = {"case": network.name}
         for precision in ("default", "highest"):
-            say(f"{name}, {precision}")
-            found = gradients(make(), jax.devices()[0], precision)
+            say(f"{network.name}, {precision}")
+            found = gradients(image_case(network), jax.devices()[0], precision)
             row[precision] = float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
         rows.append(row)
     return rows
@@ -261,8 +272,7 @@ def gradients(case: Case, device: Any, precision: str) -> np.ndarray:
     A generator's come through a critic that has been updated, so that what the critic's differ by is in them too.
     """
     with jax.default_device(device), jax.default_matmul_precision(precision):
-        state = jax.jit(lambda key: case.learner.init(key, case.batch))(jax.random.key(0))
-        after, _ = jax.jit(case.learner.step)(state, case.batch)
+        after, _ = jax.jit(case.learner.step)(first_state(case)(), case.batch)
     moments = [leaf for name, leaf in sorted(flatten(after.optimizer).items()) if "mu" in name.split("/")]
     return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in moments])
 
@@ -279,14 +289,11 @@ def markdown(found: dict[str, Any]) -> str:
     lines = [
         f"On one {found['device']}, jax {found['jax']}; medians of {found['turns']} turns of {found['calls']} steps."
     ]
-    if "told" in found:
-        lines += ["", "| case | XLA is told | compiles, s | step, ms | images a second | same bits in one process |"]
-        lines += ["|---|---|---|---|---|---|"]
-        lines += [f"| {row['case']} | {row['told']} | {speed_cells(row)} |" for row in found["told"]]
-    if "steps" in found:
-        lines += ["", "| case | computes in | compiles, s | step, ms | images a second | same bits in one process |"]
-        lines += ["|---|---|---|---|---|---|"]
-        lines += [f"| {row['case']} | {row['dtype']} | {speed_cells(row)} |" for row in found["steps"]]
+    for part, title, key in (("told", "XLA is told", "told"), ("steps", "computes in", "dtype")):
+        if part in found:
+            lines += ["", f"| case | {title} | compiles, s | step, ms | images a second | same bits in one process |"]
+            lines += ["|---|---|---|---|---|---|"]
+            lines += [f"| {row['case']} | {row[key]} | {speed_cells(row)} |" for row in found[part]]
     if "several" in found:
         lines += ["", f"| step as the loop runs it, ms | one at a time | {SEVERAL} as one program |", "|---|---|---|"]
         lines += [f"| {row['case']} | {row['one']:.3g} | {row['several']:.3g} |" for row in found["several"]]

@@ -64,6 +64,7 @@ def measure(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str
         "adaptation": functools.partial(adaptation_figures, settings, model, folder),
     }
     asked = {name: str(value) for name, value in dataclasses.asdict(settings).items() if name not in ELSEWHERE}
+    asked["judged_seed"] = str(NEW)
     figures: dict[str, Any] = {"settings": asked, "training_seconds": spent(settings)}
     for name in settings.parts:
         path = folder / f"{name}.json"

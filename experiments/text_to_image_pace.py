@@ -1,12 +1,13 @@
 """How long experiments/text_to_image.py trains on this machine: a step of each stage, times their number."""
 
 import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 from text_to_image_parts import Experiment, model_config
+from timing import in_turns
 
 from genjax.data import Dataset
 from genjax.train.dispatch import make_update
@@ -15,9 +16,11 @@ from genjax.train.stage import Stage
 from genjax.train.text_to_image import stages
 from genjax.train.text_to_image_model import TextToImage, learners_of
 
+SEVERAL = 3  # steps in a turn
+
 
 def pace_figures(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str, Any]:
-    """Seconds of a step of each stage, in turns, and the minutes of all of them.
+    """Of each stage its steps, the milliseconds of one, timed in turns, and the minutes of all.
 
     A batch is drawn for each step, as in training. What a training does beside its steps is not in it: compiling,
     checkpoints, and the tokens of the images.
@@ -25,25 +28,16 @@ def pace_figures(settings: Experiment, model: TextToImage, data: Dataset) -> dic
     config = model_config(settings)
     learners = learners_of(config, model.vocabulary, data.images.shape[-1], images_per_epoch=len(data))
     found = list(stages(config, learners, data, model.vocabulary))
-    walks = {stage.name: walk(stage) for stage in found}
-    times: dict[str, list[float]] = {name: [] for name in walks}
-    for turn in range(settings.turns + 1):
-        for name, steps in walks.items():
-            began = time.perf_counter()
-            steps(SEVERAL)
-            if turn:  # the first turn compiles
-                times[name].append((time.perf_counter() - began) / SEVERAL)
+    walks = {stage.name: walk_of(stage) for stage in found}
+    times = in_turns({name: partial(walk, SEVERAL) for name, walk in walks.items()}, turns=settings.turns)
     rows = {}
     for stage in found:
-        seconds = statistics.median(times[stage.name])
+        seconds = statistics.median(times[stage.name]) / SEVERAL
         rows[stage.name] = {"steps": stage.steps, "milliseconds": 1e3 * seconds, "minutes": stage.steps * seconds / 60}
     return rows
 
 
-SEVERAL = 3  # steps in a turn
-
-
-def walk(stage: Stage) -> Callable[[int], None]:
+def walk_of(stage: Stage) -> Callable[[int], None]:
     """Makes so many steps of a stage, from where the last call left it."""
     example: dict[str, Any] = {**stage.batch(0)}
     state = jax.jit(lambda: stage.learner.init(jax.random.key(0), example))()

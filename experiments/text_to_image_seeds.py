@@ -55,7 +55,7 @@ def check_alike(settings: Sequence[dict[str, str]]) -> None:
     """Raises InputError unless there are several, only the seed differs, and it always does."""
     if len(settings) < 2:
         raise InputError("a mean needs the results of two seeds or more. Name their folders after --combine.")
-    for name in sorted(set().union(*settings) - {"seed", "runs", "turns"}):
+    for name in sorted(set().union(*settings) - {"seed", "judged_seed", "runs", "turns"}):
         values = {one.get(name, "none") for one in settings}
         if len(values) > 1:
             raise InputError(f"the results differ in {name}: {', '.join(sorted(values))}. Name those of one setting.")

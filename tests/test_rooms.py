@@ -70,7 +70,7 @@ def test_imports_go_one_way(path):
         ("tensorboardX", "train/board.py"),
         ("tokenizers", "text/byte_pair.py"),
         ("tqdm", "terminal.py"),
-        ("tyro", ("cli.py", "options.py")),
+        ("tyro", ("command_line.py", "options.py")),
         ("pickle", "nowhere"),
         ("torch", "nowhere"),
         ("tensorflow", "nowhere"),

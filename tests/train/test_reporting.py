@@ -11,7 +11,7 @@ from PIL import Image
 from reading import Page, check_alone
 from tiny import adapt_config, train_config
 
-from genjax.cli import parse
+from genjax.command_line import parse
 from genjax.config import AdaptConfig, FreezeConfig, GanConfig, TrainConfig
 from genjax.data import load
 from genjax.errors import InputError
