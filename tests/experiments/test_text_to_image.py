@@ -1,9 +1,13 @@
 """The experiment of text to image."""
 
+import importlib
 import json
 
-from experiment import quick
+import pytest
+from experiment import EXPERIMENTS, quick
 from PIL import Image
+
+from genjax.errors import InputError
 
 
 def test_text_to_image_is_trained_judged_and_drawn_and_goes_on_where_it_was(tmp_path):
@@ -14,6 +18,15 @@ def test_text_to_image_is_trained_judged_and_drawn_and_goes_on_where_it_was(tmp_
     assert set(shares) == {"glyph", "colour", "weight", "tilt", "all"}
     assert all(low <= share <= high for share, low, high in shares.values())
     assert figures["speed"]["milliseconds"]["parallel in 10"] > 0
+    assert {name: row["steps"] for name, row in figures["pace"].items()} == {
+        "tokenizer": 8,
+        "prior": 6,
+        "masked": 6,
+        "reranker": 4,
+    }
+    assert all(
+        row["minutes"] == pytest.approx(row["steps"] * row["milliseconds"] / 6e4) for row in figures["pace"].values()
+    )
     assert [row["cell"]["way"] for row in figures["adaptation"]["cells"]] == ["lora", "full, decoder"]
     assert "captions that say what is seen" in (tmp_path / "out" / "text_to_image.md").read_text()
     kept = json.loads((tmp_path / "runs" / "vq-0" / "records.json").read_text())["records"]
@@ -31,3 +44,13 @@ def test_text_to_image_is_trained_judged_and_drawn_and_goes_on_where_it_was(tmp_
     assert len(trained) == 7
     quick("text_to_image", *arguments, folder=tmp_path)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("model.json")} == trained
+
+
+def test_the_seed_of_the_images_that_judge_is_refused_for_a_training(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(EXPERIMENTS)
+    monkeypatch.setattr("genjax.backend.prepare", lambda: None)  # this process has its settings
+    experiment, parts = (importlib.import_module(name) for name in ("text_to_image", "text_to_image_parts"))
+    settings = parts.Experiment(seed=parts.NEW, runs=tmp_path / "runs", out=tmp_path / "out")
+    with pytest.raises(InputError, match="that of the images that judge"):
+        experiment.main(settings)
+    assert not list(tmp_path.iterdir())
