@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 from PIL import Image, ImageDraw, ImageFont
 
 PADDING = 2  # empty pixels around an outline, so that its edge stays smooth when it is turned
@@ -56,6 +55,8 @@ def outlines(fonts: tuple[Font, ...], symbols: tuple[str, ...], pixels: int) -> 
 
 
 def _face(font: Font, pixels: int) -> ImageFont.FreeTypeFont:
+    import matplotlib  # half a second that the other sets do not need
+
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font.name}.ttf"
     # The basic layout is in every build of Pillow, so that all machines draw the same.
     return ImageFont.truetype(str(path), pixels, layout_engine=ImageFont.Layout.BASIC)

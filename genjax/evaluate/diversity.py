@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.distance import pdist
 from scipy.special import logsumexp
-from scipy.stats import rankdata
 
 from genjax.errors import InputError
 from genjax.evaluate.check import Floats, check_features, check_one
@@ -125,6 +124,8 @@ def retention(source_features: ArrayLike, adapted_features: ArrayLike, *, pairs:
     before, after = (pair_distances(part, part, first, second) for part in (source, adapted))
     if np.ptp(after) == 0 or np.ptp(before) == 0:
         return 0.0
+    from scipy.stats import rankdata  # half a second to import, that no other command needs
+
     return float(np.corrcoef(rankdata(before), rankdata(after))[0, 1])
 
 

@@ -5,7 +5,6 @@ Each metric compares with real images that were held out, since new images of th
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 
 from genjax.errors import InputError
 from genjax.evaluate.check import Floats, check_one
@@ -160,6 +159,8 @@ def _cells(cells: int, seed: int, train: Floats, *others: Floats) -> list[np.nda
 
 def _rank_z(test: Floats, fake: Floats) -> float:
     """z of the Mann-Whitney statistic: below 0 where the generated images are nearer."""
+    from scipy.stats import rankdata  # half a second to import, that no other command needs
+
     n, m = len(test), len(fake)
     ranks = rankdata(np.concatenate([test, fake]))
     _, ties = np.unique(ranks, return_counts=True)

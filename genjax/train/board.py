@@ -5,20 +5,15 @@ set back, it sleeps until the old time comes again, and the run waits for it. Th
 """
 
 import os
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto import event_pb2, summary_pb2
 
-# Made when they are imported, which type checkers do not see.
-Event: Any = event_pb2.Event  # type: ignore[attr-defined]
-SessionLog: Any = event_pb2.SessionLog  # type: ignore[attr-defined]
-Summary: Any = summary_pb2.Summary  # type: ignore[attr-defined]
 VERSION = "brain.Event:2"  # of the file format
 
 
@@ -27,26 +22,52 @@ class Board:
 
     def __init__(self, folder: Path, *, step: int) -> None:
         """Begins a file in this folder, for a run at `step`: what older files say of later steps is void."""
+        with _out_of_sight("torch"):
+            from tensorboardX import summary
+            from tensorboardX.event_file_writer import EventsWriter
+            from tensorboardX.proto import event_pb2, summary_pb2
+
+        # Made when they are imported, which type checkers do not see.
+        self.event: Any = event_pb2.Event  # type: ignore[attr-defined]
+        self.summary: Any = summary_pb2.Summary  # type: ignore[attr-defined]
+        self.image = summary.image
         begun_before = any(folder.glob("events*"))
         # Two files of a second would have one name.
         self.writer = EventsWriter(str(folder / "events"), f".{os.getpid()}.{step}")
         if begun_before:
             self._add(step + 1, file_version=VERSION)
-            self._add(step + 1, session_log=SessionLog(status=SessionLog.START))
+            log: Any = event_pb2.SessionLog  # type: ignore[attr-defined]
+            self._add(step + 1, session_log=log(status=log.START))
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Numbers by name."""
-        found = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-        self._add(step, summary=Summary(value=found))
+        found = [self.summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+        self._add(step, summary=self.summary(value=found))
 
     def picture(self, step: int, name: str, image: np.ndarray) -> None:
         """An image (h, w, c), uint8."""
-        self._add(step, summary=summary.image(name, image, dataformats="HWC"))
+        self._add(step, summary=self.image(name, image, dataformats="HWC"))
 
     def close(self) -> None:
         """Ends the file."""
         self.writer.close()
 
     def _add(self, step: int, **content: Any) -> None:
-        self.writer.write_event(Event(wall_time=time.time(), step=step, **content))
+        self.writer.write_event(self.event(wall_time=time.time(), step=step, **content))
         self.writer.flush()
+
+
+@contextmanager
+def _out_of_sight(name: str) -> Iterator[None]:
+    """Imports in here do not find this package, unless it was imported before.
+
+    tensorboardX does without PyTorch, yet imports it where it is installed: three seconds and 190 MB of every run.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment] - the documented way to have an import fail
+    try:
+        yield
+    finally:
+        del sys.modules[name]

@@ -1,8 +1,23 @@
 """The event file that TensorBoard reads, read back by the format's own parser."""
 
 import struct
+import subprocess
+import sys
 
-from genjax.train.board import Board, Event
+from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue] - made when imported
+
+from genjax.train.board import Board
+
+LIGHT = """
+import sys
+from pathlib import Path
+from genjax.train.board import Board
+(Path(sys.argv[1]) / "torch.py").write_text("raise SystemExit('imported')")
+sys.path.insert(0, sys.argv[1])
+Board(Path(sys.argv[1]), step=0).close()
+assert "torch" not in sys.modules
+import torch
+"""
 
 
 def events(folder):
@@ -41,3 +56,9 @@ def test_what_older_files_say_of_later_steps_is_void(tmp_path):
         board.scalars(step + 2, {"loss/kl": 1.0})
         board.close()
     assert sorted(voids(found)[0] for found in events(tmp_path) if voids(found)) == [1, 5]
+
+
+def test_pytorch_is_not_imported_and_can_be_afterwards(tmp_path):
+    """It takes seconds and hundreds of megabytes where it is installed, as in most notebooks."""
+    done = subprocess.run([sys.executable, "-c", LIGHT, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "imported"
