@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from genjax import backend
@@ -213,7 +212,7 @@ def run_evaluation(command: EvaluateCommand) -> int:
         extractor=command.extractor,
         seed=command.seed,
         which=command.which,
-        source=_given(command.source),
+        source=command.source,
         skip_broken=command.skip_broken,
     )
     if command.json:
@@ -234,7 +233,7 @@ def run_sampling(command: SampleCommand) -> int:
         raise InputError(f"--out {command.out} exists already. Use --force to write over it, or another name.")
     if command.out.suffix.lower() not in (".png", ""):
         raise InputError(f"--out {command.out} ends in {command.out.suffix}. Use .png for a grid, or no ending.")
-    columns, source = 0, _given(command.source)
+    columns, source = 0, command.source
     if command.text:
         columns = 8 if command.num is None else command.num
         images = sample_texts(
@@ -269,8 +268,8 @@ def run_report(command: ReportCommand) -> int:
         raise InputError("no run was named. Name one or more: genjax report runs/digits.")
     written = write_report(
         command.runs,
-        _given(command.out),
-        source=_given(command.source),
+        command.out,
+        source=command.source,
         extractor=command.extractor,
         num=command.num,
     )
@@ -312,10 +311,6 @@ def run_doctor(command: DoctorCommand) -> int:
 def _number(value: float | None) -> float | None:
     """JSON has no NaN."""
     return None if value is None or math.isnan(value) else value
-
-
-def _given(path: Path) -> Path | None:
-    return None if path == Path() else path
 
 
 def record_table(records: Sequence[Any]) -> str:

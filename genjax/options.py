@@ -13,6 +13,10 @@ from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfi
 from genjax.errors import InputError
 
 Which = Literal["latest", "best"]
+Runs = Annotated[
+    tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="PATH [PATH ...]", help_behavior_hint="(required)")
+]
+Elsewhere = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: where it was then)")]
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,7 @@ class EvaluateCommand:
     """Of the latents."""
     which: Which = "latest"
     """The latest model of the run, or the best by its evaluations along training."""
-    source: Path = Path()
+    source: Elsewhere = None
     """Where the run that this one was adapted from lies, if it has been moved."""
     skip_broken: bool = False
     """Leave out files of a folder that cannot be read as images, instead of stopping."""
@@ -171,10 +175,12 @@ class SampleCommand:
 
     run: Path = Path("runs/train")
     """Folder of the run; where it comes first, --run may be left out."""
-    text: tuple[str, ...] = ()
+    text: Annotated[tuple[str, ...], tyro.conf.arg(help_behavior_hint="(default: none)")] = ()
     """What a text-to-image model is to draw: one text or several, each in quotes."""
-    num: int | None = None
-    """How many; without it 64, or 8 of each text."""
+    num: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 64, or 8 of each text)")] = (
+        None
+    )
+    """How many."""
     candidates: int = 8
     """With --text: images of which the reranker chooses each; 1 is without a choice."""
     method: Literal["autoregressive", "parallel"] = "autoregressive"
@@ -189,7 +195,7 @@ class SampleCommand:
     """Pixels on the side of each pixel of the grid."""
     which: Which = "latest"
     """The latest model of the run, or the best by its evaluations along training."""
-    source: Path = Path()
+    source: Elsewhere = None
     """Where the run that this one was adapted from lies, if it has been moved."""
     force: bool = False
     """Write over what is there."""
@@ -203,15 +209,21 @@ class SampleCommand:
 class ReportCommand:
     """Writes one self-contained HTML page about a run, or about several compared."""
 
-    runs: tyro.conf.Positional[tuple[Path, ...]] = ()
+    runs: Runs = ()
     """Folders of the runs, separated by spaces."""
-    out: Path = Path()
-    """An .html file or a folder; by default report.html in the run, comparison.html in the first of several."""
+    out: Annotated[
+        Path | None,
+        tyro.conf.arg(
+            metavar="PATH",
+            help_behavior_hint="(default: report.html in the run, comparison.html in the first of several)",
+        ),
+    ] = None
+    """An .html file or a folder."""
     num: int = 500
     """Samples and held-out images in its evaluation, at most."""
     extractor: str = "embedded-v1"
     """Network behind its metrics and nearest images."""
-    source: Path = Path()
+    source: Elsewhere = None
     """Where the run that these were adapted from lies, if it has been moved."""
 
 
@@ -219,7 +231,7 @@ class ReportCommand:
 class StabilityCommand:
     """Says how steadily runs got where they got: best and final values, jumps, collapses, over seeds."""
 
-    runs: tyro.conf.Positional[tuple[Path, ...]] = ()
+    runs: Runs = ()
     """Folders of the runs, of one setting and different seeds, separated by spaces."""
     metric: str = ""
     """Evaluation to follow, as it is called in metrics.jsonl, lower is better; empty is the kernel distance."""

@@ -223,7 +223,9 @@ def test_help_gives_every_option_a_default_and_a_sentence(verb, capsys):
     text = capsys.readouterr().out
     options = re.findall(r"^\W*(--[a-z][a-z0-9.-]*)", text, re.MULTILINE)
     assert len(options) >= 2
-    sentences = re.findall(r"[A-Za-z`)\]][.]\s+\W*\(default:", re.sub(r"\s+", " ", text.replace("│", " ")))
+    flowing = re.sub(r"\s+", " ", text.replace("│", " "))
+    assert not re.findall(r".{60}\(default: [.]?\)", flowing)  # says nothing
+    sentences = re.findall(r"[A-Za-z`)\]][.]\s+\W*\(default:", flowing)
     assert len(sentences) >= 0.9 * len(options), text
     assert text.count("default:") >= len(options)  # a positional argument has one too
 
