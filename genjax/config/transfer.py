@@ -10,7 +10,7 @@ class FreezeConfig:
     """Which parameters the transfer `freeze` keeps: shell patterns over their names."""
 
     generator: tuple[str, ...] = ()
-    """Of the generator."""
+    """Of the generator; nothing unless named."""
     critic: tuple[str, ...] = ("down_[!4]*",)
     """Of the critic: its lower layers, all but the last before the head. (FreezeD)"""
     vae: tuple[str, ...] = ("encoder/down_*",)
