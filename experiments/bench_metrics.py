@@ -49,7 +49,7 @@ class Bench:
     """Images on each side of the core set."""
     size: int = 32
     """Of the images."""
-    out: Path = Path()
+    out: Path | None = None
     """A .json file for the figures; by default none."""
     quick: bool = False
     """Small sizes, to see that everything runs."""
@@ -70,7 +70,7 @@ def main(settings: Bench) -> int:
     result("")
     images = f"{settings.num:,} + {settings.num:,} images, {settings.size}x{settings.size}"
     result(table((images, "s"), [(name, f"{seconds:.2f}") for name, seconds in core.items()]))
-    if settings.out != Path():
+    if settings.out:
         write_json(settings.out, {"frechet": frechet, "core": core, "num": settings.num})
     return 0
 

@@ -385,13 +385,20 @@ def apart(rows: list[dict[str, Any]], base: list[dict[str, Any]], name: str, sig
 
 
 def paired(rows: list[dict[str, Any]], base: list[dict[str, Any]], name: str, sign: int) -> bool:
-    """Whether the differences from the base, seed by seed, are above (sign 1) or below (-1) 0 by their interval."""
-    of_base = {row["seed"]: row["values"][name] for row in base if name in row["values"]}
-    both = [row for row in rows if row["seed"] in of_base and name in row["values"]]
+    """Whether the differences from the base, seed by seed, are above (sign 1) or below (-1) 0 by their interval.
+
+    Rows that began at another source than the base's of their seed are not compared.
+    """
+    of_base = {_pairing(row): row["values"][name] for row in base if name in row["values"]}
+    both = [row for row in rows if _pairing(row) in of_base and name in row["values"]]
     if len(both) < 2:
         return False
-    mean, half = over_seeds([sign * (row["values"][name] - of_base[row["seed"]]) for row in both])
+    mean, half = over_seeds([sign * (row["values"][name] - of_base[_pairing(row)]) for row in both])
     return mean > half
+
+
+def _pairing(row: dict[str, Any]) -> tuple[int, str]:
+    return row["seed"], row.get("source_identity", "")  # the first rows did not say which source
 
 
 def listed(names: list[str]) -> str:

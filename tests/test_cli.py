@@ -227,7 +227,7 @@ def test_help_gives_every_option_a_default_and_a_sentence(verb, capsys):
     assert not re.findall(r".{60}\(default: [.]\)", flowing)  # a path that stands for none
     sentences = re.findall(r"[A-Za-z`)\]][.]\s+\W*\(default:", flowing)
     assert len(sentences) >= 0.9 * len(options), text
-    assert text.count("default:") >= len(options)  # a positional argument has one too
+    assert text.count("default:") >= len(options)
 
 
 def test_help_is_quick_because_nothing_heavy_is_imported():

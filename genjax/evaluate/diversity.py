@@ -124,7 +124,7 @@ def retention(source_features: ArrayLike, adapted_features: ArrayLike, *, pairs:
     before, after = (pair_distances(part, part, first, second) for part in (source, adapted))
     if np.ptp(after) == 0 or np.ptp(before) == 0:
         return 0.0
-    from scipy.stats import rankdata  # half a second to import, that no other command needs
+    from scipy.stats import rankdata  # half a second that the other metrics do not need
 
     return float(np.corrcoef(rankdata(before), rankdata(after))[0, 1])
 

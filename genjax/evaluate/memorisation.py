@@ -159,7 +159,7 @@ def _cells(cells: int, seed: int, train: Floats, *others: Floats) -> list[np.nda
 
 def _rank_z(test: Floats, fake: Floats) -> float:
     """z of the Mann-Whitney statistic: below 0 where the generated images are nearer."""
-    from scipy.stats import rankdata  # half a second to import, that no other command needs
+    from scipy.stats import rankdata  # half a second that the other metrics do not need
 
     n, m = len(test), len(fake)
     ranks = rankdata(np.concatenate([test, fake]))

@@ -22,7 +22,7 @@ class Board:
 
     def __init__(self, folder: Path, *, step: int) -> None:
         """Begins a file in this folder, for a run at `step`: what older files say of later steps is void."""
-        with _out_of_sight("torch"):
+        with _without_torch():
             from tensorboardX import summary
             from tensorboardX.event_file_writer import EventsWriter
             from tensorboardX.proto import event_pb2, summary_pb2
@@ -58,16 +58,17 @@ class Board:
 
 
 @contextmanager
-def _out_of_sight(name: str) -> Iterator[None]:
-    """Imports in here do not find this package, unless it was imported before.
+def _without_torch() -> Iterator[None]:
+    """While this lasts no import finds PyTorch, in any thread, unless it was imported before.
 
-    tensorboardX does without PyTorch, yet imports it where it is installed: three seconds and 190 MB of every run.
+    tensorboardX does without, yet imports it where it is installed: seconds and hundreds of megabytes of a run.
     """
-    if name in sys.modules:
+    if "torch" in sys.modules or "tensorboardX" in sys.modules:
         yield
         return
-    sys.modules[name] = None  # type: ignore[assignment] - the documented way to have an import fail
+    sys.modules["torch"] = None  # type: ignore[assignment] - the documented way to have an import fail
     try:
         yield
     finally:
-        del sys.modules[name]
+        if sys.modules.get("torch") is None:  # another thread may have been about to import it
+            sys.modules.pop("torch", None)
