@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -13,10 +13,18 @@ from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfi
 from genjax.errors import InputError
 
 Which = Literal["latest", "best"]
-Runs = Annotated[
-    tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="PATH [PATH ...]", help_behavior_hint="(required)")
-]
-Elsewhere = Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="(default: where it was then)")]
+
+
+def shown(metavar: str, without: str) -> Any:
+    """How the help shows an option whose default is no value that could be typed, and what happens without it."""
+    return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"({without})")
+
+
+Runs = Annotated[tyro.conf.Positional[tuple[Path, ...]], shown("PATH [PATH ...]", "required")]
+Texts = Annotated[tuple[str, ...], shown("STR [STR ...]", "default: none")]
+Number = Annotated[int | None, shown("INT", "default: 64, or 8 of each text")]
+Source = Annotated[Path | None, shown("PATH", "default: where it was then")]
+Page = Annotated[Path | None, shown("PATH", "default: report.html in the run, comparison.html in the first of several")]
 
 
 @dataclass(frozen=True)
@@ -157,7 +165,7 @@ class EvaluateCommand:
     """Of the latents."""
     which: Which = "latest"
     """The latest model of the run, or the best by its evaluations along training."""
-    source: Elsewhere = None
+    source: Source = None
     """Where the run that this one was adapted from lies, if it has been moved."""
     skip_broken: bool = False
     """Leave out files of a folder that cannot be read as images, instead of stopping."""
@@ -175,11 +183,9 @@ class SampleCommand:
 
     run: Path = Path("runs/train")
     """Folder of the run; where it comes first, --run may be left out."""
-    text: Annotated[tuple[str, ...], tyro.conf.arg(help_behavior_hint="(default: none)")] = ()
+    text: Texts = ()
     """What a text-to-image model is to draw: one text or several, each in quotes."""
-    num: Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="(default: 64, or 8 of each text)")] = (
-        None
-    )
+    num: Number = None
     """How many."""
     candidates: int = 8
     """With --text: images of which the reranker chooses each; 1 is without a choice."""
@@ -195,7 +201,7 @@ class SampleCommand:
     """Pixels on the side of each pixel of the grid."""
     which: Which = "latest"
     """The latest model of the run, or the best by its evaluations along training."""
-    source: Elsewhere = None
+    source: Source = None
     """Where the run that this one was adapted from lies, if it has been moved."""
     force: bool = False
     """Write over what is there."""
@@ -211,19 +217,13 @@ class ReportCommand:
 
     runs: Runs = ()
     """Folders of the runs, separated by spaces."""
-    out: Annotated[
-        Path | None,
-        tyro.conf.arg(
-            metavar="PATH",
-            help_behavior_hint="(default: report.html in the run, comparison.html in the first of several)",
-        ),
-    ] = None
+    out: Page = None
     """An .html file or a folder."""
     num: int = 500
     """Samples and held-out images in its evaluation, at most."""
     extractor: str = "embedded-v1"
     """Network behind its metrics and nearest images."""
-    source: Elsewhere = None
+    source: Source = None
     """Where the run that these were adapted from lies, if it has been moved."""
 
 
