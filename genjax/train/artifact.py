@@ -166,6 +166,11 @@ def _read_description(run: Path, which: str) -> tuple[dict[str, Any], ModelConfi
     if not run.is_dir() or not where.exists():
         if is_run(RunFolder(run)) and read_config(RunFolder(run)).get("kind") == TEXT_TO_IMAGE:
             raise InputError(f"{run} is a text-to-image model, and a GAN or VAE is needed here. Name one.")
+        if which == "best" and (RunFolder(run).model() / "model.json").exists():
+            raise InputError(
+                f"{run} has no best model, as none was evaluated along its training. Use --which latest, or train with"
+                " --evaluate-every."
+            )
         raise InputError(f"{run} holds no model. Name the folder of a run that genjax has made.")
     values = read_json(where)
     if not isinstance(values.get("model"), dict):
@@ -207,6 +212,8 @@ def _load(run: Path, which: str, source: Path | None, *, sampled_only: bool, abo
     """The model as it is described at this moment; `above` are the runs that lie on it."""
     values, config = _read_description(run, which)
     where = RunFolder(run).model(which) / "model.json"
+    if source and "adapted" not in values:
+        raise InputError(f"{run} was adapted from no other run, and --source {source} names one. Leave it out.")
     try:
         needed = (SAMPLED if sampled_only else NETWORKS)[config.family]
         entries: dict[str, Any] = {name: values["networks"][name] for name in needed}

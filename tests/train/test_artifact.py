@@ -121,6 +121,16 @@ def test_no_model_is_an_error(tmp_path):
         load_model(tmp_path)
 
 
+def test_a_best_model_that_never_was_is_an_error_that_names_the_latest(copy):
+    with pytest.raises(InputError, match=r"has no best model, as none was evaluated .* Use --which latest"):
+        load_model(copy, which="best")
+
+
+def test_a_source_of_what_was_never_adapted_is_an_error(folder):
+    with pytest.raises(InputError, match=r"was adapted from no other run, and --source .* names one. Leave it out"):
+        load_model(folder / "source", source=folder)
+
+
 def test_a_description_of_other_networks_is_refused_by_name(copy):
     """The files are whole, and not of this model: flax would fail inside the first compile."""
     rewrite(copy, lambda values: values["model"]["gan"].update(width=16))
