@@ -26,7 +26,7 @@ import tyro
 from accelerator_runs import same_bits
 from timing import in_turns
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the runs are other processes on the same GPU
@@ -36,15 +36,15 @@ import numpy as np
 
 from genjax.config import GanConfig, ModelConfig, VaeConfig
 from genjax.config.prior import PriorConfig, Segment
+from genjax.devices.dispatch import make_programs
+from genjax.devices.sharding import Layout
 from genjax.errors import InputError
+from genjax.families.build import build_learner
+from genjax.families.learner import Batch, Learner, TrainState
+from genjax.families.recipes import build_transfers
+from genjax.families.text_to_image.build_prior import build_prior
+from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
-from genjax.train.build import build_learner
-from genjax.train.build_prior import build_prior
-from genjax.train.dispatch import make_programs
-from genjax.train.recipes import build_transfers
-from genjax.train.run_folder import write_bytes, write_json
-from genjax.train.sharding import Layout
-from genjax.train.state import Batch, Learner, TrainState
 from genjax.tree import flatten
 
 DETERMINISTIC = "xla_gpu_deterministic_ops"

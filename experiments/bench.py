@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import tyro
 from timing import Side, in_turns, matrix_product, product_rate, ratio
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -43,17 +43,18 @@ from genjax.control import Controller, ada, chain
 from genjax.data import load
 from genjax.data.batches import batch_indices
 from genjax.data.images import to_float
+from genjax.devices import jaxpr_cost as estimate
 from genjax.errors import InputError
 from genjax.evaluate import frechet_distance_from_statistics
+from genjax.families.build import build_learner
+from genjax.families.gan import make_gan
+from genjax.families.learner import Learner
+from genjax.families.recipes import build_transfers
+from genjax.families.vae import LIKELIHOODS, make_vae
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic
+from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say, table
-from genjax.train import estimate, make_gan, make_vae
-from genjax.train.build import build_learner
-from genjax.train.recipes import build_transfers
-from genjax.train.run_folder import write_bytes, write_json
-from genjax.train.state import Learner
-from genjax.train.vae import LIKELIHOODS
 from genjax.tree import flatten
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
@@ -361,7 +362,7 @@ def frechet(dim: int) -> Case:
     """The Fréchet distance from means and covariances, beside scipy's matrix root, as most public code has it."""
     from bench_metrics import textbook
 
-    from genjax.evaluate.statistics import statistics_of
+    from genjax.evaluate.features.statistics import statistics_of
 
     rng = np.random.default_rng(0)
     features = (rng.standard_normal((2 * dim, dim)) @ rng.standard_normal((dim, dim)) for _ in range(2))

@@ -19,7 +19,7 @@ from typing import Any
 import tyro
 from timing import in_turns, ratio
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -28,13 +28,13 @@ import numpy as np
 
 from genjax.config import AdaptConfig, GanConfig, ModelConfig, VaeConfig
 from genjax.control import Controller
+from genjax.control.registry import NO_CONTROL, build_controller
 from genjax.errors import InputError, lookup
+from genjax.families.build import build_learner
+from genjax.families.learner import Learner
+from genjax.families.recipes import SAMPLED, build_transfers
+from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
-from genjax.train.build import build_learner
-from genjax.train.controllers import NO_CONTROL, build_controller
-from genjax.train.recipes import SAMPLED, build_transfers
-from genjax.train.run_folder import write_bytes, write_json
-from genjax.train.state import Learner
 from genjax.transfer import diagonal_fisher
 
 CONTROLLERS: dict[str, dict[str, dict[str, float]]] = {

@@ -17,7 +17,7 @@ import numpy as np
 import tyro
 from scipy.linalg import sqrtm
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -31,10 +31,10 @@ from genjax.evaluate import (
     frechet_distance_from_statistics,
     load_extractor,
 )
+from genjax.evaluate.features.statistics import statistics_of
 from genjax.evaluate.measures import Sets
-from genjax.evaluate.statistics import statistics_of
+from genjax.store.run_folder import write_json
 from genjax.terminal import result, say, table
-from genjax.train.run_folder import write_json
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from genjax import backend
 from genjax.config import ControlConfig, GanConfig, TrainConfig, VaeConfig
+from genjax.devices import backend
 from genjax.errors import InputError, StorageError
-from genjax.train import train
-from genjax.train.state import TrainState
+from genjax.families.learner import TrainState
+from genjax.training.loop import train
 from genjax.tree import flatten
 
 FAMILIES = ("gan", "vae")

@@ -19,17 +19,17 @@ from typing import Any, Literal
 import numpy as np
 import tyro
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
 from genjax.config import ControlConfig, TrainConfig, VaeConfig
 from genjax.errors import InputError
-from genjax.evaluate.stability import stability
+from genjax.evaluate.metrics.stability import stability
+from genjax.store.metrics import read_metrics
+from genjax.store.run_folder import RunFolder, write_bytes
 from genjax.terminal import result, say
-from genjax.train import train
-from genjax.train.metrics import read_metrics
-from genjax.train.run_folder import RunFolder, write_bytes
+from genjax.training.loop import train
 
 TOLERANCE, KL = 0.2, 10.0  # what GECO and PI are told to hold, on every set
 LATE = 0.2  # of the run, over which the signals are averaged

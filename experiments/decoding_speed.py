@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import tyro
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -31,11 +31,11 @@ import jax
 import jax.numpy as jnp
 
 from genjax.config.prior import DecodingConfig, PriorConfig, Segment
-from genjax.decoding import Decoder, autoregressive_decoder, parallel_decoder
 from genjax.errors import InputError
+from genjax.families.text_to_image.build_prior import build_prior, build_transformer
+from genjax.families.text_to_image.decoding import Decoder, autoregressive_decoder, parallel_decoder
+from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
-from genjax.train.build_prior import build_prior, build_transformer
-from genjax.train.run_folder import write_bytes, write_json
 from genjax.tree import count
 
 TEXT, TOKENS = Segment("text", 16, 96), Segment("tokens", 64, 512, columns=8)

@@ -25,7 +25,7 @@ from xml.etree import ElementTree
 
 import tyro
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -35,8 +35,8 @@ from interruptions import killed, read_while_training, second_process, stopped
 
 from genjax import __version__
 from genjax.errors import InputError, lookup
+from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say, table
-from genjax.train.run_folder import write_bytes, write_json
 
 ROOT = Path(__file__).parents[1]
 BATCH = 250  # cases of the fuzzer in one process

@@ -23,7 +23,7 @@ import numpy as np
 import tyro
 from over_seeds import over_seeds
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -31,13 +31,13 @@ from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import few_shot, load
 from genjax.errors import InputError, lookup
 from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
-from genjax.report.scatter import Point, save_scatter
+from genjax.evaluate.sampling import sample_run
+from genjax.families.recipes import SAMPLED
+from genjax.report.draw.scatter import Point, save_scatter
+from genjax.store.model import load_model
+from genjax.store.run_folder import RunFolder, is_run, write_bytes
 from genjax.terminal import result, say
-from genjax.train import adapt, train
-from genjax.train.artifact import load_model
-from genjax.train.recipes import SAMPLED
-from genjax.train.run_folder import RunFolder, is_run, write_bytes
-from genjax.train.sampling import sample_run
+from genjax.training.loop import adapt, train
 from genjax.tree import count
 
 

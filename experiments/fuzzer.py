@@ -25,16 +25,16 @@ import numpy as np
 from children import tiny, trained
 from PIL import Image
 
-from genjax import cli
+from genjax.cli import main as cli
 from genjax.data import load
-from genjax.data.npz import read_npz
+from genjax.data.sources.npz import read_npz
 from genjax.errors import InputError
-from genjax.evaluate.state_dict import read_state_dict
-from genjax.train import checkpoint
-from genjax.train.artifact import load_model
-from genjax.train.loop import fresh_state
-from genjax.train.plan import plan_training, saved_config
-from genjax.train.run_folder import RunFolder, write_json
+from genjax.evaluate.features.state_dict import read_state_dict
+from genjax.store import checkpoint
+from genjax.store.model import load_model
+from genjax.store.run_folder import RunFolder, write_json
+from genjax.training.loop import fresh_state
+from genjax.training.plan import plan_training, saved_config
 
 LIMIT = 10  # seconds a case may take
 HOSTILE = (
@@ -230,9 +230,9 @@ def read_log(folder: Path) -> None:
     cli.main(["doctor", str(run)])
     if cli.main(["stability", str(run)]) not in (0, 2):
         raise AssertionError("stability failed")
-    from genjax.report.series import read_series
-    from genjax.train.cautions import training_cautions
-    from genjax.train.metrics import open_metrics, read_metrics
+    from genjax.report.draw.series import read_series
+    from genjax.report.warnings import training_cautions
+    from genjax.store.metrics import open_metrics, read_metrics
 
     lines = read_metrics(run / "metrics.jsonl")
     read_series(lines, "run")

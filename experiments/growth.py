@@ -18,7 +18,7 @@ from typing import Any
 import tyro
 from timing import in_turns
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -26,13 +26,13 @@ import jax
 import numpy as np
 
 from genjax.config import GanConfig, ModelConfig, VaeConfig
+from genjax.devices.memory import held_bytes
 from genjax.errors import InputError
-from genjax.report.lines import Line, save_lines
+from genjax.families.build import build_learner
+from genjax.families.recipes import build_transfers
+from genjax.report.draw.lines import Line, save_lines
+from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
-from genjax.train.build import build_learner
-from genjax.train.memory import held_bytes
-from genjax.train.recipes import build_transfers
-from genjax.train.run_folder import write_bytes, write_json
 
 USUAL = {"width": 32, "batch": 64, "size": 16}
 RANGES = {"width": (16, 32, 64, 128), "batch": (16, 32, 64, 128, 256), "size": (16, 32, 64)}

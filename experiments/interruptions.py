@@ -18,13 +18,13 @@ from children import Child, tiny, trained
 from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue] - made when imported
 from tensorboardX.record_writer import masked_crc32c
 
-from genjax import cli
+from genjax.cli import main as cli
 from genjax.errors import InputError
-from genjax.train import loop
-from genjax.train.artifact import load_model
-from genjax.train.doctor import diagnose
-from genjax.train.metrics import read_metrics
-from genjax.train.run_folder import RunFolder, is_run, leftovers
+from genjax.store.doctor import diagnose
+from genjax.store.metrics import read_metrics
+from genjax.store.model import load_model
+from genjax.store.run_folder import RunFolder, is_run, leftovers
+from genjax.training import loop
 
 EVERYTHING = {"save_every": 2, "sample_every": 10, "evaluate_every": 10, "evaluate_num": 20}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tyro
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -22,12 +22,12 @@ from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import Dataset, few_shot, load
 from genjax.errors import InputError
 from genjax.evaluate import CORE, Record
-from genjax.report.figure import Row, save_figure
+from genjax.evaluate.run import evaluate_run
+from genjax.evaluate.sampling import sample_run
+from genjax.report.draw.figure import Row, save_figure
+from genjax.store.run_folder import RunFolder, is_run, write_json
 from genjax.terminal import result, say, table
-from genjax.train import adapt, train
-from genjax.train.run_folder import RunFolder, is_run, write_json
-from genjax.train.runs import evaluate_run
-from genjax.train.sampling import sample_run
+from genjax.training.loop import adapt, train
 
 FAMILIES = {"gan": "GAN", "vae": "VAE"}
 TRANSFERS = {"gan": "freeze", "vae": "full"}  # of those tried on ten shots, see the README

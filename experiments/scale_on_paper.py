@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import tyro
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -27,12 +27,12 @@ import jax
 import numpy as np
 
 from genjax.config import GanConfig, ModelConfig, VaeConfig
+from genjax.devices.memory import held_bytes
 from genjax.errors import InputError
+from genjax.families.build import build_learner
+from genjax.families.recipes import build_transfers
+from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
-from genjax.train.build import build_learner
-from genjax.train.memory import held_bytes
-from genjax.train.recipes import build_transfers
-from genjax.train.run_folder import write_bytes, write_json
 from genjax.tree import count
 
 FAMILIES = ("gan", "vae")

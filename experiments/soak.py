@@ -28,7 +28,7 @@ from typing import Any, Literal, NamedTuple
 
 import tyro
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -38,10 +38,10 @@ from children import FAMILIES, Child, tiny, trained
 from genjax import __version__
 from genjax.config import TrainConfig
 from genjax.errors import InputError
-from genjax.report.lines import Line, save_lines
+from genjax.report.draw.lines import Line, save_lines
+from genjax.store.metrics import read_metrics
+from genjax.store.run_folder import write_bytes
 from genjax.terminal import result, say, table
-from genjax.train.metrics import read_metrics
-from genjax.train.run_folder import write_bytes
 
 MEMORY, PACE = 2.0, 5.0  # %: growth of the memory, and loss of pace by CPU time, that count as none
 WINDOWS = 10  # of the pace

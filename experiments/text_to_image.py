@@ -20,7 +20,7 @@ from signal import Signals
 
 import tyro
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -32,12 +32,12 @@ from text_to_image_seeds import over_trainings
 from text_to_image_tables import markdown, picture
 
 from genjax.errors import InputError
+from genjax.families.text_to_image.model import is_text_to_image, load_text_to_image
+from genjax.store.records import keep_records
+from genjax.store.run_folder import RunFolder, is_run, write_bytes, write_json
 from genjax.terminal import result, say
-from genjax.train.kept_records import keep_records
-from genjax.train.run_folder import RunFolder, is_run, write_bytes, write_json
-from genjax.train.stage import run_stage, sitting
-from genjax.train.text_to_image import load_images, train_text_to_image
-from genjax.train.text_to_image_model import is_text_to_image, load_text_to_image
+from genjax.training.stage import run_stage, sitting
+from genjax.training.text_to_image import load_images, train_text_to_image
 
 
 def main(settings: Experiment) -> int:

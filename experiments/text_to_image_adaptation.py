@@ -25,16 +25,16 @@ from genjax.data import Dataset, few_shot, load
 from genjax.data.batches import batch_indices
 from genjax.errors import InputError
 from genjax.evaluate import evaluate_images, load_extractor
+from genjax.evaluate.attribute_classifier import make_classifier, read_attributes
 from genjax.evaluate.attributes import agreement
+from genjax.families.text_to_image.model import TextToImage, load_text_to_image
+from genjax.families.text_to_image.prior_recipes import prior_transfer
 from genjax.models.attributes import AttributeClassifier
+from genjax.store.run_folder import write_bytes
+from genjax.store.stage_files import load_stage
 from genjax.terminal import say
-from genjax.train import adapt_text_to_image, load_text_to_image
-from genjax.train.attributes import make_classifier, read_attributes
-from genjax.train.prior_recipes import prior_transfer
-from genjax.train.run_folder import write_bytes
-from genjax.train.stage import Stage
-from genjax.train.stage_files import load_stage
-from genjax.train.text_to_image_model import TextToImage
+from genjax.training.adapt_text_to_image import adapt_text_to_image
+from genjax.training.stage import Stage
 from genjax.tree import count
 
 DATA = "digits:captioned"

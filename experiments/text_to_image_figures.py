@@ -31,19 +31,19 @@ from text_to_image_parts import (
 
 from genjax.config.prior import DecodingConfig
 from genjax.data import Dataset, load, to_uint8
-from genjax.data.glyph_captions import VALUES, parse
-from genjax.decoding import autoregressive_decoder
+from genjax.data.glyphs.captions import VALUES, parse
 from genjax.errors import InputError
 from genjax.evaluate import evaluate_images, load_extractor
+from genjax.evaluate.attribute_classifier import read_attributes
 from genjax.evaluate.attributes import Share, agreement, wilson
-from genjax.evaluate.unigram import placed_unigram_nats, unigram_nats
+from genjax.evaluate.metrics.unigram import placed_unigram_nats, unigram_nats
+from genjax.families.text_to_image.build_prior import build_prior, build_transformer
+from genjax.families.text_to_image.decoding import autoregressive_decoder
+from genjax.families.text_to_image.model import TextToImage
+from genjax.store.metrics import read_metrics
+from genjax.store.run_folder import write_json
+from genjax.store.stage_files import load_stage
 from genjax.terminal import say
-from genjax.train.attributes import read_attributes
-from genjax.train.build_prior import build_prior, build_transformer
-from genjax.train.metrics import read_metrics
-from genjax.train.run_folder import write_json
-from genjax.train.stage_files import load_stage
-from genjax.train.text_to_image_model import TextToImage
 from genjax.tree import count
 
 ELSEWHERE = ("out", "parts", "combine")  # settings on which no figure depends

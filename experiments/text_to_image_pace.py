@@ -10,11 +10,11 @@ from text_to_image_parts import Experiment, model_config
 from timing import in_turns
 
 from genjax.data import Dataset
-from genjax.train.dispatch import make_update
-from genjax.train.sharding import Layout
-from genjax.train.stage import Stage
-from genjax.train.text_to_image import stages
-from genjax.train.text_to_image_model import TextToImage, learners_of
+from genjax.devices.dispatch import make_update
+from genjax.devices.sharding import Layout
+from genjax.families.text_to_image.model import TextToImage, learners_of
+from genjax.training.stage import Stage
+from genjax.training.text_to_image import stages
 
 SEVERAL = 3  # steps in a turn
 

@@ -13,12 +13,12 @@ from genjax.config.text_to_image import TextToImageConfig
 from genjax.config.tokenizer import DvaeConfig, TokenizerConfig
 from genjax.data import Dataset, load
 from genjax.data.batches import batch_indices
-from genjax.data.glyph_captions import VALUES
+from genjax.data.glyphs.captions import VALUES
+from genjax.evaluate.attribute_classifier import make_classifier
+from genjax.families.text_to_image.build_prior import build_prior
+from genjax.families.text_to_image.model import TextToImage, parts_of
 from genjax.models.attributes import AttributeClassifier
-from genjax.train.attributes import make_classifier
-from genjax.train.build_prior import build_prior
-from genjax.train.stage import Stage, encoded
-from genjax.train.text_to_image_model import TextToImage, parts_of
+from genjax.training.stage import Stage, encoded
 
 Part = Literal["trained", "classifier", "samples", "likelihood", "captions", "speed", "pace", "adaptation"]
 PARTS: tuple[Part, ...] = get_args(Part)

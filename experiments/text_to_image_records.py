@@ -16,7 +16,7 @@ from genjax.config import read_json
 from genjax.data import Dataset, load
 from genjax.evaluate import Record
 from genjax.evaluate.attributes import Share
-from genjax.evaluate.statistics import image_hash
+from genjax.evaluate.features.statistics import image_hash
 
 COUNTS = {"prior": ("token_nats", ""), "unigram": ("unigram_nats", ", by counts")}
 COUNTS |= {"unigram of each place": ("unigram_nats", ", by counts of each place")}

@@ -8,7 +8,7 @@ from typing import Any
 from text_to_image_adaptation import shown
 from text_to_image_parts import HEADS
 
-from genjax.data.glyph_captions import VALUES
+from genjax.data.glyphs.captions import VALUES
 from genjax.errors import InputError
 
 

@@ -10,11 +10,11 @@ from text_to_image_parts import HEADS, PICTURED, SETS, Experiment
 
 from genjax.config.prior import DecodingConfig
 from genjax.data import load
-from genjax.data.glyph_captions import VALUES, parse
-from genjax.data.glyph_combinations import Combination, held_out_combinations
+from genjax.data.glyphs.captions import VALUES, parse
+from genjax.data.glyphs.combinations import Combination, held_out_combinations
 from genjax.evaluate.attributes import Share, difference
-from genjax.report.figure import Row, save_figure
-from genjax.train.text_to_image_model import TextToImage
+from genjax.families.text_to_image.model import TextToImage
+from genjax.report.draw.figure import Row, save_figure
 
 
 def markdown(figures: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 
 import tyro
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -45,10 +45,10 @@ import optax
 import safetensors.numpy
 
 from genjax.data import Dataset, load, to_float
-from genjax.data.fonts import TRAIN_FONTS
-from genjax.data.glyphs import COLOURS, VARIANTS
+from genjax.data.glyphs.drawing import COLOURS, VARIANTS
+from genjax.data.glyphs.fonts import TRAIN_FONTS
 from genjax.errors import InputError
-from genjax.evaluate.features import WEIGHTS, resized
+from genjax.evaluate.features.registry import WEIGHTS, resized
 from genjax.models.embedding import DIM, SIZE, Embedding, Heads
 from genjax.terminal import progress, result, say, table
 from genjax.tree import flatten

@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 import tyro
 
-from genjax import backend
+from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
@@ -36,9 +36,10 @@ from PIL import Image
 from genjax.config import TrainConfig
 from genjax.data import dataset, load
 from genjax.errors import InputError
+from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result
-from genjax.train import loop, train
-from genjax.train.run_folder import write_bytes, write_json
+from genjax.training import loop
+from genjax.training.loop import train
 
 Images = Literal["decoded before", "decoded while it runs"]
 

@@ -7,7 +7,7 @@ gives in its own process would set them there, and what had been compiled before
 
 import importlib.metadata
 
-from genjax.backend import flags_of
+from genjax.devices.backend import flags_of
 
 LEVEL = "--xla_backend_optimization_level=1"
 QUICKER = (

@@ -18,7 +18,7 @@ import pytest
 from jaxtyping import install_import_hook
 from threadpoolctl import threadpool_limits
 
-from genjax import allocator
+from genjax.devices import allocator
 
 allocator.keep()  # as the entry points do
 
@@ -44,7 +44,8 @@ os.environ["XDG_CACHE_HOME"] = os.path.join(os.environ[KEPT], os.environ.get("PY
 
 # Shapes are checked on modules of pure functions and on models, not on state and config dataclasses.
 install_import_hook(
-    ["genjax.losses", "genjax.augment", "genjax.models", "genjax.control", "genjax.decoding"], "typechecking.check"
+    ["genjax.losses", "genjax.augment", "genjax.models", "genjax.control", "genjax.families.text_to_image.decoding"],
+    "typechecking.check",
 )
 
 

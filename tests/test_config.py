@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from genjax.config import AdaptConfig, GanConfig, ModelConfig, TrainConfig, VaeConfig, from_json, read_json, to_json
+from genjax.config import (
+    AdaptConfig,
+    GanConfig,
+    ModelConfig,
+    TrainConfig,
+    VaeConfig,
+    from_json,
+    read_json,
+    to_json,
+)
 from genjax.errors import InputError
 
 CONFIGS = [

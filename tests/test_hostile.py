@@ -15,12 +15,12 @@ from reading import Page, check_alone
 from tiny import train_config
 
 import genjax
-from genjax import cli
+from genjax.cli import main as cli
 from genjax.data import load
 from genjax.errors import InputError
-from genjax.train import train
-from genjax.train.artifact import load_model
-from genjax.train.checkpoint import SEAL, _hashes, on_disk
+from genjax.store.checkpoint import SEAL, _hashes, on_disk
+from genjax.store.model import load_model
+from genjax.training.loop import train
 
 ROOT = Path(genjax.__file__).parent
 RUNNERS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "runpy", "code", "subprocess"}

@@ -11,15 +11,15 @@ from PIL import Image
 from tiny import leaves_equal, train_config
 
 from genjax.errors import InputError
-from genjax.train import train
-from genjax.train.metrics import read_metrics
+from genjax.store.metrics import read_metrics
+from genjax.training.loop import train
 
 TINY = ["--model", "vae", "--vae.width", "8", "--vae.latent-size", "4", "--num-images", "40", "--batch", "8"]
 TINY += ["--log-every", "1", "--sample-every", "2", "--save-every", "2", "--evaluate-every", "0"]
 TRAIN = "import sys; from genjax import cli; sys.exit(cli.main(sys.argv[1:]))"
 USUAL = """
 import sys
-from genjax import cli
+from genjax.cli import main as cli
 out, picture, *options = sys.argv[1:]
 trained = cli.main(["train", "--steps", "4", "--out", out, *options])
 sys.exit(trained or cli.main(["sample", "--run", out, "--num", "4", "--out", picture]))
@@ -35,7 +35,7 @@ try:
     sys.exit("there is a home after all")
 except RuntimeError:
     pass
-from genjax import cli
+from genjax.cli import main as cli
 out, picture, page, *options = sys.argv[1:]
 for command in (
     ["train", "--steps", "2", "--out", out, *options],

@@ -13,10 +13,10 @@ from filelock import FileLock
 from genjax.config.prior import PriorConfig, RerankerConfig
 from genjax.config.text_to_image import TextToImageConfig
 from genjax.config.tokenizer import TokenizerConfig
-from genjax.train.interruption import Interruption
-from genjax.train.stage import run_stage
-from genjax.train.stage_files import load_stage, save_stage
-from genjax.train.text_to_image import train_text_to_image
+from genjax.store.stage_files import load_stage, save_stage
+from genjax.training.interruption import Interruption
+from genjax.training.stage import run_stage
+from genjax.training.text_to_image import train_text_to_image
 
 TINY = TextToImageConfig(
     size=16,

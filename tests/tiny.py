@@ -8,11 +8,11 @@ import optax
 from genjax.augment import AUGMENTATIONS
 from genjax.config import AdaptConfig, ControlConfig, GanConfig, ModelConfig, TrainConfig, VaeConfig
 from genjax.control import ada, chain, geco
+from genjax.families.gan import make_gan
+from genjax.families.vae import LIKELIHOODS, make_vae
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic, Generator
 from genjax.models.vae import Vae
-from genjax.train import make_gan, make_vae
-from genjax.train.vae import LIKELIHOODS
 
 TINY_GAN = GanConfig(width=8, latent_size=8)
 TINY_VAE = VaeConfig(width=8, latent_size=4)

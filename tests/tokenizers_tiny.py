@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from genjax.config.tokenizer import DvaeConfig, TokenizerConfig, VqConfig
-from genjax.train.build_tokenizer import build_tokenizer
+from genjax.families.text_to_image.build_tokenizer import build_tokenizer
 
 TINY = TokenizerConfig(
     grid=4,

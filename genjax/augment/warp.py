@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from genjax.backend import on_cpu
+from genjax.devices.backend import on_cpu
 
 EXACT = lax.Precision.HIGHEST  # else accelerators round the factors to 8 or 11 bits
 

@@ -4,24 +4,24 @@ The metrics themselves are functions of features, arrays (images, numbers); `eva
 records that can be kept and compared.
 """
 
-from genjax.evaluate.classifier_score import classifier_score
-from genjax.evaluate.distances import (
+from genjax.evaluate.features.registry import EXTRACTORS, Extractor, extract_features, feature_sets, load_extractor
+from genjax.evaluate.features.statistics import Statistics, real_statistics, statistics_of
+from genjax.evaluate.metrics.classifier_score import classifier_score
+from genjax.evaluate.metrics.distances import (
     frechet_distance,
     frechet_distance_from_statistics,
     kernel_distance,
     kernel_distance_interval,
 )
-from genjax.evaluate.diversity import intra_diversity, retention, vendi_score
-from genjax.evaluate.extrapolated import fd_infinity
-from genjax.evaluate.features import EXTRACTORS, Extractor, extract_features, feature_sets, load_extractor
-from genjax.evaluate.likelihood import active_units, draw_log_weights, importance_weighted_nats, kl_per_latent
-from genjax.evaluate.memorisation import auth_pct, c_t, copy_rate
-from genjax.evaluate.neighbours import density_coverage, precision_recall
+from genjax.evaluate.metrics.diversity import intra_diversity, retention, vendi_score
+from genjax.evaluate.metrics.extrapolated import fd_infinity
+from genjax.evaluate.metrics.likelihood import active_units, draw_log_weights, importance_weighted_nats, kl_per_latent
+from genjax.evaluate.metrics.memorisation import auth_pct, c_t, copy_rate
+from genjax.evaluate.metrics.neighbours import density_coverage, precision_recall
+from genjax.evaluate.metrics.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
+from genjax.evaluate.metrics.smoothness import perceptual_path_length
 from genjax.evaluate.records import Record, compare, metric_name, small_sample_warnings
 from genjax.evaluate.scores import CORE, METRICS, evaluate_images
-from genjax.evaluate.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
-from genjax.evaluate.smoothness import perceptual_path_length
-from genjax.evaluate.statistics import Statistics, real_statistics, statistics_of
 
 __all__ = [
     "CORE",

@@ -5,18 +5,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genjax.evaluate.check import Floats
-from genjax.evaluate.distances import (
+from genjax.evaluate.metrics.check import Floats
+from genjax.evaluate.metrics.distances import (
     MOST_LEFT_OUT,
     frechet_distance,
     kernel_distance,
     kernel_distance_measured,
     uses_subsets,
 )
-from genjax.evaluate.diversity import intra_diversity, retention, vendi_score
-from genjax.evaluate.intervals import Interval, Measure, jackknife_intervals
-from genjax.evaluate.memorisation import auth_pct, c_t, copy_rate
-from genjax.evaluate.neighbours import density_coverage, precision_recall
+from genjax.evaluate.metrics.diversity import intra_diversity, retention, vendi_score
+from genjax.evaluate.metrics.intervals import Interval, Measure, jackknife_intervals
+from genjax.evaluate.metrics.memorisation import auth_pct, c_t, copy_rate
+from genjax.evaluate.metrics.neighbours import density_coverage, precision_recall
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # of the kernel distance (Bińkowski et al. 2018)
 RECALL_K, COVERAGE_K = 3, 5  # (Kynkäänniemi et al. 2019, Naeem et al. 2020)

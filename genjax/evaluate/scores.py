@@ -8,12 +8,12 @@ import numpy as np
 
 from genjax.errors import InputError, lookup
 from genjax.evaluate import measures
-from genjax.evaluate.features import Extractor, check_images, extract_features, feature_sets
-from genjax.evaluate.intervals import Interval
+from genjax.evaluate.features.registry import Extractor, check_images, extract_features, feature_sets
+from genjax.evaluate.features.statistics import image_hash, real_features
 from genjax.evaluate.measures import COVERAGE_K, RECALL_K, Family, Measured, Sets
-from genjax.evaluate.memorisation import SMALLEST_CELL
+from genjax.evaluate.metrics.intervals import Interval
+from genjax.evaluate.metrics.memorisation import SMALLEST_CELL
 from genjax.evaluate.records import Record, metric_name
-from genjax.evaluate.statistics import image_hash, real_features
 
 
 class Metric(NamedTuple):

@@ -16,7 +16,7 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
-from genjax.backend import on_cpu
+from genjax.devices.backend import on_cpu
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 FEW_CHANNELS = 8  # output channels below which XLA's forward pass is the faster (1.9 against 6.1 ms, 16x16x64 -> 3)

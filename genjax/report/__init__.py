@@ -1,5 +1,5 @@
 """Pictures: sample grids, and the figure of an adaptation. The one room that draws."""
 
-from genjax.report.grid import image_grid, save_image
+from genjax.report.draw.grid import image_grid, save_image
 
 __all__ = ["image_grid", "save_image"]

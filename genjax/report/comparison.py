@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from genjax.report.curves import legend
-from genjax.report.html import Markup, element, join
-from genjax.report.page import Section, page
-from genjax.report.picture import figure, picture
-from genjax.report.run_report import LINE, RunReport, command, curve_groups
-from genjax.report.series import Series
-from genjax.report.tables import RECORD_HEADER, record_rows, sortable
-from genjax.report.whiskers import Whisker, whiskers
+from genjax.report.draw.curves import legend
+from genjax.report.draw.document import Section, page
+from genjax.report.draw.html import Markup, element, join
+from genjax.report.draw.picture import figure, picture
+from genjax.report.draw.series import Series
+from genjax.report.draw.tables import RECORD_HEADER, record_rows, sortable
+from genjax.report.draw.whiskers import Whisker, whiskers
+from genjax.report.page import LINE, RunReport, command, curve_groups
 
 SHOWN = 4 * LINE  # samples of each run
 OF_ADAPTATIONS = ("source", "shots", "transfer")

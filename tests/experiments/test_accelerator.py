@@ -16,7 +16,7 @@ from genjax.errors import InputError
 def accelerator(monkeypatch):
     monkeypatch.syspath_prepend(EXPERIMENTS)
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the module sets it
-    monkeypatch.setattr("genjax.backend.prepare", lambda: None)  # this process has its settings
+    monkeypatch.setattr("genjax.devices.backend.prepare", lambda: None)  # this process has its settings
     return importlib.import_module("accelerator")
 
 

@@ -35,7 +35,7 @@ def test_the_few_shot_benchmark_fills_its_table_and_goes_on_where_it_was(tmp_pat
 @pytest.mark.parametrize(("source", "nearer"), [("this", True), ("another", False)])
 def test_only_what_began_at_one_source_is_compared(source, nearer, monkeypatch):
     monkeypatch.syspath_prepend(EXPERIMENTS)
-    monkeypatch.setattr("genjax.backend.prepare", lambda: None)  # this process has its settings
+    monkeypatch.setattr("genjax.devices.backend.prepare", lambda: None)  # this process has its settings
     benchmark = importlib.import_module("few_shot_benchmark")
     base = [{"seed": seed, "source_identity": "this", "values": {"KD": 3.0}} for seed in range(3)]
     rows = [{"seed": seed, "source_identity": source, "values": {"KD": 1.0 + 0.01 * seed}} for seed in range(3)]

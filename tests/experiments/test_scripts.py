@@ -7,7 +7,7 @@ import sys
 import pytest
 from experiment import EXPERIMENTS
 
-from genjax import backend
+from genjax.devices import backend
 
 SCRIPTS = [path for path in sorted(EXPERIMENTS.glob("*.py")) if "__main__" in path.read_text()]
 

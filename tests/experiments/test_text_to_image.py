@@ -48,7 +48,7 @@ def test_text_to_image_is_trained_judged_and_drawn_and_goes_on_where_it_was(tmp_
 
 def test_the_seed_of_the_images_that_judge_is_refused_for_a_training(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(EXPERIMENTS)
-    monkeypatch.setattr("genjax.backend.prepare", lambda: None)  # this process has its settings
+    monkeypatch.setattr("genjax.devices.backend.prepare", lambda: None)  # this process has its settings
     experiment, parts = (importlib.import_module(name) for name in ("text_to_image", "text_to_image_parts"))
     settings = parts.Experiment(seed=parts.NEW, runs=tmp_path / "runs", out=tmp_path / "out")
     with pytest.raises(InputError, match="that of the images that judge"):

@@ -5,8 +5,8 @@ import pytest
 
 from genjax.errors import InputError
 from genjax.evaluate import extract_features, load_extractor
-from genjax.evaluate.efflite import DEVIATION, MEAN, weights_file
-from genjax.evaluate.state_dict import read_state_dict
+from genjax.evaluate.features.efflite import DEVIATION, MEAN, weights_file
+from genjax.evaluate.features.state_dict import read_state_dict
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make parity")
 reference = pytest.importorskip("efficientnet_lite_pytorch", reason="the network is not installed: make parity")

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.evaluate import inception
-from genjax.evaluate.state_dict import read_state_dict
+from genjax.evaluate.features import inception
+from genjax.evaluate.features.state_dict import read_state_dict
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make parity")
 if not importlib.util.find_spec("torch_fidelity"):

@@ -8,8 +8,14 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from genjax.evaluate import density_coverage, frechet_distance, kernel_distance, precision_recall, vendi_score
-from genjax.evaluate.diversity import vendi_score_of_kernel
+from genjax.evaluate import (
+    density_coverage,
+    frechet_distance,
+    kernel_distance,
+    precision_recall,
+    vendi_score,
+)
+from genjax.evaluate.metrics.diversity import vendi_score_of_kernel
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make parity")
 for peer in ("torch_fidelity", "prdc", "vendi_score"):

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from genjax.report.run_report import Neighbourhood, RunReport
-from genjax.report.series import read_series
+from genjax.report.draw.series import read_series
+from genjax.report.page import Neighbourhood, RunReport
 
 HOSTILE = "<script>alert('x')</script>\"&"
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from genjax.report.comparison import comparison_page
-from genjax.report.run_report import run_page
+from genjax.report.page import run_page
 
 VALUES = """() => {
   const table = document.querySelector("table.sortable");

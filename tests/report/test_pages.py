@@ -6,7 +6,7 @@ import pytest
 from reading import Page, check_alone
 
 from genjax.report.comparison import comparison_page, differ, run_settings
-from genjax.report.run_report import run_page
+from genjax.report.page import run_page
 
 PARTS = [
     "Samples",

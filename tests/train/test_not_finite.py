@@ -7,12 +7,13 @@ import optax
 import pytest
 from tiny import LEARNERS, TINY_VAE, leaves_equal, train_config
 
-from genjax.cli import main
+from genjax.cli.main import main
 from genjax.config import VaeConfig
 from genjax.control import Controller, collapse_guard
-from genjax.train import loop, recovery, train
-from genjax.train.metrics import read_metrics
-from genjax.train.state import counted, update
+from genjax.families.learner import counted, update
+from genjax.store.metrics import read_metrics
+from genjax.training import loop, recovery
+from genjax.training.loop import train
 from genjax.tree import flatten
 
 NETWORKS = {"gan": ("critic", "generator"), "vae": ("vae",)}

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from genjax.errors import InputError
+from genjax.families.learner import forward_with_features
 from genjax.models.dcgan import Generator
-from genjax.train.state import forward_with_features
 from genjax.transfer import chain, lora
 from genjax.transfer.cdc import cdc
 from genjax.tree import count

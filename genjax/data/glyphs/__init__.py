@@ -1,0 +1,1 @@
+"""Drawn glyphs: fonts, drawing, captions, combinations that are held out."""

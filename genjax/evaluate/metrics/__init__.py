@@ -1,0 +1,1 @@
+"""Metrics of features and images: pure functions, a file a kind."""

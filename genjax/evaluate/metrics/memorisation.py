@@ -1,0 +1,170 @@
+"""Whether generated images are new: how near they lie to those that the generator was trained on.
+
+Each metric compares with real images that were held out, since new images of the same kind are near as well.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from genjax.errors import InputError
+from genjax.evaluate.metrics.check import Floats, check_one
+from genjax.evaluate.metrics.diversity import pair_distances
+from genjax.evaluate.metrics.neighbours import squared_distances
+
+SMALLEST_CELL = 5  # held-out and generated images, each, below which a cell says nothing
+
+
+def nearest(features: ArrayLike, others: ArrayLike, k: int = 1) -> tuple[np.ndarray, Floats]:
+    """Indices and distances, (n, k) each, of the k others nearest to each row, the nearest first.
+
+    Args:
+        features: (n, d).
+        others: (m, d), m >= k.
+        k: how many.
+    Raises:
+        InputError: see `check_one`; unequal widths, or fewer than k others.
+    """
+    found, reference = _alike(features, others)
+    if not 1 <= k <= len(reference):
+        raise InputError(f"k={k} nearest images of {len(reference)} were asked for. Ask for 1 to {len(reference)}.")
+    return _nearest(found, reference, k)
+
+
+def copy_rate(
+    fake_features: ArrayLike, shot_features: ArrayLike, held_out_features: ArrayLike, *, quantile: float = 0.05
+) -> float:
+    """The part of the generated images that lie nearer to a training image than nearly all held-out ones do.
+
+    Args:
+        fake_features: (n, d).
+        shot_features: (s, d), what was trained on.
+        held_out_features: (m, d), real images that were not.
+        quantile: part of the held-out images that count as near.
+    Returns:
+        From 0 to 1; about `quantile` for new images of the same kind.
+    Raises:
+        InputError: see `check_one`; unequal widths, fewer than 2 held-out images, or a quantile outside (0, 1).
+    """
+    if not 0 < quantile < 1:
+        raise InputError(f"quantile={quantile} is not between 0 and 1.")
+    fake, shots = _alike(fake_features, shot_features)
+    held_out = _alike(held_out_features, shots, which="held-out", fewest=2)[0]
+    usual, found = (_nearest(part, shots)[1][:, 0] for part in (held_out, fake))
+    return float((found < np.quantile(usual, quantile)).mean())
+
+
+def auth_pct(train_features: ArrayLike, fake_features: ArrayLike) -> float:
+    """Authenticity: the part of the generated images that are not a training image with noise. (Alaa et al. 2022)
+
+    One is authentic if its nearest training image is farther away than that training image's own nearest other one.
+
+    Args:
+        train_features: (n, d), n >= 2.
+        fake_features: (m, d).
+    Returns:
+        From 0, all copies, to 1.
+    Raises:
+        InputError: see `check_one`; unequal widths.
+    """
+    fake, train = _alike(fake_features, train_features, least=2)
+    own = _nearest_other(train)
+    indices, distances = _nearest(fake, train)
+    return float((distances[:, 0] > own[indices[:, 0]]).mean())
+
+
+def c_t(
+    train_features: ArrayLike, test_features: ArrayLike, fake_features: ArrayLike, *, cells: int = 1, seed: int = 0
+) -> float:
+    """The three-sample test for data-copying: a z-score of distances to the training set. (Meehan et al. 2020)
+
+    Args:
+        train_features: (n, d).
+        test_features: (m, d), real images that were held out.
+        fake_features: (l, d).
+        cells: regions of the feature space, by k-means over the training images, whose z-scores are averaged by how
+            many held-out images they hold; copying in one region cannot hide behind the others.
+        seed: of k-means.
+    Returns:
+        Well below 0 (about -5): the generated images are nearer to the training images than held-out ones are, that
+        is, copies. Well above 0: farther, that is, underfitting.
+    Raises:
+        InputError: see `check_one`; unequal widths, or no cell with enough images.
+    """
+    fake, train = _alike(fake_features, train_features)
+    test, _ = _alike(test_features, train, which="held-out")
+    different = len(train) if cells == 1 else len(np.unique(train, axis=0))
+    if not 1 <= cells <= different:
+        raise InputError(
+            f"{cells} cells of {different} different training images were asked for. Use 1 to {different}."
+        )
+    of_train, of_test, of_fake = _cells(cells, seed, train, test, fake)
+    scores, weights = [], []
+    for cell in range(cells):
+        own = train[of_train == cell]
+        mine = [part[of == cell] for part, of in ((test, of_test), (fake, of_fake))]
+        if len(own) and min(map(len, mine)) >= SMALLEST_CELL:
+            scores.append(_rank_z(*(_nearest(part, own)[1][:, 0] for part in mine)))
+            weights.append(len(mine[0]))
+    if not scores:
+        raise InputError(
+            f"none of {cells} cells holds {SMALLEST_CELL} held-out and {SMALLEST_CELL} generated images."
+            " Use more images or fewer cells."
+        )
+    return float(np.average(scores, weights=weights))
+
+
+def _alike(
+    features: ArrayLike, others: ArrayLike, *, which: str = "generated", fewest: int = 1, least: int = 1
+) -> tuple[Floats, Floats]:
+    matrix, reference = check_one(features, which, fewest), check_one(others, "training", least)
+    if matrix.shape[1] != reference.shape[1]:
+        raise InputError(
+            f"{which} images have {matrix.shape[1]} features each and training images {reference.shape[1]}."
+            " Extract both with the same extractor."
+        )
+    return matrix, reference
+
+
+def _nearest(features: Floats, others: Floats, k: int = 1) -> tuple[np.ndarray, Floats]:
+    indices = np.empty((len(features), k), np.int64)
+    centre = others.mean(axis=0)  # distances stay; near the origin they lose fewer digits
+    for rows, squared in squared_distances(features - centre, others - centre):
+        ordered = squared.argmin(axis=1)[:, None] if k == 1 else np.argsort(squared, axis=1, kind="stable")
+        indices[rows] = ordered[:, :k]
+    # Anew from the differences: copies must tie at 0, whatever the last digit of a product.
+    distances = pair_distances(features, others, np.repeat(np.arange(len(features)), k), indices.ravel())
+    distances = distances.reshape(indices.shape)
+    order = np.argsort(distances, axis=1, kind="stable")
+    return np.take_along_axis(indices, order, axis=1), np.take_along_axis(distances, order, axis=1)
+
+
+def _nearest_other(features: Floats) -> Floats:
+    """Distance of each row to the nearest other row."""
+    indices = np.empty(len(features), np.int64)
+    centred = features - features.mean(axis=0)
+    for rows, squared in squared_distances(centred, centred):
+        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf
+        indices[rows] = squared.argmin(axis=1)
+    return pair_distances(features, features, np.arange(len(features)), indices)
+
+
+def _cells(cells: int, seed: int, train: Floats, *others: Floats) -> list[np.ndarray]:
+    if cells == 1:
+        return [np.zeros(len(part), np.int64) for part in (train, *others)]
+    from sklearn.cluster import KMeans
+
+    means = KMeans(n_clusters=cells, random_state=seed).fit(train)
+    return [np.asarray(means.predict(part)) for part in (train, *others)]
+
+
+def _rank_z(test: Floats, fake: Floats) -> float:
+    """z of the Mann-Whitney statistic: below 0 where the generated images are nearer."""
+    from scipy.stats import rankdata  # half a second that the other metrics do not need
+
+    n, m = len(test), len(fake)
+    ranks = rankdata(np.concatenate([test, fake]))
+    _, ties = np.unique(ranks, return_counts=True)
+    u = ranks[n:].sum() - m * (m + 1) / 2
+    total = n + m
+    variance = n * m / 12 * (total + 1 - (ties**3 - ties).sum() / (total * (total - 1)))
+    return 0.0 if variance == 0 else float((u - n * m / 2) / np.sqrt(variance))

@@ -1,0 +1,24 @@
+"""Decoding: from what a transformer says of tokens to tokens, one after the other or all in a few steps."""
+
+from genjax.families.text_to_image.decoding.autoregressive import Steps, decode_in_turn
+from genjax.families.text_to_image.decoding.best_of import best_of, repeated
+from genjax.families.text_to_image.decoding.decoder import Decoder, autoregressive_decoder, parallel_decoder
+from genjax.families.text_to_image.decoding.filters import make_filter
+from genjax.families.text_to_image.decoding.guidance import combine, guided_infill, guided_steps
+from genjax.families.text_to_image.decoding.parallel import Infill, decode_in_parallel
+
+__all__ = [
+    "Decoder",
+    "Infill",
+    "Steps",
+    "autoregressive_decoder",
+    "best_of",
+    "combine",
+    "decode_in_parallel",
+    "decode_in_turn",
+    "guided_infill",
+    "guided_steps",
+    "make_filter",
+    "parallel_decoder",
+    "repeated",
+]

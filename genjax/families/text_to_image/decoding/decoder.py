@@ -1,0 +1,90 @@
+"""From a transformer and settings to one function that makes tokens."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from genjax.config.prior import DecodingConfig
+from genjax.errors import InputError
+from genjax.families.text_to_image.decoding.autoregressive import Given, cached_steps, decode_in_turn, uncached_steps
+from genjax.families.text_to_image.decoding.filters import Filter, make_filter
+from genjax.families.text_to_image.decoding.guidance import guided_infill, guided_steps
+from genjax.families.text_to_image.decoding.parallel import decode_in_parallel, infill_of
+from genjax.tree import Tree
+
+
+class Decoder(NamedTuple):
+    """What makes the tokens of one segment.
+
+    Attributes:
+        uniforms: how many numbers in [0, 1) one sequence is drawn with; they are its latents.
+        decode: (params, given, uniforms (n, that many)) -> tokens (n, length).
+    """
+
+    uniforms: int
+    decode: Callable[[Tree, Given, Array], Array]
+
+
+def autoregressive_decoder(
+    transformer: Any, decoding: DecodingConfig, *, segment: int = -1, cached: bool = True
+) -> Decoder:
+    """Tokens one after the other.
+
+    Args:
+        transformer: causal.
+        decoding: temperature, top-k, top-p and guidance.
+        segment: which one is made; those before it are given.
+        cached: False computes every slot in every step, for comparison.
+    Raises:
+        InputError: settings that do not fit the segment.
+    """
+    segment %= len(transformer.segments)
+    made, filtered = transformer.segments[segment], _filter(transformer.segments[segment], decoding)
+    absent = tuple(before.absent for before in transformer.segments[:segment])
+
+    def decode(params: Tree, given: Given, uniforms: Array) -> Array:
+        steps = (cached_steps if cached else uncached_steps)(transformer, params, segment)
+        if decoding.guidance != 1:  # at 1 the branch without a condition weighs nothing
+            steps = guided_steps(steps, absent, decoding.guidance)
+        return decode_in_turn(steps, given, uniforms, filtered=filtered)
+
+    return Decoder(made.length, decode)
+
+
+def parallel_decoder(transformer: Any, decoding: DecodingConfig) -> Decoder:
+    """All tokens of the last segment in a few steps.
+
+    Args:
+        transformer: not causal.
+        decoding: all of its settings.
+    Raises:
+        InputError: settings that do not fit the segment.
+    """
+    *before, made = transformer.segments
+    filtered = _filter(made, decoding)
+    if decoding.steps > made.length:
+        raise InputError(
+            f"{decoding.steps} steps to decode {made.length} tokens were asked for. Use {made.length} or fewer."
+        )
+
+    def decode(params: Tree, given: Given, uniforms: Array) -> Array:
+        infill = infill_of(transformer, params)
+        if decoding.guidance != 1:
+            infill = guided_infill(infill, tuple(segment.absent for segment in before), decoding.guidance)
+        return decode_in_parallel(
+            infill,
+            given,
+            jnp.full((len(uniforms), made.length), made.absent, jnp.int32),
+            uniforms.reshape(-1, decoding.steps, 2, made.length),
+            absent=made.absent,
+            filtered=filtered,
+            choice_temperature=decoding.choice_temperature,
+        )
+
+    return Decoder(decoding.steps * 2 * made.length, decode)
+
+
+def _filter(segment: Any, decoding: DecodingConfig) -> Filter:
+    return make_filter(segment.vocabulary, temperature=decoding.temperature, top_k=decoding.top_k, top_p=decoding.top_p)

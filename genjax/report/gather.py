@@ -1,0 +1,187 @@
+"""From runs to a page that one looks at: what `genjax report` gathers and writes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genjax import __version__
+from genjax.config import AdaptConfig, TrainConfig
+from genjax.errors import InputError
+from genjax.evaluate import Extractor, load_extractor
+from genjax.evaluate.model_metrics import explain
+from genjax.evaluate.records import COMPARED
+from genjax.evaluate.run_data import real_images, source_samples
+from genjax.families.text_to_image.model import is_text_to_image
+from genjax.report import warnings as cautions
+from genjax.report.command import command_line
+from genjax.report.comparison import comparison_page
+from genjax.report.draw.series import read_series
+from genjax.report.facts import facts, summary
+from genjax.report.gather_text_to_image import gather_text_to_image
+from genjax.report.measure import PICTURED, TRAINING_PICTURED, measure, training_caption
+from genjax.report.nearest import SAMPLED, draw, neighbourhoods, spread_out
+from genjax.report.page import Neighbourhood, RunReport, run_page
+from genjax.store.metrics import read_metrics
+from genjax.store.model import load_model
+from genjax.store.records import kept_records
+from genjax.store.run_folder import RunFolder, read_config, write_bytes
+from genjax.training.plan import run_config
+
+BESIDE = 32  # latents through the source and the adaptation
+EXPLAINED = 200  # held-out images whose likelihood a VAE is asked for
+JUDGED = 500  # samples and held-out images in the evaluation, unless asked for otherwise
+
+
+def write_report(
+    runs: Sequence[Path],
+    out: Path | None = None,
+    *,
+    source: Path | None = None,
+    extractor: str = "embedded-v1",
+    num: int = JUDGED,
+) -> Path:
+    """Writes one page that needs nothing else: about one run, or several compared.
+
+    Args:
+        runs: their folders.
+        out: a file that ends in .html, or a folder for report.html; None is report.html in the folder of the run, and
+            for several comparison.html in that of the first.
+        source: where the run that they were adapted from lies, if it has been moved.
+        extractor: network behind the metrics and the nearest images, by name.
+        num: samples and held-out images in the evaluation, at most; up to 1,000.
+    Returns:
+        The file.
+    Raises:
+        InputError: no run, one without a model, an unknown extractor, or a file that cannot be written.
+    """
+    network, names, path = load_extractor(extractor), run_names(runs), target(runs, out)
+    if not 2 <= num <= SAMPLED:
+        raise InputError(f"--num {num} is not from 2 to {SAMPLED}. Use `genjax evaluate` for more.")
+    reports = [
+        gather(run, name, extractor=network, source=source, num=num) for run, name in zip(runs, names, strict=True)
+    ]
+    footer = f"Written by genjax {__version__}."
+    if len(reports) == 1:
+        text = run_page(reports[0], footer=footer)
+    else:
+        text = comparison_page(reports, alike=alike, footer=footer, notes=comparison_cautions(reports))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, text.encode(errors="replace"))  # a name may hold what UTF-8 cannot
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error}). Name another place with --out.") from None
+    return path
+
+
+def target(runs: Sequence[Path], out: Path | None) -> Path:
+    """The file to write."""
+    if out is None:
+        return runs[0] / ("report.html" if len(runs) == 1 else "comparison.html")
+    return out if out.suffix.lower() in (".html", ".htm") else out / "report.html"
+
+
+def run_names(runs: Sequence[Path]) -> list[str]:
+    """What the runs are called: the ends of their paths, as long as it takes to tell them apart.
+
+    Raises:
+        InputError: no run, or one that was named twice.
+    """
+    paths = [run.resolve() for run in runs]
+    if not paths:
+        raise InputError("no run was named. Name the folder of one, or of several to compare.")
+    if len(set(paths)) < len(paths):
+        raise InputError("a run was named twice. Name each once.")
+    length = next(n for n in range(1, 1000) if len({path.parts[-n:] for path in paths}) == len(paths))
+    return [str(Path(*path.parts[-length:])) for path in paths]
+
+
+def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = None, num: int = JUDGED) -> RunReport:
+    """Everything that the report of one run shows.
+
+    Args:
+        run: its folder.
+        name: what to call it.
+        extractor: network behind the metrics and the nearest images.
+        source: where the run that it was adapted from lies, if it has been moved.
+        num: samples and held-out images in the evaluation, at most.
+    Raises:
+        InputError: no run there, one without a model, or a LoRA whose source is missing.
+    """
+    if is_text_to_image(run):
+        return gather_text_to_image(run, name, extractor=extractor, num=num)
+    folder = RunFolder(run)
+    values = read_config(folder)
+    config = run_config(folder)
+    # Given, a source must be the run's own; not given, it is only needed where the model lies on it.
+    model = load_model(run, source=source if isinstance(config, AdaptConfig) else None, sampled_only=True)
+    lines = read_metrics(folder.metrics)
+    train, held_out, notes = real = real_images(config, model.config, str(values.get("data_hash", "")))
+    drawn = draw(model, held_out)
+    beside, source_notes = source_beside(run, config, source)
+    records = measure(drawn.samples, real, beside, extractor, num)
+    if held_out is not None and model.config.family == "vae":
+        images = spread_out(held_out, EXPLAINED).images[:]
+        records += explain(model, images, data=held_out.name, split=held_out.split)
+
+    said = cautions.training_cautions(lines, steps=config.steps, step=model.step)
+    closest: tuple[Neighbourhood, ...] = ()
+    farthest, unit = closest, ""
+    if train is not None:
+        closest, farthest, unit, likeness = neighbourhoods(drawn.samples, real, extractor)
+        said += cautions.likeness_cautions(likeness)
+        split = config.split if isinstance(config, TrainConfig) else "train"
+        said += cautions.image_cautions(len(train), len(held_out) if held_out else 0, split=split)
+    kept, kept_notes = kept_records(run)
+    said += [*cautions.record_cautions([*records, *kept], data=config.data), *notes, *source_notes, *kept_notes]
+    return RunReport(
+        name=name,
+        summary=summary(config, train, model),
+        command=command_line(config),
+        facts=facts(values, config, model, train=train, held_out=held_out),
+        config=values,
+        samples=drawn.samples[:PICTURED],
+        warnings=tuple(said),
+        training=None if train is None else spread_out(train, TRAINING_PICTURED).images[:],
+        training_caption=training_caption(train),
+        source=None if beside is None else beside[:BESIDE],
+        interpolations=drawn.interpolations,
+        closest=closest,
+        farthest=farthest,
+        distance_unit=unit,
+        held_out=drawn.originals,
+        reconstructed=drawn.reconstructed,
+        series=read_series(lines, name),
+        records=tuple(record.to_json() for record in records),
+        kept=tuple(record.to_json() for record in kept),
+    )
+
+
+def source_beside(
+    run: Path, config: TrainConfig | AdaptConfig, source: Path | None
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """(what the source makes of the latents of seed 0, notes); None for a pretraining and where it is missing."""
+    if not isinstance(config, AdaptConfig):
+        return None, ()
+    try:
+        return source_samples(run, SAMPLED, source=source), ()
+    except InputError as error:
+        return None, (f"The source is not shown beside its adaptation: {error}",)
+
+
+def alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether two records were measured alike, so that their difference means something."""
+    return all(first[name] == second[name] for name in COMPARED)
+
+
+def comparison_cautions(reports: Sequence[RunReport]) -> list[str]:
+    """Which runs cannot be held against each other by their numbers."""
+    measured = [report for report in reports if report.records]
+    unlike = [one.name for one in measured[1:] if not alike(one.records[0], measured[0].records[0])]
+    if not unlike:
+        return []
+    return [
+        f"Not all numbers here can be compared: {', '.join(unlike)} and {measured[0].name} were judged against"
+        " different real images, or against different numbers of them."
+    ]

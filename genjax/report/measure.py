@@ -1,0 +1,52 @@
+"""What reports of all kinds of models measure alike: samples against held-out images, and what is shown of a set."""
+
+import numpy as np
+
+from genjax.data import Dataset
+from genjax.devices import backend
+from genjax.evaluate import METRICS, Extractor, Record, evaluate_images
+from genjax.evaluate.run_data import Real
+from genjax.report.nearest import SEARCHED, spread_out
+
+PICTURED = 64  # samples in the grid
+TRAINING_PICTURED = 64
+AROUND = 5  # held-out images for every training image, from which on one looks around each
+
+
+def training_caption(train: Dataset | None) -> str:
+    """Which of the training images are shown."""
+    few = train is None or len(train) <= TRAINING_PICTURED
+    return "all images that it was trained on" if few else f"{TRAINING_PICTURED} of the images that it was trained on"
+
+
+def measure(samples: np.ndarray, real: Real, source: np.ndarray | None, extractor: Extractor, num: int) -> list[Record]:
+    """Records of samples against as many held-out images, by the metrics for which there are images enough."""
+    if real.held_out is None:
+        return []
+    chosen = spread_out(real.held_out, num)
+    fake = samples[: len(chosen)]
+    others = {
+        "train": None if real.train is None else spread_out(real.train, SEARCHED).images[:],
+        "source": None if source is None else source[: len(fake)],
+    }
+    counts = {need: 0 if images is None else len(images) for need, images in others.items()}
+    metrics = [
+        name
+        for name, metric in METRICS.items()
+        if len(chosen) >= metric.least and all(counts[need] >= metric.least_other for need in metric.needs)
+    ]
+    if real.train is not None and len(chosen) < AROUND * len(real.train):
+        metrics.remove("intra_diversity")  # it compares the images around each shot, and there are hardly two
+    if not metrics:
+        return []
+    return evaluate_images(
+        chosen.images[:],
+        fake,
+        extractor=extractor,
+        metrics=metrics,
+        train_images=others["train"],
+        source_images=others["source"],
+        data=real.held_out.name,
+        split=real.held_out.split,
+        cache=backend.cache_folder(),
+    )

@@ -1,0 +1,64 @@
+"""What goes wrong with a disk while a run trains: said in one line, with what is left and how to go on."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from genjax.errors import StorageError
+from genjax.store.checkpoint import damage, on_disk
+from genjax.store.run_folder import RunFolder
+
+REASONS = {  # errno -> (what is wrong, what to do)
+    errno.ENOSPC: ("the disk is full", "Make room"),
+    errno.EDQUOT: ("the quota is used up", "Make room"),
+    errno.EFBIG: ("a file would be larger than is allowed", "Raise the limit"),
+    errno.EROFS: ("the file system is read-only", "Make it writable"),
+    errno.EACCES: ("writing is not allowed", "Change the folder's rights"),
+    errno.ENOENT: ("the folder has vanished", "Bring it back"),
+    errno.EIO: ("the disk fails", "Copy the run to another"),
+}
+BY_TEXT = {  # how the libraries that write checkpoints pass these errors on
+    "no space left": errno.ENOSPC,
+    "disk quota": errno.EDQUOT,
+    "file too large": errno.EFBIG,
+    "read-only file system": errno.EROFS,
+    "permission denied": errno.EACCES,
+    "no such file or directory": errno.ENOENT,
+    "input/output error": errno.EIO,
+}
+
+
+@contextmanager
+def watched(folder: RunFolder, *, way_on: str = "") -> Iterator[None]:
+    """Inside, an error of the disk that holds the run becomes a StorageError that says how to go on.
+
+    Args:
+        folder: of the run.
+        way_on: what to do when the disk can be written again; without, it is found from the checkpoints there.
+    """
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        number = cause(error)
+        if number is None:
+            raise
+        wrong, remedy = REASONS[number]
+        then = way_on or _way_on(folder)
+        raise StorageError(f"{folder.path} cannot be written: {wrong}. {remedy}, and {then}.") from None
+
+
+def cause(error: BaseException) -> int | None:
+    """The errno behind an error; None where it is none of the disk's."""
+    if isinstance(error, OSError) and error.errno in REASONS:
+        return error.errno
+    if type(error) in (ValueError, RuntimeError) or "jaxlib" in type(error).__module__:
+        text = str(error).lower()
+        return next((number for words, number in BY_TEXT.items() if words in text), None)
+    return None
+
+
+def _way_on(folder: RunFolder) -> str:
+    whole = [int(path.name) for path in on_disk(folder.checkpoints) if not damage(path)]
+    if not whole:
+        return "start again with --force: no checkpoint is whole"
+    return f"go on with --resume: the checkpoint of step {max(whole)} is whole"

@@ -1,0 +1,193 @@
+"""The folder of a run: what lies where, how it begins, and how its text files are written whole."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from genjax import __version__
+from genjax.config import CONFIG_VERSION, read_json
+from genjax.errors import InputError
+from genjax.store.lock import NAME as LOCK
+from genjax.store.lock import check_unlocked
+
+MARK = "genjax_run"  # the key by which a config.json is known as ours
+PART = ".part"  # ends the hidden name under which a file is written, until it is whole
+UNFINISHED = "orbax-checkpoint-tmp"  # the same for the folder of a checkpoint
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of what a run keeps."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """What was asked for, and what it was resolved to."""
+        return self.path / "config.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def records(self) -> Path:
+        """What was measured apart and kept for the report."""
+        return self.path / "records.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Training states, to resume from."""
+        return self.path / "checkpoints"
+
+    def model(self, which: str = "latest") -> Path:
+        """Parameters alone, to sample from and to adapt: the latest, or the best."""
+        return self.path / "model" / which
+
+    @property
+    def samples(self) -> Path:
+        """Pictures of the same latents along training."""
+        return self.path / "samples"
+
+
+def check_free(folder: RunFolder, *, force: bool) -> None:
+    """Whether a run may begin in this folder; to be asked before anything is computed.
+
+    Raises:
+        InputError: something is there and `force` is off, or what is there is not a run, which is never deleted, or
+            is one that another process trains.
+    """
+    _check_ours(folder, force=force)
+    check_unlocked(folder.path)
+
+
+def _check_ours(folder: RunFolder, *, force: bool) -> None:
+    path = folder.path
+    if not path.exists() or (path.is_dir() and not any(map(_counts, path.iterdir()))):
+        return
+    if not path.is_dir():
+        raise InputError(f"--out {path} is a file. Name a folder.")
+    if not force:
+        raise InputError(
+            f"{path} exists already. Use --resume to go on with it, --force to delete it and start again, "
+            "or another --out."
+        )
+    if not is_run(folder):
+        raise InputError(f"{path} is not a run of genjax, so --force does not delete it. Use another --out.")
+
+
+def begin(folder: RunFolder, config: dict[str, Any], *, force: bool) -> None:
+    """Makes the folder with its config.json, under its lock; with `force` an older run there is deleted first.
+
+    An older run's config.json goes last, and the new one comes first: whenever it is interrupted, the folder is either
+    empty or a run, and can be begun again.
+
+    Raises:
+        InputError: see `check_free`; or the folder cannot be made.
+    """
+    _check_ours(folder, force=force)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        for path in folder.path.iterdir():
+            if path not in (folder.config, folder.path / LOCK):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        write_json(folder.config, {MARK: CONFIG_VERSION, "version": __version__, **config})
+        folder.samples.mkdir()
+    except OSError as error:
+        raise InputError(f"--out {folder.path} cannot be written ({error}). Use another --out.") from None
+
+
+def _counts(path: Path) -> bool:
+    """Whether a file means that a folder is in use: neither a lock that nobody holds nor what was never finished."""
+    return path.name != LOCK and not (path.name.startswith(".") and path.name.endswith(PART))
+
+
+def prepare_resumed(folder: RunFolder) -> None:
+    """Makes a run's folder ready to be gone on with, under its lock: what an earlier stop left unfinished is deleted.
+
+    Raises:
+        InputError: a part of the run is a link out of it, where training would write.
+    """
+    parts = [folder.config, folder.metrics, folder.samples, folder.checkpoints, folder.path / "model"]
+    for part in (*parts, folder.model("latest"), folder.model("best"), *folder.checkpoints.glob("*")):
+        if part.is_symlink():
+            raise InputError(
+                f"{part} is a link, and a run writes into its own folder only. Replace it by what is meant."
+            )
+    for path in leftovers(folder):
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    folder.samples.mkdir(exist_ok=True)
+
+
+def prepare_resumed_stages(folder: Path) -> None:
+    """The same for a model in stages, each of which has a folder inside this one.
+
+    Raises:
+        InputError: something in it is a link, through which training would write elsewhere.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            raise InputError(
+                f"{path} is a link, and a run writes into its own folder only. Replace it by what is meant."
+            )
+        if path.name.startswith(".") and path.name.endswith(PART):
+            path.unlink(missing_ok=True)
+        elif UNFINISHED in path.name:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def leftovers(folder: RunFolder) -> list[Path]:
+    """What a stopped training was writing and did not finish."""
+    written = [folder.path.glob(f".{path.name}*{PART}") for path in (folder.config, folder.metrics, folder.records)]
+    inside = [part.rglob(f".*{PART}") for part in (folder.samples, folder.path / "model")]
+    return sorted([*chain(*written, *inside), *folder.checkpoints.glob(f"*{UNFINISHED}*")])
+
+
+def is_run(folder: RunFolder) -> bool:
+    """Whether the folder holds a run of genjax."""
+    try:
+        return MARK in read_json(folder.config)
+    except InputError:
+        return False
+
+
+def read_config(folder: RunFolder) -> dict[str, Any]:
+    """What `begin` wrote.
+
+    Raises:
+        InputError: no run there, or one of a newer form.
+    """
+    values = read_json(folder.config)
+    if MARK not in values:
+        raise InputError(f"{folder.config} is not the config of a genjax run. Name the folder of one.")
+    if values[MARK] != CONFIG_VERSION:
+        raise InputError(
+            f"{folder.config} has form {values[MARK]}, this genjax ({__version__}) reads form {CONFIG_VERSION}. "
+            "Use the version of genjax that made the run."
+        )
+    return values
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Writes a JSON file that is either the old one or the new one at every moment."""
+    write_bytes(path, (json.dumps(values, indent=2) + "\n").encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a file that is either the old one or the new one at every moment, also if the machine stops."""
+    part = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    part.unlink(missing_ok=True)  # never through a link that lies there
+    try:
+        with part.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)  # a full disk is not to be fuller
+        raise

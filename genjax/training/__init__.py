@@ -1,0 +1,1 @@
+"""The story of a run: plan, loop, stages, resume, recovery, pictures along the way, several seeds."""

@@ -1,0 +1,128 @@
+"""What a run would be, without running it: shapes, numbers that are trained, memory and operations of a step."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from genjax.config import AdaptConfig, TrainConfig
+from genjax.devices import jaxpr_cost as estimate
+from genjax.devices.memory import available
+from genjax.devices.sharding import Layout
+from genjax.families.learner import Learner, Networks, TrainState
+from genjax.store.model import Model
+from genjax.terminal import table
+from genjax.training.plan import introduction, plan_adaptation, plan_training
+from genjax.tree import Tree, count, flatten
+
+SUMMARY = "in all"
+ROUNDED = 50_000  # bytes that a message does not mention
+CLOSING = "A compiled step may hold up to {} times as much. Nothing was compiled or written."
+
+Shapes = Mapping[str, Any]  # {name: array or its shape}
+
+
+def rehearse(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: bool = False) -> dict[str, Any]:
+    """What training under this config would need. Everything is checked as by training; nothing is written.
+
+    Returns:
+        Values for JSON: `introduction` (lines), `parameters` {network: {name: shape}}, `trained` {network: numbers},
+        `bytes` {what: on each device}, `flops` of a step and of an image, `available` (bytes of the device).
+    Raises:
+        InputError: what training would raise before its first step.
+    """
+    if isinstance(config, AdaptConfig):
+        plan = plan_adaptation(config, resume=resume, force=force, information=_unknown)
+    else:
+        plan = plan_training(config, resume=resume, force=force)
+    learner = plan.learner
+    example = {"image": plan.images.images[np.zeros(1, np.int64)]}
+    source = plan.source.params() if plan.source else None
+    state: TrainState = jax.eval_shape(lambda key, source: learner.init(key, example, source=source), *_given(source))
+    batch = batch_of(example, plan.batch * learner.batches_per_step)
+    return {
+        "introduction": introduction(plan, state.trainable),
+        **demands(learner, state, batch, plan.layout),
+        "available": available(),
+    }
+
+
+def demands(learner: Learner, state: TrainState, batch: Shapes, layout: Layout) -> dict[str, Any]:
+    """What a step of a learner needs.
+
+    Args:
+        learner: whose step it is.
+        state: before it, arrays or their shapes.
+        batch: {name: shape (n, ...)}, of one step.
+        layout: of the devices that share it.
+    Returns:
+        `parameters`, `trained`, `bytes` and `flops`, as in `rehearse`.
+    """
+    number, devices = next(iter(batch.values())).shape[0], layout.devices
+    operations = estimate.flops(learner.step, state, batch)
+    held = {part: size(getattr(state, part)) for part in ("trainable", "context", "optimizer", "average", "control")}
+    shared = devices if layout.shard_state else 1
+    step = estimate.peak_bytes(learner.step, state, batch)
+    # What grows with the batch is shared; new parameters, which a step holds beside the old ones, are on every device.
+    growing = estimate.peak_bytes(learner.step, state, batch_of(batch, 2 * number)) - step
+    activations = max(0, step - growing - sum(held.values())) // shared + growing // devices
+    return {
+        "parameters": {network: shapes(tree) for network, tree in state.trainable.items()},
+        "trained": {network: count(tree) for network, tree in state.trainable.items()},
+        "bytes": {part: held[part] // shared for part in held} | {"activations": activations},
+        "flops": {"step": operations, "image": operations / number},
+    }
+
+
+def batch_of(example: Shapes, number: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """The shapes of a batch of so many, like this one of any number."""
+    return {name: jax.ShapeDtypeStruct((number, *part.shape[1:]), part.dtype) for name, part in example.items()}
+
+
+def _unknown(config: AdaptConfig, source: Model) -> Networks:
+    """In place of Fisher information, which would be computed and kept: only its form counts here."""
+    return source.params()
+
+
+def _given(source: Tree) -> tuple[Any, Any]:
+    return jax.eval_shape(lambda: jax.random.key(0)), source
+
+
+def shapes(tree: Tree) -> dict[str, list[int]]:
+    """{name: shape} of the leaves."""
+    return {name: list(leaf.shape) for name, leaf in flatten(tree).items()}
+
+
+def size(tree: Tree) -> int:
+    """Bytes of the leaves, arrays or shapes."""
+    leaves = [leaf for leaf in jax.tree.leaves(tree) if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)]
+    return sum(int(np.prod(leaf.shape)) * np.dtype(leaf.dtype).itemsize for leaf in leaves)
+
+
+def described(found: dict[str, Any]) -> str:
+    """The same for people."""
+    return "\n".join([*found["introduction"], "", *demand_lines(found, found["available"]), CLOSING.format(1.6)])
+
+
+def demand_lines(found: dict[str, Any], limit: int) -> list[str]:
+    """What `demands` found, for people: a table of the parameters, a line of memory and one of work.
+
+    Args:
+        found: by `demands`.
+        limit: bytes of a device.
+    """
+    rows = [
+        (f"{network}/{name}", " x ".join(map(str, shape)) or "1", f"{int(np.prod(shape)):,}")
+        for network, leaves in found["parameters"].items()
+        for name, shape in leaves.items()
+    ]
+    rows += [(network, SUMMARY, f"{number:,}") for network, number in found["trained"].items()]
+    held, total, work = found["bytes"], sum(found["bytes"].values()), found["flops"]
+    memory = ", ".join(f"{part} {value / 1e6:.1f}" for part, value in held.items() if value > ROUNDED)
+    return [
+        table(("trained", "shape", "numbers"), rows),
+        "",
+        f"memory   about {total / 1e6:.1f} MB of {limit / 1e9:.1f} GB on each device: {memory}",
+        f"work     {work['step'] / 1e9:.2f} GFLOP a step, {work['image'] / 1e6:.1f} MFLOP an image",
+    ]

@@ -1,0 +1,135 @@
+"""One run is an anecdote: the same run from several seeds, and how steady these were."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from genjax.config import AdaptConfig, AdaptTextToImageConfig, TextToImageConfig, TrainConfig
+from genjax.errors import InputError, did_you_mean
+from genjax.evaluate.metrics.stability import Stability, over_seeds, stability
+from genjax.families.text_to_image.model import is_text_to_image
+from genjax.report.warnings import DIVERSITY
+from genjax.store.metrics import read_metrics
+from genjax.store.run_folder import RunFolder, check_free, is_run, read_config
+from genjax.training.loop import Outcome
+from genjax.training.text_to_image import TextToImageOutcome
+
+FOLLOWED = ("evaluate/KD", "evaluate/KID")  # beginnings of names: the metric of a run, unless one is named
+C = TypeVar("C", bound=TrainConfig | AdaptConfig | TextToImageConfig | AdaptTextToImageConfig)
+E = TypeVar("E", bound=Outcome | TextToImageOutcome)
+
+
+class Steadiness(NamedTuple):
+    """How steady several runs were.
+
+    Attributes:
+        metric: that was followed, as it is called in metrics.jsonl.
+        runs: {folder: its figures}.
+        summary: {figure: (mean, standard deviation)} over the runs.
+    """
+
+    metric: str
+    runs: dict[str, Stability]
+    summary: dict[str, tuple[float, float]]
+
+
+def seed_configs(config: C, num: int) -> list[C]:
+    """The config from `num` seeds, beginning with its own, each into a folder seed-N inside `config.out`.
+
+    Raises:
+        InputError: fewer than 1.
+    """
+    if num < 1:
+        raise InputError(f"--seeds {num} runs were asked for. Ask for 1 or more.")
+    seeds = range(config.seed, config.seed + num)
+    return [dataclasses.replace(config, seed=seed, out=seed_folder(config.out, seed)) for seed in seeds]
+
+
+def seed_folder(out: Path, seed: int) -> Path:
+    """Where the run of a seed lies."""
+    return out / f"seed-{seed}"
+
+
+def run_seeds(
+    run: Callable[..., E],
+    config: TrainConfig | AdaptConfig | TextToImageConfig | AdaptTextToImageConfig,
+    num: int,
+    *,
+    resume: bool = False,
+    force: bool = False,
+) -> list[E]:
+    """Trains or adapts from several seeds, one after the other, until a signal stops one.
+
+    Args:
+        run: `genjax.train.train` or `genjax.train.adapt`, or the same of a text-to-image model.
+        config: of the first; see `seed_configs`.
+        num: seeds.
+        resume: go on where it was stopped: runs that were begun are resumed, the others begun.
+        force: delete runs that are in those folders.
+    Raises:
+        InputError: see `train`; all folders are checked before the first run.
+    """
+    configs = seed_configs(config, num)
+    begun = [resume and is_run(RunFolder(one.out)) for one in configs]
+    for one, again in zip(configs, begun, strict=True):
+        if not again:
+            check_free(RunFolder(one.out), force=force)
+    outcomes: list[E] = []
+    for one, again in zip(configs, begun, strict=True):
+        outcomes.append(run(one, resume=again, force=force))
+        if outcomes[-1].signal is not None:
+            break
+    return outcomes
+
+
+def steadiness(runs: Sequence[Path], metric: str = "") -> Steadiness:
+    """Best, final and late values, jumps and collapses of runs, from their evaluations along training.
+
+    Args:
+        runs: their folders, or one that --seeds has made.
+        metric: to follow, as in metrics.jsonl with or without ``evaluate/``; empty is the kernel distance.
+    Raises:
+        InputError: no run, one without a log of evaluations, or runs that were not evaluated alike.
+    """
+    if not runs:
+        raise InputError("no run was named. Name several, of one setting and different seeds.")
+    found, followed = {}, ""
+    for run in of_each_seed(runs):
+        folder = RunFolder(run)
+        read_config(folder)
+        if is_text_to_image(run):
+            raise InputError(
+                f"{run} is a text-to-image model, which is not evaluated along training. Use genjax evaluate --run."
+            )
+        lines = read_metrics(folder.metrics)
+        names = sorted({name for line in lines for name in line if name.startswith("evaluate/")})
+        own = _followed(run, names, metric or followed)
+        followed = followed or own
+        diversity = [name for name in names if name.startswith(DIVERSITY)]
+        try:
+            found[str(run)] = stability(lines, metric=own, diversity=diversity)
+        except InputError as error:
+            raise InputError(f"{run}: {error}") from None
+    return Steadiness(followed, found, over_seeds(list(found.values())))
+
+
+def of_each_seed(runs: Sequence[Path]) -> list[Path]:
+    """The runs, and in place of a folder that --seeds has made, those in it."""
+    found = []
+    for run in runs:
+        seeds = sorted(run.glob("seed-*"), key=lambda path: (len(path.name), path))
+        found += seeds if seeds and not is_run(RunFolder(run)) else [run]
+    return found
+
+
+def _followed(run: Path, names: Sequence[str], wanted: str) -> str:
+    plain = [name for name in names if not name.endswith(("/low", "/high"))]
+    if not plain:
+        raise InputError(f"{run} was not evaluated along training. Train with an --evaluate-every above 0.")
+    if not wanted:
+        wanted = next((name for name in plain if name.startswith(FOLLOWED)), plain[0])
+    for name in (wanted, f"evaluate/{wanted}"):
+        if name in plain:
+            return name
+    raise InputError(f"{run} has no evaluations of {wanted!r}. {did_you_mean(wanted, plain)}")

@@ -1,0 +1,287 @@
+"""A folder of files as a set of images."""
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genjax.data import LazyImages, load
+from genjax.data import dataset as dataset_module
+from genjax.data.images import fit
+from genjax.data.request import Request
+from genjax.data.sources.folder import load_folder
+from genjax.errors import InputError
+
+
+def save(path: Path, level: int = 200, *, mode: str = "RGB", width: int = 20, height: int = 12) -> None:
+    """An image of one grey level, and one darker row, so that it is not all the same."""
+    pixels = np.full((height, width), level, np.uint8)
+    pixels[0] = level // 2
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).convert(mode).save(path)
+
+
+@pytest.fixture
+def ten(tmp_path: Path) -> Path:
+    """A folder of ten images that all differ."""
+    for i in range(10):
+        save(tmp_path / f"{i}.png", 20 * i + 20)
+    return tmp_path
+
+
+def test_a_fifth_is_held_out_by_name(ten: Path) -> None:
+    train, test, both = (load(f"folder:{ten}", split=split) for split in ("train", "test", "all"))
+    assert (len(train), len(test), len(both)) == (8, 2, 10)
+    rows = [image.tobytes() for part in (train, test) for image in np.asarray(part.images)]
+    assert sorted(rows) == sorted(image.tobytes() for image in np.asarray(both.images))
+    assert (both.labels, both.class_names, both.captions, both.factors) == (None, (), (), {})
+
+
+def test_neither_seed_nor_age_of_files_changes_a_set(ten: Path) -> None:
+    before = load(f"folder:{ten}").content_hash()
+    os.utime(ten / "0.png", (0, 0))
+    assert load(f"folder:{ten}", seed=7).content_hash() == before
+    save(ten / "0.png", 33)
+    save(ten / "1.png", 34)
+    save(ten / "2.png", 35)
+    assert load(f"folder:{ten}", split="all").content_hash() != before
+
+
+def test_files_of_any_format_size_and_mode_become_one_array(tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg", mode="CMYK")
+    save(tmp_path / "b.webp", mode="RGBA", width=7, height=31)
+    save(tmp_path / "c.png", mode="P", width=16, height=16)
+    save(tmp_path / "d.png", mode="LA")
+    images = load(f"folder:{tmp_path}", split="all").images
+    assert images.shape == (4, 16, 16, 3)
+    assert np.abs(np.asarray(images)[:, 8, 8].astype(int) - 200).max() < 4
+
+
+def test_images_are_resized_by_the_one_rule(ten: Path) -> None:
+    image = load(f"folder:{ten}", split="all", size=8).images[3]
+    with Image.open(ten / "3.png") as stored:
+        np.testing.assert_array_equal(image, fit(stored, 8, 3))
+
+
+def test_what_a_file_holds_decides_not_its_suffix(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a.jpeg")
+    save(tmp_path / "b.webp")
+    (tmp_path / "b.webp").rename(tmp_path / "b")
+    assert len(load(f"folder:{tmp_path}", split="all")) == 2
+
+
+def test_grey_files_stay_grey_unless_one_has_colour(tmp_path: Path) -> None:
+    for i, mode in enumerate(("L", "LA", "1")):
+        save(tmp_path / f"{i}.png", mode=mode)
+    assert load(f"folder:{tmp_path}", split="all").images.shape[-1] == 1
+    assert load(f"folder:{tmp_path}", channels=3).images.shape[-1] == 3
+    save(tmp_path / "3.png", mode="RGB")
+    assert {load(f"folder:{tmp_path}", split=split).images.shape[-1] for split in ("train", "test")} == {3}
+    with pytest.warns(UserWarning, match="1 of 4 images are in colour, and are read as grey"):
+        assert load(f"folder:{tmp_path}", channels=1).images.shape[-1] == 1
+
+
+def test_folders_are_classes(tmp_path: Path) -> None:
+    for i in range(6):
+        save(tmp_path / ("dog" if i % 2 else "cat") / f"{i}.png", 30 * i + 30)
+    pets = load(f"folder:{tmp_path}", split="all")
+    assert pets.class_names == ("cat", "dog")
+    assert pets.labels is not None
+    assert (pets.labels.dtype, pets.labels.tolist()) == (np.int32, [0, 0, 0, 1, 1, 1])
+    assert pets.images[:, 8, 8, 0].tolist() == [30, 90, 150, 60, 120, 180]
+
+
+def test_train_and_test_folders_are_the_splits(tmp_path: Path) -> None:
+    for split, level in (("train", 50), ("test", 150)):
+        for label in ("cat", "dog"):
+            save(tmp_path / split / label / "a.png", level)
+    train, test = (load(f"folder:{tmp_path}", split=split) for split in ("train", "test"))
+    assert train.class_names == test.class_names == ("cat", "dog")
+    assert (train.images[0, 8, 8, 0], test.images[0, 8, 8, 0]) == (50, 150)
+    assert len(load(f"folder:{tmp_path}", split="all")) == 4
+
+
+def test_captions_go_with_their_images(ten: Path) -> None:
+    lines = [f'{{"file": "{i}.png", "caption": "image {i}"}}' for i in reversed(range(10))]
+    (ten / "captions.jsonl").write_text("\n".join(lines))
+    whole, part = load(f"folder:{ten}", split="all"), load(f"folder:{ten}", split="test")
+    assert whole.captions == tuple(f"image {i}" for i in range(10))
+    for image, sentence in zip(np.asarray(part.images), part.captions, strict=True):
+        assert image[8, 8, 0] == 20 * int(sentence[-1]) + 20
+
+
+def test_relative_paths_begin_at_the_root(ten: Path) -> None:
+    assert load(f"folder:{ten.name}", root=ten.parent).content_hash() == load(f"folder:{ten}").content_hash()
+
+
+def test_a_set_too_large_for_memory_is_decoded_when_used(ten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = load(f"folder:{ten}", split="all")
+    monkeypatch.setattr(dataset_module, "IN_MEMORY", 1000)
+    lazy = load(f"folder:{ten}", split="all")
+    assert isinstance(lazy.images, LazyImages)
+    np.testing.assert_array_equal(lazy.images[np.array([7, 2])], whole.images[np.array([7, 2])])
+    (ten / "2.png").write_bytes(b"gone")
+    with pytest.raises(InputError, match=r"2\.png \(no PNG, JPEG or WebP\)"):
+        lazy.images[np.array([2])]
+
+
+def spoil(root: Path) -> None:
+    """Puts in what is no image, in four ways."""
+    whole = (root / "0.png").read_bytes()
+    (root / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (root / "empty.jpg").touch()
+    (root / "notes.txt").write_text("to do")
+    (root / "text.png").write_text("no image")
+
+
+def test_broken_and_foreign_files_are_named_together(ten: Path) -> None:
+    spoil(ten)
+    with pytest.raises(InputError) as error:
+        load(f"folder:{ten}", split="all")
+    assert str(error.value) == (
+        f"folder:{ten} has 4 files that are no images: cut.png (cut off or damaged), empty.jpg (no PNG, JPEG or WebP),"
+        " notes.txt (no PNG, JPEG or WebP), text.png (no PNG, JPEG or WebP)."
+        " Repair or remove them, or leave them out with --skip-broken."
+    )
+
+
+def test_a_file_that_is_cut_off_is_named(ten: Path) -> None:
+    spoil(ten)
+    for name in ("empty.jpg", "notes.txt", "text.png"):
+        (ten / name).unlink()
+    with pytest.raises(
+        InputError, match=r"1 file that is no image: cut\.png \(cut off or damaged\)\. Repair or remove"
+    ):
+        load(f"folder:{ten}", split="all")
+
+
+def test_what_is_no_file_is_named_and_not_waited_for(ten: Path) -> None:
+    (ten / "link.png").symlink_to(ten / "gone.png")
+    os.mkfifo(ten / "pipe.png")
+    with pytest.raises(InputError, match=r"2 files that are no images: link\.png \(no file\), pipe\.png \(no file\)"):
+        load(f"folder:{ten}")
+
+
+def test_of_very_many_broken_files_the_first_are_named(ten: Path) -> None:
+    for i in range(25):
+        (ten / f"x{i:02}.png").touch()
+    with pytest.raises(InputError, match=r"25 files .* x00\.png \(.*, x19\.png \([^)]*\) and 5 more\."):
+        load(f"folder:{ten}")
+
+
+def test_broken_files_are_left_out_on_demand(ten: Path) -> None:
+    clean = load(f"folder:{ten}", split="all").content_hash()
+    spoil(ten)
+    with pytest.warns(
+        UserWarning, match=r"left out 4 files that are no images: cut\.png.*empty\.jpg.*notes\.txt.*text\.png"
+    ):
+        left = load_folder(str(ten), Request(split="all", skip_broken=True))
+    assert left.content_hash() == clean
+
+
+def test_a_decompression_bomb_is_refused(ten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(ten / "bomb.png", width=100, height=100)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4000)
+    with pytest.raises(InputError, match=r"bomb\.png \(more than 4,000 pixels\)"):
+        load(f"folder:{ten}")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="who may read everything sees no difference")
+def test_files_that_may_not_be_read_are_named(ten: Path) -> None:
+    (ten / "0.png").chmod(0)
+    with pytest.raises(InputError, match=r"0\.png \(cannot be opened\)"):
+        load(f"folder:{ten}")
+
+
+def test_folders_that_cannot_be_a_set_are_refused(ten: Path, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    for spec, message in {
+        f"folder:{tmp_path / 'none'}": "holds no images. Put PNG, JPEG or WebP files into it.",
+        f"folder:{tmp_path / 'nowhere'}": "does not exist. Name a folder",
+        f"folder:{ten / '0.png'}": "is no folder. Name a folder",
+        "folder:": "names no folder. Name a folder",
+        "folder": "names no folder. Name a folder",
+    }.items():
+        with pytest.raises(InputError) as error:
+            load(spec)
+        assert message in str(error.value)
+    with pytest.raises(InputError, match=r"--num-images 9 is more than .* \(8 images\)"):
+        load(f"folder:{ten}", num=9)
+
+
+def test_one_image_can_be_trained_on(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    assert len(load(f"folder:{tmp_path}")) == 1
+    with pytest.raises(InputError, match="no image in its split 'test'"):
+        load(f"folder:{tmp_path}", split="test")
+
+
+def head_of_a_png(width: int, height: int) -> bytes:
+    """The head of a file that says how large the image is, and next to nothing behind it."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> tuple[Path, list[str]]:
+    """(folder, names of what cannot be used in it) of 300 images, of every kind that may be met."""
+    save(tmp_path / "plain.png")
+    for i in range(300):
+        os.link(tmp_path / "plain.png", tmp_path / f"{i:05}.png")
+    save(tmp_path / "cmyk.jpg", mode="CMYK")
+    save(tmp_path / "palette.png", mode="P")
+    Image.fromarray(np.full((20, 20), 40_000, np.uint16)).save(tmp_path / "sixteen.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (20, 30), (9, 9, 9)).save(tmp_path / "turned.jpg", exif=exif)
+    frames = [Image.new("L", (16, 16), level) for level in (0, 128, 255)]
+    frames[0].save(tmp_path / "animated.webp", save_all=True, append_images=frames[1:])
+    whole = (tmp_path / "plain.png").read_bytes()
+    (tmp_path / "00123.png").unlink()
+    (tmp_path / "00123.png").write_bytes(whole[:-30])
+    (tmp_path / "text.png").write_text("an image, said the colleague")
+    (tmp_path / "pixel.png").write_bytes(b"")
+    Image.new("RGB", (1, 1)).save(tmp_path / "pixel.png")
+    (tmp_path / "bomb.png").write_bytes(head_of_a_png(20_000, 20_000))
+    frames[0].save(tmp_path / "animated.gif", save_all=True, append_images=frames[1:])
+    (tmp_path / "page.png").write_text("<html><script>alert(1)</script></html>")
+    return tmp_path, ["00123.png", "animated.gif", "bomb.png", "page.png", "pixel.png", "text.png"]
+
+
+def test_what_cannot_be_used_among_many_is_named_once_each(zoo: tuple[Path, list[str]]) -> None:
+    folder, bad = zoo
+    with pytest.raises(InputError) as error:
+        load(f"folder:{folder}", split="all")
+    assert [str(error.value).count(name) for name in bad] == [1] * len(bad)
+    assert "6 files that are no images: " in str(error.value)
+    assert "bomb.png (more than 89,478,485 pixels)" in str(error.value)
+    assert "pixel.png (1x1 pixels, too small)" in str(error.value)
+    assert "00123.png (cut off or damaged)" in str(error.value)
+    assert "animated.gif (no PNG, JPEG or WebP)" in str(error.value)
+
+
+def test_whatever_its_form_an_image_comes_out_as_it_looks(zoo: tuple[Path, list[str]]) -> None:
+    folder, bad = zoo
+    for name in bad:
+        (folder / name).unlink()
+    files = sorted(path.name for path in folder.iterdir())
+    images = dict(zip(files, np.asarray(load(f"folder:{folder}", split="all").images), strict=True))
+    assert len(images) == 305
+    for name, level in {
+        "plain.png": 200,
+        "cmyk.jpg": 200,
+        "palette.png": 200,
+        "sixteen.png": 156,
+        "turned.jpg": 9,
+    }.items():
+        assert abs(int(images[name][8, 8, 0]) - level) < 4, name
+    assert images["animated.webp"].max() < 4, "the first picture"

@@ -1,0 +1,124 @@
+"""An .npz of images: taken as it is, and refused where it is none."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from genjax.data import load
+from genjax.data.sources import archive_limits as expansion
+from genjax.errors import InputError
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def save(tmp_path):
+    def write(**arrays):
+        np.savez(tmp_path / "x.npz", **arrays)
+        return f"npz:{tmp_path / 'x.npz'}"
+
+    return write
+
+
+def test_images_come_back_as_they_are(save, images):
+    spec = save(images=images, labels=np.arange(20) % 4)
+    data = load(spec, split="all")
+    np.testing.assert_array_equal(data.images, images)
+    np.testing.assert_array_equal(data.labels, np.arange(20) % 4)
+    assert data.class_names == ("0", "1", "2", "3")
+
+
+def test_a_fifth_is_held_out(save, images):
+    spec = save(images=images)
+    assert (len(load(spec, split="train")), len(load(spec, split="test"))) == (16, 4)
+
+
+def test_a_single_array_needs_no_name(save, images):
+    np.testing.assert_array_equal(load(save(anything=images), split="all").images, images)
+
+
+def test_grey_images_may_lack_the_last_axis(save, images):
+    assert load(save(images=images[..., 0]), split="all").images.shape == (20, 16, 16, 1)
+
+
+def test_channels_are_converted_on_request(save, images):
+    assert load(save(images=images), channels=1, split="all").images.shape == (20, 16, 16, 1)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({}, "holds no array 'images' but nothing"),
+        ({"a": np.zeros(3), "b": np.zeros(3)}, r"holds no array 'images' but \['a', 'b'\]"),
+        ({"images": np.zeros((2, 16, 16, 1), np.float32)}, r"are float32 \(2, 16, 16, 1\), expected uint8"),
+        ({"images": np.zeros((0, 16, 16, 1), np.uint8)}, r"expected uint8 \(n, height, width, 1 or 3\)"),
+        ({"images": np.zeros((2, 28, 28, 1), np.uint8)}, r"holds images of 28x28, expected 16x16. Use --size 28"),
+        ({"images": np.zeros((2, 16, 16, 1), np.uint8), "labels": np.zeros(3, int)}, "expected 2 integers from 0"),
+        ({"images": np.array([{"a": 1}], object)}, r"cannot be read as .npz"),
+    ],
+)
+def test_what_holds_no_images_is_refused(arrays, message, save):
+    with pytest.raises(InputError, match=message):
+        load(save(**arrays))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"not a zip archive at all", b"PK\x03\x04" + b"\0" * 100])
+def test_a_damaged_file_is_refused(content, tmp_path):
+    path = tmp_path / "x.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"cannot be read as .npz"):
+        load(f"npz:{path}")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="does not exist"):
+        load(f"npz:{tmp_path / 'x.npz'}")
+
+
+def test_a_bomb_is_refused_unopened(tmp_path, monkeypatch):
+    """Zeros pack a thousandfold. Nothing of that size is made here."""
+    monkeypatch.setattr(expansion, "FREE", 1 << 20)
+    np.savez_compressed(tmp_path / "x.npz", images=np.zeros((8000, 16, 16, 1), np.uint8))
+    with pytest.raises(InputError, match=r"would become 0.0 GB out of 0.0 MB, which no images do"):
+        load(f"npz:{tmp_path / 'x.npz'}")
+
+
+def member(shape, data, *, kind="|u1", said=None):
+    """An .npz whose array says that it is of a shape that it is not."""
+    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        content = b"\x93NUMPY\x01\x00" + (said or len(head)).to_bytes(2, "little") + head + data
+        archive.writestr("images.npy", content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        member("(1000000, 1000, 1000, 3)", b"few"),
+        member("(2, 2, 2, 1)", bytes(9)),
+        member("(-2, 2, 2, 1)", bytes(8)),
+        member("(" * 60_000, b"", said=60_000),
+        member("(2,)", bytes(16), kind="|O"),
+        member("(2,)", bytes(16), kind="zzz"),
+        member("x", b""),
+        member("(__import__('os').system('true'),)", b""),
+    ],
+)
+def test_an_array_that_is_not_what_it_says_is_refused(content, tmp_path):
+    """Numpy takes memory by the word of the head."""
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(InputError, match=r"cannot be read as .npz"):
+        load(f"npz:{tmp_path / 'x.npz'}")
+
+
+def test_labels_without_end_are_refused(save, images):
+    """A name would be made for each class."""
+    with pytest.raises(InputError, match=r"go up to 2000000000, expected less than 65,536"):
+        load(save(images=images, labels=np.full(20, 2_000_000_000)))

@@ -1,0 +1,106 @@
+"""Every transfer in a run: it begins at the source exactly, and what is saved is what was trained."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from tiny import adapt_config, leaves_equal, train_config
+
+from genjax.config import AdaptConfig, ControlConfig, EwcConfig
+from genjax.errors import InputError
+from genjax.evaluate.sampling import sample_run
+from genjax.families.recipes import RECIPES
+from genjax.store.model import load_model
+from genjax.training.loop import adapt, fresh_state, train
+from genjax.training.plan import plan_adaptation
+
+FEW = EwcConfig(examples=8)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """A source of each family."""
+    folder = tmp_path_factory.mktemp("recipes")
+    for family in ("gan", "vae"):
+        train(train_config(family, folder / family))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [*(("vae", name) for name in (*RECIPES, "lora,cdc")), *(("gan", name) for name in ("freeze", "ewc", "miner"))],
+)
+def test_it_begins_at_the_source_exactly(sources, tmp_path, family, name):
+    plan = plan_adaptation(adapt_config(sources / family, tmp_path / "run", transfer=name, ewc=FEW))
+    state, source = fresh_state(plan), load_model(sources / family)
+    for network, params in source.params().items():
+        leaves_equal(plan.learner.transfers[network].params(state.trainable[network], state.context[network]), params)
+
+
+@pytest.mark.parametrize(
+    "name", ["ewc", "miner", "cdc", "kernel_modulation", "replay", "scale_shift", "singular_values"]
+)
+def test_what_is_saved_is_what_was_trained(sources, tmp_path, name):
+    outcome = adapt(adapt_config(sources / "vae", tmp_path / "run", transfer=name, ewc=FEW))
+    model = load_model(tmp_path / "run")
+    trained = jax.tree.leaves(outcome.state.average["vae"])
+    whole = model.networks["vae"] if len(jax.tree.leaves(model.networks["vae"])) == len(trained) else None
+    if whole is not None:
+        for a, b in zip(jax.tree.leaves(whole), trained, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert len(sample_run(tmp_path / "run", 3)) == 3
+    if name != "ewc":
+        return
+    (kept,) = (sources / "vae" / "model" / "latest").glob("fisher-*.safetensors")
+    before = kept.stat().st_mtime_ns
+    plan_adaptation(adapt_config(sources / "vae", tmp_path / "again", transfer=name, ewc=FEW))
+    assert kept.stat().st_mtime_ns == before, "the information is kept with the source"
+
+
+def test_an_adaptation_of_an_adaptation_knows_its_ancestors(sources, tmp_path):
+    adapt(adapt_config(sources / "vae", tmp_path / "first", transfer="lora", steps=2))
+    adapt(adapt_config(tmp_path / "first", tmp_path / "second", transfer="l2_sp", steps=2, data="glyphs:letters"))
+    values = json.loads((tmp_path / "second" / "model" / "latest" / "model.json").read_text())
+    assert [(one["data"], one["transfer"]) for one in values["ancestry"]] == [("digits", "none"), ("glyphs", "lora")]
+    assert values["ancestry"][-1]["identity"] == values["source"]["identity"] == load_model(tmp_path / "first").identity
+
+
+def test_a_mined_model_is_no_source(sources, tmp_path):
+    adapt(adapt_config(sources / "vae", tmp_path / "mined", transfer="miner", steps=2))
+    with pytest.raises(InputError, match="moves its latents"):
+        plan_adaptation(adapt_config(tmp_path / "mined", tmp_path / "next"))
+
+
+def test_controllers_are_reset_or_carried(sources, tmp_path):
+    ended = json.loads((sources / "vae" / "model" / "latest" / "model.json").read_text())["control"]
+    (name,) = (name for name in ended if name.endswith("log_weight"))
+    for choice, expected in (("reset", 0.0), ("carry", ended[name][1])):
+        plan = plan_adaptation(adapt_config(sources / "vae", tmp_path / "run", control_state=choice))
+        assert float(fresh_state(plan).control[0].log_weight) == expected
+    assert expected != 0
+    other = adapt_config(
+        sources / "vae", tmp_path / "run", control_state="carry", control=ControlConfig(geco_tolerance=0.0)
+    )
+    with pytest.raises(InputError, match="cannot be carried"):
+        plan_adaptation(other)
+
+
+def test_what_is_carried_outlives_the_run_that_uses_it_up(sources, tmp_path):
+    """A rollback to the beginning needs it once more; a step writes over the state that it is given."""
+    plan = plan_adaptation(adapt_config(sources / "vae", tmp_path / "run", control_state="carry"))
+    first = fresh_state(plan)
+    expected = jax.tree.map(np.array, first.control)
+    for leaf in jax.tree.leaves(first.control):
+        leaf.delete()
+    leaves_equal(fresh_state(plan).control, expected)
+
+
+def test_options_of_the_other_family_are_refused(sources, tmp_path):
+    config = adapt_config(sources / "vae", tmp_path / "run", control=ControlConfig(lecam_weight=0.3))
+    with pytest.raises(InputError, match=r"--control.lecam-weight is for a GAN, and this is a VAE"):
+        plan_adaptation(config)
+    both = ControlConfig(optimal_sigma=0.01)
+    with pytest.raises(InputError, match=r"--control.geco-tolerance and --control.optimal-sigma both set"):
+        plan_adaptation(adapt_config(sources / "vae", tmp_path / "run", control=both))
+    assert AdaptConfig().control == ControlConfig()

@@ -1,0 +1,57 @@
+"""A closed vocabulary: its words, and what it says of others."""
+
+import numpy as np
+import pytest
+
+from genjax.data import load
+from genjax.errors import InputError
+from genjax.families.text_to_image.text import word_vocabulary
+from genjax.families.text_to_image.text.words import joined, split
+
+
+def test_the_words_are_sorted_and_their_numbers_are_their_places():
+    vocabulary = word_vocabulary(["two red sevens", "a Red seven, tilted"])
+    assert vocabulary.contents["words"] == [",", "a", "red", "seven", "sevens", "tilted", "two"]
+    assert (vocabulary.words, vocabulary.length, vocabulary.numbers) == (7, 5, 12)
+    np.testing.assert_array_equal(vocabulary.encode(["a red seven"]), [[1, 2, 3, 7 + 3, 7 + 4]])
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("a seven, tilted left", ["a", "seven", ",", "tilted", "left"]),
+        ("Flag-in-Hole", ["flag-in-hole"]),
+        ("don't -- stop!", ["don't", "-", "-", "stop", "!"]),
+        ("ein großer Fuchs 2", ["ein", "grosser", "fuchs", "2"]),
+    ],
+)
+def test_words_and_marks_are_split(caption, expected):
+    assert split(caption) == expected
+    assert split(joined(expected)) == expected
+
+
+def test_unknown_words_are_named_with_the_nearest():
+    vocabulary = word_vocabulary(["a red seven", "a bold blue one"])
+    with pytest.raises(InputError) as error:
+        vocabulary.encode(["a red seven", "a rde sevn qqq rde"])
+    assert str(error.value) == (
+        "the text 'a rde sevn qqq rde' has words that are not in the vocabulary: 'rde' (near: red),"
+        " 'sevn' (near: seven), 'qqq'. It has 6 words: a, blue, bold, one, red, seven."
+    )
+
+
+def test_of_many_words_only_the_near_ones_are_named():
+    vocabulary = word_vocabulary(load("emoji", size=8).captions)
+    with pytest.raises(InputError) as error:
+        vocabulary.encode(["smiling caat"])
+    assert str(error.value).startswith(
+        "the text 'smiling caat' has a word that is not in the vocabulary: 'caat' (near: "
+    )
+    assert str(error.value).endswith(f"It has {vocabulary.words} words.")
+    assert len(str(error.value)) < 200
+
+
+def test_every_name_of_an_emoji_comes_back():
+    captions = load("emoji", size=8).captions
+    vocabulary = word_vocabulary(captions)
+    assert [split(caption) for caption in vocabulary.decode(vocabulary.encode(captions))] == [*map(split, captions)]

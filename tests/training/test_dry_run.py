@@ -1,0 +1,100 @@
+"""A rehearsal says what training would train, and leaves nothing behind."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny import adapt_config, train_config
+from uncompiled import nothing_compiled
+
+from genjax.cli import main as cli
+from genjax.devices.sharding import along, placed_like
+from genjax.errors import InputError
+from genjax.training.dry_run import rehearse
+from genjax.training.loop import fresh_state, train
+from genjax.training.plan import plan_training
+from genjax.tree import count
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A tiny VAE that was trained."""
+    return train(train_config("vae", tmp_path_factory.mktemp("source") / "run", steps=2))
+
+
+def test_what_is_announced_is_what_is_trained(source, tmp_path):
+    found = rehearse(train_config("vae", tmp_path / "rehearsed"))
+    assert found["trained"] == {"vae": count(source.state.trainable["vae"])}
+    assert found["bytes"]["trainable"] == 4 * found["trained"]["vae"]
+    assert found["bytes"]["optimizer"] >= 2 * found["bytes"]["trainable"]
+    assert found["flops"]["step"] == 8 * found["flops"]["image"] > 0
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("transfer", ["lora", "ewc"])
+def test_an_adaptation_is_rehearsed_and_its_source_left_alone(transfer, source, tmp_path):
+    before = sorted(source.folder.path.rglob("*"))
+    found = rehearse(adapt_config(source.folder.path, tmp_path / "rehearsed", transfer=transfer))
+    everything = count(source.state.trainable["vae"])
+    assert found["trained"]["vae"] == everything if transfer == "ewc" else found["trained"]["vae"] < everything
+    assert sorted(source.folder.path.rglob("*")) == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_more_images_need_more_memory_and_work_but_no_more_state(tmp_path):
+    small, large = (rehearse(train_config("vae", tmp_path / "x", batch=batch)) for batch in (8, 32))
+    assert large["bytes"]["activations"] > 3 * small["bytes"]["activations"]
+    assert large["flops"]["step"] > 3 * small["flops"]["step"]
+    assert large["bytes"]["optimizer"] == small["bytes"]["optimizer"]
+
+
+def test_each_device_holds_its_share(tmp_path):
+    """Against the plan of the step that is compiled for as many devices, within what the message says."""
+    config = train_config("vae", tmp_path / "x", devices=8)
+    plan = plan_training(config)
+    shapes = jax.eval_shape(lambda: fresh_state(plan))
+    mesh = plan.layout.mesh
+    assert mesh is not None
+    images = jax.ShapeDtypeStruct((plan.batch, 16, 16, 1), np.uint8, sharding=along(mesh, 0))
+    step = jax.jit(plan.learner.step, donate_argnums=0).lower(placed_like(plan.layout, shapes), {"image": images})
+    found = step.compile().memory_analysis()
+    assert found is not None
+    held = found.argument_size_in_bytes + found.output_size_in_bytes + found.temp_size_in_bytes
+    said = sum(rehearse(config)["bytes"].values())
+    assert 0.6 < said / (held - found.alias_size_in_bytes) < 1.6
+
+
+def test_what_training_refuses_is_refused(source):
+    with pytest.raises(InputError, match="exists already"):
+        rehearse(train_config("vae", source.folder.path))
+
+
+TINY = ["--model", "vae", "--vae.width", "8", "--num-images", "40", "--batch", "8"]
+
+
+def test_the_command_prints_a_table_or_json(tmp_path, capsys):
+    arguments = ["train", *TINY, "--out", str(tmp_path / "x"), "--dry-run"]
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "decoder/up_16/kernel" in shown
+    assert "Nothing was compiled or written." in shown
+    assert cli.main([*arguments, "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) >= {"parameters", "trained", "bytes", "flops"}
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_compiled(source, tmp_path):
+    with nothing_compiled():
+        rehearse(train_config("gan", tmp_path / "gan"))
+        rehearse(train_config("vae", tmp_path / "vae"))
+        rehearse(adapt_config(source.folder.path, tmp_path / "adapted", transfer="freeze,lora"))
+    with pytest.raises(AssertionError, match="convert_element_type"), nothing_compiled():
+        jnp.ones(())  # the smallest program is heard
+
+
+def test_json_is_of_a_rehearsal_only(tmp_path, capsys):
+    assert cli.main(["train", *TINY, "--out", str(tmp_path / "x"), "--json"]) == 2
+    assert "--json goes with --dry-run" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
