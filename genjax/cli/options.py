@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from genjax.config import AdaptConfig, TrainConfig
-from genjax.config.limits import at_least, check_seed
 from genjax.config.prior import DecodingConfig
 from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
 from genjax.errors import InputError
+from genjax.limits import at_least, check_seed
 
 Which = Literal["latest", "best"]
 

@@ -5,7 +5,6 @@ checked when a config is built. A mechanism is off at its neutral value: a weigh
 """
 
 from genjax.config.control import ControlConfig
-from genjax.config.json import from_json, read_json, to_json
 from genjax.config.model import FAMILIES, SIZES, GanConfig, ModelConfig, VaeConfig, check_family, check_size
 from genjax.config.run import AdaptConfig, RunConfig, TrainConfig
 from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
@@ -19,6 +18,7 @@ from genjax.config.transfer import (
     ModulationConfig,
     ReplayConfig,
 )
+from genjax.json_config import from_json, read_json, to_json
 
 CONFIG_VERSION = 1
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from genjax.config.limits import above_zero, at_least, at_most
+from genjax.limits import above_zero, at_least, at_most
 
 # Which family obeys an option; the others are for both.
 GAN_OPTIONS = (

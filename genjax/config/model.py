@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from genjax.config.limits import above_zero, at_least, at_most
 from genjax.errors import InputError, did_you_mean
+from genjax.limits import above_zero, at_least, at_most
 
 SIZES = (16, 32, 64, 128, 256, 512)
 FAMILIES = ("gan", "vae")

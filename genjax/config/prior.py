@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from genjax.config.limits import above_zero, at_least, at_most
 from genjax.errors import InputError
+from genjax.limits import above_zero, at_least, at_most
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Literal
 
 from genjax.config.control import ControlConfig
-from genjax.config.limits import above_zero, at_least, check_seed
 from genjax.config.model import GanConfig, VaeConfig, check_family, check_size
 from genjax.config.transfer import (
     CdcConfig,
@@ -18,6 +17,7 @@ from genjax.config.transfer import (
     ReplayConfig,
 )
 from genjax.errors import InputError
+from genjax.limits import above_zero, at_least, check_seed
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from genjax.config.limits import above_zero, at_least, check_seed
 from genjax.config.model import TEXT_TO_IMAGE, check_size
 from genjax.config.prior import PriorConfig, RerankerConfig
 from genjax.config.tokenizer import TokenizerConfig
 from genjax.config.transfer import L2SpConfig, LoraConfig
 from genjax.errors import InputError
+from genjax.limits import above_zero, at_least, check_seed
 
 
 @dataclass(frozen=True)

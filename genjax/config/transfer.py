@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from genjax.config.limits import at_least, at_most
+from genjax.limits import at_least, at_most
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from genjax.control import chain
 from genjax.data.images import to_float
 from genjax.families.chunks import in_chunks
 from genjax.families.learner import Batch, Learner, Metrics
-from genjax.families.text_to_image.one_network import make_init, make_step, makes_no_images
+from genjax.families.text_to_image.one_network import learner_of
 from genjax.models.attributes import AttributeClassifier
 from genjax.transfer import full
 from genjax.tree import Tree
@@ -44,20 +44,14 @@ def make_classifier(
         loss = jnp.stack(losses).sum()
         return loss, {"loss/total": loss} | metrics
 
-    parts = {"optimizer": optimizer, "controller": chain(), "transfer": full()}
-    nothing = makes_no_images("a classifier reads images and makes none.")
-    return Learner(
-        init=make_init(NETWORK, fresh=fresh, **parts),
-        step=make_step(
-            NETWORK, objective=objective, size=lambda batch: len(batch["image"]), ema_images=ema_images, **parts
-        ),
-        latents=nothing,
-        generate=nothing,
-        sample=nothing,
-        reconstruct=None,
-        transfers={NETWORK: full()},
-        evidence=nothing,
+    return learner_of(
+        NETWORK,
+        fresh=fresh,
+        objective=objective,
+        optimizer=optimizer,
         controller=chain(),
+        transfer=full(),
+        ema_images=ema_images,
     )
 
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from genjax.config.json import from_json, read_json
 from genjax.errors import InputError
 from genjax.evaluate import Record
+from genjax.json_config import from_json, read_json
 from genjax.store.run_folder import RunFolder, write_json
 
 

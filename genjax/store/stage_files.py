@@ -12,8 +12,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from genjax.config.json import read_json
 from genjax.errors import InputError
+from genjax.json_config import read_json
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.tree import Tree, check_alike, content_hash, flatten, unflatten
 

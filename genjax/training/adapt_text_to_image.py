@@ -11,7 +11,6 @@ from typing import Any
 import jax
 
 from genjax.config import to_json
-from genjax.config.json import from_json
 from genjax.config.model import TEXT_TO_IMAGE
 from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
 from genjax.data import Dataset, check_batch, few_shot
@@ -26,6 +25,7 @@ from genjax.families.text_to_image.model import (
     vocabulary_hash,
 )
 from genjax.families.text_to_image.prior_recipes import prior_transfer
+from genjax.json_config import from_json
 from genjax.store.lock import check_unlocked
 from genjax.store.run_folder import RunFolder, check_free, read_config
 from genjax.store.stage_files import save_stage

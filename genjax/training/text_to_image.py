@@ -15,7 +15,6 @@ import jax
 import numpy as np
 
 from genjax.config import to_json
-from genjax.config.json import from_json
 from genjax.config.model import TEXT_TO_IMAGE
 from genjax.config.text_to_image import TextToImageConfig
 from genjax.data import Dataset, check_batch
@@ -27,6 +26,7 @@ from genjax.families.learner import Batch, Learner, Networks
 from genjax.families.text_to_image.build_tokenizer import build_codec
 from genjax.families.text_to_image.model import VOCABULARY, keep_vocabulary, learners_of, parts_of, shapes_of
 from genjax.families.text_to_image.text import Vocabulary, byte_pair_vocabulary, word_vocabulary
+from genjax.json_config import from_json
 from genjax.store.lock import check_unlocked
 from genjax.store.run_folder import RunFolder, check_free, read_config
 from genjax.store.stage_files import load_stage

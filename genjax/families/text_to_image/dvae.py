@@ -5,7 +5,8 @@ import optax
 from jax import Array
 
 from genjax.control import Controller, chain, check
-from genjax.families.learner import SHARED_KNOBS, SHARED_SIGNALS, Learner
+from genjax.families.learner import Learner
+from genjax.families.step import SHARED_KNOBS, SHARED_SIGNALS, network_knobs, network_signals
 from genjax.families.text_to_image.tokenizer import Codec, Knobs, PixelLikelihood, Reading, make_codec, make_tokenizer
 from genjax.losses.gumbel import gumbel_softmax, uniform_kl
 from genjax.losses.variational import constrained_kl
@@ -15,11 +16,12 @@ from genjax.tree import Tree
 
 SIGNALS = (
     *("total", "negative_elbo", "squared_error", "kl", "log_likelihood", "codebook_usage", "codebook_perplexity"),
-    *("tokenizer_gradient_norm", *SHARED_SIGNALS),
+    *network_signals("tokenizer"),
+    *SHARED_SIGNALS,
 )
 KNOBS = (
     *("reconstruction_weight", "kl_weight", "free_nats", "kl_capacity", "temperature"),
-    *("tokenizer_gradient_limit", "tokenizer_gradient_skip"),
+    *network_knobs("tokenizer"),
     *SHARED_KNOBS,
 )
 
@@ -40,6 +42,7 @@ def make_dvae(
     ema_images: float = 10_000,
     images_per_epoch: int = 0,
     transfer: Transfer | None = None,
+    accumulate: int = 1,
 ) -> Learner:
     """A learner for this module.
 
@@ -57,6 +60,7 @@ def make_dvae(
         ema_images: half-life of the parameters' moving average; 0 is off.
         images_per_epoch: over which the use of the codes is counted; 0 is all of training.
         transfer: of the whole network; None is `full()`.
+        accumulate: parts of a batch that are computed one after the other.
     Raises:
         InputError: a controller or a transfer that does not fit.
     """
@@ -98,4 +102,5 @@ def make_dvae(
         ema_images=ema_images,
         images_per_epoch=images_per_epoch,
         transfer=transfer,
+        accumulate=accumulate,
     )

@@ -15,23 +15,24 @@ from genjax.control import Controller, chain, check
 from genjax.families.learner import Batch, Learner, Metrics, Networks
 from genjax.families.text_to_image.decoding import parallel_decoder
 from genjax.families.text_to_image.decoding.masking import hide
-from genjax.families.text_to_image.one_network import check_transfer, make_init, make_step
+from genjax.families.text_to_image.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.families.text_to_image.prior import (
-    KNOBS,
-    SIGNALS,
     ToImages,
     Tokens,
     drop_condition,
     initialiser,
     make_samplers,
     predicted_nats,
-    sequences,
     tokens_of,
 )
 from genjax.losses.tokens import masked_nats
 from genjax.models.transformer import Transformer
 from genjax.transfer import Transfer, full
 from genjax.tree import Tree
+
+NETWORK = "masked"
+SIGNALS = signals_of(NETWORK)
+KNOBS = knobs_of(NETWORK)
 
 
 def make_masked_prior(
@@ -44,6 +45,7 @@ def make_masked_prior(
     transfer: Transfer | None = None,
     decoding: DecodingConfig | None = None,
     to_images: ToImages | None = None,
+    accumulate: int = 1,
 ) -> Learner:
     """A learner for this transformer, which is not causal and predicts its last segment only.
 
@@ -52,7 +54,7 @@ def make_masked_prior(
     """
     controller, transfer = controller or chain(), transfer or full()
     check(controller, signals=SIGNALS, knobs=KNOBS)
-    check_transfer("prior", transfer)
+    check_transfer(NETWORK, transfer)
     segments, decoder = transformer.segments, parallel_decoder(transformer, decoding or DecodingConfig())
     target_segment = segments[-1]
 
@@ -71,24 +73,25 @@ def make_masked_prior(
         loss = nats.mean() / target_segment.length
         return loss, {"loss/total": loss, "loss/nats_per_hidden_token": nats.sum() / number.sum()}
 
-    latents, generate, sample = make_samplers(decoder, segments, transfer, to_images)
+    latents, sample = make_samplers(NETWORK, decoder, segments, transfer, to_images)
 
     def evidence(params: Networks, source: Networks, key: Array) -> Array:
         """Of an image without a condition, which this model does not make: the nats of the tokens that a key hides."""
         sample_key, hide_key = jax.random.split(key)
         given = tuple(jnp.full((1, segment.length), segment.absent, jnp.int32) for segment in segments[:-1])
-        tokens = (*given, decoder.decode(source["prior"], given, latents(sample_key, 1)))
-        return -hidden_nats(params["prior"], tokens, tokens, hide_key)[0][0]
+        tokens = (*given, decoder.decode(source[NETWORK], given, latents.draw(sample_key, 1)))
+        return -hidden_nats(params[NETWORK], tokens, tokens, hide_key)[0][0]
 
-    parts = {"optimizer": optimizer, "controller": controller, "transfer": transfer}
-    return Learner(
-        init=make_init("prior", fresh=initialiser(transformer), **parts),
-        step=make_step("prior", objective=objective, size=sequences(segments), ema_images=ema_images, **parts),
-        latents=latents,
-        generate=generate,
-        sample=sample,
-        reconstruct=None,
-        transfers={"prior": transfer},
-        evidence=evidence,
+    return learner_of(
+        NETWORK,
+        fresh=initialiser(transformer),
+        objective=objective,
+        optimizer=optimizer,
         controller=controller,
+        transfer=transfer,
+        ema_images=ema_images,
+        accumulate=accumulate,
+        sample=sample,
+        evidence=evidence,
+        latents=latents,
     )

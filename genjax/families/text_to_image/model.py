@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from genjax.config.json import from_json
 from genjax.config.model import TEXT_TO_IMAGE
 from genjax.config.prior import DecodingConfig, Segment
 from genjax.config.text_to_image import TextToImageConfig
@@ -27,6 +26,7 @@ from genjax.families.text_to_image.decoding import Decoder, autoregressive_decod
 from genjax.families.text_to_image.text import Vocabulary, dump_vocabulary, load_vocabulary
 from genjax.families.text_to_image.text.files import to_json
 from genjax.families.text_to_image.tokenizer import Codec
+from genjax.json_config import from_json
 from genjax.store.run_folder import RunFolder, read_config, write_bytes
 from genjax.store.stage_files import load_stage
 from genjax.training.stage import parameters

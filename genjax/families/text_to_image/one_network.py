@@ -1,11 +1,11 @@
-"""What the learners of a single network with a single loss have in common: the state, and one update of it.
+"""The learner of a single network with a single loss: the first state, and one update of it.
 
-The prior, in both of its objectives, and the reranker are such learners; each says what its loss is and what it makes.
+The priors, the reranker and the classifier of attributes are such learners; each says what its loss is.
 """
 
-import dataclasses
 from collections.abc import Callable
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,35 +14,35 @@ from jax import Array
 
 from genjax.control import Controller
 from genjax.errors import InputError
-from genjax.families.learner import (
+from genjax.families.learner import Batch, Learner, Metrics, Networks, TrainState
+from genjax.families.step import (
     SHARED_KNOBS,
     SHARED_SIGNALS,
-    Batch,
-    Metrics,
-    Networks,
-    TrainState,
-    all_finite,
-    describe,
-    global_norm,
-    moving_average,
+    averaged,
+    descend,
+    finish_step,
+    in_parts,
+    keys_of_parts,
+    network_knobs,
+    network_signals,
     start,
-    update,
 )
 from genjax.transfer import Transfer
 from genjax.transfer.transfer import same_latents
 from genjax.tree import Tree
 
 Objective = Callable[[Tree, Batch, Array], tuple[Array, Metrics]]  # (params, batch, key) -> (mean loss, metrics)
+TRAILING = {"image": 3, "text": 1, "tokens": 1}  # axes of a row of each column of a batch; of others there are none
 
 
 def signals_of(network: str) -> tuple[str, ...]:
-    """What such a learner measures for its controllers."""
-    return (f"{network}_gradient_norm", *SHARED_SIGNALS)
+    """Returns the names of the signals that such a learner measures."""
+    return (*network_signals(network), *SHARED_SIGNALS)
 
 
 def knobs_of(network: str) -> tuple[str, ...]:
-    """What such a learner obeys."""
-    return (f"{network}_gradient_limit", f"{network}_gradient_skip", *SHARED_KNOBS)
+    """Returns the names of the knobs that such a learner obeys."""
+    return (*network_knobs(network), *SHARED_KNOBS)
 
 
 def check_transfer(network: str, transfer: Transfer) -> None:
@@ -51,15 +51,31 @@ def check_transfer(network: str, transfer: Transfer) -> None:
         raise InputError(f"a {network} has no latents that a transfer could move. Leave miner out.")
 
 
-def make_init(
+def learner_of(
     network: str,
     *,
     fresh: Callable[[Array, Batch], Tree],
+    objective: Objective,
     optimizer: optax.GradientTransformation,
     controller: Controller,
     transfer: Transfer,
-) -> Callable[..., TrainState]:
-    """`Learner.init` for a network whose parameters are `fresh(key, batch)`."""
+    ema_images: float,
+    accumulate: int = 1,
+    **further: Any,
+) -> Learner:
+    """Makes the learner of a network.
+
+    Args:
+        network: its name.
+        fresh: (key, batch) -> parameters.
+        objective: mean loss of a batch; what it draws is a function of its key, which is one of (seed, step).
+        optimizer: optimiser of the trainable tree.
+        controller: chain of its controllers.
+        transfer: of the network.
+        ema_images: half-life of the parameters' moving average in images; 0 is off.
+        accumulate: parts of a batch that are computed one after the other.
+        further: what else the learner can do: `sample`, `evidence`, `latents`, ...
+    """
 
     def init(key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
         params_key, start_key = jax.random.split(key)
@@ -74,76 +90,46 @@ def make_init(
             control=controller.init(),
         )
 
-    return init
-
-
-def make_step(
-    network: str,
-    *,
-    objective: Objective,
-    size: Callable[[Batch], int],
-    optimizer: optax.GradientTransformation,
-    controller: Controller,
-    transfer: Transfer,
-    ema_images: float,
-) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-    """`Learner.step` for a network that minimises `objective`, whose key is a function of (seed, step)."""
-
-    def forward(params: Tree, latents: Array) -> Any:
-        raise InputError(
-            f"the penalty of this transfer compares images made of latents, and a {network} makes none. "
-            "Use l2_sp or ewc."
-        )
-
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         loss_key, penalty_key = jax.random.split(jax.random.fold_in(state.key, state.step))
         tree, context = state.trainable[network], state.context[network]
+        parts = {name: in_parts(jnp.asarray(rows), TRAILING.get(name, 0), accumulate) for name, rows in batch.items()}
+        first = next(iter(parts.values()))
+        number = first.shape[0] * first.shape[1]
+
+        def loss_of(tree: Tree, batch: Batch, key: Array) -> tuple[Array, Metrics]:
+            return objective(transfer.params(tree, context), batch, key)
+
+        gradients, metrics = averaged(partial(jax.grad(loss_of, has_aux=True), tree), accumulate)(
+            parts, keys_of_parts(loss_key, accumulate)
+        )
         knobs = controller.knobs(state.control)
-
-        gradients, metrics = jax.grad(
-            lambda tree: objective(transfer.params(tree, context), batch, loss_key), has_aux=True
-        )(tree)
-        penalty, penalty_gradients = jax.value_and_grad(transfer.penalty)(tree, context, penalty_key, forward)
-        weight = knobs.get("transfer_weight", jnp.ones(()))
-        total = jax.tree.map(lambda first, second: first + weight * second, gradients, penalty_gradients)
-        done = update(optimizer, total, state.optimizer[network], tree, knobs, network)
-        average = moving_average(
-            state.average[network], done.trainable, step=state.step, batch=size(batch), half_life=ema_images
-        )
-        metrics |= {
-            "penalty/transfer": penalty,
-            "gradient_norm/loss": global_norm(gradients),
-            "gradient_norm/penalty": global_norm(penalty_gradients),
-        }
-        signals = {
-            f"{network}_gradient_norm": done.gradient_norm,
-            "loss_gradient_norm": metrics["gradient_norm/loss"],
-            "penalty_gradient_norm": metrics["gradient_norm/penalty"],
-            "images": jnp.float32(size(batch)),
-            "finite": all_finite(metrics, {network: done}),
-            "diversity": jnp.float32(jnp.nan),  # unknown, says the collapse guard: sampling costs more than the step
-        }
-        state = dataclasses.replace(
+        done, measured = descend(
+            optimizer,
+            transfer,
+            gradients,
             state,
-            step=state.step + 1,
-            trainable={network: done.trainable},
-            average={network: average},
-            optimizer={network: done.optimizer_state},
-            control=controller.update(signals, state.control),
+            network,
+            knobs=knobs,
+            key=penalty_key,
+            forward=partial(_no_images, network),
         )
-        return state, metrics | describe({network: done}, knobs)
+        return finish_step(
+            state,
+            {network: done},
+            metrics | measured,
+            {},
+            knobs=knobs,
+            controller=controller,
+            images=number,
+            batch=number,
+            half_life=ema_images,
+        )
 
-    return step
+    return Learner(init=init, step=step, transfers={network: transfer}, controller=controller, **further)
 
 
-def makes_no_images(why: str) -> Callable[..., NoReturn]:
-    """What stands in a learner for the functions that make images, where its network makes none.
-
-    Args:
-        why: it makes none; the message of the InputError that a call raises.
-    """
-
-    def nothing(*arguments: object, **options: object) -> NoReturn:
-        raise InputError(why)
-
-    return nothing
+def _no_images(network: str, params: Tree, latents: Array) -> Any:
+    raise InputError(
+        f"the penalty of this transfer compares images made of latents, and a {network} makes none. Use l2_sp or ewc."
+    )

@@ -16,16 +16,17 @@ from jax import Array
 from genjax.config.prior import DecodingConfig, Segment
 from genjax.control import Controller, chain, check
 from genjax.errors import InputError
-from genjax.families.learner import Batch, Learner, Metrics, Networks, TrainState
+from genjax.families.learner import Batch, Latents, Learner, Likelihood, Metrics, Networks, TrainState
 from genjax.families.text_to_image.decoding import Decoder, autoregressive_decoder
-from genjax.families.text_to_image.one_network import check_transfer, knobs_of, make_init, make_step, signals_of
+from genjax.families.text_to_image.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.losses.tokens import token_nats, weighted_nats
 from genjax.models.transformer import Transformer
 from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 
-SIGNALS = signals_of("prior")
-KNOBS = knobs_of("prior")
+NETWORK = "prior"
+SIGNALS = signals_of(NETWORK)
+KNOBS = knobs_of(NETWORK)
 
 Tokens = tuple[Array, ...]  # of all segments, (n, length) each
 ToImages = Callable[[Array], Array]  # tokens (n, length) -> images (n, h, w, c) in [-1, 1]
@@ -42,6 +43,7 @@ def make_prior(
     transfer: Transfer | None = None,
     decoding: DecodingConfig | None = None,
     to_images: ToImages | None = None,
+    accumulate: int = 1,
 ) -> Learner:
     """A learner for this transformer.
 
@@ -59,13 +61,14 @@ def make_prior(
         transfer: of the transformer; None is `full()`.
         decoding: how it is sampled from; None is the default.
         to_images: makes images of the target's tokens, a tokenizer's decoder; without, tokens are what is sampled.
+        accumulate: parts of a batch that are computed one after the other.
     Raises:
         InputError: a controller or a transfer that does not fit, or decoding settings that the target does not allow;
             (from init) tokens of other lengths or out of range.
     """
     controller, transfer = controller or chain(), transfer or full()
     check(controller, signals=SIGNALS, knobs=KNOBS)
-    check_transfer("prior", transfer)
+    check_transfer(NETWORK, transfer)
     segments, decoder = transformer.segments, autoregressive_decoder(transformer, decoding or DecodingConfig())
 
     def objective(params: Tree, batch: Batch, key: Array) -> tuple[Array, Metrics]:
@@ -81,39 +84,35 @@ def make_prior(
         return loss, {"loss/total": loss, "loss/target_nats": target.sum(axis=1).mean()} | parts
 
     def evidence(params: Networks, source: Networks, key: Array) -> Array:
-        tokens = sample_all(transformer, source["prior"], key, condition=bool(condition_weight))
-        *condition, target = predicted_nats(transformer, params["prior"], tokens, tokens)
+        tokens = sample_all(transformer, source[NETWORK], key, condition=bool(condition_weight))
+        *condition, target = predicted_nats(transformer, params[NETWORK], tokens, tokens)
         return -(target.sum() + (sum(part.sum() for part in condition) if condition_weight else 0.0))
 
     def target_nats(networks: Networks, context: Networks, batch: Batch) -> Array:
         tokens = tokens_of(batch, segments)
-        params = transfer.params(networks["prior"], context["prior"])
+        params = transfer.params(networks[NETWORK], context[NETWORK])
         return predicted_nats(transformer, params, tokens, tokens)[-1].sum(axis=1)
 
-    latents, generate, sample = make_samplers(decoder, segments, transfer, to_images)
-    parts = {"optimizer": optimizer, "controller": controller, "transfer": transfer}
-    return Learner(
-        init=make_init("prior", fresh=initialiser(transformer), **parts),
-        step=make_step("prior", objective=objective, size=sequences(segments), ema_images=ema_images, **parts),
-        latents=latents,
-        generate=generate,
-        sample=sample,
-        reconstruct=None,
-        transfers={"prior": transfer},
-        evidence=evidence,
+    latents, sample = make_samplers(NETWORK, decoder, segments, transfer, to_images)
+    return learner_of(
+        NETWORK,
+        fresh=initialiser(transformer),
+        objective=objective,
+        optimizer=optimizer,
         controller=controller,
-        target_nats=target_nats,
+        transfer=transfer,
+        ema_images=ema_images,
+        accumulate=accumulate,
+        sample=sample,
+        evidence=evidence,
+        latents=latents,
+        likelihood=Likelihood(target_nats=target_nats),
     )
 
 
 def tokens_of(batch: Batch, segments: tuple[Segment, ...]) -> Tokens:
     """The arrays of a batch in the order of the segments."""
     return tuple(jnp.asarray(batch[segment.name], jnp.int32) for segment in segments)
-
-
-def sequences(segments: tuple[Segment, ...]) -> Callable[[Batch], int]:
-    """How many sequences a batch holds."""
-    return lambda batch: len(batch[segments[-1].name])
 
 
 def drop_condition(
@@ -181,15 +180,18 @@ def check_tokens(batch: Batch, segments: tuple[Segment, ...]) -> None:
 
 
 def make_samplers(
-    decoder: Decoder, segments: tuple[Segment, ...], transfer: Transfer, to_images: ToImages | None
-) -> tuple[Callable[[Array, int], Array], Callable[..., Array], Callable[..., Array]]:
-    """`latents`, `generate` and `sample` of a learner whose target is decoded."""
+    network: str, decoder: Decoder, segments: tuple[Segment, ...], transfer: Transfer, to_images: ToImages | None
+) -> tuple[Latents, Callable[..., Array]]:
+    """Makes `latents` and `sample` of a learner whose target is decoded.
 
-    def latents(key: Array, n: int) -> Array:
+    Latents are the uniform numbers that the decoder draws with; the condition is the first segment (n, length).
+    """
+
+    def draw(key: Array, n: int) -> Array:
         return jax.random.uniform(key, (n, decoder.uniforms))
 
     def generate(networks: Networks, context: Networks, latents: Array, condition: Array | None = None) -> Array:
-        params = transfer.params(networks["prior"], context["prior"])
+        params = transfer.params(networks[network], context[network])
         given = tuple(jnp.full((len(latents), part.length), part.absent, jnp.int32) for part in segments[:-1])
         if condition is not None:
             given = (jnp.asarray(condition, jnp.int32), *given[1:])
@@ -197,6 +199,6 @@ def make_samplers(
         return tokens if to_images is None else to_images(tokens)
 
     def sample(state: TrainState, key: Array, n: int, condition: Array | None = None) -> Array:
-        return generate(state.average, state.context, latents(key, n), condition)
+        return generate(state.average, state.context, draw(key, n), condition)
 
-    return latents, generate, sample
+    return Latents(draw, generate), sample

@@ -10,23 +10,17 @@ from jax import Array
 
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
-from genjax.families.learner import Batch, Learner, Metrics, Networks
-from genjax.families.text_to_image.one_network import (
-    check_transfer,
-    knobs_of,
-    make_init,
-    make_step,
-    makes_no_images,
-    signals_of,
-)
+from genjax.families.learner import Batch, Learner, Metrics, Networks, Ranker
+from genjax.families.text_to_image.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.families.text_to_image.prior import check_tokens
 from genjax.losses.contrastive import info_nce, same_rows
 from genjax.models.contrastive import Contrastive
 from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 
-SIGNALS = signals_of("reranker")
-KNOBS = knobs_of("reranker")
+NETWORK = "reranker"
+SIGNALS = signals_of(NETWORK)
+KNOBS = knobs_of(NETWORK)
 
 
 def make_reranker(
@@ -36,6 +30,7 @@ def make_reranker(
     controller: Controller | None = None,
     ema_images: float = 10_000,
     transfer: Transfer | None = None,
+    accumulate: int = 1,
 ) -> Learner:
     """A learner for this model: `score` is what it is for.
 
@@ -49,12 +44,11 @@ def make_reranker(
         ema_images: half-life of the parameters' moving average; 0 is off.
         transfer: of both towers; None is `full()`.
     Raises:
-        InputError: a controller or a transfer that does not fit; (from init) tokens of another length or out of range;
-            (from latents, generate, sample and evidence) it was asked for images.
+        InputError: a controller or a transfer that does not fit; (from init) tokens of another length or out of range.
     """
     controller, transfer = controller or chain(), transfer or full()
     check(controller, signals=SIGNALS, knobs=KNOBS)
-    check_transfer("reranker", transfer)
+    check_transfer(NETWORK, transfer)
 
     def fresh(key: Array, batch: Batch) -> Tree:
         check_tokens(batch, (model.segment,))
@@ -68,24 +62,19 @@ def make_reranker(
         return loss, {"loss/total": loss, "accuracy/text_of_image": found.mean()}
 
     def score(networks: Networks, context: Networks, images: Array, text: Array) -> Array:
-        params = transfer.params(networks["reranker"], context["reranker"])
+        params = transfer.params(networks[NETWORK], context[NETWORK])
         return jnp.asarray(model.apply({"params": params}, *_pair(images, text), method="similarity"))
 
-    parts = {"optimizer": optimizer, "controller": controller, "transfer": transfer}
-    nothing = makes_no_images("a reranker ranks images and makes none. Sample from a prior, and rank what it makes.")
-    return Learner(
-        init=make_init("reranker", fresh=fresh, **parts),
-        step=make_step(
-            "reranker", objective=objective, size=lambda batch: len(batch["image"]), ema_images=ema_images, **parts
-        ),
-        latents=nothing,
-        generate=nothing,
-        sample=nothing,
-        reconstruct=None,
-        transfers={"reranker": transfer},
-        evidence=nothing,
+    return learner_of(
+        NETWORK,
+        fresh=fresh,
+        objective=objective,
+        optimizer=optimizer,
         controller=controller,
-        score=score,
+        transfer=transfer,
+        ema_images=ema_images,
+        accumulate=accumulate,
+        ranker=Ranker(score),
     )
 
 

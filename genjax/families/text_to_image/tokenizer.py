@@ -17,24 +17,18 @@ from jax.scipy.stats import norm
 from genjax.control import Controller
 from genjax.data.images import to_float
 from genjax.errors import InputError
-from genjax.families.learner import (
+from genjax.families.learner import Batch, Encoder, Latents, Learner, Likelihood, Metrics, Networks, TrainState
+from genjax.families.step import (
     FIXED,
-    FIXED_LATENTS,
-    Batch,
-    Learner,
-    Metrics,
-    Networks,
-    TrainState,
-    all_finite,
+    averaged_with_rows,
     choose,
     constant_knobs,
-    describe,
+    descend,
+    finish_step,
     forward_with_features,
-    global_norm,
-    moving_average,
-    spread,
+    in_parts,
+    keys_of_parts,
     start,
-    update,
 )
 from genjax.families.text_to_image.codebook import (
     CodeAverages,
@@ -44,7 +38,7 @@ from genjax.families.text_to_image.codebook import (
     first_averages,
     first_use,
 )
-from genjax.families.vae import LIKELIHOODS as OF_ONE_VALUE
+from genjax.families.vae.learner import LIKELIHOODS as OF_ONE_VALUE
 from genjax.losses.logit_laplace import from_open_interval, logit_laplace_log_likelihood
 from genjax.models.tokenizer import Tokenizer
 from genjax.transfer import Transfer
@@ -151,6 +145,7 @@ def make_tokenizer(
     ema_images: float,
     images_per_epoch: int,
     transfer: Transfer,
+    accumulate: int = 1,
 ) -> Learner:
     """A learner for this module. Its latents are standard normal, and each stands for the code at its quantile.
 
@@ -166,6 +161,7 @@ def make_tokenizer(
         ema_images: half-life of the parameters' moving average; 0 is off.
         images_per_epoch: over which the use of the codes is counted.
         transfer: of the whole network.
+        accumulate: parts of a batch that are computed one after the other.
     Raises:
         InputError: a transfer that moves latents.
     """
@@ -200,18 +196,23 @@ def make_tokenizer(
 
     def step(state: Any, batch: Batch) -> tuple[TokenizerState, Metrics]:
         noise_key, penalty_key, codes_key = jax.random.split(jax.random.fold_in(state.key, state.step), 3)
-        images = jnp.asarray(to_float(batch["image"]))
+        images = in_parts(jnp.asarray(to_float(batch["image"])), 3, accumulate)  # (parts, n, h, w, c)
+        number = images.shape[0] * images.shape[1]
         knobs = constant_knobs(neutral) | controller.knobs(state.control)
         tree, context = state.trainable[name], state.context[name]
 
-        def loss_of(tree: Tree) -> tuple[Array, Reading]:
-            return objective(transfer.params(tree, context), images, knobs, noise_key)
+        def gradients_of(images: Array, key: Array) -> tuple[tuple[Tree, Metrics], tuple[Array, Array]]:
+            def loss_of(tree: Tree) -> tuple[Array, Reading]:
+                return objective(transfer.params(tree, context), images, knobs, key)
 
-        gradients, (metrics, tokens, features) = jax.grad(loss_of, has_aux=True)(tree)
-        penalty, penalty_gradients = jax.value_and_grad(transfer.penalty)(tree, context, penalty_key, forward)
-        weight = knobs.get("transfer_weight", jnp.ones(()))
-        total = jax.tree.map(lambda first, second: first + weight * second, gradients, penalty_gradients)
-        done = update(optimizer, total, state.optimizer[name], tree, knobs, name)
+            gradients, (metrics, tokens, features) = jax.grad(loss_of, has_aux=True)(tree)
+            return (gradients, metrics), (tokens, features)
+
+        in_turn = averaged_with_rows(gradients_of, accumulate)
+        (gradients, metrics), (tokens, features) = in_turn(images, keys_of_parts(noise_key, accumulate))
+        done, measured = descend(
+            optimizer, transfer, gradients, state, name, knobs=knobs, key=penalty_key, forward=forward
+        )
         averages, flat = state.averages, flatten(done.trainable)
         if follow is not None and CODEBOOK in flat and isinstance(state.averages, CodeAverages):
             vectors = features.reshape(-1, features.shape[-1])
@@ -220,42 +221,23 @@ def make_tokenizer(
             flat[CODEBOOK], averages = choose(done.accepted, moved, (before, averages))
             done = done._replace(trainable=refill(done.trainable, flat))
         use = count_use(state.use, tokens, step=state.step, images_per_epoch=images_per_epoch)
-        average = moving_average(
-            state.average[name], done.trainable, step=state.step, batch=len(images), half_life=ema_images
+        used = describe_use(use)
+        signals = {metric.removeprefix("loss/"): value for metric, value in metrics.items()} | {
+            "codebook_usage": used["codebook/usage"],
+            "codebook_perplexity": used["codebook/perplexity"],
+        }
+        return finish_step(
+            dataclasses.replace(state, use=use, averages=averages),
+            {name: done},
+            metrics | used | measured,
+            signals,
+            knobs=knobs,
+            controller=controller,
+            images=number,
+            batch=number,
+            half_life=ema_images,
+            fixed_images=lambda trained, key: forward(transfer.params(trained[name], context), latents(key, FIXED))[0],
         )
-        signals = {
-            **{metric.removeprefix("loss/"): value for metric, value in metrics.items()},
-            "tokenizer_gradient_norm": done.gradient_norm,
-            "loss_gradient_norm": global_norm(gradients),
-            "penalty_gradient_norm": global_norm(penalty_gradients),
-            "images": jnp.float32(len(images)),
-        }
-        metrics |= describe_use(use) | {
-            "penalty/transfer": penalty,
-            "gradient_norm/loss": signals["loss_gradient_norm"],
-            "gradient_norm/penalty": signals["penalty_gradient_norm"],
-        }
-        signals |= {
-            "finite": all_finite(metrics, {name: done}),
-            "codebook_usage": metrics["codebook/usage"],
-            "codebook_perplexity": metrics["codebook/perplexity"],
-        }
-        if "diversity" in controller.reads:
-            fixed = latents(jax.random.fold_in(state.key, FIXED_LATENTS), FIXED)
-            metrics["diversity"] = signals["diversity"] = spread(
-                forward(transfer.params(done.trainable, context), fixed)[0]
-            )
-        state = dataclasses.replace(
-            state,
-            step=state.step + 1,
-            trainable={name: done.trainable},
-            average={name: average},
-            optimizer={name: done.optimizer_state},
-            control=controller.update(signals, state.control),
-            use=use,
-            averages=averages,
-        )
-        return state, metrics | describe({name: done}, knobs)
 
     def latents(key: Array, n: int) -> Array:
         return jax.random.normal(key, (n, places))
@@ -284,14 +266,13 @@ def make_tokenizer(
     return Learner(
         init=init,
         step=step,
-        latents=latents,
-        generate=generate,
-        sample=sample,
-        reconstruct=reconstruct,
         transfers={name: transfer},
-        evidence=evidence,
         controller=controller,
-        log_likelihood=log_likelihood,
+        sample=sample,
+        evidence=evidence,
+        latents=Latents(latents, generate),
+        encoder=Encoder(reconstruct),
+        likelihood=Likelihood(log_likelihood),
     )
 
 

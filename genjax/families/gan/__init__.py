@@ -1,0 +1,1 @@
+"""Generative adversarial networks: options, objectives, the learner, the family."""

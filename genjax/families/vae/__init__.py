@@ -1,0 +1,1 @@
+"""Variational autoencoders: options, the learner, the family."""
