@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from genjax.families.learner import Metrics, choose
+from genjax.families.learner import Metrics
+from genjax.families.step import choose
 from genjax.losses.quantization import perplexity, usage
 
 LEAST = 1e-6  # count of a code, as a share, from which on its average is known

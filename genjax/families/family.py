@@ -1,0 +1,211 @@
+"""The Family and Stage interfaces: all that the rest of the library knows of a kind of generator."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import Array
+
+from genjax.control import Controller, Measured, build_controller
+from genjax.data import Dataset
+from genjax.data.batches import Columns, columns
+from genjax.families.learner import Batch, Learner, Networks
+from genjax.families.model import Condition, Model, ModelConfig
+from genjax.families.step import Share, stay
+from genjax.transfer import Transfer
+from genjax.transfer.auto import Rule
+from genjax.transfer.registry import build
+from genjax.transfer.transfer import Offer
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """Options of a family that has none for this verb."""
+
+
+class Preview(NamedTuple):
+    """Images that are looked at and judged along training, made of the same inputs every time.
+
+    Attributes:
+        inputs: tree of arrays (n, ...): latents, conditions, or real images to reconstruct.
+        make: (networks, context, inputs) -> images (n, h, w, c) in [-1, 1].
+    """
+
+    inputs: Any
+    make: Callable[[Networks, Networks, Any], Array]
+
+
+class Stage(NamedTuple):
+    """One training loop of a model: a learner, its data, and how long it is trained.
+
+    Attributes:
+        name: of the stage, and of its folder where a model has several.
+        learner: trained by the loop.
+        steps: until it is done; 0 keeps the networks of the source as they are.
+        example: batch of one row, whose shapes and types are those of all.
+        columns: (dataset, params of finished networks) -> {name: rows (N, ...)}, which batches are taken from.
+        preview: (images with captions, params of finished networks, key, n) -> Preview; None where nothing is made.
+        needs: finished networks that this stage is of no use without.
+        stream: number folded into the run's seed for this stage; None takes the seed itself.
+    """
+
+    name: str
+    learner: Learner
+    steps: int
+    example: Batch
+    columns: Callable[[Dataset, Networks], Columns] = lambda dataset, finished: columns(dataset)
+    preview: Callable[[Dataset, Networks, Array, int], Preview] | None = None
+    needs: tuple[str, ...] = ()
+    stream: int | None = None
+
+    def seed(self, seed: int) -> int:
+        """Returns the seed of this stage in a run of that seed."""
+        if self.stream is None:
+            return seed
+        return int(jax.random.randint(jax.random.fold_in(jax.random.key(seed), self.stream), (), 0, 1 << 30))
+
+
+class Training(NamedTuple):
+    """How the stages of a model are to be trained.
+
+    Attributes:
+        transfers: {network: its transfer}.
+        control: options of the controllers, or a controller itself.
+        others: {label of a family: what it measures and obeys}, to say for what an option would be.
+        steps: of a family's only stage; families of several have options of their own.
+        images: in the set, an epoch; 0 is unknown.
+        learning_rate_scale: factor on the learning rates.
+        accumulate: parts of a batch that are computed one after the other.
+        share: layout of what a step draws on the devices.
+        adaptation: the family's options of an adaptation; None for a pretraining.
+    """
+
+    transfers: Mapping[str, Transfer]
+    control: Any
+    others: Mapping[str, Measured] = {}
+    steps: int = 0
+    images: int = 0
+    learning_rate_scale: float = 1.0
+    accumulate: int = 1
+    share: Share = stay
+    adaptation: Any = None
+
+    def controller(self, measured: Measured, label: str) -> Controller:
+        """Builds the controllers that fit what a learner measures and obeys."""
+        if isinstance(self.control, Controller):
+            return self.control
+        return build_controller(self.control, measured, label=label, others=self.others)
+
+
+class Trained(NamedTuple):
+    """The functions of a model on disk, with its parameters; what a model cannot do is None.
+
+    Attributes:
+        draw: (key, n, texts, sampling options) -> images (n, h, w, c), uint8. `texts`: n texts, or None for a model
+            without a condition.
+        draw_latents: (key, n) -> latents (n, d).
+        render: latents (n, d) -> images uint8.
+        reconstruct: uint8 images -> uint8 images, through the encoder and back.
+        encode: uint8 images (n, h, w, c) -> mean and log-variance (n, d) of q(z|x).
+        log_likelihood: (uint8 images, latents) -> log p(x|z) in nats (n,).
+        tokens: uint8 images -> tokens int32 (n, places), of `codes` codes.
+        token_nats: (tokens, texts) -> -log p of the tokens given the texts, in nats (n,).
+        codes: number of codes.
+        density: what the likelihood is, in a word; empty where an image has no density of its own.
+        facts: (name, value) for reports.
+    """
+
+    draw: Callable[[Array, int, Sequence[str] | None, Any], np.ndarray]
+    draw_latents: Callable[[Array, int], Array] | None = None
+    render: Callable[[Array], np.ndarray] | None = None
+    reconstruct: Callable[[np.ndarray], np.ndarray] | None = None
+    encode: Callable[[Any], tuple[Array, Array]] | None = None
+    log_likelihood: Callable[[Any, Array], Array] | None = None
+    tokens: Callable[[Any], np.ndarray] | None = None
+    token_nats: Callable[[np.ndarray, Sequence[str]], np.ndarray] | None = None
+    codes: int = 0
+    density: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+def no_condition(options: Any, dataset: Dataset) -> Condition:
+    """Returns the condition of a model that has none."""
+    return Condition()
+
+
+def as_it_is(model: ModelConfig, adaptation: Any, images: int) -> ModelConfig:
+    """Returns the source's config: that of an adaptation which changes nothing of it."""
+    return model
+
+
+def by_choice(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, Offer]) -> dict[str, Transfer]:
+    """Builds the chosen transfers for every network, as what it offers allows."""
+    return build(choice, offers)
+
+
+class Family(NamedTuple):
+    """A kind of generator.
+
+    Attributes:
+        name: as it is typed.
+        label: as it is called in sentences.
+        options: frozen dataclass of its options.
+        measured: signals and knobs of its learner, the first stage's that makes images.
+        offers: model config -> {network: what it offers to transfers}, in the order of their names.
+        stage_networks: model config -> {stage: its networks}, in the order of training.
+        stages: (model config, how to train) -> stages, in the order of training.
+        trained: model -> its functions.
+        condition: (options, dataset) -> the condition of a model of these data.
+        captions: whether it can be trained on images with captions only.
+        defaults: values of a training's options where they are not the common ones.
+        adaptation: frozen dataclass of the options that an adaptation has beside the common ones.
+        adapt_defaults: the same as `defaults` of an adaptation.
+        adapted: (source's config, adaptation options, number of images) -> config of the adapted model.
+        transfers: (model config, chosen transfers, offers) -> {network: transfer}.
+        sampling: frozen dataclass of the options that `sample` has beside the common ones.
+        rules: what `--transfer auto` means, by the number of shots.
+        prefix: of its options on the command line; empty where they stand alone.
+    """
+
+    name: str
+    label: str
+    options: type
+    measured: Measured
+    offers: Callable[[ModelConfig], dict[str, Offer]]
+    stage_networks: Callable[[ModelConfig], dict[str, tuple[str, ...]]]
+    stages: Callable[[ModelConfig, Training], tuple[Stage, ...]]
+    trained: Callable[[Model], Trained]
+    condition: Callable[[Any, Dataset], Condition] = no_condition
+    captions: bool = False
+    defaults: Mapping[str, Any] = {}
+    adaptation: type = NoOptions
+    adapt_defaults: Mapping[str, Any] = {}
+    adapted: Callable[[ModelConfig, Any, int], ModelConfig] = as_it_is
+    transfers: Callable[[ModelConfig, Sequence[Any], Mapping[str, Offer]], dict[str, Transfer]] = by_choice
+    sampling: type = NoOptions
+    rules: tuple[Rule, ...] = ()
+    prefix: str = ""
+
+    def networks(self, model: ModelConfig) -> tuple[str, ...]:
+        """Returns the names of all networks, in the order of training."""
+        return tuple(name for names in self.stage_networks(model).values() for name in names)
+
+    def published(self, model: ModelConfig) -> tuple[str, ...]:
+        """Returns the names of the networks that sampling needs."""
+        offers = self.offers(model)
+        return tuple(name for name in self.networks(model) if offers[name].published)
+
+
+def image_example(model: ModelConfig) -> Batch:
+    """Returns a batch of one black image of a model's size."""
+    return {"image": np.zeros((1, model.size, model.size, model.channels), np.uint8)}
+
+
+def latent_preview(learner: Learner) -> Callable[[Dataset, Networks, Array, int], Preview]:
+    """Returns the preview of a learner that makes images of latents alone."""
+    made = learner.latents
+    if made is None:
+        raise ValueError("a learner without latents has no such preview")
+    return lambda shown, finished, key, n: Preview(made.draw(key, n), made.generate)

@@ -1,0 +1,88 @@
+"""The family of GANs: a generator that makes images of latents, and a critic that trains it."""
+
+import functools
+
+import jax.numpy as jnp
+import optax
+
+from genjax.augment import AUGMENTATIONS
+from genjax.control import Measured, chain
+from genjax.families.family import Family, Stage, Trained, Training, image_example, latent_preview
+from genjax.families.gan.learner import AUGMENT_KNOB, KNOBS, NETWORKS, SIGNALS, make_gan
+from genjax.families.gan.options import GanConfig
+from genjax.families.learner import Learner
+from genjax.families.model import Model, ModelConfig
+from genjax.families.trained import trained_by_latents
+from genjax.losses import ADVERSARIAL
+from genjax.models.dcgan import Critic, Generator
+from genjax.transfer import full
+from genjax.transfer.auto import Rule
+from genjax.transfer.transfer import Offer
+
+MEASURED = Measured(SIGNALS, (*KNOBS, AUGMENT_KNOB), NETWORKS)
+
+
+def build_gan(model: ModelConfig, how: Training) -> Learner:
+    """Builds the learner of a model.
+
+    Args:
+        model: its networks and losses.
+        how: it is to be trained.
+    Raises:
+        InputError: controllers that do not fit.
+    """
+    gan: GanConfig = model.options
+    dtype = jnp.dtype(model.dtype)
+    controller = how.controller(MEASURED, GAN.label)
+    adam = functools.partial(optax.adam, b1=gan.beta1, b2=gan.beta2)
+    return make_gan(
+        Generator(model.size, model.channels, gan.width, gan.latent_size, dtype),
+        Critic(model.size, gan.width, dtype),
+        latent_size=gan.latent_size,
+        loss=ADVERSARIAL[gan.loss],
+        optimizer=adam(how.learning_rate_scale * gan.learning_rate),
+        critic_optimizer=adam(how.learning_rate_scale * gan.critic_learning_rate),
+        augment=AUGMENTATIONS["ada"] if AUGMENT_KNOB in controller.sets else None,
+        controller=controller,
+        r1_weight=gan.r1_weight,
+        r2_weight=gan.r2_weight,
+        gradient_penalty_weight=gan.gradient_penalty_weight,
+        critic_steps=gan.critic_steps,
+        ema_images=gan.ema_images,
+        transfer=how.transfers.get("generator", full()),
+        critic_transfer=how.transfers.get("critic", full()),
+        accumulate=how.accumulate,
+        share=how.share,
+    )
+
+
+def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
+    learner = build_gan(model, how)
+    return (Stage("gan", learner, how.steps, image_example(model), preview=latent_preview(learner)),)
+
+
+def _offers(model: ModelConfig) -> dict[str, Offer]:
+    return {
+        # FreezeD: the critic's lower layers, all but the last before the head. (Mo et al. 2020)
+        "critic": Offer(published=False, freeze=("down_[!4]*",)),
+        "generator": Offer(latent_size=model.options.latent_size, features=True, evidence=True),
+    }
+
+
+def _trained(model: Model) -> Trained:
+    return trained_by_latents(model, build_gan(model.config, Training(model.transfers, control=chain())))
+
+
+GAN = Family(
+    name="gan",
+    label="GAN",
+    options=GanConfig,
+    measured=MEASURED,
+    offers=_offers,
+    stage_networks=lambda model: {"gan": NETWORKS},
+    stages=_stages,
+    trained=_trained,
+    # The benchmark cannot tell `freeze` from full fine-tuning in distance or diversity, and it trains fewer numbers.
+    rules=(Rule(None, "freeze"),),
+    prefix="gan",
+)

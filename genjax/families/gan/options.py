@@ -1,0 +1,46 @@
+"""Options of a GAN."""
+
+from dataclasses import dataclass
+
+from genjax.errors import lookup
+from genjax.limits import above_zero, at_least, at_most
+from genjax.losses import ADVERSARIAL
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """Generator, critic, and how they play."""
+
+    width: int = 64
+    """Channels of both networks next to the image; doubled at each halving of the resolution."""
+    latent_size: int = 64
+    """Length of the latent vector."""
+    loss: str = "non_saturating"
+    """Adversarial loss: minimax, non_saturating, least_squares, wasserstein, hinge or relativistic."""
+    r1_weight: float = 1.0
+    """Weight of R1, the squared gradient of the critic at real images, gamma; 0 is off."""
+    r2_weight: float = 0.0
+    """Weight of R2, the squared gradient of the critic at generated images; 0 is off."""
+    gradient_penalty_weight: float = 0.0
+    """Weight of WGAN-GP's penalty between real and generated images (the paper: 10); 0 is off."""
+    critic_steps: int = 1
+    """Critic updates, each on a batch of its own, for every update of the generator."""
+    learning_rate: float = 2e-3
+    """Learning rate of the generator (Adam)."""
+    critic_learning_rate: float = 2e-3
+    """Learning rate of the critic (Adam)."""
+    beta1: float = 0.0
+    """Decay of Adam's first moment, for both."""
+    beta2: float = 0.99
+    """Decay of Adam's second moment, for both."""
+    ema_images: float = 10_000
+    """Half-life, in images, of the moving average of the generator that is sampled from; 0 is off."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        at_least("gan", self, 1, "width", "latent_size", "critic_steps")
+        at_least("gan", self, 0, "r1_weight", "r2_weight", "gradient_penalty_weight", "ema_images")
+        above_zero("gan", self, "learning_rate", "critic_learning_rate")
+        at_most("gan", self, 0.9999999, "beta1", "beta2")
+        at_least("gan", self, 0, "beta1", "beta2")
+        lookup(ADVERSARIAL, self.loss, "loss")

@@ -1,0 +1,80 @@
+"""A model: the config that every model on disk carries with it, and its parameters, ready to be used or adapted."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from genjax.errors import InputError
+from genjax.families.learner import Networks
+from genjax.families.text_to_image.text.vocabulary import Vocabulary
+from genjax.limits import at_least
+from genjax.transfer import Transfer
+
+SIZES = (16, 32, 64, 128, 256, 512)
+DTYPES = ("float32", "bfloat16")
+
+
+class Condition(NamedTuple):
+    """The condition under which a model makes images.
+
+    Attributes:
+        kind: none, class (one of `names`) or text (in words of `vocabulary`).
+        names: of the classes.
+        vocabulary: of the texts; None without.
+    """
+
+    kind: Literal["none", "class", "text"] = "none"
+    names: tuple[str, ...] = ()
+    vocabulary: Vocabulary | None = None
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Networks, their images, and how they are trained."""
+
+    family: str
+    size: int
+    channels: int
+    dtype: str
+    batch: int
+    options: Any
+    """Options of the family: an instance of its dataclass."""
+    condition: Condition = Condition()
+
+    def __post_init__(self) -> None:
+        """Raises InputError for values that no training could use."""
+        check_size(self.size)
+        at_least("", self, 1, "batch")
+        for name, value, known in (("channels", self.channels, (1, 3)), ("dtype", self.dtype, DTYPES)):
+            if value not in known:
+                raise InputError(f"--{name} is {value!r}, expected {' or '.join(map(str, known))}.")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Parameters with all that sampling and adapting need.
+
+    Attributes:
+        config: of the networks.
+        networks: {network: trainable tree}, averaged where it makes images.
+        context: {network: what its transfer keeps of the source}.
+        transfers: {network: its transfer}.
+        identity: sha256 over its files, in hex.
+        step: at which its last stage was saved.
+    """
+
+    config: ModelConfig
+    networks: Networks
+    context: Networks
+    transfers: dict[str, Transfer]
+    identity: str
+    step: int
+
+    def params(self) -> Networks:
+        """Returns {network: params}, what the modules are applied with."""
+        return {name: self.transfers[name].params(tree, self.context[name]) for name, tree in self.networks.items()}
+
+
+def check_size(size: int) -> None:
+    """Raises InputError unless the networks can make images of this size."""
+    if size not in SIZES:
+        raise InputError(f"--size {size} is not one of {', '.join(map(str, SIZES))}. Use the nearest power of two.")

@@ -1,0 +1,96 @@
+"""The families that there are, a line each, and how a model's config is found in JSON."""
+
+from typing import Any
+
+from genjax.errors import InputError, did_you_mean
+from genjax.families.family import Family
+from genjax.families.gan.family import GAN
+from genjax.families.model import Condition, ModelConfig
+from genjax.families.text_to_image.family import TEXT_TO_IMAGE
+from genjax.families.text_to_image.text.files import from_json as vocabulary_from_json
+from genjax.families.text_to_image.text.files import to_json as vocabulary_to_json
+from genjax.families.vae.family import VAE
+from genjax.json_config import from_json, to_json
+
+FAMILIES: dict[str, Family] = {
+    "gan": GAN,
+    "vae": VAE,
+    "text2image": TEXT_TO_IMAGE,
+}
+
+
+def family_named(name: str) -> Family:
+    """Returns the family of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in FAMILIES:
+        raise InputError(f"unknown model {name!r}. {did_you_mean(name, list(FAMILIES))}")
+    return FAMILIES[name]
+
+
+def family_of(options: Any) -> Family:
+    """Returns the family whose options these are.
+
+    Raises:
+        InputError: they are none's.
+    """
+    for family in FAMILIES.values():
+        if type(options) is family.options:
+            return family
+    raise InputError(f"{options!r} are not the options of a model. Use those of {', '.join(FAMILIES)}.")
+
+
+def measured_by_label() -> dict[str, Any]:
+    """Returns {label: signals and knobs} of all families, to say which of them an option is for."""
+    return {family.label: family.measured for family in FAMILIES.values()}
+
+
+def model_to_json(model: ModelConfig) -> dict[str, Any]:
+    """Returns a model's config as plain values."""
+    values = {name: getattr(model, name) for name in ("family", "size", "channels", "dtype", "batch")}
+    values["options"] = to_json(model.options)
+    condition = model.condition
+    if condition.kind != "none":
+        values["condition"] = {"kind": condition.kind, "names": list(condition.names)}
+        if condition.vocabulary is not None:
+            values["condition"]["vocabulary"] = vocabulary_to_json(condition.vocabulary)
+    return values
+
+
+def model_from_json(values: dict[str, Any], *, where: str) -> ModelConfig:
+    """Returns the config of these values, which may have come from anywhere; `where` names the file.
+
+    Raises:
+        InputError: an unknown family or key, a value of another type or one that the config refuses.
+    """
+    known = ("family", "size", "channels", "dtype", "batch", "options", "condition")
+    for name in values:
+        if name not in known:
+            raise InputError(f"{where}: unknown key {name!r}. {did_you_mean(name, list(known))}")
+    missing = [name for name in known[:-1] if name not in values]
+    if missing:
+        raise InputError(f"{where} lacks {', '.join(missing)}. Restore it, or train the run again.")
+    family = family_named(str(values["family"]))
+    if not isinstance(values["options"], dict) or type(values["size"]) is not int or type(values["batch"]) is not int:
+        raise InputError(f"{where} does not describe a model. Restore it, or train the run again.")
+    return ModelConfig(
+        family=family.name,
+        size=values["size"],
+        channels=values["channels"],
+        dtype=values["dtype"],
+        batch=values["batch"],
+        options=from_json(family.options, values["options"], where=where),
+        condition=_condition(values.get("condition", {}), where=where),
+    )
+
+
+def _condition(values: Any, *, where: str) -> Condition:
+    kind, names = (values.get("kind", "none"), values.get("names", [])) if isinstance(values, dict) else ("", [])
+    if kind not in ("none", "class", "text") or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{where} has a condition that is none. Restore it, or train the run again.")
+    vocabulary = values.get("vocabulary")
+    return Condition(
+        kind, tuple(names), None if vocabulary is None else vocabulary_from_json(vocabulary, where=f"{where}: condition")
+    )

@@ -1,0 +1,84 @@
+"""The family of VAEs: an encoder and a decoder with latents between them."""
+
+import jax.numpy as jnp
+import optax
+
+from genjax.control import Measured, chain
+from genjax.errors import InputError
+from genjax.families.family import Family, Stage, Trained, Training, image_example, latent_preview
+from genjax.families.learner import Learner
+from genjax.families.model import Model, ModelConfig
+from genjax.families.trained import trained_by_latents
+from genjax.families.vae.learner import KNOBS, LIKELIHOODS, NETWORK, SIGNALS, make_vae
+from genjax.families.vae.options import VaeConfig
+from genjax.models.vae import Vae
+from genjax.transfer import full
+from genjax.transfer.auto import Rule
+from genjax.transfer.transfer import Offer
+
+MEASURED = Measured(SIGNALS, KNOBS, (NETWORK,))
+
+
+def build_vae(model: ModelConfig, how: Training) -> Learner:
+    """Builds the learner of a model.
+
+    Args:
+        model: its networks and likelihood.
+        how: it is to be trained.
+    Raises:
+        InputError: controllers that do not fit.
+    """
+    vae: VaeConfig = model.options
+    controller = how.controller(MEASURED._replace(neutral={"kl_weight": vae.kl_weight}), VAE.label)
+    if vae.likelihood == "optimal_gaussian" and "reconstruction_weight" in controller.sets:
+        raise InputError(
+            "--vae.likelihood optimal_gaussian sets its own scale, and --control.geco-tolerance and"
+            " --control.optimal-sigma would set it again. Set them to 0."
+        )
+    return make_vae(
+        Vae(model.size, model.channels, vae.width, vae.latent_size, jnp.dtype(model.dtype)),
+        latent_size=vae.latent_size,
+        likelihood=LIKELIHOODS[vae.likelihood],
+        optimizer=optax.adam(how.learning_rate_scale * vae.learning_rate),
+        controller=controller,
+        kl_weight=vae.kl_weight,
+        ema_images=vae.ema_images,
+        transfer=how.transfers.get(NETWORK, full()),
+        accumulate=how.accumulate,
+        share=how.share,
+    )
+
+
+def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
+    learner = build_vae(model, how)
+    return (Stage("vae", learner, how.steps, image_example(model), preview=latent_preview(learner)),)
+
+
+def _offers(model: ModelConfig) -> dict[str, Offer]:
+    return {
+        NETWORK: Offer(
+            latent_size=model.options.latent_size, features=True, evidence=True, freeze=("encoder/down_*",)
+        )
+    }
+
+
+def _trained(model: Model) -> Trained:
+    trained = trained_by_latents(model, build_vae(model.config, Training(model.transfers, control=chain())))
+    likelihood = model.config.options.likelihood
+    # The scale of an optimal Gaussian is that of a batch, so that an image has no density of its own.
+    return trained._replace(density="" if likelihood == "optimal_gaussian" else likelihood)
+
+
+VAE = Family(
+    name="vae",
+    label="VAE",
+    options=VaeConfig,
+    measured=MEASURED,
+    offers=_offers,
+    stage_networks=lambda model: {"vae": (NETWORK,)},
+    stages=_stages,
+    trained=_trained,
+    # With few shots `miner` comes nearest in both distances among those that cover as much, at the price of copies.
+    rules=(Rule(30, "miner"), Rule(None, "full")),
+    prefix="vae",
+)
