@@ -5,23 +5,41 @@ likelihood of the source's images changes with each. (Kirkpatrick et al. 2017; f
 When: few images of a set that is like the source's; parameters without information are free to move.
 """
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from genjax.config.limits import at_least
 from genjax.errors import InputError
-from genjax.transfer.full import full
-from genjax.transfer.transfer import Forward, Transfer
+from genjax.transfer.transfer import Forward, Spec, Transfer, full
 from genjax.tree import Tree, check_alike, flatten
 
 
+@dataclass(frozen=True)
+class Ewc:
+    """The pull of the transfer `ewc` towards the source, by Fisher information."""
+
+    weight: float = 100.0
+    """Weight of the squared distance times the information."""
+    examples: int = 256
+    """The source's own samples from which the information is estimated."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        at_least("ewc", self, 0, "weight")
+        at_least("ewc", self, 1, "examples")
+
+
 def ewc(weight: float, fisher: Tree | None) -> Transfer:
-    """Trains the whole parameter tree, at a price for its distance to the source, parameter by parameter.
+    """Trains the whole parameter tree, with a penalty on its distance to the source, parameter by parameter.
 
     Args:
-        weight: of the weighted squared distance, at least 0. Li et al. use 5e8, as the information is tiny.
-        fisher: of the source, a tree like the parameters, as `diagonal_fisher` gives it; it may hold more than is
-            trained. None, with which a model is loaded to be sampled, stands for zeros: the penalty is then 0.
+        weight: weight of the weighted squared distance, at least 0. Li et al. use 5e8, as the information is tiny.
+        fisher: Fisher information of the source, a tree like the parameters, as `diagonal_fisher` gives it; it may
+            hold more than is trained. None, with which a model is loaded to be sampled, stands for zeros: the penalty
+            is then 0.
     Raises:
         InputError: a negative weight; (from init) a Fisher information that lacks a parameter or has another shape.
     """
@@ -37,6 +55,7 @@ def ewc(weight: float, fisher: Tree | None) -> Transfer:
         return source_params, {"source": source, "fisher": known}
 
     def penalty(trainable: Tree, context: Tree, key: Array, forward: Forward) -> Array:
+        # weight * sum F (t - t_s)^2 (Li et al. 2020, eq. 3)
         parts = jax.tree.map(
             lambda leaf, anchor, information: jnp.sum(information * (leaf - anchor) ** 2),
             flatten(trainable),
@@ -46,3 +65,14 @@ def ewc(weight: float, fisher: Tree | None) -> Transfer:
         return weight * sum(parts.values(), start=jnp.zeros(()))
 
     return Transfer(init, full().params, penalty=penalty)
+
+
+SPEC = Spec(
+    name="ewc",
+    options=Ewc,
+    build=lambda options, network, offer: ewc(options.weight, offer.fisher),
+    summary="Trains everything, with a pull back to the source where it depends on a parameter.",
+    group="ewc",
+    needs=frozenset({"fisher"}),
+    changes=frozenset({"loss"}),
+)

@@ -1,6 +1,6 @@
-"""The Fisher information of parameters: how much the likelihood of images depends on each of them.
+"""The diagonal Fisher information of parameters: how much the likelihood of images depends on each of them.
 
-Only the diagonal is kept: for each parameter the mean over examples of the squared slope of the log-likelihood. The
+For each parameter it is the mean over examples of the squared slope of the log-likelihood, F = E (d log p / d t)^2. The
 square is of one example's gradient; that of a batch's mean gradient is another quantity, and smaller by about the size
 of the batch. (Kirkpatrick et al. 2017, section 2.1)
 """
@@ -19,16 +19,16 @@ from genjax.tree import Tree
 def diagonal_fisher(
     log_likelihood: Callable[[Tree, Any], Array], params: Tree, examples: Any, *, at_once: int = 8
 ) -> Tree:
-    """Mean over examples of the squared gradient of `log_likelihood(params, example)`.
+    """Computes the mean over examples of the squared gradient of `log_likelihood(params, example)`.
 
     Args:
-        log_likelihood: (params, example) -> (), where the example is a row of `examples`, without the first axis. What
-            it draws must come from a key, which may be a part of the example.
-        params: where the gradients are taken.
-        examples: a tree of arrays (n, ...), n >= 1.
+        log_likelihood: (params, example) -> (), where the example is a row of `examples`, without the first axis. All
+            randomness must come from a key, which may be a part of the example.
+        params: parameters at which the gradients are taken.
+        examples: tree of arrays (n, ...), n >= 1.
         at_once: examples whose gradients are held together; it changes the memory needed, not the result.
     Returns:
-        A tree like `params`, at least 0.
+        A tree like `params`, each number at least 0.
     Raises:
         InputError: no examples, parts of unequal lengths, or at_once below 1.
     """

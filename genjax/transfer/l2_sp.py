@@ -4,21 +4,35 @@
 is the cheapest of the penalties, and the one that does not know which parameters matter.
 """
 
+from dataclasses import dataclass
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from genjax.config.limits import at_least
 from genjax.errors import InputError
-from genjax.transfer.full import full
-from genjax.transfer.transfer import Forward, Transfer
+from genjax.transfer.transfer import Forward, Spec, Transfer, full
 from genjax.tree import Tree, flatten
 
 
+@dataclass(frozen=True)
+class L2Sp:
+    """The pull of the transfer `l2_sp` towards the source."""
+
+    weight: float = 0.01
+    """Weight of the squared distance of the parameters."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        at_least("l2-sp", self, 0, "weight")
+
+
 def l2_sp(weight: float) -> Transfer:
-    """Trains the whole parameter tree, at a price for its distance to the source.
+    """Trains the whole parameter tree, with a penalty on its squared distance to the source.
 
     Args:
-        weight: of the squared distance, at least 0; the paper's alpha / 2.
+        weight: weight of the squared distance, at least 0; the paper's alpha / 2.
     Raises:
         InputError: a negative weight.
     """
@@ -29,7 +43,18 @@ def l2_sp(weight: float) -> Transfer:
         return source_params, flatten(source_params)
 
     def penalty(trainable: Tree, source: Tree, key: Array, forward: Forward) -> Array:
+        # weight * sum (t - t_s)^2
         squares = jax.tree.map(lambda leaf, anchor: jnp.sum((leaf - anchor) ** 2), flatten(trainable), source)
         return weight * sum(squares.values(), start=jnp.zeros(()))
 
     return Transfer(init, full().params, penalty=penalty)
+
+
+SPEC = Spec(
+    name="l2_sp",
+    options=L2Sp,
+    build=lambda options, network, offer: l2_sp(options.weight),
+    summary="Trains everything, with a pull of every parameter back to the source.",
+    group="l2-sp",
+    changes=frozenset({"loss"}),
+)

@@ -7,16 +7,22 @@ the source's filters draw are all there is.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import jax.numpy as jnp
 from jax import Array
 
-from genjax.transfer.transfer import Transfer
+from genjax.transfer.transfer import Spec, Transfer
 from genjax.tree import Tree, flatten, label, unflatten
 
 
+@dataclass(frozen=True)
+class ScaleShift:
+    """The transfer `scale_shift`, which has no options."""
+
+
 def scale_shift(patterns: Sequence[str] = ("*kernel",)) -> Transfer:
-    """Gains for the kernels that match, full training for the biases and scales beside them.
+    """Trains a gain for each output channel of the kernels that match, and the biases and scales beside them in full.
 
     It trains as many numbers as the kernels have output channels, and all that is in no kernel. A kernel without a bias
     beside it gets no shift.
@@ -38,8 +44,18 @@ def scale_shift(patterns: Sequence[str] = ("*kernel",)) -> Transfer:
     def params(trainable: Tree, kernels: Tree) -> Tree:
         flat = flatten(trainable)
         for name, kernel in kernels.items():
+            # W * (1 + gain), a gain for each output channel
             gain = flat.pop(f"{name}/gain")
             flat[name] = kernel * jnp.broadcast_to(1 + gain, kernel.shape)
         return unflatten(flat)
 
     return Transfer(init, params)
+
+
+SPEC = Spec(
+    name="scale_shift",
+    options=ScaleShift,
+    build=lambda options, network, offer: scale_shift(),
+    summary="Keeps each kernel and trains a gain for each of its output channels, and the biases.",
+    changes=frozenset({"kernels"}),
+)

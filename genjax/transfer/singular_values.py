@@ -7,23 +7,29 @@ it does anew, and does nothing that it did not do before.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import jax.numpy as jnp
 from jax import Array
 
-from genjax.transfer.transfer import Transfer, matrix_shape
+from genjax.transfer.transfer import Spec, Transfer, matrix_shape
 from genjax.tree import Tree, flatten, label, unflatten
 
 
-def singular_values(patterns: Sequence[str] = ("*kernel",), *, biases: bool = False) -> Transfer:
-    """Trained singular values for the kernels that match; everything else is kept, as in the paper.
+@dataclass(frozen=True)
+class SingularValues:
+    """The transfer `singular_values`, which has no options."""
 
-    It trains min(h * w * c, d) numbers for each kernel. Singular vectors are found anew from the source where a model
-    is loaded; their signs cancel, but those of equal singular values, as a kernel of zeros has, are arbitrary.
+
+def singular_values(patterns: Sequence[str] = ("*kernel",), *, biases: bool = False) -> Transfer:
+    """Trains the singular values of the kernels that match and keeps everything else, as in the paper.
+
+    It trains min(h * w * c, d) numbers for each kernel. When a model is loaded, the singular vectors are computed again
+    from the source; their signs cancel, but those of equal singular values, as a kernel of zeros has, are arbitrary.
 
     Args:
         patterns: shell patterns of the names whose singular values are trained; each must match.
-        biases: train the biases as well, in full: what is named `*bias`.
+        biases: True trains the biases as well, in full: parameters named `*bias`.
     Raises:
         InputError: (from init) a pattern that matches nothing.
     """
@@ -47,6 +53,7 @@ def singular_values(patterns: Sequence[str] = ("*kernel",), *, biases: bool = Fa
         flat, moved = dict(kept), flatten(trainable)
         for name in [name for name in kept if f"{name}/singular" in moved]:
             left, right = flat.pop(f"{name}/left"), flat.pop(f"{name}/right")
+            # W + U diag(delta) V^T
             change = (left * jnp.broadcast_to(moved.pop(f"{name}/singular"), left.shape)) @ right
             flat[name] = kept[name] + change.reshape(kept[name].shape)
         return unflatten(flat | moved)
@@ -55,5 +62,15 @@ def singular_values(patterns: Sequence[str] = ("*kernel",), *, biases: bool = Fa
 
 
 def _vectors(name: str, kernel: Array) -> dict[str, Array]:
+    """Computes the left (rows, k) and right (k, columns) singular vectors of a kernel as a matrix."""
     left, _, right = jnp.linalg.svd(kernel.reshape(matrix_shape(kernel)), full_matrices=False)
     return {f"{name}/left": left, f"{name}/right": right}
+
+
+SPEC = Spec(
+    name="singular_values",
+    options=SingularValues,
+    build=lambda options, network, offer: singular_values(),
+    summary="Keeps each kernel's singular vectors and trains its singular values.",
+    changes=frozenset({"kernels"}),
+)

@@ -1,7 +1,12 @@
-"""The shape of a transfer: how a pretrained parameter tree becomes what is trained, and back."""
+"""The interface of a transfer, what a network offers to it, the record that describes it, and full fine-tuning.
+
+A transfer turns a pretrained parameter tree into what is trained, and back. A mechanism's file holds its options, its
+function and one `Spec`; what a mechanism applies to and what it combines with follow from that record.
+"""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -13,12 +18,12 @@ Forward = Callable[[Tree, Array], tuple[Array, Any]]  # (params, latents) -> (im
 
 
 def same_latents(trainable: Tree, context: Any, latents: Array) -> Array:
-    """Leaves the latents as they are: what every method does that does not move them."""
+    """Returns the latents unchanged: the default of a transfer that moves none."""
     return latents
 
 
 def no_penalty(trainable: Tree, context: Any, key: Array, forward: Forward) -> Array:
-    """Zero: what every method adds to the loss that has no penalty."""
+    """Returns zero: the default of a transfer that adds nothing to the loss."""
     return jax.numpy.zeros(())
 
 
@@ -26,10 +31,10 @@ class Transfer(NamedTuple):
     """An adaptation between tasks, over one network's parameter tree.
 
     Attributes:
-        init: (source_params, key) -> (trainable, context). Context is what is kept as it is: frozen leaves, copies.
-        params: (trainable, context) -> params, what the module is applied with; at first exactly the source's.
-        latents: (trainable, context, latents) -> latents. The identity unless the method moves latents.
-        penalty: (trainable, context, key, forward) -> scalar, added to the loss. Zero unless the method has one.
+        init: (source_params, key) -> (trainable, context). The context is kept as it is: frozen leaves, copies.
+        params: (trainable, context) -> params, with which the module is applied; at first exactly the source's.
+        latents: (trainable, context, latents) -> latents, the identity unless the transfer moves latents.
+        penalty: (trainable, context, key, forward) -> (), added to the loss; zero unless the transfer has one.
     """
 
     init: Callable[[Tree, Array], tuple[Tree, Any]]
@@ -38,10 +43,137 @@ class Transfer(NamedTuple):
     penalty: Callable[[Tree, Any, Array, Forward], Array] = no_penalty
 
 
+class Offer(NamedTuple):
+    """One network as its family describes it to transfers.
+
+    Attributes:
+        latent_size: length of the latents that its images are made of; 0 where there are none.
+        features: True where its forward pass gives features beside the images (cdc compares them).
+        fisher: Fisher information of its source, a tree like its parameters; None until it is estimated.
+        evidence: True where Fisher information can be estimated at all.
+        published: True for a network of the published model, False for one that only trains others, such as a critic.
+            Only transfers with `Spec.everywhere` apply to the latter; by all others it is trained in full.
+        freeze: patterns of the parameters that `freeze` keeps unless told otherwise.
+        whole: patterns of the parameters that `lora` leaves as they are, such as tables of words that few texts say.
+    """
+
+    latent_size: int = 0
+    features: bool = False
+    fisher: Tree | None = None
+    evidence: bool = False
+    published: bool = True
+    freeze: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+
+
+def fits_any_model(options: Any, offers: Mapping[str, Offer]) -> None:
+    """Accepts all networks: the default of a transfer whose options name none."""
+
+
+def trains_network(options: Any) -> str:
+    """Returns no option: the default of a transfer that has none by which the network is kept as it is."""
+    return ""
+
+
+class Spec(NamedTuple):
+    """A mechanism's description of itself, from which the command line, its checks and the help are made.
+
+    Attributes:
+        name: name of the mechanism in `--transfer`.
+        options: frozen dataclass of plain values, checked when it is built.
+        build: (options, name of the network, its offer) -> Transfer.
+        summary: one sentence for help and documents.
+        group: name of its options on the command line; empty where it has none.
+        needs: what a network must offer: of "latents", "features", "fisher". Options of a mechanism that needs "fisher"
+            have a field `examples`, the number of the source's samples from which it is estimated.
+        changes: what it changes: of "kernels", "latents", "loss". Only one in a chain may change kernels.
+        same_latents: True where it compares images of the same latents, so that nothing else may move them.
+        everywhere: True where it applies to networks that are not published as well.
+        alone: reason, as an error gives it, why it combines with no other; empty where it does.
+        keeps_network: (options) -> the option by which the network stays as it is, so that a loss would hold nothing;
+            empty where it is trained.
+        check: (options, {network: offer}) -> None, raises InputError for options that name a network wrongly.
+    """
+
+    name: str
+    options: type
+    build: Callable[[Any, str, Offer], Transfer]
+    summary: str
+    group: str = ""
+    needs: frozenset[str] = frozenset()
+    changes: frozenset[str] = frozenset()
+    same_latents: bool = False
+    everywhere: bool = False
+    alone: str = ""
+    keeps_network: Callable[[Any], str] = trains_network
+    check: Callable[[Any, Mapping[str, Offer]], None] = fits_any_model
+
+
+NEEDS = {  # {need: its words in an error}
+    "latents": "latents that images are made of",
+    "features": "features of a forward pass",
+    "fisher": "Fisher information",
+}
+
+
+def offered(offer: Offer) -> frozenset[str]:
+    """Returns which of NEEDS a network offers."""
+    has = {
+        "latents": offer.latent_size > 0,
+        "features": offer.features,
+        "fisher": offer.evidence or offer.fisher is not None,
+    }
+    return frozenset(need for need, there in has.items() if there)
+
+
+def applies(spec: Spec, offer: Offer) -> bool:
+    """Returns True if a network offers all that a mechanism needs, and is one that it adapts."""
+    return (offer.published or spec.everywhere) and spec.needs <= offered(offer)
+
+
+def missing(spec: Spec, offers: Mapping[str, Offer]) -> str:
+    """Names the needs that no published network meets; all of them where only no single network does."""
+    there = frozenset().union(*(offered(offer) for offer in offers.values() if offer.published))
+    unmet = spec.needs - there or spec.needs
+    return " and ".join(words for need, words in NEEDS.items() if need in unmet)
+
+
+@dataclass(frozen=True)
+class Full:
+    """The transfer `full`, which has no options."""
+
+
+def full() -> Transfer:
+    """Trains the whole parameter tree from the source's values; pretraining does so from its initial values."""
+
+    def init(source_params: Tree, key: Array) -> tuple[Tree, Any]:
+        return source_params, ()
+
+    def params(trainable: Tree, context: Any) -> Tree:
+        return trainable
+
+    return Transfer(init, params)
+
+
+SPEC = Spec(
+    name="full",
+    options=Full,
+    build=lambda options, network, offer: full(),
+    summary="Trains everything from the source's values.",
+    everywhere=True,
+    alone="full trains everything. Leave it out.",
+)
+
+
 def chain(*transfers: Transfer) -> Transfer:
-    """Several transfers as one: each takes what the one before leaves trainable.
+    """Combines transfers into one: each takes what the one before leaves trainable.
 
     `chain(freeze(["stem/*"]), lora(rank=4))` freezes the stem and gives low-rank updates to the rest.
+
+    Args:
+        transfers: transfers in the order in which they take the source's parameters.
+    Returns:
+        A Transfer whose context is the tuple of theirs and whose penalty is the sum of theirs.
     """
 
     def init(source_params: Tree, key: Array) -> tuple[Tree, tuple[Any, ...]]:
@@ -52,7 +184,7 @@ def chain(*transfers: Transfer) -> Transfer:
         return trainable, tuple(contexts)
 
     def levels(trainable: Tree, contexts: tuple[Any, ...]) -> list[tuple[Transfer, Tree, Any]]:
-        """Each transfer with its own trainable tree, the last one first."""
+        """Lists each transfer with its own trainable tree and context, the last one first."""
         found = []
         for transfer, context in zip(reversed(transfers), reversed(contexts), strict=True):
             found.append((transfer, trainable, context))
@@ -71,7 +203,7 @@ def chain(*transfers: Transfer) -> Transfer:
 
     def penalty(trainable: Tree, contexts: tuple[Any, ...], key: Array, forward: Forward) -> Array:
         def from_level(level: int) -> Forward:
-            """The network as seen by a transfer: what it trains is first passed through those before it."""
+            """Makes the network as one transfer sees it: what it trains first passes through those before it."""
 
             def lifted(params: Tree, latents: Array) -> tuple[Array, Any]:
                 for transfer, context in zip(reversed(transfers[:level]), reversed(contexts[:level]), strict=True):
@@ -93,5 +225,5 @@ def chain(*transfers: Transfer) -> Transfer:
 
 
 def matrix_shape(kernel: Array) -> tuple[int, int]:
-    """A kernel as a matrix: (h, w, c, d) has h * w * c rows and d columns."""
+    """Returns the rows and columns of a kernel as a matrix: (h, w, c, d) has h * w * c rows and d columns."""
     return math.prod(kernel.shape[:-1]), kernel.shape[-1]
