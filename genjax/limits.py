@@ -1,4 +1,4 @@
-"""Values that no training could use are refused when a config is built, by the name of their option."""
+"""Checks of the values in a config: an error names the option, what it was given and what is expected."""
 
 from typing import Any
 
@@ -9,29 +9,30 @@ def at_least(group: str, config: Any, bound: float, *names: str) -> None:
     """Raises InputError unless these fields are finite and `bound` or more; `group` prefixes their options."""
     for name in names:
         if not bound <= getattr(config, name) < float("inf"):
-            raise InputError(f"{_option(group, name)} is {getattr(config, name)}, expected {bound} or more.")
+            raise InputError(f"{option(group, name)} is {getattr(config, name)}, expected {bound} or more.")
 
 
 def at_most(group: str, config: Any, bound: float, *names: str) -> None:
     """Raises InputError unless these fields are `bound` or less, a number just below 1."""
     for name in names:
         if not getattr(config, name) <= bound:
-            raise InputError(f"{_option(group, name)} is {getattr(config, name)}, expected less than 1.")
-
-
-def check_seed(config: Any) -> None:
-    """Raises InputError unless the seed is one that is known from every other: JAX reads 32 bits of it."""
-    if not 0 <= config.seed < 1 << 32:
-        raise InputError(f"--seed is {config.seed}, expected 0 to {(1 << 32) - 1}.")
+            raise InputError(f"{option(group, name)} is {getattr(config, name)}, expected less than 1.")
 
 
 def above_zero(group: str, config: Any, *names: str) -> None:
     """Raises InputError unless these fields are finite and above 0."""
     for name in names:
         if not 0 < getattr(config, name) < float("inf"):
-            raise InputError(f"{_option(group, name)} is {getattr(config, name)}, expected a number above 0.")
+            raise InputError(f"{option(group, name)} is {getattr(config, name)}, expected a number above 0.")
 
 
-def _option(group: str, name: str) -> str:
+def check_seed(config: Any) -> None:
+    """Raises InputError unless the seed fits into 32 bits: JAX reads no more, so larger ones would not be distinct."""
+    if not 0 <= config.seed < 1 << 32:
+        raise InputError(f"--seed is {config.seed}, expected 0 to {(1 << 32) - 1}.")
+
+
+def option(group: str, name: str) -> str:
+    """Returns a field's option on the command line: `--control.ada-target`; without a group, `--seed`."""
     prefix = f"{group}." if group else ""
     return f"--{prefix}{name.replace('_', '-')}"

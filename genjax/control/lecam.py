@@ -1,20 +1,35 @@
-"""Anchors for LeCam regularisation: where the critic's logits have been of late. (Tseng et al. 2021, section 3.2)
+"""LeCam regularisation: anchors of the critic's logits, and its weight. (Tseng et al. 2021, section 3.2)
 
-The critic is held near what it said on the other side before (`genjax.losses.lecam`). The authors' weight is .3 under
-the hinge loss and 1e-6 in StyleGAN2, whose logits are larger: the penalty is quadratic in them. Relative, the weight is
-divided by the squared distance of the anchors, so that one value serves both. When: few real images, and a critic that
-is unsteady.
+The penalty holds the critic's logits of real images near the anchor of generated ones, and the other way round
+(`genjax.losses.lecam`). The authors' weight is .3 under the hinge loss and 1e-6 in StyleGAN2, whose logits are larger:
+the penalty is quadratic in them. Relative, the weight is divided by the squared distance of the anchors, so that one
+value serves both. When: few real images, and a critic that is unsteady.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-import jax.numpy as jnp
-from jax import Array
+from genjax.control.controller import Controllable, Controller, Knobs, Signals, Spec, finite_or
+from genjax.lazy_jax import Array, jnp
+from genjax.limits import at_least
 
-from genjax.control.controller import Controller, Knobs, Signals, finite_or
+FARTHEST = 1e4  # bound of an anchor: a critic with larger logits has diverged
+LEAST_SQUARED_DISTANCE = 1.0  # floor of the anchors' squared distance: the penalty is not meant for logits that close
 
-FARTHEST = 1e4  # an anchor; logits beyond are a critic that has diverged
-LEAST_SQUARED_DISTANCE = 1.0  # of the anchors: logits closer than that are not what the penalty is against
+
+@dataclass(frozen=True)
+class LecamOptions:
+    """Options of LeCam regularisation."""
+
+    lecam_weight: float = 0.0
+    """LeCam: weight, relative to the scale of the logits, of what holds them near their anchors; 0 is off."""
+    lecam_start: int = 1000
+    """LeCam: step from which on it weighs."""
+
+    def __post_init__(self) -> None:
+        """Refuses a weight or a step that is negative or not finite."""
+        at_least("control", self, 0, "lecam_weight", "lecam_start")
 
 
 class LecamState(NamedTuple):
@@ -29,9 +44,9 @@ def lecam(*, weight: float = 0.3, decay: float = 0.99, start: int = 1000, relati
     """Sets `lecam_weight` in [0, weight] and the anchors within +-1e4 from `real_logit` and `fake_logit`.
 
     Args:
-        weight: of the penalty.
-        decay: of the moving averages, a in the paper (.99).
-        start: updates before which the weight is 0, while the averages settle.
+        weight: weight of the penalty.
+        decay: decay of the anchors' moving averages, in [0, 1); the paper's is .99.
+        start: updates in which the weight is 0, while the averages settle.
         relative: divide the weight by the squared distance of the anchors, where that is above 1.
     """
 
@@ -42,6 +57,7 @@ def lecam(*, weight: float = 0.3, decay: float = 0.99, start: int = 1000, relati
     def update(signals: Signals, state: LecamState) -> LecamState:
         def follow(anchor: Array, logit: Array) -> Array:
             known = jnp.clip(finite_or(logit, anchor), -FARTHEST, FARTHEST)
+            # anchor = decay * anchor + (1 - decay) * E[D(x)]
             return decay * anchor + (1 - decay) * known
 
         return LecamState(
@@ -60,4 +76,18 @@ def lecam(*, weight: float = 0.3, decay: float = 0.99, start: int = 1000, relati
         }
 
     names = ("lecam_weight", "lecam_real_anchor", "lecam_fake_anchor")
-    return Controller(init, update, knobs, reads=("real_logit", "fake_logit"), sets=names)
+    return Controller(init, update, knobs, reads=("real_logit", "fake_logit"), sets=names, name="lecam")
+
+
+def build(options: LecamOptions, learner: Controllable) -> Sequence[Controller]:
+    """Builds the controller from the options."""
+    return (lecam(weight=options.lecam_weight, start=options.lecam_start),)
+
+
+SPEC = Spec(
+    name="lecam",
+    summary="holds the critic's logits near their moving averages",
+    options=LecamOptions,
+    switches={"lecam_weight": 0.3},
+    build=build,
+)

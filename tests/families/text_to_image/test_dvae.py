@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tokenizers_tiny import TINY, batch_of, started, tiny_tokenizer
 
-from genjax.control.annealing import half_cosine
+from genjax.control.schedules import half_cosine
 
 DVAE = dataclasses.replace(TINY, kind="dvae")
 
