@@ -35,7 +35,8 @@ import jax
 import numpy as np
 
 from genjax.config import GanConfig, ModelConfig, VaeConfig
-from genjax.config.prior import PriorConfig, Segment
+from genjax.families.text_to_image.network_options import PriorConfig
+from genjax.models.segments import Segment
 from genjax.devices.dispatch import make_programs
 from genjax.devices.sharding import Layout
 from genjax.errors import InputError

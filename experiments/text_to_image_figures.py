@@ -29,7 +29,7 @@ from text_to_image_parts import (
     tokens_of,
 )
 
-from genjax.config.prior import DecodingConfig
+from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.data import Dataset, load, to_uint8
 from genjax.data.glyphs.captions import VALUES, parse
 from genjax.errors import InputError

@@ -8,9 +8,9 @@ from typing import Literal, get_args
 import numpy as np
 import optax
 
-from genjax.config.prior import PriorConfig, RerankerConfig
+from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
 from genjax.config.text_to_image import TextToImageConfig
-from genjax.config.tokenizer import DvaeConfig, TokenizerConfig
+from genjax.families.text_to_image.tokenizer_options import DvaeConfig, TokenizerConfig
 from genjax.data import Dataset, load
 from genjax.data.batches import batch_indices
 from genjax.data.glyphs.captions import VALUES

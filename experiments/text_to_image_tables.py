@@ -8,7 +8,7 @@ from text_to_image_adaptation import adaptation_table
 from text_to_image_pace import pace_table
 from text_to_image_parts import HEADS, PICTURED, SETS, Experiment
 
-from genjax.config.prior import DecodingConfig
+from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.data import load
 from genjax.data.glyphs.captions import VALUES, parse
 from genjax.data.glyphs.combinations import Combination, held_out_combinations

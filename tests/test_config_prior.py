@@ -3,7 +3,8 @@
 import pytest
 
 from genjax.config import from_json, to_json
-from genjax.config.prior import DecodingConfig, PriorConfig, RerankerConfig, Segment
+from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig, RerankerConfig
+from genjax.models.segments import Segment
 from genjax.errors import InputError
 
 

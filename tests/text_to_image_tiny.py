@@ -10,9 +10,9 @@ from signal import SIGTERM
 import jax
 from filelock import FileLock
 
-from genjax.config.prior import PriorConfig, RerankerConfig
+from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
 from genjax.config.text_to_image import TextToImageConfig
-from genjax.config.tokenizer import TokenizerConfig
+from genjax.families.text_to_image.tokenizer_options import TokenizerConfig
 from genjax.store.stage_files import load_stage, save_stage
 from genjax.training.interruption import Interruption
 from genjax.training.stage import run_stage

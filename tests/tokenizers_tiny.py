@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from genjax.config.tokenizer import DvaeConfig, TokenizerConfig, VqConfig
+from genjax.families.text_to_image.tokenizer_options import DvaeConfig, TokenizerConfig, VqConfig
 from genjax.families.text_to_image.build_tokenizer import build_tokenizer
 
 TINY = TokenizerConfig(

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from genjax.config import AdaptConfig, TrainConfig
-from genjax.config.prior import DecodingConfig
 from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
 from genjax.errors import InputError
+from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.limits import at_least, check_seed
 
 Which = Literal["latest", "best"]

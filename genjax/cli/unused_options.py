@@ -7,9 +7,9 @@ import dataclasses
 from typing import Any
 
 from genjax.config import AdaptConfig, AdaptTextToImageConfig, TextToImageConfig, TrainConfig
-from genjax.config.prior import DecodingConfig
 from genjax.errors import InputError
 from genjax.families.recipes import named, transfer_names
+from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.families.text_to_image.prior_recipes import PRIOR_RECIPES, prior_transfer
 from genjax.transfer.auto import AUTO
 

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax.numpy as jnp
+from jax import Array
+
 from genjax.control.controller import Controllable, Controller, Knobs, Signals, Spec, finite_or
-from genjax.lazy_jax import Array, jnp
 from genjax.limits import at_least
 
 SMALLEST = 1e-4  # delta in the authors' code: a gradient of the penalty below it hardly raises the weight further

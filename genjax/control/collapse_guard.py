@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax.numpy as jnp
+from jax import Array
+
 from genjax.control.controller import Controllable, Controller, Knobs, Signals, Spec
-from genjax.lazy_jax import Array, jnp
 from genjax.limits import above_zero, at_least, at_most
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+from jax import Array
+
 from genjax.errors import InputError, did_you_mean
-from genjax.lazy_jax import Array, jnp
 
 Signals = Mapping[str, Array]
 Knobs = dict[str, Array]

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax.numpy as jnp
+from jax import Array
+
 from genjax.control.controller import Controllable, Controller, Knobs, Signals, Spec, finite_or
 from genjax.errors import InputError
-from genjax.lazy_jax import Array, jnp
 from genjax.limits import at_least, at_most
 
 

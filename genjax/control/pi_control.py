@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
+from jax import Array
+
 from genjax.control.controller import BALANCE, Controllable, Controller, Knobs, Signals, Spec, finite_or
-from genjax.lazy_jax import Array, jax, jnp
 from genjax.limits import at_least
 
 FARTHEST = 1e6  # nats: bound of the measured KL, so that its product with the gain stays finite

@@ -71,6 +71,7 @@ def build_controller(
     learner: Controllable,
     *,
     own: Sequence[Controller] = (),
+    among: Controllable | None = None,
     others: Sequence[Controllable] = (),
     specs: Sequence[Spec] = CONTROLLERS,
 ) -> Controller:
@@ -83,6 +84,8 @@ def build_controller(
         control: options of all the mechanisms, usually a ControlConfig.
         learner: signals and knobs of the learner.
         own: controllers that the learner's family brings itself; they come last in the chain.
+        among: signals and knobs of all learners of the model together, where it has several: an option that was set
+            must fit one of them. None is this learner alone.
         others: other kinds of learners, which an error names if an option is for them.
         specs: mechanisms that there are.
     Returns:
@@ -91,7 +94,7 @@ def build_controller(
         InputError: an option was set of a mechanism that does not fit or is off, two mechanisms clash, or one replaces
             a knob's value that was set in the model's config.
     """
-    check_fit(control, learner, others=others, specs=specs)
+    check_fit(control, among or learner, others=others, specs=specs)
     built = [(spec, tuple(spec.build(control, learner))) for spec in specs if is_on(spec, control)]
     fitting = [(spec, controllers) for spec, controllers in built if fits(controllers, learner)]
     check_clashes(control, fitting)

@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+from jax import Array
+
 from genjax.control.controller import Controllable, Controller, Knobs, Signals, Spec, setting
 from genjax.errors import InputError
-from genjax.lazy_jax import Array, jnp
 from genjax.limits import above_zero, at_least
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from genjax.config.prior import DecodingConfig
 from genjax.errors import InputError
 from genjax.families.build import build_learner
 from genjax.families.recipes import build_transfers
 from genjax.families.render import make_renderer
 from genjax.families.text_to_image.model import is_text_to_image, load_text_to_image
+from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.store.model import load_model
 
 

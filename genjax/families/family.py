@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax import Array
 
-from genjax.control import Controller, Measured, build_controller
+from genjax.control import Controllable, Controller, build_controller, chain
 from genjax.data import Dataset
 from genjax.data.batches import Columns, columns
 from genjax.families.learner import Batch, Learner, Networks
@@ -73,7 +73,7 @@ class Training(NamedTuple):
     Attributes:
         transfers: {network: its transfer}.
         control: options of the controllers, or a controller itself.
-        others: {label of a family: what it measures and obeys}, to say for what an option would be.
+        others: signals and knobs of all families, to say for which of them an option would be.
         steps: of a family's only stage; families of several have options of their own.
         images: in the set, an epoch; 0 is unknown.
         learning_rate_scale: factor on the learning rates.
@@ -84,7 +84,7 @@ class Training(NamedTuple):
 
     transfers: Mapping[str, Transfer]
     control: Any
-    others: Mapping[str, Measured] = {}
+    others: Sequence[Controllable] = ()
     steps: int = 0
     images: int = 0
     learning_rate_scale: float = 1.0
@@ -92,11 +92,21 @@ class Training(NamedTuple):
     share: Share = stay
     adaptation: Any = None
 
-    def controller(self, measured: Measured, label: str) -> Controller:
-        """Builds the controllers that fit what a learner measures and obeys."""
+    def controller(
+        self, learner: Controllable, own: Sequence[Controller] = (), among: Controllable | None = None
+    ) -> Controller:
+        """Builds the controllers that fit a learner, and those that its family brings itself.
+
+        Args:
+            learner: signals and knobs.
+            own: controllers of the family.
+            among: signals and knobs of all stages together, where there are several.
+        Raises:
+            InputError: an option of a controller that does not fit.
+        """
         if isinstance(self.control, Controller):
-            return self.control
-        return build_controller(self.control, measured, label=label, others=self.others)
+            return chain(self.control, *own) if own else self.control
+        return build_controller(self.control, learner, own=own, among=among, others=self.others)
 
 
 class Trained(NamedTuple):
@@ -172,7 +182,7 @@ class Family(NamedTuple):
     name: str
     label: str
     options: type
-    measured: Measured
+    measured: Controllable
     offers: Callable[[ModelConfig], dict[str, Offer]]
     stage_networks: Callable[[ModelConfig], dict[str, tuple[str, ...]]]
     stages: Callable[[ModelConfig, Training], tuple[Stage, ...]]

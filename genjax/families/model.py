@@ -27,6 +27,9 @@ class Condition(NamedTuple):
     vocabulary: Vocabulary | None = None
 
 
+NO_CONDITION = Condition()
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """Networks, their images, and how they are trained."""
@@ -38,7 +41,7 @@ class ModelConfig:
     batch: int
     options: Any
     """Options of the family: an instance of its dataclass."""
-    condition: Condition = Condition()
+    condition: Condition = NO_CONDITION
 
     def __post_init__(self) -> None:
         """Raises InputError for values that no training could use."""

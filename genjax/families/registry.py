@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from genjax.control import Controllable
 from genjax.errors import InputError, did_you_mean
 from genjax.families.family import Family
 from genjax.families.gan.family import GAN
@@ -42,9 +43,9 @@ def family_of(options: Any) -> Family:
     raise InputError(f"{options!r} are not the options of a model. Use those of {', '.join(FAMILIES)}.")
 
 
-def measured_by_label() -> dict[str, Any]:
-    """Returns {label: signals and knobs} of all families, to say which of them an option is for."""
-    return {family.label: family.measured for family in FAMILIES.values()}
+def other_families() -> tuple[Controllable, ...]:
+    """Returns signals and knobs of all families, to say which of them an option of a controller is for."""
+    return tuple(family.measured for family in FAMILIES.values())
 
 
 def model_to_json(model: ModelConfig) -> dict[str, Any]:
@@ -92,5 +93,7 @@ def _condition(values: Any, *, where: str) -> Condition:
         raise InputError(f"{where} has a condition that is none. Restore it, or train the run again.")
     vocabulary = values.get("vocabulary")
     return Condition(
-        kind, tuple(names), None if vocabulary is None else vocabulary_from_json(vocabulary, where=f"{where}: condition")
+        kind,
+        tuple(names),
+        None if vocabulary is None else vocabulary_from_json(vocabulary, where=f"{where}: condition"),
     )

@@ -12,7 +12,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int
 
-from genjax.config.prior import Segment
+from genjax.models.segments import Segment
 from genjax.models.stacks import downsample
 from genjax.models.transformer import Block, Embedding
 

@@ -25,7 +25,7 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Bool, Float, Int
 
-from genjax.config.prior import Segment
+from genjax.models.segments import Segment
 
 INITIAL = 0.02  # standard deviation of tables and heads at the start (GPT-2): the first loss is that of a uniform guess
 

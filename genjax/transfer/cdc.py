@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from genjax.config.limits import at_least
 from genjax.errors import InputError
+from genjax.limits import at_least
 from genjax.transfer.transfer import Forward, Spec, Transfer, full
 from genjax.tree import Tree
 

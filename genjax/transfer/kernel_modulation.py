@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import Array
 
-from genjax.config.limits import at_least, at_most
 from genjax.errors import InputError
+from genjax.limits import at_least, at_most
 from genjax.transfer.transfer import Spec, Transfer
 from genjax.tree import Tree, check_alike, flatten, label, unflatten
 

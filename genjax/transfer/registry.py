@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from genjax.config import json as config_json
+from genjax import json_config
 from genjax.errors import InputError, did_you_mean, lookup
 from genjax.transfer.auto import SPEC as AUTO
 from genjax.transfer.auto import Auto, Rule, choose
@@ -250,7 +250,7 @@ def to_json(choice: Choice, *, known: Mapping[str, Spec] = TRANSFERS) -> list[di
     entries = []
     for options in choice:
         spec = spec_of(options, known=known)
-        values = {"given": to_json(options.given, known=known)} if spec is AUTO else config_json.to_json(options)
+        values = {"given": to_json(options.given, known=known)} if spec is AUTO else json_config.to_json(options)
         entries.append({"name": spec.name, **values})
     return entries
 
@@ -285,7 +285,7 @@ def _entries(values: Any, where: str, known: Mapping[str, Spec]) -> list[Any]:
         if name == AUTO.name:
             found.append(_auto(rest, f"{where}: {name}", known))
         else:
-            found.append(config_json.from_json(both[name].options, rest, where=f"{where}: {name}"))
+            found.append(json_config.from_json(both[name].options, rest, where=f"{where}: {name}"))
     return found
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.config.prior import Segment
+from genjax.models.segments import Segment
 from genjax.models.transformer import Transformer
 from genjax.tree import count, flatten
 

@@ -12,8 +12,8 @@ import pytest
 from text_to_image_tiny import TINY, retrained, stops_when_fresh, trained
 from tiny import leaves_equal
 
-from genjax.config.prior import DecodingConfig
-from genjax.config.tokenizer import VqConfig
+from genjax.families.text_to_image.network_options import DecodingConfig
+from genjax.families.text_to_image.tokenizer_options import VqConfig
 from genjax.errors import InputError, StorageError
 from genjax.families.text_to_image.model import is_text_to_image, load_text_to_image
 from genjax.store import checkpoint

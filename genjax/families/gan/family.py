@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 
 from genjax.augment import AUGMENTATIONS
-from genjax.control import Measured, chain
+from genjax.control import Controllable, chain
 from genjax.families.family import Family, Stage, Trained, Training, image_example, latent_preview
 from genjax.families.gan.learner import AUGMENT_KNOB, KNOBS, NETWORKS, SIGNALS, make_gan
 from genjax.families.gan.options import GanConfig
@@ -19,7 +19,7 @@ from genjax.transfer import full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Offer
 
-MEASURED = Measured(SIGNALS, (*KNOBS, AUGMENT_KNOB), NETWORKS)
+MEASURED = Controllable("GAN", SIGNALS, (*KNOBS, AUGMENT_KNOB), NETWORKS)
 
 
 def build_gan(model: ModelConfig, how: Training) -> Learner:
@@ -33,7 +33,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
     """
     gan: GanConfig = model.options
     dtype = jnp.dtype(model.dtype)
-    controller = how.controller(MEASURED, GAN.label)
+    controller = how.controller(MEASURED)
     adam = functools.partial(optax.adam, b1=gan.beta1, b2=gan.beta2)
     return make_gan(
         Generator(model.size, model.channels, gan.width, gan.latent_size, dtype),

@@ -7,13 +7,14 @@ import jax.numpy as jnp
 import optax
 from jax.typing import DTypeLike
 
-from genjax.config.prior import DecodingConfig, PriorConfig, RerankerConfig, Segment
 from genjax.control import Controller
 from genjax.families.learner import Learner
 from genjax.families.text_to_image.masked_prior import make_masked_prior
+from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig, RerankerConfig
 from genjax.families.text_to_image.prior import ToImages, make_prior
 from genjax.families.text_to_image.reranker import make_reranker
 from genjax.models.contrastive import Contrastive
+from genjax.models.segments import Segment
 from genjax.models.transformer import Transformer
 from genjax.transfer import Transfer
 from genjax.tree import Tree
@@ -38,6 +39,7 @@ def build_prior(
     to_images: ToImages | None = None,
     dtype: DTypeLike = jnp.float32,
     learning_rate_scale: float = 1.0,
+    accumulate: int = 1,
 ) -> Learner:
     """The learner of this prior.
 
@@ -50,6 +52,7 @@ def build_prior(
         to_images: a tokenizer's decoder; without, tokens are sampled.
         dtype: of the computations.
         learning_rate_scale: factor on the learning rate.
+        accumulate: parts of a batch that are computed one after the other.
     Raises:
         InputError: see `make_prior`.
     """
@@ -68,6 +71,7 @@ def build_prior(
         "transfer": transfer,
         "decoding": decoding,
         "to_images": to_images,
+        "accumulate": accumulate,
     }
     if prior.objective == "masked":
         return make_masked_prior(transformer, **settings)
@@ -83,6 +87,7 @@ def build_reranker(
     controller: Controller | None = None,
     dtype: DTypeLike = jnp.float32,
     learning_rate_scale: float = 1.0,
+    accumulate: int = 1,
 ) -> Learner:
     """The learner of this reranker, for images of that size and texts of that segment. Other arguments as above."""
     model = Contrastive(
@@ -103,6 +108,7 @@ def build_reranker(
         controller=controller,
         ema_images=reranker.ema_images,
         transfer=transfer,
+        accumulate=accumulate,
     )
 
 

@@ -4,12 +4,13 @@ import jax.numpy as jnp
 import optax
 from jax.typing import DTypeLike
 
-from genjax.config.tokenizer import TokenizerConfig
-from genjax.control import Controller, chain, kl_annealing, learning_rate_annealing, temperature
+from genjax.control import Controllable, Controller, chain, kl_annealing, learning_rate_annealing, temperature
 from genjax.errors import lookup
 from genjax.families.learner import Learner
+from genjax.families.text_to_image import dvae, vq
 from genjax.families.text_to_image.dvae import dvae_codec, make_dvae
 from genjax.families.text_to_image.tokenizer import LIKELIHOODS, Codec, PixelLikelihood
+from genjax.families.text_to_image.tokenizer_options import TokenizerConfig
 from genjax.families.text_to_image.vq import make_vq, vq_codec
 from genjax.models.tokenizer import Tokenizer
 from genjax.transfer import Transfer
@@ -25,6 +26,7 @@ def build_tokenizer(
     images_per_epoch: int = 0,
     dtype: DTypeLike = jnp.float32,
     learning_rate_scale: float = 1.0,
+    accumulate: int = 1,
 ) -> Learner:
     """The learner of this tokenizer.
 
@@ -37,6 +39,7 @@ def build_tokenizer(
         images_per_epoch: over which the use of the codes is counted; 0 is all of training.
         dtype: of the computations.
         learning_rate_scale: factor on the learning rate.
+        accumulate: parts of a batch that are computed one after the other.
     Raises:
         InputError: an unknown likelihood, a grid that does not fit, a controller or transfer that does not.
     """
@@ -47,24 +50,31 @@ def build_tokenizer(
         "ema_images": config.ema_images,
         "images_per_epoch": images_per_epoch,
         "transfer": transfer,
+        "accumulate": accumulate,
     }
     parts = [controller] if controller else []
     if config.learning_rate_steps:
         parts.append(learning_rate_annealing(config.learning_rate_steps))
     if config.kind == "vq":
-        vq = config.vq
+        own = config.vq
         return make_vq(
             module,
             controller=chain(*parts),
-            commitment_weight=vq.commitment_weight,
-            decay=vq.decay,
-            restart_below=vq.restart_below,
+            commitment_weight=own.commitment_weight,
+            decay=own.decay,
+            restart_below=own.restart_below,
             **shared,
         )
-    dvae = config.dvae
-    parts.append(temperature(dvae.temperature_steps, last=dvae.last_temperature))
-    parts.append(kl_annealing(dvae.kl_steps, weight=dvae.kl_weight))
+    relaxed = config.dvae
+    parts.append(temperature(relaxed.temperature_steps, last=relaxed.last_temperature))
+    parts.append(kl_annealing(relaxed.kl_steps, weight=relaxed.kl_weight))
     return make_dvae(module, controller=chain(*parts), **shared)
+
+
+def measured_of_tokenizer(config: TokenizerConfig) -> Controllable:
+    """Returns the signals and knobs of the learner of this tokenizer, for controllers beside its own."""
+    kind = vq if config.kind == "vq" else dvae
+    return Controllable("text-to-image model", kind.SIGNALS, kind.KNOBS, ("tokenizer",))
 
 
 def build_codec(config: TokenizerConfig, *, size: int, channels: int, dtype: DTypeLike = jnp.float32) -> Codec:

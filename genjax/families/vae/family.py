@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import optax
 
-from genjax.control import Measured, chain
+from genjax.control import Controllable, Setting, chain
 from genjax.errors import InputError
 from genjax.families.family import Family, Stage, Trained, Training, image_example, latent_preview
 from genjax.families.learner import Learner
@@ -16,7 +16,7 @@ from genjax.transfer import full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Offer
 
-MEASURED = Measured(SIGNALS, KNOBS, (NETWORK,))
+MEASURED = Controllable("VAE", SIGNALS, KNOBS, (NETWORK,))
 
 
 def build_vae(model: ModelConfig, how: Training) -> Learner:
@@ -29,7 +29,8 @@ def build_vae(model: ModelConfig, how: Training) -> Learner:
         InputError: controllers that do not fit.
     """
     vae: VaeConfig = model.options
-    controller = how.controller(MEASURED._replace(neutral={"kl_weight": vae.kl_weight}), VAE.label)
+    kl_weight = Setting("--vae.kl-weight", "the weight of the KL", vae.kl_weight)
+    controller = how.controller(MEASURED._replace(settings={"kl_weight": kl_weight}))
     if vae.likelihood == "optimal_gaussian" and "reconstruction_weight" in controller.sets:
         raise InputError(
             "--vae.likelihood optimal_gaussian sets its own scale, and --control.geco-tolerance and"
@@ -56,9 +57,7 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
     return {
-        NETWORK: Offer(
-            latent_size=model.options.latent_size, features=True, evidence=True, freeze=("encoder/down_*",)
-        )
+        NETWORK: Offer(latent_size=model.options.latent_size, features=True, evidence=True, freeze=("encoder/down_*",))
     }
 
 

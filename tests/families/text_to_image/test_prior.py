@@ -9,7 +9,8 @@ import optax
 import pytest
 from tiny import leaves_equal
 
-from genjax.config.prior import DecodingConfig, PriorConfig, Segment
+from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig
+from genjax.models.segments import Segment
 from genjax.control import chain, collapse_guard, gradient_guard
 from genjax.errors import InputError
 from genjax.evaluate.metrics.unigram import unigram_nats

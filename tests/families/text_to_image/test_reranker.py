@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tiny import leaves_equal
 
-from genjax.config.prior import RerankerConfig, Segment
+from genjax.families.text_to_image.network_options import RerankerConfig
+from genjax.models.segments import Segment
 from genjax.errors import InputError
 from genjax.families.text_to_image.build_prior import build_reranker
 from genjax.families.text_to_image.decoding import best_of, repeated

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from genjax.config.prior import DecodingConfig
 from genjax.errors import InputError
 from genjax.families.text_to_image.decoding.autoregressive import Given, cached_steps, decode_in_turn, uncached_steps
 from genjax.families.text_to_image.decoding.filters import Filter, make_filter
 from genjax.families.text_to_image.decoding.guidance import guided_infill, guided_steps
 from genjax.families.text_to_image.decoding.parallel import decode_in_parallel, infill_of
+from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.tree import Tree
 
 

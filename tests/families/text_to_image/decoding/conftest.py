@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from genjax.config.prior import Segment
+from genjax.models.segments import Segment
 from genjax.models.transformer import Transformer
 from genjax.tree import flatten, unflatten
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.config.prior import DecodingConfig
+from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.errors import InputError
 from genjax.families.text_to_image.decoding.decoder import parallel_decoder
 from genjax.families.text_to_image.decoding.filters import make_filter

@@ -1,4 +1,4 @@
-"""The discrete autoencoder that turns an image into tokens and back, and how it is trained."""
+"""Options of the discrete autoencoder that turns an image into tokens and back."""
 
 from dataclasses import dataclass, field
 from typing import Literal
