@@ -1,4 +1,4 @@
-"""Differentiable augmentations of what a critic sees, with a strength p: all are called (key, images, probability)."""
+"""Differentiable augmentations of a critic's input, all called as (key, images, probability)."""
 
 from genjax.augment import ada, diffaugment
 

@@ -1,9 +1,10 @@
-"""The augmentations of ADA: they keep a critic from learning a small set by heart. (Karras et al. 2020, appendix B)
+"""The augmentations of ADA, which keep a critic from memorising a small set. (Karras et al. 2020, appendix B)
 
-Both real and generated images pass them on their way to the critic. Each operation touches an image with the given
-probability: while that is well below 1, what an operation leaves alone stays the most frequent case, and the generator
-does not learn it. All movements of an image are one affine map, sampled once; all changes of its colours are another.
-Left out of the paper's pipeline: image-space filtering, noise, cutout, and the wavelets against aliasing.
+Real and generated images pass them on their way to the critic. Each operation changes an image with the given
+probability. While that is well below 1, unchanged images stay the most frequent case, and the generator does not learn
+to make augmented ones. All movements of an image are multiplied into one affine map, so that it is resampled once; all
+changes of its colours are another. Left out of the paper's pipeline: image-space filtering, noise, cutout, and the
+wavelets against aliasing.
 """
 
 import functools
@@ -34,7 +35,7 @@ GREY: dict[str, Operation] = {"brightness": colour.brightness, "contrast": colou
 RGB: dict[str, Operation] = {"luma_flip": colour.luma_flip, "hue": colour.hue, "saturation": colour.saturation}
 OPERATIONS = GEOMETRY | GREY | RGB
 
-# What leaves a digit or a letter what it is: a mirrored 3 is no 3, and a 6 upside down is a 9.
+# Operations that keep the class of a digit or letter: a mirrored 3 is not a 3, and a 6 upside down is a 9.
 DEFAULT = (
     "integer_translation",
     "scale",
@@ -53,16 +54,17 @@ def augment(
     *,
     operations: Sequence[str] = DEFAULT,
 ) -> Float[Array, "n h w c"]:
-    """The images, each changed by each operation with a probability; differentiable in the images to any order.
+    """Applies each operation to each image with a probability; differentiable in the images to any order.
 
     Args:
-        key: of the draws.
-        images: (n, size, size, c) in [-1, 1], c 1 or 3. The result may leave that range.
-        probability: in [0, 1], of each operation in each image; may be traced. At 0 images come back bit for bit.
-        operations: names in OPERATIONS, which also gives their order. "luma_flip", "hue" and "saturation" leave grey
-            images alone.
+        key: key of the draws.
+        images: images in [-1, 1], (n, size, size, c), c 1 or 3.
+        probability: probability in [0, 1] of each operation in each image; may be traced. At 0 the images are
+            returned bit for bit.
+        operations: names in OPERATIONS, which also gives their order. "luma_flip", "hue" and "saturation" do not
+            change grey images.
     Returns:
-        Like `images`.
+        Images (n, size, size, c); values may leave [-1, 1].
     Raises:
         InputError: an unknown operation, or images that are not square or have neither 1 nor 3 channels.
     """
@@ -72,10 +74,11 @@ def augment(
     if height != width or channels not in (1, 3):
         raise InputError(f"images are {height}x{width}x{channels}, expected square ones of 1 or 3 channels.")
 
+    # All operations are drawn, also those that are not chosen, so that a choice does not change the others' noise.
     drawn, noise = draw(key, len(OPERATIONS), n, probability)
 
     def matrices(kind: Mapping[str, Operation]) -> list[Array]:
-        """Of each chosen operation of a kind, the identity where it is not drawn."""
+        """Computes the matrices of the chosen operations of a kind, the identity for images that are not drawn."""
         found = []
         for number, (name, operation) in enumerate(OPERATIONS.items()):
             if name in kind and name in operations:
@@ -84,13 +87,13 @@ def augment(
         return found
 
     places = matrices(GEOMETRY)
-    if places:  # they lead from the result back to the image: the last operation comes first, on the right
+    if places:  # inverse maps, from the result to the image: M = M_1 M_2 ... M_k, the last operation on the right
         images = warp(images, functools.reduce(_product, places))
     colours = matrices(GREY if channels == 1 else GREY | RGB)
-    if colours:
+    if colours:  # forward maps: C = C_k ... C_2 C_1
         images = recolour(images, functools.reduce(_product, colours[::-1]))
     return images
 
 
 def _product(left: Array, right: Array) -> Array:
-    return jnp.matmul(left, right, precision="highest")  # accelerators would round places to 8 bits
+    return jnp.matmul(left, right, precision="highest")  # accelerators would round coordinates to 8 bits

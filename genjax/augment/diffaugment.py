@@ -1,7 +1,7 @@
-"""DiffAugment: simple differentiable augmentations of all that a critic sees. (Zhao et al. 2020)
+"""DiffAugment: simple differentiable augmentations of a critic's input. (Zhao et al. 2020)
 
 The paper applies its policy to every image, real and generated, in both updates: probability 1. Below 1 each operation
-touches an image with that probability, so that a controller can set it. With plenty of data it hurts.
+changes an image with that probability, so that a controller can set it. With plenty of data it lowers the quality.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,24 +18,25 @@ Images = Float[Array, "n h w c"]
 
 
 def brightness(noise: Noise, images: Images) -> Images:
-    """A constant from -.5 to .5 added."""
+    """Adds a constant uniform in (-.5, .5)."""
     return images + 0.5 * _each(noise)
 
 
 def saturation(noise: Noise, images: Images) -> Images:
-    """A pixel's distance from its own grey multiplied by 0 to 2; grey images stay."""
+    """Multiplies the distance of each pixel from its own grey by a factor uniform in (0, 2); grey images stay."""
     return _spread(images, images.mean(axis=3, keepdims=True), 1 + _each(noise))
 
 
 def contrast(noise: Noise, images: Images) -> Images:
-    """A value's distance from the image's mean multiplied by .5 to 1.5."""
+    """Multiplies the distance of each value from the image's mean by a factor uniform in (.5, 1.5)."""
     return _spread(images, images.mean(axis=(1, 2, 3), keepdims=True), 1 + 0.5 * _each(noise))
 
 
 def translation(noise: Noise, images: Images) -> Images:
-    """Shifted by whole pixels up to an eighth of height and width; what comes in is middle grey, 0."""
+    """Shifts by whole pixels, up to an eighth of height and width; the border is filled with middle grey, 0."""
     down, across = (_rounded(length / 8) for length in images.shape[1:3])
     padded = jnp.pad(images, ((0, 0), (down, down), (across, across), (0, 0)))
+    # First row and column of the window of each image: 0 to 2 * room, (n,) each
     rows, columns = (integer(noise[:, axis], 2 * room + 1) for axis, room in ((0, down), (1, across)))
 
     def window(image: Array, row: Array, column: Array) -> Array:
@@ -45,9 +46,9 @@ def translation(noise: Noise, images: Images) -> Images:
 
 
 def cutout(noise: Noise, images: Images) -> Images:
-    """A box of half the height and width set to middle grey, 0. Its centre is anywhere: part of it may be outside."""
+    """Sets a box of half the height and width to middle grey, 0. Its centre is anywhere: part of it may be outside."""
     _, height, width, _ = images.shape
-    rows, columns = _box(noise[:, 0], height), _box(noise[:, 1], width)
+    rows, columns = _box(noise[:, 0], height), _box(noise[:, 1], width)  # (n, height), (n, width)
     return jnp.where((rows[:, :, None] & columns[:, None, :])[..., None], 0, images)
 
 
@@ -67,15 +68,16 @@ def augment(
     *,
     policy: Sequence[str] = tuple(POLICY),
 ) -> Images:
-    """The images, each changed by each operation with a probability; differentiable in the images to any order.
+    """Applies each operation to each image with a probability; differentiable in the images to any order.
 
     Args:
-        key: of the draws.
-        images: (n, h, w, c) in [-1, 1]. The result may leave that range.
-        probability: in [0, 1], of each operation in each image; may be traced. 1 is the paper's, at 0 nothing changes.
-        policy: names in POLICY; their order is that of POLICY.
+        key: key of the draws.
+        images: images in [-1, 1], (n, h, w, c).
+        probability: probability in [0, 1] of each operation in each image; may be traced. The paper has 1; at 0 the
+            images are returned bit for bit.
+        policy: names in POLICY, which also gives their order.
     Returns:
-        Like `images`.
+        Images (n, h, w, c); values may leave [-1, 1].
     Raises:
         InputError: an unknown operation.
     """
@@ -90,7 +92,7 @@ def augment(
 
 
 def _each(noise: Array) -> Array:
-    return noise[:, 0][:, None, None, None]
+    return noise[:, 0][:, None, None, None]  # (n, 1, 1, 1), one number for each image
 
 
 def _spread(images: Array, mean: Array, factor: Array) -> Array:
@@ -98,8 +100,9 @@ def _spread(images: Array, mean: Array, factor: Array) -> Array:
 
 
 def _box(noise: Array, size: int) -> Array:
-    """Which rows (or columns) of each image a box of half the size covers: (n, size)."""
+    """Marks the rows (or columns) of each image that a box of half the size covers: bool (n, size)."""
     box = _rounded(size / 2)
+    # First row: a centre uniform over the image, minus half the box
     first = integer(noise, size + 1 - box % 2)[:, None] - box // 2
     places = jnp.arange(size)[None]
     return (places >= first) & (places < first + box)

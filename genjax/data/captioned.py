@@ -1,10 +1,8 @@
-"""Sets that a model of text can learn from: those with a sentence for every image."""
+"""Loading sets for a model of text: those that have a caption for every image."""
 
-from genjax.data import load
 from genjax.data.dataset import Dataset
+from genjax.data.load import DATASETS, captions_help, load
 from genjax.errors import InputError
-
-SPOKEN_OF = {"glyphs": "glyphs:captioned", "digits": "digits:captioned"}  # the variants that have captions
 
 
 def load_captioned(
@@ -17,13 +15,23 @@ def load_captioned(
     seed: int = 0,
     skip_broken: bool = False,
 ) -> Dataset:
-    """A set with its captions; `glyphs` and `digits` are the captioned ones. Arguments as in `genjax.data.load`.
+    """Loads a set with its captions; `glyphs` and `digits` alone load their captioned variants.
 
+    Args:
+        spec: set to load, as in `genjax.data.load`.
+        size: height and width of the images.
+        channels: 1 for grey, 3 for colour, 0 to keep what the images have.
+        split: ``train``, ``test`` (held out) or ``all``.
+        num: number of images; 0 takes all that the set has.
+        seed: seed of the choice of images, and of the drawing of glyphs.
+        skip_broken: True leaves out files of a folder that cannot be read as images.
+    Returns:
+        The set, with one caption for each image.
     Raises:
         InputError: no such set, or one in which an image has no caption.
     """
     data = load(
-        SPOKEN_OF.get(spec, spec),
+        captioned_spec(spec),
         size=size,
         channels=channels,
         split=split,
@@ -35,16 +43,23 @@ def load_captioned(
     return data
 
 
+def captioned_spec(spec: str) -> str:
+    """Replaces the plain name of a set by its captioned variant, where it has one: ``glyphs:captioned`` for ``glyphs``.
+
+    Any other spec comes back unchanged: whoever names a variant gets it.
+    """
+    source = DATASETS.get(spec)
+    return f"{spec}:{source.captioned_variant}" if source and source.captioned_variant else spec
+
+
 def require_captions(dataset: Dataset) -> tuple[str, ...]:
-    """The captions of a set, one an image.
+    """Returns the captions of a set, one for each image.
 
     Raises:
-        InputError: it has none, or has none for some of its images.
+        InputError: the set has none, or has none for some of its images.
     """
     if not dataset.captions:
-        raise InputError(
-            f"{dataset.name} has no captions. Use glyphs, digits, emoji, or a folder with a captions.jsonl."
-        )
+        raise InputError(f"{dataset.name} has no captions. Use {captions_help()}.")
     empty = [index for index, caption in enumerate(dataset.captions) if not caption.strip()]
     if empty or len(dataset.captions) != len(dataset):
         missing = len(empty) + max(0, len(dataset) - len(dataset.captions))

@@ -1,4 +1,4 @@
-"""A set of images with what is known of each: the one shape in which every source hands its images over."""
+"""`Dataset`: images with labels, factors and captions, as every source returns them; and few-shot selection."""
 
 import hashlib
 import math
@@ -11,8 +11,8 @@ import numpy as np
 from genjax.errors import InputError
 
 IN_MEMORY = 1 << 30  # bytes of uint8 images up to which a set is decoded once and kept
-CHUNK = 1024  # images decoded at a time where all of a lazy set are visited
-FEW_SHOT_STREAM = 0xFE5  # keeps the choice of shots apart from whatever else is drawn from the same seed
+CHUNK = 1024  # images decoded at a time when a lazy set is hashed
+FEW_SHOT_STREAM = 0xFE5  # keeps the choice of shots independent of other draws from the same seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,8 +20,8 @@ class LazyImages:
     """Images that are decoded when they are indexed, for sets too large for memory.
 
     Attributes:
-        read: the uint8 image (size, size, channels) of a number.
-        numbers: (n,), what `read` is called with for each image of this set.
+        read: function number -> uint8 image (size, size, channels).
+        numbers: (n,), argument of `read` for each image.
         shape: (n, size, size, channels).
     """
 
@@ -30,16 +30,16 @@ class LazyImages:
     shape: tuple[int, int, int, int]
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Returns the number of images."""
         return self.shape[0]
 
     @property
     def fits(self) -> bool:
-        """Whether they may all be decoded and kept (`IN_MEMORY`)."""
+        """True if all images may be decoded and kept (`IN_MEMORY`)."""
         return math.prod(self.shape) <= IN_MEMORY
 
     def __getitem__(self, indices: Any) -> np.ndarray:
-        """The images at an integer array of indices (m,), or at a slice: uint8 (m, size, size, channels)."""
+        """Decodes the images at an integer array of indices (m,), or at a slice: uint8 (m, size, size, channels)."""
         numbers = self.numbers[indices]
         images = np.empty((len(numbers), *self.shape[1:]), np.uint8)
         for row, number in enumerate(numbers):
@@ -47,28 +47,28 @@ class LazyImages:
         return images
 
     def take(self, indices: np.ndarray) -> "np.ndarray | LazyImages":
-        """Some of the images; decoded at once where they are few."""
+        """Selects images by index; they are decoded at once if they fit into memory."""
         numbers = self.numbers[indices]
         return decoded(LazyImages(self.read, numbers, (len(numbers), *self.shape[1:])))
 
 
 def decoded(images: LazyImages) -> np.ndarray | LazyImages:
-    """The images in memory where they fit, otherwise as they are."""
+    """Decodes all images if they fit into memory; otherwise they stay lazy."""
     return images[:] if images.fits else images
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and what is known of them, in the same order.
+    """Images with their labels, factors and captions, all in one order.
 
     Attributes:
-        name: as it was asked for, such as ``glyphs:letters``.
+        name: spec that was loaded, such as ``glyphs:letters``.
         split: ``train``, ``test`` (held out) or ``all``.
         images: uint8 (n, size, size, channels), or an object that decodes these when indexed.
-        labels: int32 (n,), indices into `class_names`; None where there are no classes.
-        class_names: () where there are no classes.
-        factors: of each image what it was made from, by name, each (n,); {} where that is unknown.
-        captions: one sentence an image; () without.
+        labels: int32 (n,), indices into `class_names`; None without classes.
+        class_names: names of the classes; () without classes.
+        factors: true generative factors by name, numbers or words, each (n,); {} where they are unknown.
+        captions: one sentence for each image; () without captions.
     """
 
     name: str
@@ -80,11 +80,15 @@ class Dataset:
     captions: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        """How many images there are."""
+        """Returns the number of images."""
         return len(self.images)
 
     def take(self, indices: Any) -> "Dataset":
-        """The images at these indices (an integer array or list), in that order, with all that is known of them."""
+        """Selects images, with their labels, factors and captions.
+
+        Args:
+            indices: integer array or list (m,); the result has its order.
+        """
         indices = np.asarray(indices, np.int64)
         lazy = isinstance(self.images, LazyImages)
         return replace(
@@ -96,7 +100,10 @@ class Dataset:
         )
 
     def content_hash(self) -> str:
-        """The sha256 (64 hexadecimal digits) of shape, pixels and labels: equal for equal data, wherever it lies."""
+        """Computes the sha256 of shape, pixels and labels, 64 hexadecimal digits.
+
+        Equal data have equal hashes on every machine and under every path.
+        """
         digest = hashlib.sha256(repr(tuple(int(extent) for extent in self.images.shape)).encode())
         for start in range(0, len(self), CHUNK):
             digest.update(np.ascontiguousarray(self.images[start : start + CHUNK]).tobytes())
@@ -106,14 +113,16 @@ class Dataset:
 
 
 def few_shot(dataset: Dataset, shots: int, seed: int = 0, *, stratify: bool = True) -> Dataset:
-    """`shots` images of a set, in the order of the set.
+    """Selects `shots` images of a set at random, in the order of the set.
 
     Args:
-        dataset: to choose from.
-        shots: how many images in all, 1 or more.
-        seed: of the choice.
-        stratify: where there are labels, the same number of each class of which there is an image. What does not divide
-            goes to classes that the seed chooses: 15 shots of 10 classes are two of five and one of five.
+        dataset: set to choose from.
+        shots: number of images in all, 1 or more.
+        seed: seed of the choice.
+        stratify: True takes equally many of each class that has an image, if there are labels. The remainder goes to
+            classes that the seed chooses: 15 shots of 10 classes are two of five and one of the other five.
+    Returns:
+        A set of `shots` images.
     Raises:
         InputError: more shots than there are images, in the set or in a class.
     """

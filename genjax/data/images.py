@@ -1,4 +1,4 @@
-"""Images as arrays: their ranges of values, the one rule by which they are resized, and what a file becomes.
+"""Conversion of images: value ranges, the resize rule, and the decoding of files.
 
 uint8 from 0 to 255 in files, sets and metrics; float32 from -1 to 1 inside models. Always height, width, channels.
 """
@@ -21,10 +21,10 @@ AnyArray = TypeVar("AnyArray", np.ndarray, "Array")
 
 RESIZE_RULE = "centre crop to the largest square, then Pillow BICUBIC (antialiased when shrinking)"
 FORMATS = ("PNG", "JPEG", "WEBP")
-LEAST = 2  # pixels on a side: a single one is a flat colour, and on web pages a spy
+LEAST = 2  # smallest height and width in pixels: a single pixel is a tracking image of a web page, not a picture
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 PALETTE_MODES = ("P", "PA")
-# What Pillow raises on files that are cut off, damaged, or no images at all.
+# Exceptions that Pillow raises on files that are cut off, damaged, or no images at all.
 UNREADABLE = (
     OSError,
     SyntaxError,
@@ -40,20 +40,26 @@ UNREADABLE = (
 
 
 def to_float(images: AnyArray) -> AnyArray:
-    """uint8 images as float32 from -1 to 1; images that are floats already pass through. Of any shape; can be jitted.
+    """Converts uint8 images to float32 in [-1, 1]; floats are returned unchanged. Can be jitted.
 
+    Args:
+        images: images of any shape, uint8 (0 to 255) or floats in [-1, 1].
     Raises:
-        InputError: neither uint8 nor float.
+        InputError: another type.
     """
     if images.dtype == np.uint8:
-        return images.astype(np.float32) / 127.5 - 1.0
+        return images.astype(np.float32) / 127.5 - 1.0  # 0 to -1, 255 to 1
     if images.dtype.kind in "biu":  # bfloat16 has a kind of its own
         raise InputError(f"images are {images.dtype}, expected uint8 (0 to 255) or floats from -1 to 1.")
     return images
 
 
 def to_uint8(images: "np.ndarray | Array") -> np.ndarray:
-    """Float images from -1 to 1 as uint8, clipped and rounded; uint8 images pass through. Not a number becomes grey."""
+    """Converts float images in [-1, 1] to uint8, clipped and rounded; NaN becomes grey.
+
+    Args:
+        images: images of any shape; uint8 ones are returned unchanged.
+    """
     if images.dtype == np.uint8:
         return np.asarray(images)
     values = np.nan_to_num(np.asarray(images, np.float32))
@@ -61,7 +67,7 @@ def to_uint8(images: "np.ndarray | Array") -> np.ndarray:
 
 
 def resize(image: Image.Image, size: int) -> Image.Image:
-    """An 8-bit grey or RGB image as a square of `size` pixels, by `RESIZE_RULE`."""
+    """Resizes an 8-bit grey or RGB image to a square of `size` pixels, by `RESIZE_RULE`."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = image.crop((left, top, left + side, top + side))
@@ -69,12 +75,14 @@ def resize(image: Image.Image, size: int) -> Image.Image:
 
 
 def fit(image: Image.Image | np.ndarray, size: int, channels: int) -> np.ndarray:
-    """An image as a set holds it: uint8 (size, size, channels), by `RESIZE_RULE`.
+    """Converts an image to the form in which a `Dataset` holds it.
 
     Args:
-        image: of any size; an array is uint8, (height, width), (height, width, 1) or (height, width, 3).
-        size: height and width of the result.
+        image: image of any size; an array is uint8, (height, width), (height, width, 1) or (height, width, 3).
+        size: height and width of the result, reached by `RESIZE_RULE`.
         channels: 1 or 3. Colour becomes grey by luma (ITU-R 601), as Pillow does it, before resizing.
+    Returns:
+        uint8 (size, size, channels).
     """
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image)
@@ -83,10 +91,10 @@ def fit(image: Image.Image | np.ndarray, size: int, channels: int) -> np.ndarray
 
 
 def opaque(image: Image.Image) -> Image.Image:
-    """A Pillow image of any mode as 8 bits a channel, grey (L) or RGB; what is transparent is put on white."""
-    if image.mode.startswith("I"):  # 16 bits a pixel
+    """Converts a Pillow image of any mode to 8-bit grey (L) or RGB, transparent pixels over white."""
+    if image.mode.startswith("I"):  # 16 bits for each pixel
         levels = np.clip(np.asarray(image, np.float64), 0, 65535)
-        return Image.fromarray(np.rint(levels / 257).astype(np.uint8))
+        return Image.fromarray(np.rint(levels / 257).astype(np.uint8))  # 65535 / 257 = 255
     mode = "L" if image.mode in GREY_MODES else "RGB"
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
@@ -95,11 +103,11 @@ def opaque(image: Image.Image) -> Image.Image:
 
 
 class Probe(NamedTuple):
-    """What the head of a file says.
+    """Facts from the head of an image file.
 
     Attributes:
-        grey: whether the file holds no colour.
-        problem: why it cannot be used, in a few words; "" where nothing speaks against it yet.
+        grey: True if the file holds no colour.
+        problem: reason why it cannot be used, in a few words; "" if none is known yet.
     """
 
     grey: bool
@@ -109,9 +117,9 @@ class Probe(NamedTuple):
 def probe(path: Path) -> Probe:
     """Reads the head of a file, without decoding its pixels.
 
-    Not for threads: it has Python raise a warning for a while.
+    Not safe in threads: it changes Python's warning filters while it runs.
     """
-    if not path.is_file():  # a broken link; a pipe, which would be waited for
+    if not path.is_file():  # a broken link, or a pipe, whose reading would block
         return Probe(False, "no file")
     try:
         with warnings.catch_warnings():
@@ -124,10 +132,16 @@ def probe(path: Path) -> Probe:
 
 
 def decode(file: Path | IO[bytes], size: int, channels: int) -> np.ndarray:
-    """The image in a PNG, JPEG or WebP file, turned upright as its EXIF data says: uint8 (size, size, channels).
+    """Decodes a PNG, JPEG or WebP file and turns it upright as its EXIF data says.
 
+    Args:
+        file: path or open file.
+        size: height and width of the result.
+        channels: 1 or 3.
+    Returns:
+        uint8 (size, size, channels).
     Raises:
-        InputError: the file cannot be decoded to its last pixel; the message is the reason alone.
+        InputError: the file cannot be decoded to its last pixel; the message is only the reason.
     """
     try:
         with Image.open(file, formats=FORMATS) as image:

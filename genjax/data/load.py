@@ -1,26 +1,26 @@
-"""`load`: the images that a spec such as `glyphs:letters` or `folder:PATH` names."""
+"""`load` for every source of images, the list `DATASETS` of these sources, and the help text made from it."""
 
 from pathlib import Path
 
 from genjax.data.dataset import Dataset
-from genjax.data.glyphs.variants import load_glyph_variant
-from genjax.data.request import Request
-from genjax.data.sources.digits import load_digits
-from genjax.data.sources.emoji import load_emoji
-from genjax.data.sources.folder import load_folder
-from genjax.data.sources.idx import load_idx
-from genjax.data.sources.npz import load_npz
-from genjax.data.sources.tfds import load_tfds
+from genjax.data.glyphs.variants import SPEC as GLYPHS
+from genjax.data.request import Request, Spec
+from genjax.data.sources.digits import SPEC as DIGITS
+from genjax.data.sources.emoji import SPEC as EMOJI
+from genjax.data.sources.folder import SPEC as FOLDER
+from genjax.data.sources.idx import SPEC as IDX
+from genjax.data.sources.npz import SPEC as NPZ
+from genjax.data.sources.tfds import SPEC as TFDS
 from genjax.errors import lookup
 
-DATASETS = {
-    "digits": load_digits,
-    "glyphs": load_glyph_variant,
-    "emoji": load_emoji,
-    "folder": load_folder,
-    "idx": load_idx,
-    "npz": load_npz,
-    "tfds": load_tfds,
+DATASETS: dict[str, Spec] = {
+    "digits": DIGITS,
+    "glyphs": GLYPHS,
+    "emoji": EMOJI,
+    "folder": FOLDER,
+    "idx": IDX,
+    "npz": NPZ,
+    "tfds": TFDS,
 }
 
 
@@ -35,24 +35,51 @@ def load(
     skip_broken: bool = False,
     root: Path | str | None = None,
 ) -> Dataset:
-    """The images that a spec names.
+    """Loads the images that a spec names.
 
     Args:
-        spec: ``digits``, ``digits:captioned``, ``glyphs``, ``glyphs:letters``, ``glyphs:captioned``, ``emoji``,
-            ``emoji:GROUP``, ``folder:PATH``, ``idx:PATH``, ``npz:PATH`` or ``tfds:NAME``.
+        spec: name in `DATASETS`, with a colon and an argument where the set takes one, such as ``glyphs:letters`` or
+            ``folder:PATH``. `data_help` lists the forms.
         size: height and width of the images, a power of two from 8 to 1024; others are resized by `RESIZE_RULE`.
-        channels: 1 for grey, 3 for colour, 0 as the images are.
+        channels: 1 for grey, 3 for colour, 0 to keep what the images have.
         split: ``train``, ``test`` (held out) or ``all``.
-        num: how many images; 0 is all that the set has (glyphs, which are drawn: 2,000 of train, 20,000
-            where their attributes are captioned, and 1,000 of test).
-        seed: of which images are taken where `num` is fewer than all, and of what is drawn. What is held out does not
-            depend on it.
-        skip_broken: leave out files of a folder that cannot be read as images, with a warning that names them.
-        root: where relative paths begin, and for tfds the folder of its prepared sets.
+        num: number of images; 0 takes all that the set has. Glyphs are drawn, and 0 draws 2,000 for train, 20,000 for
+            train of the captioned ones, and 1,000 for test.
+        seed: seed of the choice of images where `num` is less than all, and of the drawing of glyphs. The held-out
+            images do not depend on it.
+        skip_broken: True leaves out files of a folder that cannot be read as images, with a warning that names them.
+        root: folder where relative paths begin; for tfds the folder of its prepared sets.
+    Returns:
+        Images uint8 (n, size, size, channels), with labels, factors and captions where the set has them.
     Raises:
         InputError: a spec, a value or a file that cannot be used.
     """
     name, _, argument = spec.partition(":")
     source = lookup(DATASETS, name, "dataset")
     request = Request(size, channels, split, num, seed, skip_broken, None if root is None else Path(root))
-    return source(argument, request)
+    return source.load(argument, request)
+
+
+def data_help() -> str:
+    """Lists every form of `--data`, as its help shows it: ``digits, digits:captioned, ... or tfds:NAME.``"""
+    return f"{join_with_or([form for source in DATASETS.values() for form in source.forms])}."
+
+
+def captions_help() -> str:
+    """Lists what has captions, as help and errors show it: ``digits, glyphs, emoji or a folder with ...``"""
+    return join_with_or([source.captions for source in DATASETS.values() if source.captions])
+
+
+def data_table() -> str:
+    """Formats the list of sets as a Markdown table for the documents: what to type, and what it reads."""
+    rows = ["| `--data` | what it reads |", "|---|---|"]
+    for source in DATASETS.values():
+        forms = ", ".join(f"`{form}`" for form in source.forms)
+        extra = f' (`pip install "genjax-images[{source.extra}]"`)' if source.extra else ""
+        rows.append(f"| {forms} | {source.summary}{extra} |")
+    return "\n".join(rows)
+
+
+def join_with_or(names: list[str]) -> str:
+    """Joins names as a sentence does: ``a, b or c``."""
+    return " or ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

@@ -1,38 +1,40 @@
-"""What is asked of a set: size, channels, and which of its images."""
+"""The interface of a source of images: `Spec` describes it, `Request` is what it is asked for; and held-out splits."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from genjax.data.dataset import Dataset
 from genjax.errors import InputError, did_you_mean
 
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
 SPLITS = ("train", "test", "all")
-HELD_OUT = 0.2  # part of a set that is held out, where the set itself does not say
-SUBSET_STREAM = 0x5B5  # keeps the choice of a subset apart from whatever else is drawn from the same seed
+HELD_OUT = 0.2  # fraction of a set that is held out, where the set itself does not say
+SUBSET_STREAM = 0x5B5  # keeps the choice of a subset independent of other draws from the same seed
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to make of a set. Refuses, when built, what no set could answer."""
+    """The options of `load` that every source answers, checked when built."""
 
     size: int = 16
     """Height and width of the images: a power of two from 8 to 1024."""
     channels: int = 0
-    """1 for grey, 3 for colour, 0 as the images are."""
+    """1 for grey, 3 for colour, 0 to keep what the images have."""
     split: str = "train"
     """train, test (held out) or all."""
     num: int = 0
-    """How many images; 0 is all that the set has."""
+    """Number of images; 0 takes all that the set has."""
     seed: int = 0
-    """Of which images are taken where `num` is fewer than all, and of what is drawn."""
+    """Seed of the choice of images where `num` is less than all, and of the drawing of glyphs."""
     skip_broken: bool = False
-    """Leave out files of a folder that cannot be read as images, instead of refusing the folder."""
+    """True leaves out files of a folder that cannot be read as images, instead of refusing the folder."""
     root: Path | None = None
-    """Where relative paths begin; None is the working directory, for tfds its usual folder."""
+    """Folder where relative paths begin; None is the working directory, for tfds its usual folder."""
 
     def __post_init__(self) -> None:
         """Raises InputError for values that no set could answer."""
@@ -47,10 +49,38 @@ class Request:
                 raise InputError(f"{option} {value} is negative. Use 0 or more.")
 
 
-def held_out(names: Sequence[str]) -> np.ndarray:
-    """Which images are held out: the fifth of them, at least one, whose names have the lowest sha256. Bool (n,).
+class Spec(NamedTuple):
+    """A source of images and its description, from which `load`, help and documents are made.
 
-    No seed enters: an image that any run has trained on must not be held out in another. A single image is not.
+    Attributes:
+        name: word that selects the source: ``folder`` in ``folder:PATH``.
+        load: function (text after the colon or "", request) -> Dataset.
+        forms: texts to type after `--data`, such as ``emoji`` and ``emoji:GROUP``.
+        summary: one phrase on the images, for documents.
+        captions: phrase to give where captions are needed, such as ``a folder with a captions.jsonl``; "" where the
+            set never has any.
+        captioned_variant: text after the colon that a model of text uses if only the name is given; "" for none.
+        extra: optional dependencies of this package that the source needs, as pip names them; "" for none.
+    """
+
+    name: str
+    load: Callable[[str, Request], Dataset]
+    forms: tuple[str, ...]
+    summary: str
+    captions: str = ""
+    captioned_variant: str = ""
+    extra: str = ""
+
+
+def held_out(names: Sequence[str]) -> np.ndarray:
+    """Chooses the held-out images: the fifth of them, at least one, whose names have the lowest sha256.
+
+    No seed is used: an image that one run has trained on must not be held out in another.
+
+    Args:
+        names: names of all images, n of them; a single image is not held out.
+    Returns:
+        bool (n,), True for held out.
     """
     if len(names) < 2:
         return np.zeros(len(names), bool)
@@ -61,14 +91,16 @@ def held_out(names: Sequence[str]) -> np.ndarray:
 
 
 def choose(name: str, request: Request, in_test: np.ndarray) -> np.ndarray:
-    """Indices of the images that a request means, ascending.
+    """Chooses the images of a request: those of its split, and `num` of these at random.
 
     Args:
-        name: of the set, for messages.
-        request: its split, num and seed count here. A smaller `num` is a part of a larger one of the same seed.
-        in_test: bool (n,), whether an image is held out.
+        name: name of the set, for messages.
+        request: request, of which split, num and seed are read. With one seed, fewer images are a subset of more.
+        in_test: bool (n,), True for held out.
+    Returns:
+        int64 indices, ascending.
     Raises:
-        InputError: no image in that split, or fewer than asked for.
+        InputError: no image in that split, or fewer than requested.
     """
     members = {"train": ~in_test, "test": in_test, "all": np.ones_like(in_test)}[request.split]
     indices = np.flatnonzero(members)
@@ -85,7 +117,7 @@ def choose(name: str, request: Request, in_test: np.ndarray) -> np.ndarray:
 
 
 def check_num(name: str, request: Request, available: int) -> None:
-    """Raises InputError where a request wants more images than there are."""
+    """Raises InputError if a request wants more images than the `available` ones."""
     if request.num > available:
         raise InputError(
             f"--num-images {request.num} is more than {name} has in its split {request.split!r}"

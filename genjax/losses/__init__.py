@@ -1,4 +1,4 @@
-"""Losses: pure functions of arrays that give one value per image and never reduce over the batch."""
+"""Losses: pure functions of arrays that return one value per image and never reduce over the batch."""
 
 from genjax.losses.adversarial import (
     AdversarialLoss,

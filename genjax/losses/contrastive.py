@@ -1,4 +1,4 @@
-"""The contrastive loss between images and texts: one value per pair, never reduced over the batch."""
+"""The contrastive loss of images and texts (CLIP), one value per pair, never reduced over the batch."""
 
 import jax
 from jaxtyping import Array, Bool, Float, Int
@@ -7,24 +7,25 @@ from genjax.losses.shapes import same_shape
 
 
 def info_nce(logits: Float[Array, "n n"], alike: Bool[Array, "n n"]) -> Float[Array, " n"]:
-    """The symmetric cross-entropy of finding the text of an image and the image of a text, in nats. (CLIP, figure 3)
+    """Computes the symmetric cross-entropy between images and texts. (Radford et al. 2021, figure 3)
 
-    Texts of a small language come more than once in a batch. Pairs that are alike are all right answers, each with an
-    equal part of the target. (Yang et al. 2022, UniCL, eq. 2 and 3) With the identity it is Radford et al.'s loss.
+    In a small language one text occurs several times in a batch. All of its images are then right answers, each with
+    an equal share of the target. (Yang et al. 2022, UniCL, eq. 2 and 3) If `alike` is the identity this is CLIP's loss.
 
     Args:
-        logits: similarity of image i (row) and text j (column), times the scale.
-        alike: whether text j fits image i as well as its own does; symmetric, true on the diagonal.
+        logits: similarity of image i (row) and text j (column), times the scale, (n, n).
+        alike: True where text j describes image i as its own text does; symmetric, True on the diagonal, (n, n).
     Returns:
-        Half the sum of both cross-entropies, for each pair (n,).
+        Half the sum of both cross-entropies in nats, per pair (n,).
     """
     same_shape(logits=logits, alike=alike)
-    target = alike / alike.sum(axis=1, keepdims=True)
+    target = alike / alike.sum(axis=1, keepdims=True)  # rows sum to 1
+    # -sum_j target_ij log softmax_j(logits_ij): from images to texts, then from texts to images.
     texts = -(target * jax.nn.log_softmax(logits, axis=1)).sum(axis=1)
     images = -(target * jax.nn.log_softmax(logits.T, axis=1)).sum(axis=1)
     return 0.5 * (texts + images)
 
 
 def same_rows(tokens: Int[Array, "n t"]) -> Bool[Array, "n n"]:
-    """Which rows of tokens (n, t) are equal."""
-    return (tokens[:, None] == tokens[None]).all(axis=-1)
+    """Compares all rows of tokens (n, t) with each other: True at (i, j) where they are equal."""
+    return (tokens[:, None] == tokens[None]).all(axis=-1)  # (n, n, t) to (n, n)

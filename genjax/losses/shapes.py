@@ -1,10 +1,10 @@
-"""Arrays that a loss compares must have equal shapes: (n,) against (n, 1) would broadcast to (n, n) and still train."""
+"""The shape check of losses: (n,) against (n, 1) would broadcast to (n, n) and still train."""
 
 from jax import Array
 
 
 def same_shape(**arrays: Array) -> None:
-    """Checked while tracing, so it costs nothing in a compiled step.
+    """Checks that all arrays have one shape. It runs while tracing, so it costs nothing in a compiled step.
 
     Raises:
         ValueError: the shapes differ; the message names the arrays.

@@ -1,12 +1,14 @@
 """The stream of images: what each step sees."""
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genjax.data.batches import batch_at, batch_indices, check_batch, position
-from genjax.data.dataset import Dataset
+from genjax.data.batches import batch_at, batch_indices, check_batch, columns, position
+from genjax.data.dataset import Dataset, LazyImages
+from genjax.data.load import load
 from genjax.errors import InputError
 
 CASES = settings(max_examples=40, deadline=None, derandomize=True)
@@ -69,6 +71,57 @@ def test_a_batch_has_images_and_labels_where_there_are_any() -> None:
     assert (batch["image"].dtype, batch["label"].dtype) == (np.uint8, np.int32)
     np.testing.assert_array_equal(batch["image"].ravel() % 3, batch["label"])
     assert set(batch_at(Dataset("x", "train", images), 4, 0, 3, host=1, hosts=2)) == {"image"}
+
+
+def made_of_numbers(n: int = 10) -> Dataset:
+    """A set whose every column holds the number of the image, and one factor of words."""
+    numbers = np.arange(n)
+    return Dataset(
+        "x",
+        "train",
+        LazyImages(lambda i: np.full((2, 2, 1), i, np.uint8), numbers, (n, 2, 2, 1)),
+        numbers.astype(np.int32),
+        tuple(map(str, range(n))),
+        {"angle": numbers / 2, "count": numbers, "bold": numbers % 2 == 0, "font": np.array(["a"] * n)},
+        ("a caption",) * n,
+    )
+
+
+def test_the_columns_are_all_that_is_a_number() -> None:
+    rows = columns(made_of_numbers())
+    found = {name: (str(part.dtype), part.shape) for name, part in rows.items() if not isinstance(part, LazyImages)}
+    assert found == {
+        "label": ("int32", (10,)),
+        "factors/angle": ("float32", (10,)),
+        "factors/count": ("int32", (10,)),
+        "factors/bold": ("bool", (10,)),
+    }
+    assert isinstance(rows["image"], LazyImages)
+    assert set(columns(Dataset("x", "train", np.zeros((3, 2, 2, 1), np.uint8)))) == {"image"}
+
+
+def test_the_rows_of_a_batch_are_of_one_image_in_every_column() -> None:
+    dataset = made_of_numbers()
+    batch = batch_at(dataset, 4, 1, 3)
+    assert set(batch) == set(columns(dataset))
+    numbers = batch_indices(10, 4, 1, 3)
+    np.testing.assert_array_equal(batch["image"], np.broadcast_to(numbers[:, None, None, None], (4, 2, 2, 1)))
+    for name, expected in (("label", numbers), ("factors/angle", numbers / 2), ("factors/bold", numbers % 2 == 0)):
+        np.testing.assert_array_equal(batch[name], expected)
+
+
+@pytest.mark.parametrize("spec", ["digits", "glyphs", "glyphs:captioned"])
+def test_a_batch_of_a_real_set_enters_a_jitted_step(spec: str) -> None:
+    batch = batch_at(load(spec, size=8, num=6), 4, 0, 0)
+    out = jax.jit(lambda batch: batch)(batch)
+    assert {name: part.dtype for name, part in out.items()} == {name: part.dtype for name, part in batch.items()}
+
+
+def test_the_numeric_factors_of_glyphs_are_in_a_batch() -> None:
+    glyphs, captioned = (columns(load(spec, size=8, num=6)) for spec in ("glyphs", "glyphs:captioned"))
+    numeric = {f"factors/{name}" for name in ("angle", "x", "y")}
+    assert set(glyphs) == {"image", "label", "factors/colour", "factors/size"} | numeric  # one channel: the grey level
+    assert set(captioned) == {"image", "label", "factors/count", "factors/height"} | numeric
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whether a set has a caption for every image."""
+"""Sets with a caption for every image, and the errors for those without."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from genjax.data import Dataset, load
-from genjax.data.captioned import require_captions
+from genjax.data.captioned import captioned_spec, load_captioned, require_captions
 from genjax.errors import InputError
 
 
@@ -22,7 +22,7 @@ def test_sets_with_captions_hand_them_over() -> None:
 @pytest.mark.parametrize(
     ("captions", "message"),
     [
-        ((), "x has no captions. Use glyphs, digits, emoji, or a folder with a captions.jsonl."),
+        ((), "x has no captions. Use digits, glyphs, emoji or a folder with a captions.jsonl."),
         (("a", " ", ""), "x has no caption for 2 of 3 images, the first is image 1 of its split 'train'. Write one"),
         (("a", "b"), "x has no caption for 1 of 3 images, the first is image 2 of its"),
     ],
@@ -44,3 +44,24 @@ def test_a_folder_with_a_caption_for_some_images_is_refused_when_it_is_read(tmp_
     lines = [f'{{"file": "{name}.png", "caption": "{name}"}}' for name in "cab"]
     (tmp_path / "captions.jsonl").write_text("\n".join(lines))
     assert require_captions(load(f"folder:{tmp_path}", split="all")) == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("spec", "loaded"),
+    [
+        ("glyphs", "glyphs:captioned"),
+        ("digits", "digits:captioned"),
+        ("glyphs:letters", "glyphs:letters"),
+        ("emoji", "emoji"),
+        ("folder:PATH", "folder:PATH"),
+        ("nowhere", "nowhere"),
+    ],
+)
+def test_the_name_alone_means_the_captioned_variant(spec: str, loaded: str) -> None:
+    assert captioned_spec(spec) == loaded
+
+
+def test_captioned_digits_are_loaded_by_their_name() -> None:
+    assert load_captioned("digits", size=8, num=5).name == "digits:captioned"
+    with pytest.raises(InputError, match="unknown dataset 'digit'"):
+        load_captioned("digit", size=8)

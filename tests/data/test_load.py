@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from importlib.metadata import metadata
 
 import numpy as np
 import pytest
 
-from genjax.data import DATASETS, load
+from genjax.data import DATASETS, Dataset, Request, Spec, captions_help, data_help, data_table, load
+from genjax.data.captioned import load_captioned, require_captions
 from genjax.errors import InputError
 
 
@@ -36,6 +38,48 @@ def test_an_unknown_source_says_which_there_are() -> None:
 def test_what_no_set_can_answer_is_refused_before_the_set_is_looked_for(name: str) -> None:
     with pytest.raises(InputError, match=r"--size 20 is no power of two\. Use 16 or 32\."):
         load(f"{name}:nowhere", size=20)
+
+
+def test_help_lists_every_form() -> None:
+    assert data_help() == (
+        "digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH,"
+        " npz:PATH or tfds:NAME."
+    )
+    assert captions_help() == "digits, glyphs, emoji or a folder with a captions.jsonl"
+
+
+def test_every_set_is_listed_under_its_own_name() -> None:
+    assert [spec.name for spec in DATASETS.values()] == list(DATASETS)
+    for spec in DATASETS.values():
+        assert all(form.partition(":")[0] == spec.name for form in spec.forms)
+        assert spec.summary
+
+
+def test_extras_are_those_that_the_package_has() -> None:
+    provided = set(metadata("genjax-images").get_all("Provides-Extra") or ())
+    assert {spec.extra for spec in DATASETS.values()} - {""} <= provided
+
+
+def flat_colours(argument: str, request: Request) -> Dataset:
+    """A source of three images of one grey level each, with captions in the variant ``named``."""
+    images = np.full((3, request.size, request.size, 1), int(argument.removeprefix("named") or 7), np.uint8)
+    captions = ("a flat grey",) * 3 if argument == "named" else ()
+    return Dataset(f"flat:{argument}", request.split, images, captions=captions)
+
+
+def test_a_new_source_is_one_entry_in_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = Spec("flat", flat_colours, ("flat", "flat:LEVEL"), "three flat greys", "flat", "named", "emoji")
+    monkeypatch.setitem(DATASETS, "flat", flat)
+    assert np.unique(load("flat:9", size=8).images[:]).tolist() == [9]
+    assert load_captioned("flat", size=8).captions == ("a flat grey",) * 3
+    assert data_help().endswith("npz:PATH, tfds:NAME, flat or flat:LEVEL.")
+    assert data_table().splitlines()[-1] == (
+        '| `flat`, `flat:LEVEL` | three flat greys (`pip install "genjax-images[emoji]"`) |'
+    )
+    with pytest.raises(InputError, match=r"flat:9 has no captions\. Use digits, .* with a captions\.jsonl or flat\."):
+        require_captions(load("flat:9"))
+    with pytest.raises(InputError, match="Did you mean 'flat'"):
+        load("flet")
 
 
 def test_importing_the_room_imports_nothing_heavy() -> None:

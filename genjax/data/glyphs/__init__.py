@@ -1,1 +1,1 @@
-"""Drawn glyphs: fonts, drawing, captions, combinations that are held out."""
+"""Drawn glyphs: fonts, drawing, captions, and held-out combinations of attributes."""

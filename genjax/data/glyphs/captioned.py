@@ -1,9 +1,9 @@
-"""One or two coloured digits on black, whose captions say all that can be asked for: a set for text to image.
+"""The set `glyphs:captioned` for text to image: one or two coloured digits on black, with captions of all attributes.
 
-As `glyphs`, any number can be drawn and every factor is known; but the factors are apart from each other, so that a
-person or a classifier can tell them, and some combinations of them are never in the set for training. The held-out
-images of the split `test` are of trained combinations in other fonts; those of `captioned:held_out` are of the other
-combinations, in the fonts of the split.
+Like plain glyphs, any number can be drawn and every factor is known. Unlike them, the values of each attribute are far
+apart, so that a person or a classifier can tell them, and some combinations are never in the training set. The split
+`test` has trained combinations in other fonts; `captioned:held_out` has the held-out combinations, in the fonts of the
+requested split.
 """
 
 import math
@@ -20,9 +20,9 @@ from genjax.data.glyphs.fonts import FONTS, PADDING, Font, outlines
 from genjax.data.request import Request
 from genjax.errors import InputError, lookup
 
-DEFAULT_NUM = {"train": 20_000, "test": 1000, "all": 21_000}  # a prior learns a few thousand by heart
+DEFAULT_NUM = {"train": 20_000, "test": 1000, "all": 21_000}  # a prior memorises a few thousand
 
-# Heights of a glyph before it is turned, as parts of the frame: (count, size) -> from, to. Two fit side by side.
+# Height of an upright glyph as a fraction of the frame: (count, size) -> (lowest, highest). Two must fit side by side.
 HEIGHTS = {
     (1, "ordinary"): (0.66, 0.78),
     (1, "small"): (0.40, 0.48),
@@ -30,21 +30,23 @@ HEIGHTS = {
     (2, "small"): (0.35, 0.39),
 }
 ANGLES = {"upright": (-3.0, 3.0), "left": (12.0, 18.0), "right": (-18.0, -12.0)}  # degrees, anticlockwise
-WIDEST, TALLEST = 1.0, 1.15  # ink of a turned glyph, in its height when upright, of any font at 18 degrees
-STREAM, ORDER_STREAM = 0xCA9, 0x0D3  # keep these images apart from plain glyphs, and their order from what they show
+# Width and height of the ink of a turned glyph, divided by its upright height: the largest of any font at 18 degrees.
+WIDEST, TALLEST = 1.0, 1.15
+# These keep the draws independent of those of plain glyphs, and the order of combinations of the other draws.
+STREAM, ORDER_STREAM = 0xCA9, 0x0D3
 
 
 class Scene(NamedTuple):
-    """All that an image shows.
+    """The content of an image. Lengths are fractions of the frame's side.
 
     Attributes:
-        attributes: that its caption says.
-        font: of the outlines.
-        angle: degrees, anticlockwise.
-        height: of each glyph before it is turned, as part of the frame.
-        x: centre of all glyphs from the centre of the frame, as part of the frame; to the right.
-        y: the same, downwards.
-        colour_first: whether its caption says the colour before the weight.
+        attributes: attributes that its caption names.
+        font: font of the outlines.
+        angle: rotation in degrees, anticlockwise.
+        height: height of each glyph before it is turned.
+        x: offset of the glyphs' common centre from the frame's centre, to the right.
+        y: offset downwards.
+        colour_first: True if its caption names the colour before the weight.
     """
 
     attributes: Attributes
@@ -57,15 +59,15 @@ class Scene(NamedTuple):
 
 
 def load_captioned_glyphs(variant: str, request: Request) -> Dataset:
-    """The captioned glyphs that a request means; where it names no number, 20,000 to train, 1,000 held out.
+    """Draws captioned glyphs, by default 20,000 for training and 1,000 held out.
 
     Args:
-        variant: ``trained`` (or "") for the combinations that are trained on, ``held_out`` for those that never are,
-            ``all`` for both.
-        request: its split chooses the fonts; 0 channels mean 3.
+        variant: ``trained`` (or "") for the combinations of the training set, ``held_out`` for the others, ``all`` for
+            both.
+        request: size, split (which selects the fonts), number and seed; channels must be 3, or 0, which means 3.
     Returns:
         Images with the digits as labels, captions, and the factors count, size, weight, colour, glyph and tilt as in
-        `glyph_captions.Attributes`, and font, angle, height, x and y as in `Scene`.
+        `captions.Attributes`, and font, angle, height, x and y as in `Scene`.
     Raises:
         InputError: no such variant, or grey images, which would not show what the captions say.
     """
@@ -92,12 +94,12 @@ def load_captioned_glyphs(variant: str, request: Request) -> Dataset:
 
 
 def sample_scenes(combinations: tuple[Combination, ...], request: Request, *, stream: int = 0) -> list[Scene]:
-    """What each image is to show: one permutation of the combinations after another.
+    """Samples the content of each image: one permutation of the combinations after another.
 
     Args:
-        combinations: to be shown, each about equally often.
-        request: split, num and seed. The scenes of a smaller num are the first of a larger one.
-        stream: keeps what is drawn for one selection of combinations apart from another's.
+        combinations: combinations to show, each about equally often.
+        request: request, of which split, num and seed are read. The scenes of a smaller num are the first of a larger.
+        stream: number of the selection of combinations, which makes its draws independent of another's.
     """
     n = request.num or DEFAULT_NUM[request.split]
     seeds = (request.seed, list(FONTS).index(request.split), STREAM, stream)
@@ -111,10 +113,18 @@ def sample_scenes(combinations: tuple[Combination, ...], request: Request, *, st
 
 
 def draw_scene(scene: Scene, outline: Image.Image, size: int) -> np.ndarray:
-    """A scene whose glyph has that outline, cropped to its ink: uint8 (size, size, 3)."""
+    """Draws a scene.
+
+    Args:
+        scene: content of the image.
+        outline: outline of its glyph, cropped to its ink.
+        size: height and width of the image.
+    Returns:
+        uint8 (size, size, 3).
+    """
     cos, sin = math.cos(math.radians(scene.angle)), abs(math.sin(math.radians(scene.angle)))
     width, height = outline.width - 2 * PADDING, outline.height - 2 * PADDING
-    scale = scene.height / height  # of the frame, for one pixel of the outline
+    scale = scene.height / height  # fraction of the frame for one pixel of the outline
     room = scale * max(width * cos + height * sin, width * sin + height * cos)
     right, down = _ink_off_its_middle(outline, scene.angle)
     count, ink = scene.attributes.count, COLOURS[scene.attributes.colour]
@@ -133,7 +143,7 @@ def draw_scene(scene: Scene, outline: Image.Image, size: int) -> np.ndarray:
 
 
 def _ink_off_its_middle(outline: Image.Image, angle: float) -> tuple[float, float]:
-    """How far right and down of the middle of a turned outline the middle of its ink is, in pixels."""
+    """Measures the offset of the ink's middle from that of the turned outline, in pixels right and down."""
     turned = outline.rotate(angle, Image.Resampling.BICUBIC, expand=True)
     left, top, right, bottom = turned.getbbox() or (0, 0, *turned.size)
     return (left + right - turned.width) / 2, (top + bottom - turned.height) / 2
@@ -159,10 +169,10 @@ def _factors(drawn: list[Scene]) -> dict[str, np.ndarray]:
 
 
 def _upright(request: Request) -> tuple[Font, ...]:
-    """Italic digits would look tilted."""
+    """Selects the upright fonts of a split: italic digits would look tilted."""
     return tuple(font for font in FONTS[request.split] if font.slant == "upright")
 
 
 def _to_its_ink(outline: Image.Image) -> Image.Image:
-    """The outline without the bearings beside it, so that its box is what is seen."""
+    """Crops an outline to its ink, so that its box is the visible one."""
     return ImageOps.expand(outline.crop(outline.getbbox()), PADDING)

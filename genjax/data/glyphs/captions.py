@@ -1,13 +1,14 @@
-"""The sentences of captioned glyphs, both ways: two small red bold sevens, tilted left.
+"""The grammar of `glyphs:captioned`: `caption` writes a sentence, `parse` reads it.
 
-A closed grammar: a number, `small`, the weight and the colour in either order, the digit, and to which side it is
-tilted. What is ordinary goes unsaid. `parse` is the inverse of `caption`: it says what a sentence asks for.
+An example is "two small red bold sevens, tilted left". A sentence has a number, `small`, the weight and the colour in
+either order, the digit, and the side to which it is tilted. Default values (ordinary size, regular weight, upright) are
+left out.
 """
 
 from dataclasses import dataclass
 
 from genjax.data.glyphs.drawing import COLOURS
-from genjax.data.sources.captions import DIGIT_WORDS
+from genjax.data.glyphs.plain_captions import DIGIT_WORDS
 from genjax.errors import InputError, did_you_mean
 
 PLURALS = tuple(f"{word}es" if word.endswith("x") else f"{word}s" for word in DIGIT_WORDS)
@@ -16,15 +17,15 @@ SPOKEN_COUNTS = {"a": 1, "an": 1, "two": 2}
 
 @dataclass(frozen=True)
 class Attributes:
-    """What a caption says of an image; `VALUES` has what each may be.
+    """The attributes that a caption names; `VALUES` lists the values of each.
 
     Attributes:
-        count: how many glyphs, all alike.
+        count: number of glyphs, all alike, 1 or 2.
         size: small or ordinary.
         weight: regular or bold.
-        colour: of the ink.
-        glyph: a digit.
-        tilt: left is anticlockwise.
+        colour: colour of the ink.
+        glyph: digit, "0" to "9".
+        tilt: upright, left (anticlockwise) or right.
     """
 
     count: int
@@ -35,7 +36,7 @@ class Attributes:
     tilt: str
 
 
-VALUES: dict[str, tuple] = {  # the first is what goes unsaid where a caption may leave it out
+VALUES: dict[str, tuple] = {  # the first is the default, which a caption leaves out if the grammar allows that
     "count": (1, 2),
     "size": ("ordinary", "small"),
     "weight": ("regular", "bold"),
@@ -49,11 +50,11 @@ VOCABULARY = tuple(
 
 
 def caption(attributes: Attributes, *, colour_first: bool = False) -> str:
-    """The sentence.
+    """Writes the sentence for some attributes.
 
     Args:
-        attributes: to be said.
-        colour_first: whether the colour comes before the weight.
+        attributes: attributes to name.
+        colour_first: True puts the colour before the weight.
     """
     weight = attributes.weight.replace("regular", "")
     described = [attributes.colour, weight] if colour_first else [weight, attributes.colour]
@@ -66,10 +67,10 @@ def caption(attributes: Attributes, *, colour_first: bool = False) -> str:
 
 
 def parse(sentence: str) -> Attributes:
-    """What a sentence of the grammar says, in capitals or not.
+    """Reads the attributes from a sentence of the grammar, in capitals or not.
 
     Raises:
-        InputError: it is not of the grammar.
+        InputError: the sentence is not in the grammar.
     """
     words = sentence.lower().replace(",", " , ").split()
     for word in words:

@@ -1,7 +1,7 @@
-"""Which combinations of glyph, colour, weight and tilt are trained on, and which are never.
+"""Trained and held-out combinations of glyph, colour, weight and tilt, for measuring compositional generalisation.
 
-A model that has seen bold sevens, red sevens and bold red eights should draw a bold red seven. Whether it does can be
-told only where it has seen none: a tenth of the combinations is held out, the same for every seed and size, for ever.
+A model that has seen bold sevens, red sevens and bold red eights should draw a bold red seven. That can be tested only
+if it has never seen one: a tenth of the combinations is held out, always the same ones.
 """
 
 import hashlib
@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from genjax.data.glyphs.captions import VALUES
 
-HELD_OUT = 0.1  # part of the combinations that is never trained
+HELD_OUT = 0.1  # fraction of the combinations that is never in a training set
 
 
 class Combination(NamedTuple):
-    """Four attributes, as `glyph_captions.Attributes` has them; count and size are in all combinations."""
+    """Four of the attributes in `captions.Attributes`; each combination occurs with every count and size."""
 
     glyph: str
     colour: str
@@ -31,14 +31,14 @@ EVERY = tuple(
 
 
 def held_out_combinations() -> tuple[Combination, ...]:
-    """The tenth whose names have the lowest sha256, in the order of `EVERY`. No seed enters."""
+    """Selects the tenth whose names have the lowest sha256, in the order of `EVERY`. No seed is used."""
     ranked = sorted(EVERY, key=lambda combination: hashlib.sha256("/".join(combination).encode()).digest())
     chosen = set(ranked[: round(HELD_OUT * len(EVERY))])
     return tuple(combination for combination in EVERY if combination in chosen)
 
 
 def trained_combinations() -> tuple[Combination, ...]:
-    """All the others."""
+    """Selects the combinations that are not held out, in the order of `EVERY`."""
     held_out = set(held_out_combinations())
     return tuple(combination for combination in EVERY if combination not in held_out)
 

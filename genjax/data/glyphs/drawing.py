@@ -1,7 +1,7 @@
-"""Digits and letters drawn from real outlines, with every factor known and a caption for each.
+"""The sets `glyphs` and `glyphs:letters`: characters drawn from font outlines, with all factors and a caption for each.
 
-Any number of images can be drawn: image i depends on (seed, split, i, variant) alone. Light ink on black, as in the
-handwritten digits. Held-out images are of other fonts than those for training.
+Any number of images can be drawn: image i depends on (seed, split, i, variant) alone. The ink is light on black, as in
+the handwritten digits. Held-out images have other fonts than those for training.
 """
 
 import math
@@ -12,14 +12,14 @@ from PIL import Image
 
 from genjax.data.dataset import Dataset, LazyImages, decoded
 from genjax.data.glyphs.fonts import FONTS, PADDING, Font, outlines
+from genjax.data.glyphs.plain_captions import caption, grey_word
 from genjax.data.images import resize
 from genjax.data.request import Request
-from genjax.data.sources.captions import caption, grey_word
 from genjax.errors import lookup
 
 VARIANTS = {"digits": tuple("0123456789"), "letters": tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
 DEFAULT_NUM = {"train": 2000, "test": 1000, "all": 3000}
-COLOURS = {  # light enough to be told from the black ground and from each other
+COLOURS = {  # light enough to differ from the black background and from each other
     "white": (255, 255, 255),
     "red": (255, 60, 50),
     "orange": (255, 150, 30),
@@ -32,25 +32,25 @@ COLOURS = {  # light enough to be told from the black ground and from each other
 }
 GREY_LEVELS = (192, 255)
 LARGEST_ANGLE = 15.0  # degrees, to either side
-SIZES = (0.6, 0.9)  # of the frame
-LARGEST_SHIFT = 0.08  # of the frame, in each direction
-MARGIN = 0.02  # of the frame, at each edge, that no box of ink reaches
-OVERSAMPLING = 4  # drawn so many times larger, then shrunk by the one resize rule
-CLASS_STREAM = 0xC1A  # keeps the order of classes apart from what is drawn for each image
+SIZES = (0.6, 0.9)  # smallest and largest size, as fractions of the frame
+LARGEST_SHIFT = 0.08  # fraction of the frame, in each direction
+MARGIN = 0.02  # fraction of the frame at each edge that stays without ink
+OVERSAMPLING = 4  # factor by which the canvas is larger than the image, to which `RESIZE_RULE` shrinks it
+CLASS_STREAM = 0xC1A  # keeps the order of classes independent of the draws for each image
 
 
 class Glyph(NamedTuple):
-    """All that an image shows.
+    """The content of an image. Lengths are fractions of the frame's side.
 
     Attributes:
-        symbol: a digit or a capital letter.
-        font: of its outline.
-        colour: a name of `COLOURS`, for images of three channels.
-        grey: level of the ink, 192 to 255, for images of one.
-        angle: degrees, anticlockwise.
-        size: longer side, as part of the frame, of the room that the outline's upright box takes when it is turned.
-        x: centre of that box from the centre of the frame, as part of the frame; to the right.
-        y: the same, downwards.
+        symbol: digit or capital letter.
+        font: font of its outline.
+        colour: name in `COLOURS`, for images of three channels.
+        grey: level of the ink, 192 to 255, for images of one channel.
+        angle: rotation in degrees, anticlockwise.
+        size: longer side of the box around the outline's turned box.
+        x: offset of that box's centre from the frame's centre, to the right.
+        y: offset downwards.
     """
 
     symbol: str
@@ -64,11 +64,12 @@ class Glyph(NamedTuple):
 
 
 def load_glyphs(variant: str, request: Request) -> Dataset:
-    """The glyphs that a request means; where it names no number, 2,000 for training and 1,000 held out.
+    """Draws glyphs, by default 2,000 for training and 1,000 held out.
 
     Args:
         variant: ``digits`` (or "") or ``letters`` (capitals).
-        request: 3 channels give the ink a colour, 0 or 1 a light grey. The split ``all`` draws from the fonts of both.
+        request: size, split, number, seed and channels: 3 give the ink a colour, 0 or 1 a light grey. The split
+            ``all`` uses the fonts of both splits.
     Returns:
         Images with labels, captions, and the factors glyph, font, weight, slant, colour (a name; the level for grey
         images), angle, size, x and y as in `Glyph`.
@@ -98,7 +99,11 @@ def load_glyphs(variant: str, request: Request) -> Dataset:
 
 
 def sample_glyphs(variant: str, request: Request) -> tuple[np.ndarray, list[Glyph]]:
-    """Labels, int32 (n,), and what each image is to show. Balanced: one permutation of the classes after another."""
+    """Samples the class and the content of each image, balanced: one permutation of the classes after another.
+
+    Returns:
+        Labels int32 (n,), and n glyphs.
+    """
     symbols, fonts = VARIANTS[variant], FONTS[request.split]
     n = request.num or DEFAULT_NUM[request.split]
     stream = (request.seed, list(FONTS).index(request.split), list(VARIANTS).index(variant))
@@ -112,13 +117,23 @@ def sample_glyphs(variant: str, request: Request) -> tuple[np.ndarray, list[Glyp
 
 
 def draw(glyph: Glyph, outline: Image.Image, ink: tuple[int, ...], size: int) -> np.ndarray:
-    """A glyph in ink of one or three channels on black: uint8 (size, size, channels)."""
+    """Draws a glyph on black.
+
+    Args:
+        glyph: content of the image.
+        outline: outline of its symbol in its font, white on black.
+        ink: levels of the ink, one or three channels.
+        size: height and width of the image.
+    Returns:
+        uint8 (size, size, channels).
+    """
     canvas = OVERSAMPLING * size
     cos, sin = math.cos(math.radians(glyph.angle)), math.sin(math.radians(glyph.angle))
     width, height = outline.width - 2 * PADDING, outline.height - 2 * PADDING
+    # A box w x h turned by a fits into (w cos a + h sin a) x (w sin a + h cos a).
     longer = max(width * cos + height * abs(sin), width * abs(sin) + height * cos)
-    shrink = longer / (glyph.size * canvas)  # pixels of the outline for one of the canvas
-    # Pillow asks for the map from the canvas back to the outline: to the glyph's centre, turn, to the outline's.
+    shrink = longer / (glyph.size * canvas)  # pixels of the outline for one pixel of the canvas
+    # Pillow wants the inverse map, from canvas to outline: to the glyph's centre, rotation, to the outline's centre.
     x, y = (0.5 + glyph.x) * canvas, (0.5 + glyph.y) * canvas
     a, b = shrink * cos, -shrink * sin
     back = (a, b, outline.width / 2 - a * x - b * y, -b, a, outline.height / 2 + b * x - a * y)

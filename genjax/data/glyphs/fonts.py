@@ -1,4 +1,4 @@
-"""The outlines that glyphs are drawn from: the DejaVu, STIX and Computer Modern fonts that come with matplotlib."""
+"""Fonts of the glyphs (DejaVu, STIX and Computer Modern, which come with matplotlib), and outlines made from them."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +9,7 @@ PADDING = 2  # empty pixels around an outline, so that its edge stays smooth whe
 
 
 class Font(NamedTuple):
-    """A font file and what a caption may say of it."""
+    """A font file, with its weight and slant in the words of captions."""
 
     name: str
     weight: str
@@ -34,7 +34,7 @@ TRAIN_FONTS = (
     Font("cmti10", "regular", "italic"),
     Font("cmtt10", "regular", "upright"),
 )
-HELD_OUT_FONTS = (  # with and without serifs, regular and bold, upright and italic, as above
+HELD_OUT_FONTS = (  # like the training fonts: with and without serifs, regular and bold, upright and italic
     Font("DejaVuSerif", "regular", "upright"),
     Font("DejaVuSerif-Bold", "bold", "upright"),
     Font("DejaVuSerif-Italic", "regular", "italic"),
@@ -45,7 +45,15 @@ FONTS = {"train": TRAIN_FONTS, "test": HELD_OUT_FONTS, "all": TRAIN_FONTS + HELD
 
 
 def outlines(fonts: tuple[Font, ...], symbols: tuple[str, ...], pixels: int) -> dict[tuple[str, str], Image.Image]:
-    """White on black, each cropped to its ink and `PADDING`, by name of the font and symbol; `pixels` is an em."""
+    """Renders symbols white on black, each cropped to its ink and `PADDING`.
+
+    Args:
+        fonts: fonts to render.
+        symbols: characters to render in each font.
+        pixels: size of an em in pixels.
+    Returns:
+        {(name of the font, symbol): 8-bit grey image}.
+    """
     return {
         (font.name, symbol): _outline(face, symbol)
         for font in fonts
@@ -58,7 +66,7 @@ def _face(font: Font, pixels: int) -> ImageFont.FreeTypeFont:
     import matplotlib  # half a second that the other sets do not need
 
     path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font.name}.ttf"
-    # The basic layout is in every build of Pillow, so that all machines draw the same.
+    # The basic layout is in every build of Pillow, so that all machines draw equal images.
     return ImageFont.truetype(str(path), pixels, layout_engine=ImageFont.Layout.BASIC)
 
 

@@ -1,1 +1,1 @@
-"""Where images come from, a file a source."""
+"""Sources of images, a file each."""

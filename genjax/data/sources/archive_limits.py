@@ -1,23 +1,23 @@
-"""Archives that become far more than they are: a few megabytes that would fill the memory are refused unopened."""
+"""A limit on how far an archive may expand: one of a few megabytes that would fill the memory is refused unopened."""
 
 from genjax.errors import InputError
 
-FREE = 1 << 30  # bytes that any archive may become
-MOST = 100  # times its own size, beyond that; photographs reach 2, drawings 20
+FREE = 1 << 30  # bytes to which any archive may expand
+MOST = 100  # largest expansion ratio of a bigger one; photographs reach 2, drawings 20
 
 
 def limit(packed: int) -> int:
-    """Bytes that an archive of this size may become."""
+    """Computes the bytes to which an archive of `packed` bytes may expand."""
     return max(FREE, MOST * packed)
 
 
 def check_expansion(name: str, *, packed: int, unpacked: int) -> None:
-    """Raises InputError for an archive that becomes more than it may.
+    """Raises InputError for an archive that would expand beyond its limit.
 
     Args:
-        name: of the archive, for the message.
-        packed: its size in bytes.
-        unpacked: what it becomes, in bytes.
+        name: name of the archive, for the message.
+        packed: size of the archive in bytes.
+        unpacked: size of its content in bytes.
     """
     if unpacked > limit(packed):
         raise InputError(

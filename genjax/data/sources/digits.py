@@ -1,4 +1,4 @@
-"""Handwritten digits that come with scikit-learn: 1,797 of 8x8 pixels, white strokes on black, ten classes.
+"""The source `digits`: 1,797 handwritten digits of 8x8 pixels from scikit-learn, white strokes on black, ten classes.
 
 Source: Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, 1998, UCI Machine Learning Repository.
 """
@@ -6,24 +6,25 @@ Source: Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak, 19
 import numpy as np
 
 from genjax.data.dataset import Dataset
+from genjax.data.glyphs.plain_captions import DIGIT_WORDS
 from genjax.data.images import fit
-from genjax.data.request import Request, choose, held_out
-from genjax.data.sources.captions import DIGIT_WORDS
+from genjax.data.request import Request, Spec, choose, held_out
 from genjax.errors import InputError
 
 CLASSES = 10
-LEVELS = 16  # a pixel is from 0 to 16
+LEVELS = 16  # scikit-learn's pixels are 0 to 16
 CAPTIONED = "captioned"
 
 
 def load_digits(variant: str, request: Request) -> Dataset:
-    """The digits that a request means. A fifth of each class is held out, the same for every seed, for ever.
+    """Loads handwritten digits. A fifth of each class is held out, always the same images.
 
     Args:
-        variant: none; or `captioned`: in colour, each with a sentence of captioned glyphs, "a white seven".
-        request: size and part.
+        variant: "" for none; ``captioned`` for RGB images, each with a sentence in the grammar of captioned glyphs,
+            "a white seven".
+        request: size, channels, split, number and seed.
     Raises:
-        InputError: another variant, more images wanted than there are, or captioned ones in grey.
+        InputError: another variant, more images requested than there are, or captioned ones in grey.
     """
     if variant not in ("", CAPTIONED):
         raise InputError(f"digits has no variant {variant!r}. Use digits, or digits:captioned.")
@@ -51,3 +52,13 @@ def _held_out_of_each(labels: np.ndarray) -> np.ndarray:
         members = np.flatnonzero(labels == digit)
         chosen[members] = held_out([f"digits/{i}" for i in members])
     return chosen
+
+
+SPEC = Spec(
+    name="digits",
+    load=load_digits,
+    forms=("digits", f"digits:{CAPTIONED}"),
+    summary="1,797 handwritten digits of scikit-learn, a fifth held out",
+    captions="digits",
+    captioned_variant=CAPTIONED,
+)

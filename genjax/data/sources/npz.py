@@ -1,7 +1,7 @@
-"""An .npz of images from any other tool: uint8 arrays in a zip archive, read without executing anything.
+"""The source `npz`: images of any other tool as uint8 arrays in a zip archive, read without executing anything.
 
-The images are in the array ``images``, or in the only array there is; labels, if any, in ``labels``. They are taken as
-they are, never resized: a set whose size differs from the one it is compared with would be judged for that.
+The images are in the array ``images``, or in the only array there is; labels, if any, in ``labels``. They are never
+resized: metrics would then measure the resizing as well as the images.
 """
 
 import lzma
@@ -14,23 +14,26 @@ import numpy as np
 
 from genjax.data.dataset import Dataset
 from genjax.data.images import fit
-from genjax.data.request import Request, choose, held_out
+from genjax.data.request import Request, Spec, choose, held_out
 from genjax.data.sources.archive_limits import check_expansion
 from genjax.errors import InputError
 
 MOST_CLASSES = 1 << 16
-DAMAGED = (
-    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),  # of archives
-    *(NotImplementedError, RuntimeError),  # of those that are packed or locked in another way
-    *(ValueError, TypeError, LookupError, OverflowError, MemoryError, RecursionError, SyntaxError),  # of arrays
+DAMAGED = (  # every exception that a damaged file was seen to raise
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),  # by the archive
+    *(NotImplementedError, RuntimeError),  # by an unknown compression, or a password
+    *(ValueError, TypeError, LookupError, OverflowError, MemoryError, RecursionError, SyntaxError),  # by an array
 )
 
 
 def load_npz(path: str, request: Request) -> Dataset:
-    """The images of an .npz file that a request means; a fifth of them is held out.
+    """Loads the images of an .npz file; a fifth of them is held out.
 
+    Args:
+        path: path of the file, from `request.root` where it is relative.
+        request: size, which must be that of the images; channels, split, number and seed.
     Raises:
-        InputError: no such file, no images in it, images of another size, or labels that do not fit.
+        InputError: no such file, no images in it, images of another size, or labels that do not match.
     """
     name = f"npz:{path}"
     images, labels = read_npz((request.root or Path()) / Path(path).expanduser(), name)
@@ -55,10 +58,15 @@ def load_npz(path: str, request: Request) -> Dataset:
 
 
 def read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Images uint8 (n, height, width, 1 or 3) and labels int32 (n,) or None, as they are in the file.
+    """Reads the arrays of an .npz file as they are.
 
+    Args:
+        path: path of the file.
+        name: name of the set, for messages.
+    Returns:
+        Images uint8 (n, height, width, 1 or 3), and labels int32 (n,) or None.
     Raises:
-        InputError: no such file, or nothing in it that is images.
+        InputError: no such file, or no images in it.
     """
     try:
         with zipfile.ZipFile(path) as archive:  # numpy's own reader leaves the file open where it is damaged
@@ -85,7 +93,7 @@ def read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """An array whose head says what the archive holds: memory is taken by the head's word."""
+    """Reads one array, after checking its header against the archive: numpy allocates what the header states."""
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         head = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
@@ -104,3 +112,11 @@ def _labels(labels: np.ndarray | None, n: int, name: str) -> np.ndarray | None:
     if labels.max() >= MOST_CLASSES:
         raise InputError(f"the labels of {name} go up to {labels.max()}, expected less than {MOST_CLASSES:,}.")
     return labels.astype(np.int32)
+
+
+SPEC = Spec(
+    name="npz",
+    load=load_npz,
+    forms=("npz:PATH",),
+    summary="uint8 images from any other tool, in the array `images`",
+)

@@ -1,11 +1,14 @@
-"""Sets that tensorflow-datasets has prepared on this machine, read without TensorFlow.
+"""The source `tfds`: sets that tensorflow-datasets has prepared on this machine, read without TensorFlow.
 
-Nothing is fetched: with no network that would try for minutes. Images may be of any size; a set too large for memory
-is decoded as it is used. ``tensorflow_datasets`` is the extra ``tfds`` of this package and is imported when called for.
+Nothing is downloaded: without a network that would retry for minutes. Images may be of any size; a set too large for
+memory is decoded as it is used. ``tensorflow_datasets``, the extra ``tfds`` of this package, is imported on first use.
+A prepared set lies in NAME/VERSION or NAME/CONFIG/VERSION, which is found without that import.
 """
 
 import io
+import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,20 +17,22 @@ import numpy as np
 
 from genjax.data.dataset import Dataset, LazyImages, decoded
 from genjax.data.images import decode, fit
-from genjax.data.request import Request, choose, held_out
-from genjax.data.sources.tfds_folder import find_prepared
+from genjax.data.request import Request, Spec, choose, held_out
 from genjax.errors import InputError
 
 HELD_OUT_SPLITS = ("test", "validation")
-CHANNELS = (None, 1, 3, 4)  # that an image may be stored with
+CHANNELS = (None, 1, 3, 4)  # accepted numbers of stored channels; None differs between images
+INFO = "dataset_info.json"
+FORMAT = "array_record"
+VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
 class Records(NamedTuple):
-    """All records of a set, in the order of its splits.
+    """The records of all splits, numbered from 0.
 
     Attributes:
-        read: the record of a number, its image not yet decoded.
-        in_test: bool (n,), which are held out.
+        read: function number -> record, its image not yet decoded.
+        in_test: bool (n,), True for held out.
     """
 
     read: Callable[[int], dict[str, Any]]
@@ -35,12 +40,13 @@ class Records(NamedTuple):
 
 
 def load_tfds(name: str, request: Request) -> Dataset:
-    """The images of a prepared set that a request means; its feature ``image``, and ``label`` if it has one.
+    """Loads a prepared set: its feature ``image``, and ``label`` if it has one.
 
     Args:
-        name: as tensorflow-datasets writes it: ``mnist``, ``mnist:3.0.1``, ``imagenet_resized/32x32``.
-        request: held out is the split ``test``, or ``validation``, or a fifth of ``train`` where neither exists.
-            `request.root` is the folder of prepared sets, by default ``TFDS_DATA_DIR`` or ``~/tensorflow_datasets``.
+        name: name in tensorflow-datasets' form: ``mnist``, ``mnist:3.0.1``, ``imagenet_resized/32x32``.
+        request: size, channels, split, number and seed. The held-out images are the split ``test``, else
+            ``validation``, else a fifth of ``train``. `request.root` is the folder of prepared sets, by default
+            ``TFDS_DATA_DIR`` or ``~/tensorflow_datasets``.
     Raises:
         InputError: not prepared, not in the format array_record, not installed, damaged, or without uint8 images.
     """
@@ -72,8 +78,50 @@ def load_tfds(name: str, request: Request) -> Dataset:
     )
 
 
+def find_prepared(spec: str, name: str, base: Path) -> Path:
+    """Finds the folder of a prepared set, of its newest version if none is named.
+
+    Args:
+        spec: text that the user gave, for messages.
+        name: ``NAME`` or ``NAME/CONFIG``, either with ``:VERSION``.
+        base: folder of all prepared sets.
+    Raises:
+        InputError: no such set, several configs of which none is named, or another format than array_record.
+    """
+    path, _, version = name.partition(":")
+    if not path or ".." in Path(path).parts or Path(path).is_absolute():
+        raise InputError(f"{spec} names no set. Expected tfds:NAME, such as tfds:mnist.")
+    found = [info.parent for pattern in ("*", "*/*") for info in sorted((base / path).glob(f"{pattern}/{INFO}"))]
+    folders = [folder for folder in found if VERSION.fullmatch(folder.name) and version in ("", folder.name)]
+    if not folders:
+        raise InputError(
+            f"{spec} is not prepared in {base}. Where TensorFlow is installed, run: tfds build {path}"
+            f" --file_format={FORMAT}; then set TFDS_DATA_DIR to the folder that holds it."
+        )
+    configs = sorted({folder.parent.name for folder in folders if folder.parent != base / path})
+    if len(configs) > 1:
+        raise InputError(
+            f"{spec} has several configs: {', '.join(configs)}. Name one, such as tfds:{path}/{configs[0]}."
+        )
+    newest = max(folders, key=lambda folder: tuple(map(int, folder.name.split("."))))
+    _check_format(spec, path, newest)
+    return newest
+
+
+def _check_format(spec: str, path: str, folder: Path) -> None:
+    try:
+        stored = json.loads((folder / INFO).read_text(encoding="utf-8")).get("fileFormat", "tfrecord")
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{spec}: {folder / INFO} cannot be read ({error}). Prepare the set again.") from None
+    if stored != FORMAT:
+        raise InputError(
+            f"{spec} was prepared as {stored}, which needs TensorFlow to read."
+            f" Prepare it anew: tfds build {path} --file_format={FORMAT}."
+        )
+
+
 def _open(spec: str, folder: Path) -> Any:
-    """The builder of a prepared set."""
+    """Opens the builder of a prepared set."""
     try:
         import array_record.python  # noqa: F401  (missing, it would show only when the first image is read)
         import tensorflow_datasets
@@ -83,7 +131,7 @@ def _open(spec: str, folder: Path) -> Any:
         ) from None
     try:
         return tensorflow_datasets.builder_from_directory(str(folder))
-    except Exception as error:  # whatever its parsers raise on files that are damaged or of an old version
+    except Exception as error:  # its parsers raise anything on files that are damaged or of an old version
         raise _damaged(spec, folder, error) from None
 
 
@@ -111,7 +159,7 @@ def _records(spec: str, folder: Path, builder: Any) -> Records:
 
 
 def _stored_channels(spec: str, features: dict[str, Any]) -> int | None:
-    """Channels of the images as they were stored; None where that differs from one to the next."""
+    """Reads the number of stored channels; None if it differs between images."""
     image = features.get("image")
     if image is None or image.np_dtype != np.uint8 or len(image.shape) != 3 or image.shape[-1] not in CHANNELS:
         raise InputError(
@@ -124,14 +172,23 @@ def _stored_channels(spec: str, features: dict[str, Any]) -> int | None:
 def _labels(
     features: dict[str, Any], records: Records, chosen: np.ndarray
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Labels of the chosen records and the names of the classes; (None, ()) where the set does not tell."""
+    """Reads the labels of the chosen records and the names of the classes; (None, ()) if the set has none."""
     class_names = tuple(getattr(features.get("label"), "names", None) or ())
     if not class_names:
         return None, ()
     labels = np.array([records.read(int(number))["label"] for number in chosen], np.int32)
-    return (labels, class_names) if labels.min() >= 0 else (None, ())  # -1 stands for kept secret
+    return (labels, class_names) if labels.min() >= 0 else (None, ())  # -1 marks a label that is not published
 
 
 def _damaged(spec: str, folder: Path, error: Exception) -> InputError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return InputError(f"{spec}: {folder} cannot be read ({reason}). Prepare the set again.")
+
+
+SPEC = Spec(
+    name="tfds",
+    load=load_tfds,
+    forms=("tfds:NAME",),
+    summary="a prepared set of TensorFlow Datasets, read without TensorFlow",
+    extra="tfds",
+)

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from genjax.data.glyphs.captions import VALUES, VOCABULARY, Attributes, caption, parse
-from genjax.data.sources.captions import words
+from genjax.data.glyphs.plain_captions import words
 from genjax.errors import InputError
 
 EVERY = [Attributes(*values) for values in itertools.product(*VALUES.values())]

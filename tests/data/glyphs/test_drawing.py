@@ -10,8 +10,8 @@ from genjax.data import Dataset, load
 from genjax.data.glyphs import drawing as glyphs_module
 from genjax.data.glyphs.drawing import COLOURS, VARIANTS, draw
 from genjax.data.glyphs.fonts import FONTS, HELD_OUT_FONTS, TRAIN_FONTS, outlines
+from genjax.data.glyphs.plain_captions import VOCABULARY, caption, words
 from genjax.data.request import Request
-from genjax.data.sources.captions import VOCABULARY, caption, words
 from genjax.errors import InputError
 
 

@@ -1,8 +1,13 @@
 """Decoding: from what a transformer says of tokens to tokens, one after the other or all in a few steps."""
 
 from genjax.families.text_to_image.decoding.autoregressive import Steps, decode_in_turn
-from genjax.families.text_to_image.decoding.best_of import best_of, repeated
-from genjax.families.text_to_image.decoding.decoder import Decoder, autoregressive_decoder, parallel_decoder
+from genjax.families.text_to_image.decoding.decoder import (
+    Decoder,
+    autoregressive_decoder,
+    best_of,
+    parallel_decoder,
+    repeated,
+)
 from genjax.families.text_to_image.decoding.filters import make_filter
 from genjax.families.text_to_image.decoding.guidance import combine, guided_infill, guided_steps
 from genjax.families.text_to_image.decoding.parallel import Infill, decode_in_parallel

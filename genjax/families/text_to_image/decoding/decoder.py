@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jax import Array
+from jaxtyping import Array, Float, Int
 
 from genjax.errors import InputError
 from genjax.families.text_to_image.decoding.autoregressive import Given, cached_steps, decode_in_turn, uncached_steps
@@ -84,6 +84,25 @@ def parallel_decoder(transformer: Any, decoding: DecodingConfig) -> Decoder:
         )
 
     return Decoder(decoding.steps * 2 * made.length, decode)
+
+
+def repeated(conditions: Int[Array, "n t"], candidates: int) -> Int[Array, "n*{candidates} t"]:
+    """Each condition that many times in a row."""
+    return jnp.repeat(conditions, candidates, axis=0)
+
+
+def best_of(made: Array, scores: Float[Array, " nk"], candidates: int) -> Array:
+    """The candidate of the highest score, the first among equals; one without a number for a score never is.
+
+    Args:
+        made: (n * candidates, ...), those of one condition in a row.
+        scores: (n * candidates,), high for good.
+        candidates: of each condition.
+    Returns:
+        (n, ...).
+    """
+    table = jnp.where(jnp.isnan(scores), -jnp.inf, scores).reshape(-1, candidates)
+    return made[jnp.arange(len(table)) * candidates + table.argmax(axis=1)]
 
 
 def _filter(segment: Any, decoding: DecodingConfig) -> Filter:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax.families.text_to_image.decoding.best_of import best_of, repeated
+from genjax.families.text_to_image.decoding.decoder import best_of, repeated
 
 
 def test_the_best_of_each_condition_is_picked(getkey):

@@ -1,4 +1,4 @@
-"""Sentences that describe drawn glyphs, in a closed vocabulary of plain words: a small bold red seven, tilted left."""
+"""Captions of plain glyphs, in a closed vocabulary: a small bold red seven, tilted left."""
 
 DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -11,21 +11,21 @@ VOCABULARY = tuple(
         | set(COLOUR_WORDS)
     )
 )
-SMALL, LARGE = 0.7, 0.8  # below and above these sizes, as parts of the frame
-TILTED = 5.0  # degrees, from which a glyph is called so
-WHITE = 224  # grey level from which ink is called white
+SMALL, LARGE = 0.7, 0.8  # sizes below and above which the words are used, as fractions of the frame
+TILTED = 5.0  # smallest angle in degrees that is called tilted
+WHITE = 224  # lowest grey level that is called white
 
 
 def caption(*, symbol: str, colour: str, size: float, weight: str, slant: str, angle: float) -> str:
-    """What a drawn glyph looks like, in one sentence; what is ordinary goes unsaid.
+    """Describes a drawn glyph in one sentence; default values (regular, upright, medium size) are left out.
 
     Args:
-        symbol: a digit or a capital letter.
-        colour: one of `COLOUR_WORDS`.
-        size: of the inked box, as part of the frame.
+        symbol: digit or capital letter.
+        colour: word in `COLOUR_WORDS`.
+        size: longer side of the inked box, as a fraction of the frame.
         weight: regular or bold.
         slant: upright or italic.
-        angle: degrees, anticlockwise.
+        angle: rotation in degrees, anticlockwise.
     """
     noun = DIGIT_WORDS[int(symbol)] if symbol.isdigit() else f"letter {symbol}"
     words = [size_word(size), weight.replace("regular", ""), slant.replace("upright", ""), colour, noun]
@@ -35,22 +35,22 @@ def caption(*, symbol: str, colour: str, size: float, weight: str, slant: str, a
 
 
 def size_word(size: float) -> str:
-    """``small``, ``large``, or nothing in between."""
+    """Returns ``small``, ``large``, or "" in between."""
     return "small" if size < SMALL else "large" if size > LARGE else ""
 
 
 def tilt_words(angle: float) -> str:
-    """``, tilted left`` for anticlockwise, ``, tilted right`` for clockwise, or nothing."""
+    """Returns ``, tilted left`` for anticlockwise, ``, tilted right`` for clockwise, or "" for a small angle."""
     if abs(angle) < TILTED:
         return ""
     return f", tilted {'left' if angle > 0 else 'right'}"
 
 
 def grey_word(level: int) -> str:
-    """The word for ink of a grey level from 0 to 255."""
+    """Returns ``white`` or ``grey`` for a grey level from 0 to 255."""
     return "white" if level >= WHITE else "grey"
 
 
 def words(sentence: str) -> list[str]:
-    """The words of a caption, a comma being one; all of `VOCABULARY` where `caption` wrote it."""
+    """Splits a caption into words, a comma being one; for a sentence of `caption` all are in `VOCABULARY`."""
     return sentence.replace(",", " ,").split()
