@@ -20,8 +20,9 @@ from genjax.evaluate.metrics.metric import AT_LEAST_0, Measured, MetricSpec, Set
 def frechet_distance(real_features: ArrayLike, fake_features: ArrayLike) -> float:
     """Computes |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of two means m and covariances S.
 
-    (Heusel et al. 2017, eq. 6) It needs no matrix root: tr (S1 S2)^(1/2) is the sum of the singular values of A B^T / sqrt((n-1)(m-1)), where A
-    and B are the centred features. That is exact for any number of images, also for fewer than features.
+    (Heusel et al. 2017, eq. 6) No matrix root is needed: tr (S1 S2)^(1/2) is the sum of the singular values of
+    A B^T / sqrt((n-1)(m-1)), where A and B are the centred features. That is exact for any number of images, also for
+    fewer than features.
 
     Args:
         real_features: features (n, d), n >= 2.
