@@ -32,7 +32,7 @@ from genjax.evaluate import (
     load_extractor,
 )
 from genjax.evaluate.features.statistics import statistics_of
-from genjax.evaluate.measures import Sets
+from genjax.evaluate.metrics.metric import Sets
 from genjax.store.run_folder import write_json
 from genjax.terminal import result, say, table
 
@@ -114,7 +114,7 @@ def time_core(num: int, size: int) -> dict[str, float]:
     seconds: dict[str, float] = {}
     extract_features(extractor, real[:1])  # compiled once a process, and kept between them
     seconds["features"], features = timed(lambda: [extract_features(extractor, part) for part in (real, fake)])
-    families = {METRICS[name].family: name for name in reversed(CORE)}
+    families = {METRICS[name].measure: name for name in reversed(CORE)}
     for family, name in reversed(families.items()):
         say(f"{name} ...")
         seconds[f"{name}, with intervals"], _ = timed(lambda family=family: family(Sets(*features), 0, True))

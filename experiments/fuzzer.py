@@ -231,12 +231,12 @@ def read_log(folder: Path) -> None:
     if cli.main(["stability", str(run)]) not in (0, 2):
         raise AssertionError("stability failed")
     from genjax.report.draw.series import read_series
-    from genjax.report.warnings import training_cautions
+    from genjax.report.warnings import training_warnings
     from genjax.store.metrics import open_metrics, read_metrics
 
     lines = read_metrics(run / "metrics.jsonl")
     read_series(lines, "run")
-    training_cautions(lines, steps=4, step=4)
+    training_warnings(lines, steps=4, step=4)
     with open_metrics(RunFolder(run), step=3):
         pass
 

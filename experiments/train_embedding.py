@@ -48,7 +48,8 @@ from genjax.data import Dataset, load, to_float
 from genjax.data.glyphs.drawing import COLOURS, VARIANTS
 from genjax.data.glyphs.fonts import TRAIN_FONTS
 from genjax.errors import InputError
-from genjax.evaluate.features.registry import WEIGHTS, resized
+from genjax.evaluate.features.embedded import WEIGHTS
+from genjax.evaluate.features.extractor import resized
 from genjax.models.embedding import DIM, SIZE, Embedding, Heads
 from genjax.terminal import progress, result, say, table
 from genjax.tree import flatten

@@ -1,20 +1,16 @@
-"""How good, how varied, how new: metrics of generated images, always with the counts and the network behind them.
+"""Metrics of generated images, quality, diversity and memorisation, as records with counts and feature network.
 
 The metrics themselves are functions of features, arrays (images, numbers); `evaluate_images` goes from images to
 records that can be kept and compared.
 """
 
-from genjax.evaluate.features.registry import EXTRACTORS, Extractor, extract_features, feature_sets, load_extractor
+from genjax.evaluate.features.extractor import Extractor, extract_features, feature_sets
+from genjax.evaluate.features.registry import EXTRACTORS, load_extractor
 from genjax.evaluate.features.statistics import Statistics, real_statistics, statistics_of
 from genjax.evaluate.metrics.classifier_score import classifier_score
-from genjax.evaluate.metrics.distances import (
-    frechet_distance,
-    frechet_distance_from_statistics,
-    kernel_distance,
-    kernel_distance_interval,
-)
 from genjax.evaluate.metrics.diversity import intra_diversity, retention, vendi_score
-from genjax.evaluate.metrics.extrapolated import fd_infinity
+from genjax.evaluate.metrics.frechet import fd_infinity, frechet_distance, frechet_distance_from_statistics
+from genjax.evaluate.metrics.kernel import kernel_distance, kernel_distance_interval
 from genjax.evaluate.metrics.likelihood import active_units, draw_log_weights, importance_weighted_nats, kl_per_latent
 from genjax.evaluate.metrics.memorisation import auth_pct, c_t, copy_rate
 from genjax.evaluate.metrics.neighbours import density_coverage, precision_recall

@@ -18,7 +18,7 @@ from genjax.evaluate import (
     ssim,
 )
 from genjax.evaluate.features.statistics import image_hash
-from genjax.evaluate.metrics.distances import NORMAL_95
+from genjax.evaluate.metrics.intervals import NORMAL_95
 from genjax.families.build import build_learner
 from genjax.families.learner import Learner
 from genjax.families.recipes import build_transfers

@@ -1,58 +1,57 @@
-"""Images in, records out: the one way in which generated images are judged against real ones."""
+"""Quality metrics of generated images: the list of all metrics, and `evaluate_images` from images to records."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from genjax.errors import InputError, lookup
-from genjax.evaluate import measures
-from genjax.evaluate.features.registry import Extractor, check_images, extract_features, feature_sets
+from genjax.evaluate.features.extractor import Extractor, check_images, extract_features, feature_sets
 from genjax.evaluate.features.statistics import image_hash, real_features
-from genjax.evaluate.measures import COVERAGE_K, RECALL_K, Family, Measured, Sets
+from genjax.evaluate.metrics import diversity, frechet, kernel, memorisation, neighbours
 from genjax.evaluate.metrics.intervals import Interval
-from genjax.evaluate.metrics.memorisation import SMALLEST_CELL
+from genjax.evaluate.metrics.metric import Measured, MetricSpec, Sets
 from genjax.evaluate.records import Record, metric_name
 
-
-class Metric(NamedTuple):
-    """How a metric is measured.
-
-    Attributes:
-        label: in the names of its records.
-        family: measures it, and the metrics that come out of the same computation.
-        least: images that it needs of each set.
-        needs: further images, beside real and generated ones: "train" or "source".
-        least_other: of these, how many.
-    """
-
-    label: str
-    family: Family
-    least: int
-    needs: tuple[str, ...] = ()
-    least_other: int = 1
-
-
-METRICS = {
-    "kd": Metric("KD", measures.measure_kd, 2),
-    "fd": Metric("FD", measures.measure_fd, 2),
-    "precision": Metric("precision", measures.measure_precision_recall, RECALL_K + 1),
-    "recall": Metric("recall", measures.measure_precision_recall, RECALL_K + 1),
-    "density": Metric("density", measures.measure_density_coverage, COVERAGE_K + 1),
-    "coverage": Metric("coverage", measures.measure_density_coverage, COVERAGE_K + 1),
-    "vendi": Metric("vendi", measures.measure_vendi, 2),
-    "intra_diversity": Metric("intra_diversity", measures.measure_intra_diversity, 2, ("train",)),
-    "copy_rate": Metric("copy_rate", measures.measure_copy_rate, 2, ("train",)),
-    "auth_pct": Metric("auth_pct", measures.measure_authenticity, 2, ("train",), 2),
-    "c_t": Metric("c_t", measures.measure_data_copying, SMALLEST_CELL, ("train",)),
-    "retention": Metric("retention", measures.measure_retention, 3, ("source",)),
-}
-CORE = tuple(name for name, metric in METRICS.items() if not metric.needs)
-ASKED_FOR = {
+SPECS = (
+    kernel.SPEC,
+    frechet.SPEC,
+    neighbours.PRECISION_RECALL_SPEC,
+    neighbours.DENSITY_COVERAGE_SPEC,
+    diversity.VENDI_SPEC,
+    diversity.INTRA_DIVERSITY_SPEC,
+    memorisation.COPY_RATE_SPEC,
+    memorisation.AUTHENTICITY_SPEC,
+    memorisation.DATA_COPYING_SPEC,
+    diversity.RETENTION_SPEC,
+)
+FURTHER_IMAGES = {  # how the user gets what a spec `needs`
     "train": "the images that the generator was trained on. Evaluate a run against what it was trained on",
     "source": "a source to compare with. Evaluate a run that was adapted",
 }
+
+
+def by_name(specs: Sequence[MetricSpec]) -> dict[str, MetricSpec]:
+    """Returns {metric as it is asked for: the spec of its family}, in the order of the list."""
+    return {name: spec for spec in specs for name in spec.names}
+
+
+def core_names(specs: Sequence[MetricSpec]) -> tuple[str, ...]:
+    """Returns the metrics that are measured where none are named."""
+    return tuple(name for spec in specs if spec.core for name in spec.names)
+
+
+def metrics_help(specs: Sequence[MetricSpec] = SPECS) -> str:
+    """Returns a line for each family, for the help of --metrics and for documentation."""
+    lines = []
+    for spec in specs:
+        needed = f" Needs {' and '.join(spec.needs)} images." if spec.needs else ""
+        lines.append(f"{', '.join(spec.names)}: {spec.summary}{needed}")
+    return "\n".join([*lines, f"By default: {', '.join(core_names(specs))}."])
+
+
+METRICS = by_name(SPECS)
+CORE = core_names(SPECS)
 
 
 def evaluate_images(
@@ -68,47 +67,50 @@ def evaluate_images(
     source_images: np.ndarray | None = None,
     intervals: Sequence[str] | None = None,
     cache: Path | None = None,
+    known: Mapping[str, MetricSpec] = METRICS,
 ) -> list[Record]:
-    """Judges generated images against real ones.
+    """Measures generated images against real ones.
 
     Args:
         real_images: uint8 (n, height, width, 1 or 3); held out from training, or the metrics praise copies.
         fake_images: uint8 (m, height, width, 1 or 3), of the same size and channels.
-        extractor: of `load_extractor`.
-        data: what the real images are, for the record.
-        split: of the real images, for the record.
-        seed: of what the metrics draw.
-        metrics: names of `METRICS`.
-        train_images: what the generator was trained on, the shots of an adaptation, for the metrics that need it.
-        source_images: what its source makes of the same latents, in the same order, for the metrics that need it.
+        extractor: network of `load_extractor`, whose features are compared.
+        data: name of the real images, for the records.
+        split: part of the real set, for the records.
+        seed: seed of everything that the metrics draw.
+        metrics: names of `known`.
+        train_images: training images of the generator, the shots of an adaptation, for the metrics that need them.
+        source_images: source's images of the same latents, in the same order, for the metrics that need them.
         intervals: metrics of which 95 % intervals are computed, which takes most of the time; None is all.
         cache: folder in which features of real sets are kept, as `cache_folder` gives it; None for none.
+        known: metrics that can be asked for, as `by_name` gives them: another list holds one's own.
     Returns:
         A record for each metric, in the order asked for.
     Raises:
         InputError: unknown metrics, images of another type or shape, too few of them or not those that a metric needs;
             all before anything is computed.
     """
-    chosen = {name: lookup(METRICS, name, "metric") for name in metrics}
-    _check_sets(real_images, fake_images, chosen)
-    needed = {need for metric in chosen.values() for need in metric.needs}
+    chosen = {name: lookup(known, name, "metric") for name in metrics}
+    _check_sets(real_images, fake_images, chosen, known)
+    needed = {need for spec in chosen.values() for need in spec.needs}
     given = {"train": train_images, "source": source_images}
-    _check_others(fake_images, given, chosen)
-    others = {need: images for need, images in given.items() if need in needed and images is not None}
+    _check_further(fake_images, given, chosen)
+    further = {need: images for need, images in given.items() if need in needed and images is not None}
     real = real_features(real_images, extractor, folder=cache) if cache else extract_features(extractor, real_images)
     fake = extract_features(extractor, fake_images)
-    features = [real, fake, *(extract_features(extractor, images) for images in others.values())]
+    features = [real, fake, *(extract_features(extractor, images) for images in further.values())]
+    # An extractor may be several networks: every metric is measured on each of them and averaged.
     sets = [
-        Sets(*parts[:2], **dict(zip(others, parts[2:], strict=True)))
+        Sets(*parts[:2], **dict(zip(further, parts[2:], strict=True)))
         for parts in zip(*(feature_sets(extractor, each) for each in features), strict=True)
     ]
     measured: dict[str, Measured] = {}
-    for family in dict.fromkeys(metric.family for metric in chosen.values()):
-        wanted = any(intervals is None or name in intervals for name in chosen if chosen[name].family is family)
-        measured |= averaged([family(each, seed, wanted) for each in sets])
+    for measure in dict.fromkeys(spec.measure for spec in chosen.values()):
+        wanted = any(intervals is None or name in intervals for name in chosen if chosen[name].measure is measure)
+        measured |= average_over_sets([measure(each, seed, wanted) for each in sets])
     return [
         Record(
-            name=metric_name(metric.label, extractor.name, extractor.sha256),
+            name=metric_name(spec.names[name], extractor.name, extractor.sha256),
             value=measured[name].value,
             interval=measured[name].interval.bounds,
             interval_note=measured[name].interval.note,
@@ -124,15 +126,15 @@ def evaluate_images(
             resize=extractor.resize,
             seed=seed,
         )
-        for name, metric in chosen.items()
+        for name, spec in chosen.items()
     ]
 
 
-def averaged(sets: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
-    """The means of what was measured on several sets of features.
+def average_over_sets(sets: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
+    """Averages the numbers that were measured on several sets of features.
 
-    Of an interval the ends are averaged, which makes it too wide rather than too narrow: a mean varies no more than
-    its parts do on average.
+    The ends of intervals are averaged as well, which makes them too wide rather than too narrow: a mean varies no more
+    than its parts do on average.
     """
     if len(sets) == 1:
         return sets[0]
@@ -148,9 +150,11 @@ def averaged(sets: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
     return means
 
 
-def _check_sets(real: np.ndarray, fake: np.ndarray, chosen: dict[str, Metric]) -> None:
+def _check_sets(
+    real: np.ndarray, fake: np.ndarray, chosen: Mapping[str, MetricSpec], known: Mapping[str, MetricSpec]
+) -> None:
     if not chosen:
-        raise InputError(f"no metric was asked for. Known: {', '.join(METRICS)}.")
+        raise InputError(f"no metric was asked for. Known: {', '.join(known)}.")
     check_images(real, "real")
     check_images(fake, "generated")
     if real.shape[1:] != fake.shape[1:]:
@@ -158,25 +162,25 @@ def _check_sets(real: np.ndarray, fake: np.ndarray, chosen: dict[str, Metric]) -
             f"real images are {_size(real)} and generated ones {_size(fake)} (height, width, channels)."
             " Bring both to one size before: resizing only one of them would count as a difference."
         )
-    possible = [name for name, metric in chosen.items() if min(len(real), len(fake)) >= metric.least] or ["none"]
-    for name, metric in chosen.items():
-        if min(len(real), len(fake)) < metric.least:
+    possible = [name for name, spec in chosen.items() if min(len(real), len(fake)) >= spec.least] or ["none"]
+    for name, spec in chosen.items():
+        if min(len(real), len(fake)) < spec.least:
             raise InputError(
-                f"{name} needs {metric.least} or more images of each set; there are {len(real)} real and {len(fake)}"
+                f"{name} needs {spec.least} or more images of each set; there are {len(real)} real and {len(fake)}"
                 f" generated. Use more images, or --metrics {','.join(possible)}."
             )
 
 
-def _check_others(fake: np.ndarray, others: dict[str, np.ndarray | None], chosen: dict[str, Metric]) -> None:
-    for name, metric in chosen.items():
-        for need in metric.needs:
-            images = others[need]
+def _check_further(fake: np.ndarray, given: Mapping[str, np.ndarray | None], chosen: Mapping[str, MetricSpec]) -> None:
+    for name, spec in chosen.items():
+        for need in spec.needs:
+            images = given[need]
             if images is None:
-                raise InputError(f"{name} needs {ASKED_FOR[need]}, or leave {name} out.")
+                raise InputError(f"{name} needs {FURTHER_IMAGES[need]}, or leave {name} out.")
             check_images(images, need)
-            if len(images) < metric.least_other:
+            if len(images) < spec.least_other:
                 raise InputError(
-                    f"{name} needs {metric.least_other} or more {need} images, and there are {len(images)}."
+                    f"{name} needs {spec.least_other} or more {need} images, and there are {len(images)}."
                     f" Leave {name} out."
                 )
             if images.shape[1:] != fake.shape[1:]:

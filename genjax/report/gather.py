@@ -14,7 +14,7 @@ from genjax.evaluate.model_metrics import explain
 from genjax.evaluate.records import COMPARED
 from genjax.evaluate.run_data import real_images, source_samples
 from genjax.families.text_to_image.model import is_text_to_image
-from genjax.report import warnings as cautions
+from genjax.report import warnings
 from genjax.report.command import command_line
 from genjax.report.comparison import comparison_page
 from genjax.report.draw.series import read_series
@@ -66,7 +66,7 @@ def write_report(
     if len(reports) == 1:
         text = run_page(reports[0], footer=footer)
     else:
-        text = comparison_page(reports, alike=alike, footer=footer, notes=comparison_cautions(reports))
+        text = comparison_page(reports, alike=alike, footer=footer, notes=comparison_warnings(reports))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, text.encode(errors="replace"))  # a name may hold what UTF-8 cannot
@@ -125,16 +125,16 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         images = spread_out(held_out, EXPLAINED).images[:]
         records += explain(model, images, data=held_out.name, split=held_out.split)
 
-    said = cautions.training_cautions(lines, steps=config.steps, step=model.step)
+    said = warnings.training_warnings(lines, steps=config.steps, step=model.step)
     closest: tuple[Neighbourhood, ...] = ()
     farthest, unit = closest, ""
     if train is not None:
         closest, farthest, unit, likeness = neighbourhoods(drawn.samples, real, extractor)
-        said += cautions.likeness_cautions(likeness)
+        said += warnings.likeness_warnings(likeness)
         split = config.split if isinstance(config, TrainConfig) else "train"
-        said += cautions.image_cautions(len(train), len(held_out) if held_out else 0, split=split)
+        said += warnings.image_warnings(len(train), len(held_out) if held_out else 0, split=split)
     kept, kept_notes = kept_records(run)
-    said += [*cautions.record_cautions([*records, *kept], data=config.data), *notes, *source_notes, *kept_notes]
+    said += [*warnings.record_warnings([*records, *kept], data=config.data), *notes, *source_notes, *kept_notes]
     return RunReport(
         name=name,
         summary=summary(config, train, model),
@@ -175,7 +175,7 @@ def alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     return all(first[name] == second[name] for name in COMPARED)
 
 
-def comparison_cautions(reports: Sequence[RunReport]) -> list[str]:
+def comparison_warnings(reports: Sequence[RunReport]) -> list[str]:
     """Which runs cannot be held against each other by their numbers."""
     measured = [report for report in reports if report.records]
     unlike = [one.name for one in measured[1:] if not alike(one.records[0], measured[0].records[0])]

@@ -17,7 +17,7 @@ from genjax.evaluate.run_data import Real
 from genjax.evaluate.text_to_image_run import Begun, begun, captioned_real, readable
 from genjax.families.chunks import in_chunks
 from genjax.families.text_to_image.model import TextToImage, learners_of, load_text_to_image
-from genjax.report import warnings as cautions
+from genjax.report import warnings
 from genjax.report.command import command_line
 from genjax.report.draw.series import Series, read_series
 from genjax.report.facts import described_set
@@ -54,8 +54,8 @@ def gather_text_to_image(run: Path, name: str, *, extractor: Extractor, num: int
     farthest, unit = closest, ""
     if train is not None:
         closest, farthest, unit, likeness = neighbourhoods(samples, real, extractor)
-        said += cautions.likeness_cautions(likeness)
-        said += cautions.image_cautions(len(train), len(held_out) if held_out else 0, split="train")
+        said += warnings.likeness_warnings(likeness)
+        said += warnings.image_warnings(len(train), len(held_out) if held_out else 0, split="train")
         if held_out is not None:
             records += explain_text_to_image(model, train, chosen)
     kept, kept_notes = kept_records(run)
@@ -67,7 +67,7 @@ def gather_text_to_image(run: Path, name: str, *, extractor: Extractor, num: int
         facts=facts(how, model, real, str(values.get("version", "unknown"))),
         config=values,
         samples=samples[:PICTURED],
-        warnings=(*said, *cautions.record_cautions([*records, *kept], data=how.config.data), *kept_notes),
+        warnings=(*said, *warnings.record_warnings([*records, *kept], data=how.config.data), *kept_notes),
         training=None if train is None else spread_out(train, TRAINING_PICTURED).images[:],
         training_caption=training_caption(train),
         asked=f"Captions of {'held-out' if held_out else 'training'} images",

@@ -37,7 +37,7 @@ class Likeness(NamedTuple):
     n: int
 
 
-def image_cautions(n_train: int, n_held_out: int, *, split: str) -> list[str]:
+def image_warnings(n_train: int, n_held_out: int, *, split: str) -> list[str]:
     """Of the sets that a run was trained on and is judged against."""
     said = []
     if not n_held_out:
@@ -59,7 +59,7 @@ def image_cautions(n_train: int, n_held_out: int, *, split: str) -> list[str]:
     return said
 
 
-def likeness_cautions(likeness: Likeness) -> list[str]:
+def likeness_warnings(likeness: Likeness) -> list[str]:
     """Copies, and samples that are all alike."""
     said = []
     if likeness.equal:
@@ -77,7 +77,7 @@ def likeness_cautions(likeness: Likeness) -> list[str]:
     return said
 
 
-def record_cautions(records: Sequence[Record], *, data: str) -> list[str]:
+def record_warnings(records: Sequence[Record], *, data: str) -> list[str]:
     """Of the evaluation: too few images, little covered, and features that were made for other pictures."""
     covered = [record for record in records if record.name.startswith("coverage[") and record.value < LITTLE_COVERED]
     said = [
@@ -103,7 +103,7 @@ def merged(warnings: Sequence[str]) -> list[str]:
     return [f"{', '.join(group)} from {rest}" for rest, group in names.items()]
 
 
-def training_cautions(lines: Sequence[Mapping[str, Any]], *, steps: int, step: int) -> list[str]:
+def training_warnings(lines: Sequence[Mapping[str, Any]], *, steps: int, step: int) -> list[str]:
     """Of what metrics.jsonl says: divergence, collapse, a better model on the way, an end that was not reached."""
     said = []
     broken = [line["step"] for line in lines if not all(math.isfinite(value) for value in line.values())]

@@ -7,7 +7,19 @@ import pytest
 
 from genjax.data import load
 from genjax.errors import InputError
-from genjax.evaluate import CORE, Extractor, compare, evaluate_images, load_extractor, measures
+from genjax.evaluate import (
+    CORE,
+    METRICS,
+    Extractor,
+    compare,
+    evaluate_images,
+    extract_features,
+    load_extractor,
+)
+from genjax.evaluate.metrics import metric as metric_module
+from genjax.evaluate.metrics.intervals import Interval
+from genjax.evaluate.metrics.metric import Measured, MetricSpec
+from genjax.evaluate.scores import SPECS, by_name, core_names, metrics_help
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +69,7 @@ def test_a_part_of_the_metrics_has_the_same_values(means, images):
 
 
 def test_large_sets_have_no_jackknife(means, images, monkeypatch):
-    monkeypatch.setattr(measures, "LARGEST_JACKKNIFE", 30)
+    monkeypatch.setattr(metric_module, "LARGEST_JACKKNIFE", 30)
     by_name = {record.name: record for record in evaluate_images(*images, extractor=means)}
     assert by_name["recall[means]"].interval_note == "none: more than 30 images"
     assert by_name["KD[means]"].interval is not None
@@ -137,3 +149,47 @@ def test_metrics_of_a_run_need_its_training_images_and_its_source(means, images)
         evaluate_images(real, fake, extractor=means, metrics=("retention",), source_images=fake[1:])
     with pytest.raises(InputError, match="train images are 4x8x1"):
         evaluate_images(real, fake, extractor=means, metrics=("c_t",), train_images=real[:, :4])
+
+
+def test_the_metrics_and_those_by_default_follow_from_the_list():
+    core = ("kd", "fd", "precision", "recall", "density", "coverage", "vendi")
+    assert core == CORE
+    assert tuple(METRICS) == (*core, "intra_diversity", "copy_rate", "auth_pct", "c_t", "retention")
+    least = {"precision": 4, "recall": 4, "density": 6, "coverage": 6, "c_t": 5, "retention": 3}
+    assert {name: spec.least for name, spec in METRICS.items() if spec.least != 2} == least
+    needs = {name: (*spec.needs, spec.least_other) for name, spec in METRICS.items() if spec.needs}
+    of_train = dict.fromkeys(("intra_diversity", "copy_rate", "c_t"), ("train", 1))
+    assert needs == of_train | {"auth_pct": ("train", 2), "retention": ("source", 1)}
+    assert not any(spec.needs for spec in SPECS if spec.core), "the default asks for no further images"
+    assert len(METRICS) == sum(len(spec.names) for spec in SPECS), "no name twice"
+
+
+def test_a_metric_that_describes_itself_becomes_a_record(means, images):
+    """One function and one SPEC, without a line about it anywhere else."""
+
+    def measure_brightness(sets, seed, intervals):
+        return {"brighter": Measured(float(sets.fake.mean() - sets.train.mean()), Interval(None, "none"), "mean")}
+
+    spec = MetricSpec({"brighter": "BR"}, measure_brightness, "How much brighter.", least=3, needs=("train",))
+    known = by_name((*SPECS, spec))
+    real, fake = images
+    given = {"extractor": means, "known": known, "metrics": ("brighter", "kd")}
+    record, kd = evaluate_images(real, fake, train_images=real[:4], **given)
+    assert (record.name, record.method, kd.name) == ("BR[means]", "mean", "KD[means]")
+    features, of_train = (extract_features(means, part) for part in (fake, real[:4]))
+    assert record.value == pytest.approx(features.mean() - of_train.mean())
+    with pytest.raises(InputError, match="brighter needs 3 or more images of each set"):
+        evaluate_images(real[:2], fake, train_images=real, **given)
+    with pytest.raises(InputError, match="brighter needs the images that the generator was trained on"):
+        evaluate_images(real, fake, **given)
+    with pytest.raises(InputError, match="unknown metric 'brighter'"):
+        evaluate_images(real, fake, extractor=means, metrics=("brighter",))
+    assert "brighter" not in core_names((*SPECS, spec))
+    assert "brighter: How much brighter. Needs train images." in metrics_help((*SPECS, spec))
+
+
+def test_the_help_names_every_metric_and_what_it_needs():
+    lines = metrics_help().splitlines()
+    assert lines[-1] == f"By default: {', '.join(CORE)}."
+    assert [name for line in lines[:-1] for name in line.partition(":")[0].split(", ")] == list(METRICS)
+    assert [line.partition(":")[0] for line in lines if "source images" in line] == ["retention"]

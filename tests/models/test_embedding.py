@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from genjax.evaluate.features.registry import WEIGHTS
+from genjax.evaluate.features.embedded import WEIGHTS
 from genjax.models.embedding import DIM, SIZE, Embedding, Heads
 from genjax.tree import flatten, unflatten
 

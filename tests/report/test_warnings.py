@@ -6,34 +6,34 @@ import numpy as np
 
 from genjax.report.warnings import (
     Likeness,
-    image_cautions,
+    image_warnings,
     likeness,
-    likeness_cautions,
+    likeness_warnings,
     merged,
-    training_cautions,
+    training_warnings,
 )
 
 KD = "evaluate/KD[embedded-v1]"
 
 
 def test_nothing_is_said_of_what_is_well():
-    assert image_cautions(1000, 200, split="train") == []
-    assert likeness_cautions(Likeness(near=0.05, equal=0, spread=0.9, n=100)) == []
+    assert image_warnings(1000, 200, split="train") == []
+    assert likeness_warnings(Likeness(near=0.05, equal=0, spread=0.9, n=100)) == []
     lines = [{"step": 10, KD: 0.2, "loss/kl": 5.0}, {"step": 20, KD: 0.1, "loss/kl": 6.0}]
-    assert training_cautions(lines, steps=20, step=20) == []
-    assert training_cautions([], steps=1, step=1) == []
+    assert training_warnings(lines, steps=20, step=20) == []
+    assert training_warnings([], steps=1, step=1) == []
 
 
 def test_sets_that_are_too_small():
-    assert image_cautions(1, 1, split="train")[0].startswith("Only 1 image is held out.")
-    assert image_cautions(1, 1, split="train")[1].startswith("Only 1 image was trained on")
-    assert "learned by heart" in image_cautions(10, 200, split="train")[0]
-    assert "(--split all)" in image_cautions(1000, 0, split="all")[0]
-    assert "Only 7 images are held out" in image_cautions(1000, 7, split="train")[0]
+    assert image_warnings(1, 1, split="train")[0].startswith("Only 1 image is held out.")
+    assert image_warnings(1, 1, split="train")[1].startswith("Only 1 image was trained on")
+    assert "learned by heart" in image_warnings(10, 200, split="train")[0]
+    assert "(--split all)" in image_warnings(1000, 0, split="all")[0]
+    assert "Only 7 images are held out" in image_warnings(1000, 7, split="train")[0]
 
 
 def test_copies_and_collapse():
-    said = likeness_cautions(Likeness(near=0.4, equal=3, spread=0.2, n=100))
+    said = likeness_warnings(Likeness(near=0.4, equal=3, spread=0.2, n=100))
     assert [line.split(":")[0] for line in said] == ["Copies", "Copies are likely", "Collapse"]
     assert "3 of 100 samples" in said[0]
     assert "40%" in said[1]
@@ -58,7 +58,7 @@ def test_what_the_log_tells():
         {"step": 20, KD: 0.4, f"{KD}/low": 0.3, "evaluate/coverage[embedded-v1]": 0.1, "loss/kl": math.nan},
         {"step": 30, "loss/kl": 0.001},
     ]
-    said = training_cautions(lines, steps=100, step=30)
+    said = training_warnings(lines, steps=100, step=30)
     assert [line.split(":")[0] for line in said] == [
         "Diverged",
         "Collapse",

@@ -1,1 +1,1 @@
-"""Features of images by fixed networks: the registry, a file a network, statistics of real sets."""
+"""Features of images by fixed networks: a file a network, the list of them, and the cache of real sets."""

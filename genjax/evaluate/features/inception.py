@@ -6,30 +6,36 @@ day as PyTorch keeps it; genjax does not hand it out, and knows it by its sha256
 
 import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from genjax.errors import InputError
-from genjax.evaluate.features.registry import Extractor, read_published, with_colour
+from genjax.evaluate.features.extractor import Extractor, ExtractorSpec, with_colour
+from genjax.evaluate.features.published import read_published
 from genjax.evaluate.features.state_dict import folded, read_state_dict
 from genjax.evaluate.records import INCEPTION_SHA256
-from genjax.models.inception import DIM, SIZE, Inception
-from genjax.tree import unflatten
 
-EPSILON = 1e-3  # of its batch norms
+if TYPE_CHECKING:
+    import jax
+
+EPSILON = 1e-3  # added to the variance in its batch norms
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 
 
 def inception(path: str) -> Extractor:
-    """The network in the file `path`. (genjax/models/inception.py)
+    """Builds the network in the file `path`. (genjax/models/inception.py)
 
     Raises:
         InputError: no file was named, it cannot be read, or it is another one.
     """
+    import jax  # here, so that comparing records or features that one has does not wait for it
+
+    from genjax.models.inception import DIM, SIZE
+    from genjax.tree import unflatten
+
     stored = parameters(read_inception(path))
-    params = unflatten({name: jnp.asarray(array) for name, array in stored.items()})
+    params = unflatten({name: jax.numpy.asarray(array) for name, array in stored.items()})
     return Extractor(
         name="inception",
         version="1",
@@ -44,18 +50,31 @@ def inception(path: str) -> Extractor:
     )
 
 
-def apply_inception(params: dict, images: jax.Array) -> jax.Array:
-    """Features (n, 2048) of uint8 images (n, height, width, 3) of any size."""
-    resized = resize_like_tensorflow(images.astype(jnp.float32), SIZE)
-    return jnp.asarray(Inception().apply({"params": params}, (resized - 128) / 128))
+SPEC = ExtractorSpec(
+    "inception",
+    inception,
+    "Standard network of FID, KID and IS: inception:PATH, with its weights file.",
+    takes_file=True,
+)
 
 
-def resize_like_tensorflow(images: jax.Array, size: int) -> jax.Array:
-    """Float images (n, height, width, channels) as squares of `size`, by TensorFlow 1's bilinear rule.
+def apply_inception(params: dict, images: "jax.Array") -> "jax.Array":
+    """Computes features (n, 2048) of uint8 images (n, height, width, 3) of any size."""
+    import jax
+
+    from genjax.models.inception import SIZE, Inception
+
+    resized = resize_like_tensorflow(images.astype(np.float32), SIZE)
+    return jax.numpy.asarray(Inception().apply({"params": params}, (resized - 128) / 128))
+
+
+def resize_like_tensorflow(images: "jax.Array", size: int) -> "jax.Array":
+    """Resizes float images (n, height, width, channels) to squares of `size`, by TensorFlow 1's bilinear rule.
 
     Pixel i is taken at i * (old size / new size), without half a pixel's shift, and nothing is smoothed when images
     shrink. Other rules change the FID by more than models differ. (Parmar et al. 2022)
     """
+    # x[i] = old[low] + (old[high] - old[low]) * part, along the width and then along the height
     low, high, part = _sources(images.shape[2], size)
     part = part[None, None, :, None]
     rows = images[:, :, low] + (images[:, :, high] - images[:, :, low]) * part
@@ -65,7 +84,7 @@ def resize_like_tensorflow(images: jax.Array, size: int) -> jax.Array:
 
 
 def class_logits(path: str, features: np.ndarray) -> np.ndarray:
-    """Logits of the 1008 classes for features (n, 2048), without their bias, as the Inception Score has them.
+    """Computes logits (n, 1008) of the classes for features (n, 2048), without bias, as the Inception Score has them.
 
     Raises:
         InputError: the file cannot be read, or is another one.
@@ -74,7 +93,7 @@ def class_logits(path: str, features: np.ndarray) -> np.ndarray:
 
 
 def read_inception(path: str) -> dict[str, np.ndarray]:
-    """The arrays of the file, by name.
+    """Reads the arrays of the file, by name.
 
     Raises:
         InputError: no file was named, it cannot be read, or it is another one.
@@ -86,7 +105,7 @@ def read_inception(path: str) -> dict[str, np.ndarray]:
 
 
 def parameters(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The parameters of `Inception`, by name, from the arrays of the file; its classifier is left out."""
+    """Converts the arrays of the file to {name: parameter} of `Inception`, without its classifier."""
     ending = ".conv.weight"
     layers = [name.removesuffix(ending) for name in state if name.endswith(ending)]
     return {
@@ -97,7 +116,7 @@ def parameters(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _sources(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each new position the two old ones that it lies between, and how far it is from the first to the second."""
+    """Returns for each new position the two old ones around it, and the fraction of the way from first to second."""
     places = np.arange(new, dtype=np.float32) * np.float32(old / new)
     low = places.astype(np.int32)
     return low, np.minimum(low + 1, old - 1), places - low.astype(np.float32)

@@ -1,4 +1,4 @@
-"""random-v1: three untrained networks, whose distances are averaged.
+"""random-v1: features of three untrained networks, on each of which metrics are measured and then averaged.
 
 Random convolutions see colour, contrast and texture, and favour no kind of picture: where embedded-v1 and networks
 trained on photographs are out of place they are a second opinion on noise, blur and collapse. Classes that are missing
@@ -13,7 +13,7 @@ import numpy as np
 
 from genjax.data.images import RESIZE_RULE, to_float
 from genjax.errors import InputError
-from genjax.evaluate.features.registry import Extractor
+from genjax.evaluate.features.extractor import Extractor, ExtractorSpec
 
 SEEDS = (0, 1, 2)
 RANDOM_V1_SHA256 = "960f04f1ec1760b3680b1ae86e4cf744afd0bd0be4bf0941f80304fed729051e"
@@ -25,7 +25,7 @@ SHAPES = {
 
 
 def random_v1() -> Extractor:
-    """The three networks as one extractor: the features of each stand side by side. (genjax/models/untrained.py)
+    """Builds the three networks as one extractor, their features side by side. (genjax/models/untrained.py)
 
     `Extractor.sets` says how many there are; a metric is measured on each and averaged, which features of one long
     row would not give.
@@ -55,15 +55,21 @@ def random_v1() -> Extractor:
     )
 
 
-def draw_weights(seed: int) -> dict[str, np.ndarray]:
-    """{name: float32 kernel}, uniform with variance 2 / inputs of a feature. (He et al. 2015, eq. 10)
+SPEC = ExtractorSpec("random-v1", random_v1, "Three untrained networks: a second opinion on noise, blur and collapse.")
 
-    From the generator's own 64 bits, since numpy promises that these never change, and nothing of its distributions.
+
+def draw_weights(seed: int) -> dict[str, np.ndarray]:
+    """Draws {name: float32 kernel}, uniform with variance 2 / inputs of a feature. (He et al. 2015, eq. 10)
+
+    They come from the generator's own 64 bits, since numpy promises that these never change, and nothing of its
+    distributions.
     """
     bits = np.random.PCG64(seed)
     weights = {}
     for name, shape in SHAPES.items():
+        # 53 of the 64 bits are the digits of a double in [0, 1)
         uniform = (bits.random_raw(math.prod(shape)) >> np.uint64(11)) * 2.0**-53
+        # U(-b, b) has the variance b^2 / 3 = 2 / inputs
         bound = math.sqrt(6 / math.prod(shape[:-1]))
         weights[name] = ((2 * uniform - 1) * bound).astype(np.float32).reshape(shape)
     return weights

@@ -1,4 +1,4 @@
-"""Weights that PyTorch has saved, read without PyTorch and without running anything that the file says.
+"""A reader of weights that PyTorch has saved, without PyTorch and without running anything that the file says.
 
 Such a file is a pickle, a program for a small stack machine, and an ordinary reader would carry out whatever it asks
 for. Here its instructions are walked one by one: those that build dictionaries of tensors are known, and every other,
@@ -43,7 +43,7 @@ class Global(NamedTuple):
 
 
 class Storage(NamedTuple):
-    """Numbers that stand elsewhere in the file."""
+    """A reference to numbers that stand elsewhere in the file."""
 
     dtype: np.dtype
     key: str
@@ -60,7 +60,12 @@ class Tensor(NamedTuple):
 
 
 def read_state_dict(content: bytes) -> dict[str, np.ndarray]:
-    """{name: array} of a file that `torch.save` wrote of a model's `state_dict()`, in the old format or the new one.
+    """Reads a file that `torch.save` wrote of a model's `state_dict()`, in the old format or the new one.
+
+    Args:
+        content: bytes of the file.
+    Returns:
+        {name: array}.
 
     Raises:
         InputError: the file is damaged, or holds anything but tensors by name.
@@ -76,13 +81,13 @@ def read_state_dict(content: bytes) -> dict[str, np.ndarray]:
 
 
 def folded(state: dict[str, np.ndarray], convolution: str, norm: str, epsilon: float) -> dict[str, np.ndarray]:
-    """A convolution and the batch norm behind it, in its evaluation form, as one convolution with a bias.
+    """Folds a batch norm in its evaluation form into the convolution before it, which gets a bias.
 
     Args:
-        state: of `read_state_dict`.
+        state: {name: array} of `read_state_dict`.
         convolution: name of the convolution, which has no bias of its own.
         norm: name of the batch norm.
-        epsilon: of the batch norm.
+        epsilon: number that the batch norm adds to the variance.
     Returns:
         float32 `kernel` (height, width, inputs, outputs) and `bias` (outputs,), folded in float64.
     """
@@ -90,13 +95,14 @@ def folded(state: dict[str, np.ndarray], convolution: str, norm: str, epsilon: f
         state[name].astype(np.float64)
         for name in (f"{convolution}.weight", *(f"{norm}.{part}" for part in ("weight", "bias", *RUNNING)))
     )
+    # scale (w * x - mean) / sqrt(variance + epsilon) + shift = (w scale') * x + (shift - mean scale')
     scale = scale / np.sqrt(variance + epsilon)
-    kernel = weight.transpose(2, 3, 1, 0) * scale[None, None, None]
+    kernel = weight.transpose(2, 3, 1, 0) * scale[None, None, None]  # (out, in, h, w) -> (h, w, in, out)
     return {"kernel": kernel.astype(np.float32), "bias": (shift - mean * scale).astype(np.float32)}
 
 
 def _read_legacy(content: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Five pickles (magic number, version, system, tensors, keys), then the storages in the order of the keys."""
+    """Reads five pickles (magic number, version, system, tensors, keys), then the storages in the order of the keys."""
     file = io.BytesIO(content)
     magic, protocol, system = _walk(file), _walk(file), _walk(file)
     if (magic, protocol) != (MAGIC, PROTOCOL) or system.get("little_endian") is not True:
@@ -111,7 +117,7 @@ def _read_legacy(content: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]
 
 
 def _read_zip(content: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """A folder in an archive: data.pkl, and a file data/KEY for each storage."""
+    """Reads a folder in an archive: data.pkl, and a file data/KEY for each storage."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError("compressed")  # PyTorch never does, and a little of it may become a lot
@@ -129,6 +135,7 @@ def _read_zip(content: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _array(tensor: Tensor, storages: dict[str, np.ndarray]) -> np.ndarray:
+    """Copies a tensor out of its storage, or raises ValueError if it reaches beyond it."""
     storage = storages[tensor.storage.key]
     if len(storage) != tensor.storage.num or len(tensor.shape) != len(tensor.strides):
         raise ValueError(f"storage {tensor.storage.key} of another size")
@@ -142,7 +149,7 @@ def _array(tensor: Tensor, storages: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _walk(file: io.BytesIO) -> Any:
-    """What one pickle describes, from known instructions alone."""
+    """Returns the value that one pickle describes, from known instructions alone."""
     stack: list[Any] = []
     memo: dict[int, Any] = {}
     for opcode, argument, _ in pickletools.genops(file):
@@ -160,7 +167,7 @@ def _walk(file: io.BytesIO) -> Any:
 
 
 def _step(name: str, argument: Any, stack: list[Any]) -> None:
-    """One instruction, on the stack."""
+    """Carries out one instruction on the stack."""
     if name == "MARK":
         stack.append(MARK)
     elif name in LITERALS:

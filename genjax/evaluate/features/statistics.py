@@ -1,7 +1,7 @@
-"""Features of a real set, their mean and covariance, kept on disk: the same set is asked for again and again.
+"""The cache of features of real sets, with their mean and covariance: the same set is asked for again and again.
 
-They lie in the user's cache folder under the hash of the images and of all that the extractor is, so that nothing has
-to be cleared when either changes. What cannot be read or written is computed.
+Files lie in the user's cache folder under the hash of the images and of all that the extractor is, so that nothing has
+to be cleared when either changes. If a file cannot be read or written, the features are computed.
 """
 
 import hashlib
@@ -15,18 +15,18 @@ import numpy as np
 
 from genjax.devices.backend import cache_folder
 from genjax.errors import InputError
-from genjax.evaluate.features.registry import Extractor, extract_features
+from genjax.evaluate.features.extractor import Extractor, extract_features
 
 LARGEST_KEPT = 1 << 28  # bytes of features beside the statistics: 50,000 images of 670 features
 
 
 class Statistics(NamedTuple):
-    """What the Fréchet distance needs of a set.
+    """Mean and covariance of a set, which the Fréchet distance compares.
 
     Attributes:
-        mean: of the features, float64 (d,).
-        covariance: of the features, with n - 1, float64 (d, d).
-        num: images.
+        mean: mean (d,) of the features, float64.
+        covariance: covariance (d, d) of the features, with n - 1, float64.
+        num: number of images.
     """
 
     mean: np.ndarray
@@ -35,11 +35,11 @@ class Statistics(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """What is in the cache of a real set.
+    """The cache entry of a real set.
 
     Attributes:
-        statistics: of the features.
-        features: float64 (n, d) themselves; None where they are too many to keep.
+        statistics: mean and covariance of the features.
+        features: features (n, d), float64; None where they are too many to keep.
     """
 
     statistics: Statistics
@@ -47,18 +47,18 @@ class Kept(NamedTuple):
 
 
 def real_features(images: np.ndarray, extractor: Extractor, *, folder: Path | None = None) -> np.ndarray:
-    """The features of a real set (n, d), from the cache where they are there. Arguments as in `real_statistics`."""
+    """Returns the features (n, d) of a real set, from the cache if possible. Arguments as in `real_statistics`."""
     kept = _kept(images, extractor, folder or cache_folder())
     return extract_features(extractor, images) if kept.features is None else kept.features
 
 
 def real_statistics(images: np.ndarray, extractor: Extractor, *, folder: Path | None = None) -> Statistics:
-    """The statistics of a real set, from the cache where they are there.
+    """Returns the statistics of a real set, from the cache if they are there.
 
     Args:
         images: uint8 (n, height, width, 1 or 3).
-        extractor: of `load_extractor`.
-        folder: of the cache; by default the user's own.
+        extractor: network of `load_extractor`.
+        folder: folder of the cache; by default the user's own.
     Raises:
         InputError: images of another type or shape, or fewer than two.
     """
@@ -66,7 +66,7 @@ def real_statistics(images: np.ndarray, extractor: Extractor, *, folder: Path | 
 
 
 def statistics_of(features: np.ndarray) -> Statistics:
-    """Mean and covariance of features (n, d).
+    """Computes mean and covariance of features (n, d).
 
     Raises:
         InputError: fewer than two images.
@@ -76,18 +76,19 @@ def statistics_of(features: np.ndarray) -> Statistics:
     features = np.asarray(features, np.float64)
     mean = features.mean(axis=0)
     centred = features - mean
+    # S = X^T X / (n - 1) of the centred features X
     return Statistics(mean, centred.T @ centred / (len(features) - 1), len(features))
 
 
 def image_hash(images: np.ndarray) -> str:
-    """sha256, in hex, of shape and pixels."""
+    """Computes the sha256, in hex, of shape and pixels."""
     digest = hashlib.sha256(repr(tuple(int(extent) for extent in images.shape)).encode())
     digest.update(np.ascontiguousarray(images).data)
     return digest.hexdigest()
 
 
 def _kept(images: np.ndarray, extractor: Extractor, folder: Path | None) -> Kept:
-    """From the cache, or computed and put there."""
+    """Returns the cache entry, or computes and writes it."""
     path = folder / f"{_key(images, extractor)}.safetensors" if folder else None
     kept = _read(path, extractor.dim) if path else None
     if kept is not None and kept.statistics.num == len(images):
@@ -105,7 +106,7 @@ def _key(images: np.ndarray, extractor: Extractor) -> str:
 
 
 def _read(path: Path, dim: int) -> Kept | None:
-    """What was kept; None where nothing was, or where it is not as it was written."""
+    """Reads a cache entry; None without one, or if it is not as it was written."""
     import safetensors
     import safetensors.numpy
 
@@ -120,7 +121,7 @@ def _read(path: Path, dim: int) -> Kept | None:
 
 
 def _write(path: Path, kept: Kept) -> None:
-    """Whole or not at all: another process may read or write the same file."""
+    """Writes a cache entry whole or not at all: another process may read or write the same file."""
     import safetensors.numpy
 
     arrays = {

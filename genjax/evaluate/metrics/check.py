@@ -1,4 +1,4 @@
-"""What every metric asks of its features before it computes anything: shape, width, counts, numbers that are finite."""
+"""Checks of features before a metric computes anything: shape, width, number of images, finite numbers."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,14 +9,16 @@ Floats = np.ndarray  # float64
 
 
 def check_features(real_features: ArrayLike, fake_features: ArrayLike, *, least: int = 2) -> tuple[Floats, Floats]:
-    """Both sets of features as float64.
+    """Checks two sets of features and converts them to float64.
 
     A constant set of fakes is allowed: it is what a collapsed generator makes, and the metrics measure that.
 
     Args:
-        real_features: (n, d).
-        fake_features: (m, d).
-        least: how many images the metric needs of each.
+        real_features: features (n, d).
+        fake_features: features (m, d).
+        least: fewest images of each set.
+    Returns:
+        (real, fake), both float64.
     Raises:
         InputError: another shape, unequal widths, too few images, a number that is not finite, or real features that
             are the same for every image.
@@ -37,7 +39,15 @@ def check_features(real_features: ArrayLike, fake_features: ArrayLike, *, least:
 
 
 def check_neighbours(k: int, real: Floats, fake: Floats) -> None:
-    """Raises InputError unless every image has k others of its own set."""
+    """Checks that every image has k others of its own set.
+
+    Args:
+        k: number of neighbours.
+        real: features (n, d).
+        fake: features (m, d).
+    Raises:
+        InputError: k below 1, or a set of k images or fewer.
+    """
     fewest = min(len(real), len(fake))
     if k < 1:
         raise InputError(f"k={k} is no number of neighbours. Use 1 or more.")
@@ -49,12 +59,14 @@ def check_neighbours(k: int, real: Floats, fake: Floats) -> None:
 
 
 def check_one(features: ArrayLike, which: str, least: int) -> Floats:
-    """One set of features as float64.
+    """Checks one set of features and converts it to float64.
 
     Args:
-        features: (n, d).
-        which: what they are of, for the message.
-        least: how many images are needed.
+        features: array (n, d).
+        which: name of the set, for the message.
+        least: fewest images.
+    Returns:
+        Features (n, d), float64.
     Raises:
         InputError: another shape, too few images, or a number that is not finite.
     """

@@ -1,4 +1,4 @@
-"""How varied generated images are: in all, around each shot, and compared with what the source made of the latents."""
+"""Diversity of generated images: the Vendi score, diversity around each shot, and retention of the source's order."""
 
 import math
 
@@ -9,19 +9,21 @@ from scipy.special import logsumexp
 
 from genjax.errors import InputError
 from genjax.evaluate.metrics.check import Floats, check_features, check_one
+from genjax.evaluate.metrics.metric import NO_INTERVAL, Measured, MetricSpec, Sets, required
 from genjax.evaluate.metrics.neighbours import BLOCK, squared_distances
 
 INDEFINITE = -1e-6  # a smaller eigenvalue than this is not rounding, of kernels in float32 either
+INTRA_MOST = 50  # images of a cluster (Ojha et al. 2021)
 
 
 def vendi_score(features: ArrayLike, *, q: float = 1.0) -> float:
-    """The effective number of different images: exp of the entropy of the similarity's eigenvalues.
+    """Computes the effective number of different images: exp of the entropy of the similarity's eigenvalues.
 
     The similarity is the cosine of two images' features. (Friedman & Dieng 2023, eq. 1 and 3; other orders:
     Pasarkar & Dieng 2023)
 
     Args:
-        features: (n, d), n >= 1.
+        features: array (n, d), n >= 1.
         q: order of the entropy, 0 or more, infinity included; higher orders look at the common kinds more.
     Returns:
         From 1, where all images are alike, to n, where all are orthogonal. Without a bound on n it is not comparable
@@ -37,14 +39,17 @@ def vendi_score(features: ArrayLike, *, q: float = 1.0) -> float:
             " direction. Check the images and the extractor."
         )
     rows = matrix / lengths
-    # Both products have the same eigenvalues, but for zeros.
+    # K = X X^T and X^T X have the same eigenvalues but for zeros, so that the smaller one is decomposed.
     small = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
     return _effective_number(np.linalg.eigvalsh(small / len(rows)), q)
 
 
 def vendi_score_of_kernel(kernel: ArrayLike, *, q: float = 1.0) -> float:
-    """The same from similarities (n, n) of one's own: symmetric, positive semidefinite, 1 on the diagonal.
+    """Computes the Vendi score from similarities of one's own, such as those of a perceptual network.
 
+    Args:
+        kernel: similarities (n, n), symmetric, positive semidefinite, 1 on the diagonal.
+        q: order of the entropy, as for `vendi_score`.
     Raises:
         InputError: another matrix.
     """
@@ -68,23 +73,23 @@ def intra_diversity(
     shot_features: ArrayLike,
     *,
     held_out: ArrayLike | None = None,
-    most: int = 50,
+    most: int = INTRA_MOST,
     seed: int = 0,
 ) -> float:
-    """How much generated images around the same shot differ: 0 where they all repeat it. (Ojha et al. 2021, sec. 4.1)
+    """Computes the mean distance of generated images around the same shot; 0 if they all repeat it. (Ojha et al. 2021)
 
     Each image belongs to its nearest shot; the mean distance between two images of a shot is averaged over the shots
-    that have two or more.
+    that have two or more. (section 4.1)
 
     Args:
-        fake_features: (n, d).
-        shot_features: (s, d), what the generator was adapted to.
-        held_out: (m, d) of real images; then the result is divided by the same figure of theirs, and 1 is as varied
-            as real images are.
-        most: images of a shot that are compared.
-        seed: of the choice where there are more.
+        fake_features: features (n, d) of generated images.
+        shot_features: features (s, d) of the images that the generator was adapted to.
+        held_out: features (m, d) of real images; the result is then divided by their own mean distance, so that 1 is
+            as varied as real images are.
+        most: most images of a shot that are compared.
+        seed: seed of the choice where there are more.
     Returns:
-        A distance between features, or a part; 0 where no shot has two images.
+        A distance between features, or a ratio of two with `held_out`; 0 where no shot has two images.
     Raises:
         InputError: see `check_one`; unequal widths; held-out images without any spread.
     """
@@ -99,16 +104,16 @@ def intra_diversity(
 
 
 def retention(source_features: ArrayLike, adapted_features: ArrayLike, *, pairs: int = 100_000, seed: int = 0) -> float:
-    """How much of the source's order is left: Spearman's correlation of the distances between the same latents' images.
+    """Computes Spearman's correlation of distances between images of the same latents, before and after adaptation.
 
-    Two latents that the source told apart far are far apart still. In the spirit of the correspondence of
-    Ojha et al. 2021, section 3.1, measured instead of trained.
+    It is high if latents whose images were far apart in the source are far apart still. In the spirit of the
+    correspondence of Ojha et al. 2021, section 3.1, measured instead of trained.
 
     Args:
-        source_features: (n, d), of the source's images.
-        adapted_features: (n, d), of the adaptation's, of the same latents in the same order.
-        pairs: that are compared; all where there are no more.
-        seed: of the choice where there are more.
+        source_features: features (n, d) of the source's images.
+        adapted_features: features (n, d) of the adaptation's images of the same latents in the same order.
+        pairs: most pairs that are compared.
+        seed: seed of the choice where there are more.
     Returns:
         From -1 to 1; 1 where the order of all distances is the source's. 0 where the adaptation makes one image only.
     Raises:
@@ -126,19 +131,20 @@ def retention(source_features: ArrayLike, adapted_features: ArrayLike, *, pairs:
         return 0.0
     from scipy.stats import rankdata  # half a second that the other metrics do not need
 
+    # Spearman's rho = correlation of the ranks
     return float(np.corrcoef(rankdata(before), rankdata(after))[0, 1])
 
 
 def pair_distances(features: Floats, others: Floats, first: np.ndarray, second: np.ndarray) -> Floats:
-    """Euclidean distances of single pairs, from their differences: exactly 0 between equal rows.
+    """Computes Euclidean distances of single pairs from their differences, exactly 0 between equal rows.
 
     Args:
-        features: (n, d).
-        others: (m, d).
-        first: (p,), rows of `features`.
-        second: (p,), rows of `others`.
+        features: rows (n, d).
+        others: rows (m, d).
+        first: indices (p,) into `features`.
+        second: indices (p,) into `others`.
     Returns:
-        (p,).
+        Distances (p,).
     """
     found, step = np.empty(len(first)), max(1, BLOCK // features.shape[1])
     for start in range(0, len(first), step):
@@ -147,20 +153,61 @@ def pair_distances(features: Floats, others: Floats, first: np.ndarray, second: 
     return found
 
 
+def measure_vendi(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """Measures the Vendi score of the generated images alone."""
+    return {"vendi": Measured(vendi_score(sets.fake), NO_INTERVAL, "order 1, cosine similarity")}
+
+
+def measure_intra_diversity(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """Measures diversity around each shot, as a ratio to that of held-out images around it."""
+    shots = required(sets.train, "training")
+    value = intra_diversity(sets.fake, shots, held_out=sets.real, most=INTRA_MOST, seed=seed)
+    return {"intra_diversity": Measured(value, NO_INTERVAL, f"of held-out images, at most {INTRA_MOST} a cluster")}
+
+
+def measure_retention(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """Measures how much of the source's order of distances is left, on the same latents."""
+    value = retention(required(sets.source, "source"), sets.fake, seed=seed)
+    return {"retention": Measured(value, NO_INTERVAL, "same latents")}
+
+
+VENDI_SPEC = MetricSpec(
+    names={"vendi": "vendi"},
+    measure=measure_vendi,
+    summary="Vendi score, the effective number of different generated images; higher is more varied.",
+    core=True,
+)
+INTRA_DIVERSITY_SPEC = MetricSpec(
+    names={"intra_diversity": "intra_diversity"},
+    measure=measure_intra_diversity,
+    summary="How much generated images around the same shot differ; 0 if they repeat it, 1 if as much as real images.",
+    needs=("train",),
+)
+RETENTION_SPEC = MetricSpec(
+    names={"retention": "retention"},
+    measure=measure_retention,
+    summary="How much of the source's order of distances between latents is left after adaptation; at most 1.",
+    least=3,
+    needs=("source",),
+)
+
+
 def _effective_number(eigenvalues: Floats, q: float) -> float:
+    """Returns exp of the entropy of order q of the eigenvalues, scaled to sum to 1. (Pasarkar & Dieng 2023)"""
     if not q >= 0:
         raise InputError(f"q={q} is no order of an entropy. Use 0 or more.")
     parts = eigenvalues[eigenvalues > 1e-12]
     parts = parts / parts.sum()
     if q == 1:
-        return float(np.exp(-(parts * np.log(parts)).sum()))
+        return float(np.exp(-(parts * np.log(parts)).sum()))  # exp(-sum p log p)
     if math.isinf(q):
         return float(1 / parts.max())
-    # In logarithms: a high power of small parts is 0 in floating point.
+    # (sum p^q)^(1 / (1 - q)), in logarithms: a high power of small parts is 0 in floating point.
     return float(np.exp(logsumexp(q * np.log(parts)) / (1 - q)))
 
 
 def _spread_around(features: Floats, shots: Floats, most: int, seed: int) -> float:
+    """Returns the mean distance between two images of a shot, averaged over shots."""
     if features.shape[1] != shots.shape[1]:
         raise InputError(
             f"images have {features.shape[1]} features each and shots {shots.shape[1]}."
@@ -182,7 +229,7 @@ def _spread_around(features: Floats, shots: Floats, most: int, seed: int) -> flo
 
 
 def _pairs(n: int, most: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of different indices, none twice: all, or `most` of them."""
+    """Returns pairs of different indices, none twice: all, or `most` of them."""
     if most < 2:
         raise InputError(f"pairs={most} give no order. Use 2 or more.")
     total = n * (n - 1) // 2

@@ -1,4 +1,4 @@
-"""How sure a number is: 95 % intervals for metrics that have no formula of their own.
+"""95 % intervals of metrics: the record of one, and the jackknife for metrics without a formula of their own.
 
 An interval is for repeating the measurement with as many other images of the same two kinds. It says nothing of what
 more images would change: a Fréchet distance is too high at any count, and its interval surrounds what is too high.
@@ -13,15 +13,17 @@ from scipy.special import stdtrit
 from genjax.errors import InputError
 from genjax.evaluate.metrics.check import Floats
 
+NORMAL_95 = 1.959964  # half of a 95 % interval of a normal distribution, in standard deviations
+
 Measure = Callable[[Floats, Floats], Sequence[float]]  # (real features, fake features) -> values
 
 
 class Interval(NamedTuple):
-    """A 95 % interval, or why there is none.
+    """A 95 % interval, or the reason that there is none.
 
     Attributes:
-        bounds: (low, high); None where there is none.
-        note: how it was found, or the reason.
+        bounds: ends (low, high) of the interval; None without one.
+        note: method by which it was found, or the reason.
     """
 
     bounds: tuple[float, float] | None
@@ -37,7 +39,7 @@ def jackknife_intervals(
     groups: int = 10,
     seed: int = 0,
 ) -> list[Interval]:
-    """Intervals of several values at once, from what they become without a tenth of the real or of the fake images.
+    """Computes intervals of several values at once, from their values without a tenth of the images.
 
     A bootstrap would repeat images: a repeated image is its own nearest neighbour, and lowers the rank of a covariance.
     Leaving groups out does neither, and groups are more robust than single images where a metric jumps.
@@ -45,12 +47,12 @@ def jackknife_intervals(
     Those of metrics by neighbours are up to 1.7 times as wide as need be. (Shao & Wu 1989; Student's t)
 
     Args:
-        measure: the values of two sets of features.
-        real: (n, d).
-        fake: (m, d).
-        limits: for each value the lowest and the highest that it can be.
-        groups: parts of each set, of about equal size.
-        seed: of which image is in which part.
+        measure: function (real features, fake features) -> values.
+        real: features (n, d).
+        fake: features (m, d).
+        limits: (lowest, highest) number that each value can be.
+        groups: number of parts of each set, of about equal size.
+        seed: seed of the parts.
     Returns:
         An `Interval` for each value.
     """
@@ -62,6 +64,7 @@ def jackknife_intervals(
         without_fake = [measure(real, np.delete(fake, part, axis=0)) for part in _parts(len(fake), groups, rng)]
     except InputError:  # what is left is too small for the metric
         return [Interval(None, "none: too few images to leave some out")] * len(values)
+    # (g - 1) / g * sum of (value without a group - mean)^2, for each set; the two are independent
     variance = (groups - 1) * (np.var(without_real, axis=0) + np.var(without_fake, axis=0))
     half = stdtrit(groups - 1, 0.975) * np.sqrt(variance)
     note = f"jackknife, {groups} groups"

@@ -1,4 +1,4 @@
-"""Whether generated images are new: how near they lie to those that the generator was trained on.
+"""Memorisation: copy rate, authenticity and the test for data-copying, by distances to the training images.
 
 Each metric compares with real images that were held out, since new images of the same kind are near as well.
 """
@@ -9,18 +9,21 @@ from numpy.typing import ArrayLike
 from genjax.errors import InputError
 from genjax.evaluate.metrics.check import Floats, check_one
 from genjax.evaluate.metrics.diversity import pair_distances
+from genjax.evaluate.metrics.metric import NO_INTERVAL, Measured, MetricSpec, Sets, required
 from genjax.evaluate.metrics.neighbours import squared_distances
 
 SMALLEST_CELL = 5  # held-out and generated images, each, below which a cell says nothing
 
 
 def nearest(features: ArrayLike, others: ArrayLike, k: int = 1) -> tuple[np.ndarray, Floats]:
-    """Indices and distances, (n, k) each, of the k others nearest to each row, the nearest first.
+    """Finds the k others nearest to each row.
 
     Args:
-        features: (n, d).
-        others: (m, d), m >= k.
-        k: how many.
+        features: rows (n, d).
+        others: rows (m, d), m >= k, among which is searched.
+        k: number of others for each row.
+    Returns:
+        Indices (n, k) and distances (n, k), the nearest first.
     Raises:
         InputError: see `check_one`; unequal widths, or fewer than k others.
     """
@@ -33,13 +36,13 @@ def nearest(features: ArrayLike, others: ArrayLike, k: int = 1) -> tuple[np.ndar
 def copy_rate(
     fake_features: ArrayLike, shot_features: ArrayLike, held_out_features: ArrayLike, *, quantile: float = 0.05
 ) -> float:
-    """The part of the generated images that lie nearer to a training image than nearly all held-out ones do.
+    """Computes the share of generated images that lie nearer to a training image than nearly all held-out ones do.
 
     Args:
-        fake_features: (n, d).
-        shot_features: (s, d), what was trained on.
-        held_out_features: (m, d), real images that were not.
-        quantile: part of the held-out images that count as near.
+        fake_features: features (n, d) of generated images.
+        shot_features: features (s, d) of training images.
+        held_out_features: features (m, d) of real images that were not trained on.
+        quantile: share of the held-out images that count as near.
     Returns:
         From 0 to 1; about `quantile` for new images of the same kind.
     Raises:
@@ -50,17 +53,18 @@ def copy_rate(
     fake, shots = _alike(fake_features, shot_features)
     held_out = _alike(held_out_features, shots, which="held-out", fewest=2)[0]
     usual, found = (_nearest(part, shots)[1][:, 0] for part in (held_out, fake))
+    # share of fakes with d(fake, train) < the quantile of d(held out, train)
     return float((found < np.quantile(usual, quantile)).mean())
 
 
 def auth_pct(train_features: ArrayLike, fake_features: ArrayLike) -> float:
-    """Authenticity: the part of the generated images that are not a training image with noise. (Alaa et al. 2022)
+    """Computes authenticity, the share of generated images that are not a training image with noise. (Alaa et al. 2022)
 
     One is authentic if its nearest training image is farther away than that training image's own nearest other one.
 
     Args:
-        train_features: (n, d), n >= 2.
-        fake_features: (m, d).
+        train_features: features (n, d) of training images, n >= 2.
+        fake_features: features (m, d) of generated images.
     Returns:
         From 0, all copies, to 1.
     Raises:
@@ -69,21 +73,22 @@ def auth_pct(train_features: ArrayLike, fake_features: ArrayLike) -> float:
     fake, train = _alike(fake_features, train_features, least=2)
     own = _nearest_other(train)
     indices, distances = _nearest(fake, train)
+    # authentic: d(fake, nearest train) > d(that train, nearest other train)
     return float((distances[:, 0] > own[indices[:, 0]]).mean())
 
 
 def c_t(
     train_features: ArrayLike, test_features: ArrayLike, fake_features: ArrayLike, *, cells: int = 1, seed: int = 0
 ) -> float:
-    """The three-sample test for data-copying: a z-score of distances to the training set. (Meehan et al. 2020)
+    """Computes the three-sample test for data-copying, a z-score of distances to the training set. (Meehan et al. 2020)
 
     Args:
-        train_features: (n, d).
-        test_features: (m, d), real images that were held out.
-        fake_features: (l, d).
+        train_features: features (n, d) of training images.
+        test_features: features (m, d) of real images that were held out.
+        fake_features: features (l, d) of generated images.
         cells: regions of the feature space, by k-means over the training images, whose z-scores are averaged by how
             many held-out images they hold; copying in one region cannot hide behind the others.
-        seed: of k-means.
+        seed: seed of k-means.
     Returns:
         Well below 0 (about -5): the generated images are nearer to the training images than held-out ones are, that
         is, copies. Well above 0: farther, that is, underfitting.
@@ -110,12 +115,54 @@ def c_t(
             f"none of {cells} cells holds {SMALLEST_CELL} held-out and {SMALLEST_CELL} generated images."
             " Use more images or fewer cells."
         )
+    # C_T = sum over cells of P(cell) z(cell), with P by held-out images
     return float(np.average(scores, weights=weights))
+
+
+def measure_copy_rate(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """Measures the share of generated images nearer to a training image than nearly all held-out ones."""
+    value = copy_rate(sets.fake, required(sets.train, "training"), sets.real)
+    return {"copy_rate": Measured(value, NO_INTERVAL, "5 % quantile of held-out images")}
+
+
+def measure_authenticity(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """Measures the share of generated images that are no training image with noise."""
+    value = auth_pct(required(sets.train, "training"), sets.fake)
+    return {"auth_pct": Measured(value, NO_INTERVAL, "nearest training image")}
+
+
+def measure_data_copying(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """Measures the z-score of the test for data-copying, over the whole feature space."""
+    value = c_t(required(sets.train, "training"), sets.real, sets.fake, seed=seed)
+    return {"c_t": Measured(value, NO_INTERVAL, "one cell")}
+
+
+COPY_RATE_SPEC = MetricSpec(
+    names={"copy_rate": "copy_rate"},
+    measure=measure_copy_rate,
+    summary="Share of generated images nearer to a training image than 95 % of held-out ones; 0.05 for new images.",
+    needs=("train",),
+)
+AUTHENTICITY_SPEC = MetricSpec(
+    names={"auth_pct": "auth_pct"},
+    measure=measure_authenticity,
+    summary="Authenticity, the share of generated images that are no training image with noise; higher is newer.",
+    needs=("train",),
+    least_other=2,
+)
+DATA_COPYING_SPEC = MetricSpec(
+    names={"c_t": "c_t"},
+    measure=measure_data_copying,
+    summary="Test for data-copying, a z-score; well below 0 means copies, well above 0 means underfitting.",
+    least=SMALLEST_CELL,
+    needs=("train",),
+)
 
 
 def _alike(
     features: ArrayLike, others: ArrayLike, *, which: str = "generated", fewest: int = 1, least: int = 1
 ) -> tuple[Floats, Floats]:
+    """Returns both sets as float64, or raises InputError unless they have enough images and equal widths."""
     matrix, reference = check_one(features, which, fewest), check_one(others, "training", least)
     if matrix.shape[1] != reference.shape[1]:
         raise InputError(
@@ -126,6 +173,7 @@ def _alike(
 
 
 def _nearest(features: Floats, others: Floats, k: int = 1) -> tuple[np.ndarray, Floats]:
+    """Returns indices and distances (n, k) of the k nearest others, the nearest first."""
     indices = np.empty((len(features), k), np.int64)
     centre = others.mean(axis=0)  # distances stay; near the origin they lose fewer digits
     for rows, squared in squared_distances(features - centre, others - centre):
@@ -139,7 +187,7 @@ def _nearest(features: Floats, others: Floats, k: int = 1) -> tuple[np.ndarray, 
 
 
 def _nearest_other(features: Floats) -> Floats:
-    """Distance of each row to the nearest other row."""
+    """Returns the distance (n,) of each row to the nearest other row."""
     indices = np.empty(len(features), np.int64)
     centred = features - features.mean(axis=0)
     for rows, squared in squared_distances(centred, centred):
@@ -149,6 +197,7 @@ def _nearest_other(features: Floats) -> Floats:
 
 
 def _cells(cells: int, seed: int, train: Floats, *others: Floats) -> list[np.ndarray]:
+    """Returns the number of the cell that each row lies in, for each set."""
     if cells == 1:
         return [np.zeros(len(part), np.int64) for part in (train, *others)]
     from sklearn.cluster import KMeans
@@ -158,7 +207,7 @@ def _cells(cells: int, seed: int, train: Floats, *others: Floats) -> list[np.nda
 
 
 def _rank_z(test: Floats, fake: Floats) -> float:
-    """z of the Mann-Whitney statistic: below 0 where the generated images are nearer."""
+    """Returns z of the Mann-Whitney statistic: below 0 if the generated images are nearer."""
     from scipy.stats import rankdata  # half a second that the other metrics do not need
 
     n, m = len(test), len(fake)
@@ -166,5 +215,6 @@ def _rank_z(test: Floats, fake: Floats) -> float:
     _, ties = np.unique(ranks, return_counts=True)
     u = ranks[n:].sum() - m * (m + 1) / 2
     total = n + m
+    # z = (U - n m / 2) / sd, where ties make the variance n m (n + m + 1) / 12 smaller
     variance = n * m / 12 * (total + 1 - (ties**3 - ties).sum() / (total * (total - 1)))
     return 0.0 if variance == 0 else float((u - n * m / 2) / np.sqrt(variance))

@@ -1,4 +1,4 @@
-"""Fidelity and coverage by nearest neighbours: is an image inside the other set, and is that set covered?
+"""Precision, recall, density and coverage: fidelity and variety by nearest neighbours in feature space.
 
 Each image of a set carries a ball that reaches to its k-th neighbour; the balls together stand for where the set lies.
 """
@@ -9,18 +9,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from genjax.evaluate.metrics.check import Floats, check_features, check_neighbours
+from genjax.evaluate.metrics.metric import (
+    AT_LEAST_0,
+    FROM_0_TO_1,
+    Measured,
+    MetricSpec,
+    Sets,
+    measure_with_jackknife,
+)
 
+RECALL_K = 3  # (Kynkäänniemi et al. 2019)
+COVERAGE_K = 5  # (Naeem et al. 2020)
 BLOCK = 1 << 23  # distances held at once: 64 MiB, and twice that while they are sorted
 
 
-def precision_recall(real_features: ArrayLike, fake_features: ArrayLike, *, k: int = 3) -> tuple[float, float]:
-    """Precision: the part of the fakes inside a ball of the reals. Recall: the reverse. (Kynkäänniemi et al. 2019)
+def precision_recall(real_features: ArrayLike, fake_features: ArrayLike, *, k: int = RECALL_K) -> tuple[float, float]:
+    """Computes precision, the share of fakes inside a ball of the reals, and recall, the reverse.
 
-    On the edge of a ball is inside.
+    An image on the edge of a ball is inside. (Kynkäänniemi et al. 2019, eq. 1 and 2)
 
     Args:
-        real_features: (n, d).
-        fake_features: (m, d).
+        real_features: features (n, d).
+        fake_features: features (m, d).
         k: neighbour to which a ball reaches, the image itself not counted; below n and m.
     Returns:
         (precision, recall), each from 0 to 1.
@@ -30,6 +40,7 @@ def precision_recall(real_features: ArrayLike, fake_features: ArrayLike, *, k: i
     real, fake = _checked(real_features, fake_features, k)
     slack = _rounding(real, fake)
     real_radii, fake_radii = _radii(real, k) + slack, _radii(fake, k) + slack
+    # precision = mean over fakes of [in any real ball]; recall = mean over reals of [in any fake ball]
     precise, recalled = np.zeros(len(fake), bool), np.zeros(len(real), bool)
     for rows, distances in squared_distances(real, fake):
         precise |= (distances <= real_radii[rows, None]).any(axis=0)
@@ -37,14 +48,14 @@ def precision_recall(real_features: ArrayLike, fake_features: ArrayLike, *, k: i
     return float(precise.mean()), float(recalled.mean())
 
 
-def density_coverage(real_features: ArrayLike, fake_features: ArrayLike, *, k: int = 5) -> tuple[float, float]:
-    """Density: balls of reals that a fake lies in, of k. Coverage: the part of the reals with a fake in their ball.
+def density_coverage(real_features: ArrayLike, fake_features: ArrayLike, *, k: int = COVERAGE_K) -> tuple[float, float]:
+    """Computes density, the real balls that a fake lies in over k, and coverage, the share of reals with a fake near.
 
-    On the edge of a ball is outside, as in the authors' code. (Naeem et al. 2020, eq. 3 and 4)
+    An image on the edge of a ball is outside, as in the authors' code. (Naeem et al. 2020, eq. 3 and 4)
 
     Args:
-        real_features: (n, d).
-        fake_features: (m, d).
+        real_features: features (n, d).
+        fake_features: features (m, d).
         k: neighbour to which a ball reaches, the image itself not counted; below n and m.
     Returns:
         (density, coverage): 0 or more, about 1 for sets of one distribution; and from 0 to 1.
@@ -53,6 +64,7 @@ def density_coverage(real_features: ArrayLike, fake_features: ArrayLike, *, k: i
     """
     real, fake = _checked(real_features, fake_features, k)
     radii = _radii(real, k) - _rounding(real, fake)
+    # density = 1/(k m) sum over fakes and reals of [fake in ball]; coverage = mean over reals of [any fake in ball]
     balls, covered = 0, np.zeros(len(real), bool)
     for rows, distances in squared_distances(real, fake):
         inside = distances < radii[rows, None]
@@ -61,19 +73,61 @@ def density_coverage(real_features: ArrayLike, fake_features: ArrayLike, *, k: i
     return balls / (k * len(fake)), float(covered.mean())
 
 
+def measure_precision_recall(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """Measures precision and recall, with jackknife intervals."""
+    return measure_with_jackknife(
+        lambda real, fake: precision_recall(real, fake, k=RECALL_K),
+        sets,
+        {"precision": FROM_0_TO_1, "recall": FROM_0_TO_1},
+        method=f"k={RECALL_K}",
+        seed=seed,
+        intervals=intervals,
+    )
+
+
+def measure_density_coverage(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """Measures density and coverage, with jackknife intervals."""
+    return measure_with_jackknife(
+        lambda real, fake: density_coverage(real, fake, k=COVERAGE_K),
+        sets,
+        {"density": AT_LEAST_0, "coverage": FROM_0_TO_1},
+        method=f"k={COVERAGE_K}",
+        seed=seed,
+        intervals=intervals,
+    )
+
+
+PRECISION_RECALL_SPEC = MetricSpec(
+    names={"precision": "precision", "recall": "recall"},
+    measure=measure_precision_recall,
+    summary="Shares of generated images that lie among real ones, and of real images that lie among generated ones.",
+    least=RECALL_K + 1,
+    core=True,
+)
+DENSITY_COVERAGE_SPEC = MetricSpec(
+    names={"density": "density", "coverage": "coverage"},
+    measure=measure_density_coverage,
+    summary="How deep generated images lie among real ones (about 1 for real images), and the share of real images with"
+    " a generated one near them.",
+    least=COVERAGE_K + 1,
+    core=True,
+)
+
+
 def squared_distances(features: Floats, others: Floats) -> Iterator[tuple[slice, Floats]]:
-    """Squared Euclidean distances of some rows after the other to all of `others`, so that memory stays small.
+    """Computes squared Euclidean distances to all of `others`, some rows at a time so that memory stays small.
 
     Args:
-        features: (n, d).
-        others: (m, d).
+        features: rows (n, d).
+        others: rows (m, d).
     Yields:
-        A slice of the rows, and (rows, m).
+        A slice of the rows, and their distances (rows, m).
     """
     lengths = (others * others).sum(axis=1)
     step = max(1, BLOCK // len(others))
     for start in range(0, len(features), step):
         rows = slice(start, min(start + step, len(features)))
+        # |x - y|^2 = |x|^2 - 2 x.y + |y|^2, in place
         distances = features[rows] @ others.T
         distances *= -2
         distances += (features[rows] * features[rows]).sum(axis=1)[:, None]
@@ -89,16 +143,16 @@ def _checked(real_features: ArrayLike, fake_features: ArrayLike, k: int) -> tupl
 
 
 def _radii(features: Floats, k: int) -> Floats:
-    """Squared distance of each row to its k-th neighbour."""
+    """Returns the squared distance (n,) of each row to its k-th neighbour in the same set."""
     radii = np.empty(len(features))
     for rows, distances in squared_distances(features, features):
-        distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = np.inf
+        distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = np.inf  # no row is its own neighbour
         radii[rows] = np.partition(distances, k - 1, axis=1)[:, k - 1]
     return radii
 
 
 def _rounding(real: Floats, fake: Floats) -> float:
-    """By how much two equal squared distances may differ as they are computed here.
+    """Returns the rounding error of squared distances, by which two equal ones may differ here.
 
     A copied image lies exactly on the edge of a ball. Whether it counts must not depend on the last digit.
     """

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import correlate1d
 
 from genjax.errors import InputError
-from genjax.evaluate.features.registry import check_images
+from genjax.evaluate.features.extractor import check_images
 from genjax.evaluate.metrics.check import Floats
 
 RANGE = 255.0

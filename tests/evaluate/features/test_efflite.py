@@ -7,7 +7,7 @@ from genjax.data.images import fit
 from genjax.errors import InputError
 from genjax.evaluate import extract_features, load_extractor
 from genjax.evaluate.features import efflite
-from genjax.evaluate.features.registry import resized
+from genjax.evaluate.features.extractor import resized
 
 
 @pytest.fixture(scope="module")

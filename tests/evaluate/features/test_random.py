@@ -8,8 +8,8 @@ from genjax.data import load
 from genjax.errors import InputError
 from genjax.evaluate import evaluate_images, extract_features, kernel_distance, load_extractor
 from genjax.evaluate.features import random as random_features
+from genjax.evaluate.features.extractor import feature_sets
 from genjax.evaluate.features.random import check_weights, draw_weights
-from genjax.evaluate.features.registry import feature_sets
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,9 @@ from genjax.data import load
 from genjax.data.images import fit
 from genjax.errors import InputError
 from genjax.evaluate import extract_features, frechet_distance, kernel_distance, load_extractor
-from genjax.evaluate.features.registry import EMBEDDED_V1_SHA256, WEIGHTS, read_weights, resized
+from genjax.evaluate.features.embedded import EMBEDDED_V1_SHA256, WEIGHTS
+from genjax.evaluate.features.extractor import resized
+from genjax.evaluate.features.published import read_weights
 
 KINDS = [("digits", 16, 1), ("glyphs", 16, 1), ("glyphs", 32, 3)]
 

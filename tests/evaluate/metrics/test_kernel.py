@@ -1,4 +1,4 @@
-"""Golden values of torch-fidelity 0.4.0, closed forms, and what must hold for any features."""
+"""The kernel distance: golden values of torch-fidelity 0.4.0, its interval, and what holds for both distances."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genjax.errors import InputError
-from genjax.evaluate import (
-    frechet_distance,
-    frechet_distance_from_statistics,
-    kernel_distance,
-    kernel_distance_interval,
-)
-from genjax.evaluate.metrics import distances
+from genjax.evaluate import frechet_distance, kernel_distance, kernel_distance_interval
+from genjax.evaluate.metrics import kernel as kernel_module
 
 few_examples = settings(max_examples=15, deadline=None, derandomize=True)
 
@@ -23,44 +18,6 @@ def golden_features():
 
 
 REAL, FAKE = golden_features()
-
-
-def statistics(features):
-    return features.mean(axis=0), np.cov(features.T)
-
-
-def test_frechet_distance_has_the_golden_value():
-    assert frechet_distance(REAL, FAKE) == pytest.approx(5.2012259456, abs=1e-9)
-    assert frechet_distance_from_statistics(*statistics(REAL), *statistics(FAKE)) == pytest.approx(
-        5.2012259456, abs=1e-9
-    )
-
-
-def test_frechet_distance_of_fewer_images_than_features():
-    assert frechet_distance(REAL[:10], FAKE[:200]) == pytest.approx(34.26677, abs=1e-5)
-    singular = frechet_distance_from_statistics(*statistics(REAL[:10]), *statistics(FAKE[:200]))
-    assert singular == pytest.approx(34.26677, abs=1e-5)
-
-
-@pytest.mark.parametrize(("n", "m"), [(2, 2), (2, 50), (20, 7), (5, 5), (6, 5), (300, 4)])
-def test_both_forms_of_the_frechet_distance_agree(n, m):
-    rng = np.random.default_rng((n, m))
-    real, fake = rng.standard_normal((n, 5)), rng.standard_normal((m, 5)) * 2 + 1
-    expected = frechet_distance_from_statistics(*statistics(real), *statistics(fake))
-    assert frechet_distance(real, fake) == pytest.approx(expected, abs=1e-6)
-
-
-def test_gaussians_have_closed_forms():
-    d, shift, scale = 6, np.arange(6.0), 0.4
-    still = frechet_distance_from_statistics(np.zeros(d), np.diag(shift + 1), shift, np.diag(shift + 1))
-    assert still == pytest.approx(shift @ shift)
-    shrunk = frechet_distance_from_statistics(np.zeros(d), np.eye(d), np.zeros(d), scale**2 * np.eye(d))
-    assert shrunk == pytest.approx(d * (1 - scale) ** 2)
-
-
-def test_equal_covariances_leave_the_shift():
-    shift = np.linspace(-1, 2, 32)
-    assert frechet_distance(REAL, REAL + shift) == pytest.approx(shift @ shift, rel=1e-9)
 
 
 @given(seed=st.integers(0, 2**16), n=st.integers(3, 30), m=st.integers(3, 30), d=st.integers(1, 12))
@@ -76,21 +33,6 @@ def test_the_distances_are_symmetric_and_do_not_see_the_order_or_a_rotation(seed
         assert distance(real @ rotation, fake @ rotation) == pytest.approx(value, abs=1e-7)
     assert frechet_distance(real, fake) >= 0
     assert frechet_distance(real, real) == pytest.approx(0, abs=1e-7)
-
-
-def test_statistics_are_checked():
-    mean, covariance = statistics(REAL)
-    bad = [
-        ((mean[:3], covariance), r"\(3,\) and \(32, 32\)"),
-        ((mean[None], covariance), "expected"),
-        ((mean * np.nan, covariance), "not finite"),
-        ((mean, np.triu(covariance)), "not symmetric"),
-    ]
-    for statistic, message in bad:
-        with pytest.raises(InputError, match=message):
-            frechet_distance_from_statistics(*statistic, mean, covariance)
-    with pytest.raises(InputError, match="of 32 real and 3 generated features"):
-        frechet_distance_from_statistics(mean, covariance, *statistics(REAL[:, :3]))
 
 
 def test_kernel_distance_has_the_golden_values():
@@ -132,7 +74,7 @@ def test_subsets_must_be_possible(subsets, size):
 
 def test_blocks_do_not_change_the_kernel_distance(monkeypatch):
     whole = kernel_distance(REAL, FAKE)
-    monkeypatch.setattr(distances, "BLOCK", 4000)  # ten rows at a time
+    monkeypatch.setattr(kernel_module, "BLOCK", 4000)  # ten rows at a time
     assert kernel_distance(REAL, FAKE) == pytest.approx(whole, rel=1e-12)
 
 
@@ -205,7 +147,7 @@ def test_subsets_are_the_same_in_both_forms(monkeypatch):
     """Each kernel value once for all subsets, or the subsets one by one: what is cheaper depends on their number."""
     rng = np.random.default_rng(3)
     real, fake = rng.standard_normal((90, 5)), rng.standard_normal((70, 5)) + 0.3
-    few, many = (distances._subset_estimates(real, fake, n, 20, seed=1) for n in (3, 40))
+    few, many = (kernel_module._subset_estimates(real, fake, n, 20, seed=1) for n in (3, 40))
     assert 90 * 90 + 70 * 70 + 90 * 70 > 3 * 3 * 20 * 20, "three subsets are taken one by one"
     assert 90 * 90 + 70 * 70 + 90 * 70 < 3 * 40 * 20 * 20, "forty at once"
     np.testing.assert_allclose(many[:3], few, rtol=1e-9)
@@ -215,7 +157,7 @@ def test_the_interval_of_many_images_takes_a_part_of_them(monkeypatch):
     rng = np.random.default_rng(3)
     real, fake = rng.standard_normal((400, 5)), rng.standard_normal((300, 5)) + 0.5
     whole = kernel_distance_interval(real, fake, subsets=0)
-    monkeypatch.setattr(distances, "MOST_LEFT_OUT", 150)
+    monkeypatch.setattr(kernel_module, "MOST_LEFT_OUT", 150)
     part = kernel_distance_interval(real, fake, subsets=0)
     assert sum(part) == pytest.approx(sum(whole))  # around the same value
     assert part[1] - part[0] == pytest.approx(whole[1] - whole[0], rel=0.25)

@@ -1,81 +1,67 @@
-"""Distances between two sets of features as wholes: Fréchet (of two Gaussians) and kernel (of two distributions).
+"""The kernel distance between two sets of features, the squared maximum mean discrepancy, and its interval.
 
-The Fréchet distance is the known one and depends on how many images there are: compare it at equal counts only. The
-kernel distance has no such bias. With other features than standard Inception's neither is FID or KID.
+It has no bias: for images of one distribution it is about 0 at any number of them, and as often below it as above. With
+standard Inception's features it is the KID; with other features it may not bear that name.
 """
 
 import math
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import ArrayLike
 
 from genjax.errors import InputError
 from genjax.evaluate.metrics.check import Floats, check_features
-from genjax.evaluate.metrics.threads import one_thread
+from genjax.evaluate.metrics.intervals import NORMAL_95, Interval
+from genjax.evaluate.metrics.metric import Measured, MetricSpec, Sets
 
-NORMAL_95 = 1.959964  # half of a 95 % interval, in standard errors
+SUBSETS, SUBSET_SIZE = 100, 1000  # (Bińkowski et al. 2018)
 BLOCK = 1 << 22  # kernel values held at once: 32 MiB
 MOST_LEFT_OUT = 5000  # images of a set in the jackknife
 
 
-def frechet_distance(real_features: ArrayLike, fake_features: ArrayLike) -> float:
-    """|mean difference|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2), with the covariances S of the two sets.
+class KernelDistance(NamedTuple):
+    """A kernel distance and its 95 % interval (low, high)."""
 
-    The last trace is the sum of the singular values of A B^T / sqrt((n-1)(m-1)), A and B being the centred features:
-    exact for any number of images, also fewer than features. (Heusel et al. 2017, eq. 6)
+    value: float
+    interval: tuple[float, float]
 
-    Args:
-        real_features: (n, d), n >= 2.
-        fake_features: (m, d), m >= 2.
-    Returns:
-        The squared distance, 0 or more. It is biased upwards where images are few.
-    Raises:
-        InputError: see `check_features`.
+
+class KernelSums(NamedTuple):
+    """Sums of the kernel over the pairs of each image.
+
+    Attributes:
+        real: sums (n,) over each real image and the other real ones.
+        fake: sums (m,) over each generated image and the other generated ones.
+        real_cross: sums (n,) over each real image and all generated ones.
+        fake_cross: sums (m,) over each generated image and all real ones.
     """
-    real, fake = check_features(real_features, fake_features)
-    shift = real.mean(axis=0) - fake.mean(axis=0)
-    with one_thread():
-        a, b = _root(real), _root(fake)
-        shared = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    return max(0.0, float(shift @ shift + (a * a).sum() + (b * b).sum() - 2 * shared))
 
-
-def frechet_distance_from_statistics(
-    real_mean: ArrayLike, real_covariance: ArrayLike, fake_mean: ArrayLike, fake_covariance: ArrayLike
-) -> float:
-    """The same from means (d,) and covariances (d, d, with n - 1 in the denominator), for sets too large to keep.
-
-    Raises:
-        InputError: other shapes, numbers that are not finite, or a covariance that is not symmetric.
-    """
-    mean_1, covariance_1 = _statistics(real_mean, real_covariance, "real")
-    mean_2, covariance_2 = _statistics(fake_mean, fake_covariance, "generated")
-    if mean_1.shape != mean_2.shape:
-        raise InputError(
-            f"the statistics are of {len(mean_1)} real and {len(mean_2)} generated features: not the same."
-        )
-    with one_thread():
-        shared = np.sqrt(np.clip(_product_eigenvalues(covariance_1, covariance_2), 0, None)).sum()
-    shift = mean_1 - mean_2
-    return max(0.0, float(shift @ shift + np.trace(covariance_1) + np.trace(covariance_2) - 2 * shared))
+    real: Floats
+    fake: Floats
+    real_cross: Floats
+    fake_cross: Floats
 
 
 def kernel_distance(
-    real_features: ArrayLike, fake_features: ArrayLike, *, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
+    real_features: ArrayLike,
+    fake_features: ArrayLike,
+    *,
+    subsets: int = SUBSETS,
+    subset_size: int = SUBSET_SIZE,
+    seed: int = 2020,
 ) -> float:
-    """Squared maximum mean discrepancy under the kernel (x.y/d + 1)^3, without bias. (Bińkowski et al. 2018, section 4)
+    """Computes the squared MMD under the kernel (x.y/d + 1)^3, without bias. (Bińkowski et al. 2018, section 4)
 
-    The mean over random subsets where both sets hold more than one of them, as the field reports it; else the
-    U-statistic over all pairs, which is the same in expectation and varies less.
+    It is the mean over random subsets where both sets are larger than a subset, as the field reports it; else the
+    U-statistic over all pairs, which has the same expectation and varies less.
 
     Args:
-        real_features: (n, d), n >= 2.
-        fake_features: (m, d), m >= 2.
-        subsets: how many; 0 takes all pairs at any size.
+        real_features: features (n, d), n >= 2.
+        fake_features: features (m, d), m >= 2.
+        subsets: number of subsets; 0 takes all pairs at any size.
         subset_size: images of each set in a subset.
-        seed: of the subsets.
+        seed: seed of the subsets.
     Returns:
         About 0 for sets of one distribution, and then as often below it as above.
     Raises:
@@ -88,9 +74,14 @@ def kernel_distance(
 
 
 def kernel_distance_interval(
-    real_features: ArrayLike, fake_features: ArrayLike, *, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
+    real_features: ArrayLike,
+    fake_features: ArrayLike,
+    *,
+    subsets: int = SUBSETS,
+    subset_size: int = SUBSET_SIZE,
+    seed: int = 2020,
 ) -> tuple[float, float]:
-    """The 95 % interval of `kernel_distance` for the same arguments, by leaving out each image once.
+    """Computes the 95 % interval of `kernel_distance` for the same arguments, by leaving out each image once.
 
     A bootstrap would repeat images, and an image paired with its copy has the kernel value k(x, x), which the estimate
     leaves out for good reason. The jackknife has no such pairs, and follows from the sums over rows that the estimate
@@ -108,17 +99,15 @@ def kernel_distance_interval(
     ).interval
 
 
-class KernelDistance(NamedTuple):
-    """A kernel distance and its 95 % interval (low, high)."""
-
-    value: float
-    interval: tuple[float, float]
-
-
 def kernel_distance_measured(
-    real_features: ArrayLike, fake_features: ArrayLike, *, subsets: int = 100, subset_size: int = 1000, seed: int = 2020
+    real_features: ArrayLike,
+    fake_features: ArrayLike,
+    *,
+    subsets: int = SUBSETS,
+    subset_size: int = SUBSET_SIZE,
+    seed: int = 2020,
 ) -> KernelDistance:
-    """`kernel_distance` and `kernel_distance_interval` at once, for little more than the price of one."""
+    """Computes `kernel_distance` and `kernel_distance_interval` at once, for little more than the price of one."""
     real, fake = check_features(real_features, fake_features, least=3)
     in_subsets = uses_subsets(len(real), len(fake), subsets=subsets, subset_size=subset_size)
     rng = np.random.default_rng(seed)
@@ -131,6 +120,7 @@ def kernel_distance_measured(
     if in_subsets:
         estimates = _subset_estimates(real, fake, subsets, subset_size, seed)
         value = float(estimates.mean())
+        # Two independent sources: which images there are, and which subsets of them were drawn.
         variance += float(estimates.var()) / subsets
     else:
         value = _estimate(sums if max(len(real), len(fake)) <= MOST_LEFT_OUT else _kernel_sums(real, fake))
@@ -139,59 +129,35 @@ def kernel_distance_measured(
 
 
 def uses_subsets(real_count: int, fake_count: int, *, subsets: int, subset_size: int) -> bool:
-    """Whether `kernel_distance` draws subsets. Subsets that would be the whole sets are all pairs."""
+    """Returns True if `kernel_distance` draws subsets. Subsets that would be the whole sets are all pairs."""
     if subsets < 0 or subset_size < 2:
         raise InputError(f"{subsets} subsets of {subset_size} images: use 0 or more, of 2 or more images.")
     return subsets > 0 and min(real_count, fake_count) >= subset_size and max(real_count, fake_count) > subset_size
 
 
-class KernelSums(NamedTuple):
-    """Sums of the kernel over the pairs of each image.
-
-    Attributes:
-        real: (n,), with the other real images.
-        fake: (m,), with the other generated ones.
-        real_cross: (n,), of each real image with all generated ones.
-        fake_cross: (m,), of each generated image with all real ones.
-    """
-
-    real: Floats
-    fake: Floats
-    real_cross: Floats
-    fake_cross: Floats
+def measure_kd(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
+    """Measures the kernel distance, with its own jackknife interval."""
+    real, fake, settings = sets.real, sets.fake, {"subsets": SUBSETS, "subset_size": SUBSET_SIZE}
+    in_subsets = uses_subsets(len(real), len(fake), **settings)
+    method = f"mean of {SUBSETS} subsets of {SUBSET_SIZE}" if in_subsets else "all pairs"
+    if not intervals or min(len(real), len(fake)) < 3:
+        note = "none: fewer than 3 images" if intervals else "none: not asked for"
+        return {"kd": Measured(kernel_distance(real, fake, **settings, seed=seed), Interval(None, note), method)}
+    found = kernel_distance_measured(real, fake, **settings, seed=seed)
+    left_out = f" of {MOST_LEFT_OUT:,}" if max(len(real), len(fake)) > MOST_LEFT_OUT else ""
+    return {"kd": Measured(found.value, Interval(found.interval, f"jackknife, single images{left_out}"), method)}
 
 
-def _root(features: Floats) -> Floats:
-    """A with A^T A the covariance: the centred features, over sqrt(n - 1), with no more rows than columns."""
-    centred = (features - features.mean(axis=0)) / math.sqrt(len(features) - 1)
-    return np.asarray(np.linalg.qr(centred, mode="r")) if centred.shape[0] > centred.shape[1] else centred
-
-
-def _product_eigenvalues(one: Floats, other: Floats) -> Floats:
-    """Eigenvalues of the product of two covariances: those of L^T S2 L with L L^T = S1, which is symmetric."""
-    settings = {"driver": "gv", "eigvals_only": True, "check_finite": False}
-    try:  # L by Cholesky, in half the operations of the products written out; transposed is LAPACK's own order
-        return np.asarray(scipy.linalg.eigh(other.T, one.T, type=2, **settings))
-    except np.linalg.LinAlgError:  # singular
-        values, vectors = np.linalg.eigh(one)
-        root = vectors * np.sqrt(np.clip(values, 0, None))
-        return np.linalg.eigvalsh(root.T @ other @ root)
-
-
-def _statistics(mean: ArrayLike, covariance: ArrayLike, which: str) -> tuple[Floats, Floats]:
-    mean, covariance = np.asarray(mean, np.float64), np.asarray(covariance, np.float64)
-    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
-        raise InputError(
-            f"{which} statistics have the shapes {mean.shape} and {covariance.shape}, expected (d,) and (d, d)."
-        )
-    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
-        raise InputError(f"{which} statistics are not finite. Check the features that they were made from.")
-    if not (np.array_equal(covariance, covariance.T) or np.allclose(covariance, covariance.T)):
-        raise InputError(f"the covariance of the {which} features is not symmetric. Give np.cov(features.T).")
-    return mean, covariance
+SPEC = MetricSpec(
+    names={"kd": "KD"},
+    measure=measure_kd,
+    summary="Kernel distance between real and generated features; lower is better, about 0 for sets of one kind.",
+    core=True,
+)
 
 
 def _kernel(rows: Floats, others: Floats) -> Floats:
+    # k(x, y) = (x.y / d + 1)^3, in place: this array is the largest of all
     base = rows @ others.T
     base /= rows.shape[1]
     base += 1
@@ -204,12 +170,13 @@ def _kernel_sums(real: Floats, fake: Floats) -> KernelSums:
 
 
 def _own_sums(features: Floats) -> Floats:
+    """Returns sums (n,) over the other rows of the same set, without k(x, x)."""
     with_itself = ((features * features).sum(axis=1) / features.shape[1] + 1) ** 3
     return _pair_sums(features, features)[0] - with_itself
 
 
 def _pair_sums(features: Floats, others: Floats) -> tuple[Floats, Floats]:
-    """Sums of the kernel over rows and over columns, some rows at a time."""
+    """Returns sums of the kernel over rows and over columns, computed some rows at a time to save memory."""
     rows, columns = np.empty(len(features)), np.zeros(len(others))
     step = max(1, BLOCK // len(others))
     for start in range(0, len(features), step):
@@ -220,19 +187,21 @@ def _pair_sums(features: Floats, others: Floats) -> tuple[Floats, Floats]:
 
 
 def _estimate(sums: KernelSums) -> float:
+    # U-statistic: mean over i != j of k(x_i, x_j) and k(y_i, y_j), less twice the mean of k(x_i, y_j)
     n, m = len(sums.real), len(sums.fake)
     own = sums.real.sum() / (n * (n - 1)) + sums.fake.sum() / (m * (m - 1))
     return float(own - 2 * sums.real_cross.sum() / (n * m))
 
 
 def _jackknife_variance(sums: KernelSums, shares: tuple[float, float] = (1.0, 1.0)) -> float:
-    """Of the estimate, from its values without each image in turn. (Efron & Stein 1981, for two samples)
+    """Returns the variance of the estimate, from its values without each image. (Efron & Stein 1981, for two samples)
 
     `shares` are the parts of the real and generated images that are in the sums.
     """
 
     def spread(own: Floats, cross: Floats, others: int) -> float:
         n = len(own)
+        # The estimate without row i: its pairs (i, j) and (j, i) leave the own sum, its row leaves the cross sum.
         without = (own.sum() - 2 * own) / ((n - 1) * (n - 2)) - 2 * (cross.sum() - cross) / ((n - 1) * others)
         return (n - 1) * without.var()
 
@@ -258,15 +227,16 @@ def _subset_estimates(real: Floats, fake: Floats, subsets: int, size: int, seed:
 
 
 def _within(features: Floats, members: Floats) -> Floats:
-    """Sum of the kernel over the pairs of different images of each subset: (subsets,)."""
+    """Returns sums (subsets,) of the kernel over the pairs of different images of each subset."""
     with_itself = ((features * features).sum(axis=1) / features.shape[1] + 1) ** 3
     return _between(features, features, members, members) - with_itself @ members
 
 
 def _between(features: Floats, others: Floats, members: Floats, other_members: Floats) -> Floats:
-    """Sum of the kernel over the pairs of an image of a subset and one of the other set's: (subsets,)."""
+    """Returns sums (subsets,) of the kernel over the pairs of an image of a subset and one of the other set's."""
     total, step = np.zeros(members.shape[1]), max(1, BLOCK // len(others))
     for start in range(0, len(features), step):
         rows = slice(start, start + step)
+        # (rows, others) @ (others, subsets): for each row the sum over the members of each subset
         total += ((_kernel(features[rows], others) @ other_members) * members[rows]).sum(axis=0)
     return total
