@@ -48,6 +48,9 @@ install_import_hook(
     "typechecking.check",
 )
 
+# Loaded after this file, so that what they import is checked as well.
+pytest_plugins = ["budgets", "trained"]
+
 
 @pytest.fixture
 def getkey() -> Callable[[], jax.Array]:
