@@ -52,6 +52,13 @@ install_import_hook(
 pytest_plugins = ["budgets", "trained"]
 
 
+def pytest_configure() -> None:
+    """Learners of equal configs are one object from here on."""
+    from remembered import remember
+
+    remember()
+
+
 @pytest.fixture
 def getkey() -> Callable[[], jax.Array]:
     """A new random key at every call, the same sequence in every test."""
