@@ -4,13 +4,17 @@ What is built from equal configs is one object, so that JAX finds what it has tr
 a learner once a run, and has no use for it. Only what is keyed by frozen configs is remembered; the rest is built anew.
 """
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from genjax.config import ControlConfig
 from genjax.devices import dispatch
 from genjax.devices.sharding import stay
 from genjax.families import build, recipes
+from genjax.families.text_to_image import model as text_to_image
+from genjax.families.text_to_image.text import Vocabulary, dump_vocabulary
 
 MOST = 200  # learners and steps that are kept at once
 
@@ -22,6 +26,8 @@ def remember() -> None:
     build.build_learner = _learners(build.build_learner)
     dispatch.make_programs = _steps(dispatch.make_programs)
     dispatch.make_update = _steps(dispatch.make_update)
+    text_to_image.learners_of = _stages(text_to_image.learners_of)
+    text_to_image.TextToImage.drawer = _drawers(text_to_image.TextToImage.drawer)
 
 
 def _kept(known: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
@@ -68,3 +74,29 @@ def _steps(make: Callable[..., Any]) -> Callable[..., Any]:
         return _kept(known, id(learner.step), lambda: (make(learner, layout, like), learner))[0]
 
     return make_steps
+
+
+def _stages(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Of a text-to-image model that is not adapted."""
+    known: dict[Any, Any] = {}
+
+    def learners_of(config: Any, vocabulary: Vocabulary, channels: int, **options: Any) -> Any:
+        if options.get("transfers"):
+            return make(config, vocabulary, channels, **options)
+        settings = options.get("images_per_epoch", 0)
+        key = (dataclasses.replace(config, out=Path()), dump_vocabulary(vocabulary), channels, settings)
+        return dict(_kept(known, key, lambda: make(config, vocabulary, channels, **options)))
+
+    return learners_of
+
+
+def _drawers(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Of models alike in all but their parameters, which are given to what is compiled."""
+    known: dict[Any, Any] = {}
+
+    def drawer(self: text_to_image.TextToImage, method: str, decoding: Any) -> Any:
+        config = dataclasses.replace(self.config, out=Path())
+        key = (config, self.channels, self.segments, frozenset(self.networks), method, decoding)
+        return _kept(known, key, lambda: make(self, method, decoding))
+
+    return drawer
