@@ -1,17 +1,22 @@
-# Two commands for a fresh machine with Python 3.11 or newer: `make demo` and `make test`.
+# Two commands for a fresh machine with Python 3.11 or newer: `make demo` and `make test`. What takes longer than an
+# instant (experiments, notebooks, child processes, the browser) is tested by `make test-slow`.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-oldest parity check format clean
+.PHONY: demo test test-slow test-oldest parity check format clean
 
 demo: .venv/.installed
 	$(BIN)/python experiments/quickstart.py
 
 test: .venv/.installed-test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest $(WORKERS)
+
+test-slow: .venv/.installed-test
+	$(BIN)/python -m pytest $(WORKERS) tests/slow
 
 test-oldest: .venv-oldest/.installed
-	.venv-oldest/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	.venv-oldest/bin/python -m pytest $(WORKERS) tests tests/slow
 
 parity: .venv/.installed-parity
 	$(BIN)/python -m pytest tests/parity

@@ -48,6 +48,16 @@ install_import_hook(
     "typechecking.check",
 )
 
+# Loaded after this file, so that what they import is checked as well.
+pytest_plugins = ["budgets", "trained"]
+
+
+def pytest_configure() -> None:
+    """Learners of equal configs are one object from here on."""
+    from remembered import remember
+
+    remember()
+
 
 @pytest.fixture
 def getkey() -> Callable[[], jax.Array]:

@@ -248,7 +248,7 @@ def check_fitting(trees: Networks, config: ModelConfig, run: Path) -> None:
     """Raises InputError unless the parameters on disk are those of the networks that model.json describes."""
     images = jax.ShapeDtypeStruct((1, config.size, config.size, config.channels), np.uint8)
     learner = build_learner(config, build_transfers(None, config))
-    expected = jax.eval_shape(lambda images: learner.init(jax.random.key(0), {"image": images}), images).trainable
+    expected = jax.eval_shape(learner.init, jax.random.key(0), {"image": images}).trainable
     for network, tree in trees.items():
         check_alike(tree, expected[network], what=f"the {network} of {run}")
 

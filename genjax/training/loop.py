@@ -202,8 +202,7 @@ def check_continued(plan: Plan, notes: dict[str, Any], data_hash: str) -> None:
 def fresh_state(plan: Plan) -> TrainState:
     """The state before the first step, of a pretraining or of an adaptation."""
     source = plan.source.params() if plan.source else None
-    init = jax.jit(lambda key, source: plan.learner.init(key, example_batch(plan), source=source))
-    state = init(jax.random.key(plan.config.seed), source)
+    state = jax.jit(plan.learner.init)(jax.random.key(plan.config.seed), example_batch(plan), source=source)
     return state if plan.control is None else dataclasses.replace(state, control=copy(plan.control))
 
 

@@ -135,13 +135,12 @@ def run_stage(
     with checkpoint.open_checkpoints(run.checkpoints) as checkpoints:
         example: dict[str, Any] = {**stage.batch(0)}
 
-        def first_state() -> TrainState:
-            return stage.learner.init(jax.random.key(seed), example, source=stage.source)
-
-        like = placed_like(layout, jax.eval_shape(first_state))
+        init, key = jax.jit(stage.learner.init), jax.random.key(seed)
+        like = placed_like(layout, jax.eval_shape(init, key, example, source=stage.source))
         with memory.watched(stage.learner, like, example, stage.images):
             found = checkpoint.restore(checkpoints, like)
-            state, notes = found or (place(layout, jax.jit(first_state)()), {SETTINGS: stage.belongs_to})
+            fresh = lambda: place(layout, init(key, example, source=stage.source))  # noqa: E731
+            state, notes = found or (fresh(), {SETTINGS: stage.belongs_to})
             if notes[SETTINGS] != stage.belongs_to:
                 raise InputError(f"{run.path} was begun with other parts. Delete that folder, and go on.")
             checkpoint.delete_after(checkpoints, int(state.step))

@@ -1,53 +1,106 @@
-"""The GAN's step: its updates against ones made by hand, and its options."""
+"""The GAN's step: its updates against gradients on paper, and its options."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from tiny import leaves_equal, tiny_gan
+from networks_by_hand import PIXELS, Constant, Quadratic, grey
+from tiny import leaves_equal, plain_gan
 
 from genjax.control import Controller, chain
+from genjax.families.gan import make_gan
 from genjax.losses import ADVERSARIAL
-from genjax.tree import flatten
 
-PLAIN = {"augment": None, "controller": None, "r1_weight": 0.0}
+W, FAKE, REAL = 0.5, 0.6, 0.8  # the critic's number, a pixel of generated and of real images
 
 
-def test_the_critics_update_is_the_gradient_of_its_loss(batches):
-    """Plain gradient descent with rate 1: the parameters move by the gradient that its norm reports."""
-    learner = tiny_gan(**PLAIN, optimizer=optax.sgd(0.0), critic_optimizer=optax.sgd(1.0))
-    state = learner.init(jax.random.key(0), batches[0])
-    after, metrics = jax.jit(learner.step)(state, batches[0])
-    moved = jax.tree.map(jnp.subtract, state.trainable["critic"], after.trainable["critic"])
-    norm = float(jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(moved))))
-    assert norm == pytest.approx(float(metrics["gradient_norm/critic"]), rel=1e-3)
-    for name, leaf in flatten(after.trainable["generator"]).items():
-        np.testing.assert_array_equal(leaf, flatten(state.trainable["generator"])[name])
+def by_hand(w=W, fake=FAKE, **settings):
+    """A learner whose updates are its gradients: plain gradient descent with rate 1."""
+    usual = {"loss": ADVERSARIAL["wasserstein"], "optimizer": optax.sgd(1.0), "critic_optimizer": optax.sgd(1.0)}
+    return make_gan(Constant(fake), Quadratic(w), **({"latent_size": 3, "ema_images": 0.0} | usual | settings))
+
+
+def stepped(learner, batch):
+    """(the critic's number, the generator's, metrics) after a step."""
+    after, metrics = jax.jit(learner.step)(learner.init(jax.random.key(0), batch), batch)
+    return float(after.trainable["critic"]["w"]), float(after.trainable["generator"]["b"]), metrics
+
+
+def test_both_move_by_the_gradients_of_their_losses():
+    """The critic's is D(fake) - D(real), the generator's -D(fake) with the critic as it is by then."""
+    critic, generator, metrics = stepped(by_hand(), grey(REAL))
+    slope = PIXELS * (FAKE**2 - REAL**2) / 2
+    assert critic == pytest.approx(W - slope, rel=1e-5)
+    assert generator == pytest.approx(FAKE + critic * PIXELS * FAKE, rel=1e-5)
+    assert float(metrics["gradient_norm/critic"]) == pytest.approx(abs(slope), rel=1e-5)
+    assert float(metrics["loss/critic"]) == pytest.approx(W * slope, rel=1e-5)
+
+
+# Of the penalties' slopes in w: |w x|^2 / 2 at real and at generated images, (|w x| - 1)^2 between them.
+LENGTH = FAKE * PIXELS**0.5
+SLOPES = {
+    "r1_weight": lambda real: W * PIXELS * real**2,
+    "r2_weight": lambda real: W * PIXELS * FAKE**2,
+    "gradient_penalty_weight": lambda real: 2 * (W * LENGTH - 1) * LENGTH,
+}
+
+
+@pytest.mark.parametrize(
+    ("weights", "real"),
+    [
+        ({"r1_weight": 2.0}, REAL),
+        ({"r2_weight": 3.0}, REAL),
+        ({"gradient_penalty_weight": 10.0}, FAKE),  # of a real image as the generated: what lies between is known
+        ({"r1_weight": 1.0, "r2_weight": 0.5, "gradient_penalty_weight": 10.0}, FAKE),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_the_penalties_are_part_of_the_critics_loss(weights, real):
+    critic, _, metrics = stepped(by_hand(**weights), grey(real))
+    slope = PIXELS * (FAKE**2 - real**2) / 2 + sum(weight * SLOPES[name](real) for name, weight in weights.items())
+    assert critic == pytest.approx(W - slope, rel=1e-5)
+    found = {f"{name.removesuffix('_weight').removesuffix('_penalty')}" for name in weights}
+    assert {name.removeprefix("penalty/") for name in metrics if name.startswith("penalty/")} == {*found, "transfer"}
+
+
+@pytest.mark.parametrize("loss", ADVERSARIAL)
+def test_every_loss_parts_real_from_generated_and_draws_the_generated_to_the_real(loss):
+    """For either side of the decision, as a loss may be flat on one of them."""
+    for w in (-0.1, 0.1):
+        learner = by_hand(w=w, loss=ADVERSARIAL[loss], critic_optimizer=optax.sgd(0.1))
+        critic, generator, metrics = stepped(learner, grey(REAL))
+        assert critic > w, "real images are brighter, and their logits have to rise above those of generated ones"
+        assert np.sign(generator - FAKE) == np.sign(critic), "the generator goes where the critic's logits are higher"
+        assert all(bool(jnp.isfinite(value)) for value in metrics.values())
 
 
 def test_a_trained_critic_tells_real_from_fake(batches):
-    learner = tiny_gan(**PLAIN, optimizer=optax.sgd(0.0))
-    state, step = learner.init(jax.random.key(0), batches[0]), jax.jit(learner.step, donate_argnums=0)
+    learner = plain_gan(controller=None, optimizer=optax.sgd(0.0))
+    step, init = jax.jit(learner.step, donate_argnums=0), jax.jit(lambda key: learner.init(key, batches[0]))
+    state = init(jax.random.key(0))
+    before = jax.tree.map(np.asarray, state.trainable["generator"])
     for _ in range(29):
         state, _ = step(state, batches[0])
-    _, metrics = step(state, batches[0])
+    state, metrics = step(state, batches[0])
     assert float(metrics["logits/real"]) > float(metrics["logits/fake"]) + 1
     assert float(metrics["loss/critic"]) < 0.7
+    leaves_equal(state.trainable["generator"], before)
 
 
-def test_several_critic_steps_take_batches_of_their_own(batches):
-    learner = tiny_gan(**PLAIN, critic_steps=2)
+def test_several_critic_steps_take_batches_of_their_own():
+    learner = by_hand(critic_steps=2)
     assert learner.batches_per_step == 2
-    both = {"image": np.concatenate([batches[0]["image"], batches[1]["image"]])}
-    state = learner.init(jax.random.key(0), batches[0])
-    after, metrics = jax.jit(learner.step)(state, both)
-    assert int(after.optimizer["critic"].state[0].count) == 2
-    assert int(after.optimizer["generator"].state[0].count) == 1
-    assert bool(jnp.isfinite(metrics["loss/critic"]))
+    first, second = 0.8, 0.9
+    both = {"image": jnp.concatenate([grey(first)["image"], grey(second)["image"]])}
+    state = learner.init(jax.random.key(0), both)
+    after, _ = jax.jit(learner.step)(state, both)
+    moved = sum(PIXELS * (real**2 - FAKE**2) / 2 for real in (first, second))
+    assert float(after.trainable["critic"]["w"]) == pytest.approx(W + moved, rel=1e-5)
+    assert float(after.trainable["generator"]["b"]) == pytest.approx(FAKE + (W + moved) * PIXELS * FAKE, rel=1e-5)
 
 
-def test_of_a_step_in_which_the_generator_pauses_no_gradient_is_known(batches):
+def test_of_a_step_in_which_the_generator_pauses_no_gradient_is_known():
     """0 would pass for an unusually short gradient, and a guard would hold the next ones for unusually long."""
     pausing = Controller(
         init=lambda: jnp.zeros(()),
@@ -56,22 +109,9 @@ def test_of_a_step_in_which_the_generator_pauses_no_gradient_is_known(batches):
         reads=("generator_gradient_norm",),
         sets=("generator_turn",),
     )
-    learner = tiny_gan(**(PLAIN | {"controller": chain(pausing)}))
-    state = learner.init(jax.random.key(0), batches[0])
-    after, _ = jax.jit(learner.step)(state, batches[0])
+    learner = by_hand(controller=chain(pausing))
+    state = learner.init(jax.random.key(0), grey(REAL))
+    after, _ = jax.jit(learner.step)(state, grey(REAL))
     assert np.isnan(after.control[0])
     leaves_equal(after.trainable["generator"], state.trainable["generator"])
-
-
-@pytest.mark.parametrize("loss", ADVERSARIAL)
-def test_every_loss_trains(loss, batches):
-    learner = tiny_gan(**PLAIN, loss=ADVERSARIAL[loss])
-    _, metrics = jax.jit(learner.step)(learner.init(jax.random.key(0), batches[0]), batches[0])
-    assert all(bool(jnp.isfinite(value)) for value in metrics.values())
-
-
-def test_the_penalties_are_part_of_the_critics_loss(batches):
-    learner = tiny_gan(augment=None, controller=None, r1_weight=1.0, r2_weight=0.5, gradient_penalty_weight=10.0)
-    _, metrics = jax.jit(learner.step)(learner.init(jax.random.key(0), batches[0]), batches[0])
-    assert {"penalty/r1", "penalty/r2", "penalty/gradient"} <= set(metrics)
-    assert float(metrics["penalty/r1"]) > 0
+    assert float(after.trainable["critic"]["w"]) > W

@@ -1,4 +1,4 @@
-"""Learners and batches that the tests of a step share: what costs is their compilation."""
+"""Fixtures that all tests share: batches, compiled learners, and runs of tiny models trained once a session."""
 
 import jax
 import numpy as np

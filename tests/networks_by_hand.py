@@ -1,0 +1,57 @@
+"""Networks of one or two numbers, whose gradients are known on paper and whose steps compile in an instant.
+
+A learner asks of a network only `init` and `apply` (`genjax.families.learner.Module`). Images are (n, 2, 2, 1).
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+PIXELS = 4
+
+
+class Quadratic(NamedTuple):
+    """A critic: D(x) = w |x|^2 / 2, so that its slope at x is w x."""
+
+    w: float
+
+    def init(self, key, images):
+        return {"params": {"w": jnp.float32(self.w)}}
+
+    def apply(self, variables, images):
+        return variables["params"]["w"] * jnp.square(images).sum(axis=(1, 2, 3)) / 2
+
+
+class Constant(NamedTuple):
+    """A generator: every pixel is b, whatever the latents."""
+
+    b: float
+
+    def init(self, key, latents):
+        return {"params": {"b": jnp.float32(self.b)}}
+
+    def apply(self, variables, latents, **kwargs):
+        images = jnp.full((len(latents), 2, 2, 1), variables["params"]["b"])
+        return (images, {}) if "mutable" in kwargs else images
+
+
+class ConstantVae(NamedTuple):
+    """A VAE of one latent: q(z|x) = N(m, exp(v)) for every image, and what is decoded is b in every pixel."""
+
+    m: float
+    v: float
+    b: float
+
+    def init(self, key, images):
+        return {"params": {name: jnp.float32(value) for name, value in self._asdict().items()}}
+
+    def apply(self, variables, inputs, *, method):
+        params = variables["params"]
+        if method == "decode":
+            return jnp.full((len(inputs), 2, 2, 1), params["b"])
+        return jnp.full((len(inputs), 1), params["m"]), jnp.full((len(inputs), 1), params["v"])
+
+
+def grey(value, n=8):
+    """A batch of n images, every pixel of this value in [-1, 1]."""
+    return {"image": jnp.full((n, 2, 2, 1), value, jnp.float32)}
