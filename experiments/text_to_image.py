@@ -33,7 +33,7 @@ from text_to_image_tables import markdown, picture
 
 from genjax.errors import InputError
 from genjax.families.text_to_image.model import is_text_to_image, load_text_to_image
-from genjax.store.records import keep_records
+from genjax.evaluate.kept_records import keep_records
 from genjax.store.run_folder import RunFolder, is_run, write_bytes, write_json
 from genjax.terminal import result, say
 from genjax.training.stage import run_stage, sitting

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -20,14 +21,19 @@ def to_json(config: Any) -> dict[str, Any]:
     }
 
 
-def from_json(kind: type[T], values: dict[str, Any], *, where: str) -> T:
-    """The config of this kind with these values, which may have come from anywhere.
+def from_json(kind: type[T], values: dict[str, Any], *, where: str, ready: Mapping[str, Any] | None = None) -> T:
+    """Builds the config of this kind with these values, which may have come from anywhere.
 
+    Args:
+        kind: frozen dataclass.
+        values: {field: plain value}.
+        where: name of the file, for errors.
+        ready: {field: value} of fields that were built otherwise.
     Raises:
-        InputError: an unknown key, a value of another type, or a value that the config refuses; `where` names the file.
+        InputError: an unknown key, a value of another type, or a value that the config refuses.
     """
     hints = get_type_hints(kind)
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = dict(ready or {})
     for name, value in values.items():
         if name not in hints:
             raise InputError(f"{where}: unknown key {name!r}. {did_you_mean(name, list(hints))}")

@@ -1,35 +1,39 @@
-"""What a run is asked to do: pretraining and adaptation."""
+"""The configs of a run: pretraining and adaptation, as frozen dataclasses, and as JSON and back."""
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from genjax.config.control import ControlConfig
-from genjax.config.model import GanConfig, VaeConfig, check_family, check_size
-from genjax.config.transfer import (
-    CdcConfig,
-    EwcConfig,
-    FreezeConfig,
-    L2SpConfig,
-    LoraConfig,
-    MinerConfig,
-    ModulationConfig,
-    ReplayConfig,
-)
+import tyro
+
+from genjax.control import ControlConfig
+from genjax.data.load import data_help
 from genjax.errors import InputError
+from genjax.families.family import Family, NoOptions
+from genjax.families.gan.options import GanConfig
+from genjax.families.model import check_size
+from genjax.families.registry import FAMILIES, family_named, family_of
+from genjax.json_config import from_json, to_json
 from genjax.limits import above_zero, at_least, check_seed
+from genjax.transfer.registry import Choice, chosen, names
+from genjax.transfer.registry import from_json as transfer_from_json
+from genjax.transfer.registry import to_json as transfer_to_json
+
+Data = Annotated[str, tyro.conf.arg(help=data_help())]
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What a pretraining and an adaptation have in common."""
+    """The settings that a pretraining and an adaptation share."""
 
     steps: int = 3000
-    """Updates of the generator or the VAE in all; a resumed run goes on up to this total."""
+    """Updates in all; a resumed run goes on up to this total. A model of several stages has options of its own."""
     seed: int = 0
-    """Of everything random: parameters, order of images, latents, shots."""
+    """Seed of everything random: parameters, order of images, latents, shots."""
     num_images: int = 0
-    """How many images to use; 0 is all that the set has (glyphs, which are drawn: 2,000, with captions 20,000)."""
+    """Number of images to use; 0 is all that the set has (glyphs, which are drawn: 2,000, with captions 20,000)."""
     skip_broken: bool = False
     """Leave out files of a folder that cannot be read as images, instead of stopping."""
     log_every: int = 50
@@ -57,13 +61,11 @@ class RunConfig:
 class TrainConfig(RunConfig):
     """Pretrains a generator on a set of images."""
 
-    data: str = "digits"
-    """digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH,
-    npz:PATH or tfds:NAME."""
+    data: Data = "digits"
     split: Literal["train", "all"] = "train"
     """Part of the data to train on; `all` leaves nothing held out."""
-    model: str = "gan"
-    """gan, vae or text2image, which has options of its own: genjax train --model text2image --help."""
+    model: Any = field(default_factory=GanConfig)
+    """Options of the model's family, which say what is trained: GanConfig(...), VaeConfig(...), or a family's name."""
     size: int = 16
     """Height and width of the images: 16, 32, ... or 512."""
     channels: Literal[0, 1, 3] = 0
@@ -71,18 +73,23 @@ class TrainConfig(RunConfig):
     batch: int = 64
     """Images in a batch."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the computations; parameters are float32 always."""
+    """Type of the computations; parameters are float32 always."""
     out: Path = Path("runs/train")
     """Folder of the run."""
-    gan: GanConfig = field(default_factory=GanConfig)
-    vae: VaeConfig = field(default_factory=VaeConfig)
 
     def __post_init__(self) -> None:
-        """Refuses values that no training could use."""
+        """Raises InputError for values that no training could use."""
+        if isinstance(self.model, str):
+            object.__setattr__(self, "model", family_named(self.model).options())
+        family_of(self.model)
         check_run(self)
         at_least("", self, 1, "batch")
-        check_family(self.model)
         check_size(self.size)
+
+    @property
+    def family(self) -> Family:
+        """Returns the family of the model."""
+        return family_of(self.model)
 
 
 @dataclass(frozen=True)
@@ -90,47 +97,58 @@ class AdaptConfig(RunConfig):
     """Adapts the generator of a source run to another set of images."""
 
     source: Path = Path("runs/train")
-    """Folder of the run to start from; a text-to-image model has options of its own: adapt --source RUN --help."""
-    data: str = "glyphs"
-    """digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH,
-    npz:PATH or tfds:NAME."""
+    """Folder of the run to start from, whose family says which further options there are."""
+    data: Data = "glyphs"
     shots: int | None = None
     """Images to adapt to, the same number of each class where there are labels; without it all of them."""
     stratify: bool = True
     """Whether the shots are taken class by class where there are labels: so by default, not with --no-stratify."""
-    transfer: str = "full"
-    """auto, full, freeze, lora, scale_shift, singular_values, l2_sp, ewc, miner, cdc, kernel_modulation, replay, or
-    several that combine: freeze,lora."""
+    transfer: Any = "full"
+    """Options of the transfers, (Freeze(), Lora(rank=4)), or their names: "freeze,lora"."""
     batch: int = 0
     """Images in a batch; 0 is the source's, or all the shots where they are fewer."""
     steps: int = 1000
-    """Updates of the generator or the VAE in all; a resumed run goes on up to this total."""
+    """Updates in all; a resumed run goes on up to this total. A model of several stages has options of its own."""
     learning_rate_scale: float = 1.0
     """Factor on the source's learning rates."""
     control_state: Literal["reset", "carry"] = "reset"
     """Whether controllers begin anew or where the source's stood; to carry, they must be the same."""
     out: Path = Path("runs/adapt")
     """Folder of the run."""
-    freeze: FreezeConfig = field(default_factory=FreezeConfig)
-    lora: LoraConfig = field(default_factory=LoraConfig)
-    l2_sp: L2SpConfig = field(default_factory=L2SpConfig)
-    ewc: EwcConfig = field(default_factory=EwcConfig)
-    miner: MinerConfig = field(default_factory=MinerConfig)
-    cdc: CdcConfig = field(default_factory=CdcConfig)
-    modulation: ModulationConfig = field(default_factory=ModulationConfig)
-    replay: ReplayConfig = field(default_factory=ReplayConfig)
+    adaptation: Any = field(default_factory=NoOptions)
+    """Options that the source's family has for an adaptation."""
 
     def __post_init__(self) -> None:
-        """Refuses values that no training could use."""
+        """Raises InputError for values that no training could use."""
+        if isinstance(self.transfer, str):
+            object.__setattr__(self, "transfer", chosen(self.transfer))
+        elif not isinstance(self.transfer, tuple):
+            object.__setattr__(self, "transfer", (self.transfer,))
+        names(self.transfer)  # refuses what are no options of a transfer
         check_run(self)
         at_least("", self, 0, "batch")
         above_zero("", self, "learning_rate_scale")
         if self.shots is not None and self.shots < 1:
             raise InputError(f"--shots {self.shots}: there is nothing to adapt to. Use 1 or more, or leave it out.")
 
+    @property
+    def transfers(self) -> Choice:
+        """Returns the options of the transfers, in the order in which they are chained."""
+        return self.transfer
+
+
+AnyConfig = TrainConfig | AdaptConfig
+KINDS: dict[type, str] = {TrainConfig: "train", AdaptConfig: "adapt"}
+C = TypeVar("C", bound=TrainConfig | AdaptConfig)
+
+
+def default_config(family: Family) -> TrainConfig:
+    """Returns what is trained where nothing but the family is chosen."""
+    return TrainConfig(model=family.options(), **family.defaults)
+
 
 def check_run(config: RunConfig) -> None:
-    """Refuses what no run could use."""
+    """Raises InputError for values that no run could use."""
     at_least("", config, 1, "steps", "log_every", "sample_every", "save_every", "accumulate", "steps_per_dispatch")
     check_seed(config)
     at_least("", config, 0, "num_images", "evaluate_every", "devices")
@@ -141,3 +159,49 @@ def check_run(config: RunConfig) -> None:
                 f"--steps-per-dispatch {config.steps_per_dispatch} does not divide --{name.replace('_', '-')}"
                 f" {getattr(config, name)}: nothing is looked at between. Change one of them."
             )
+
+
+def config_to_json(config: AnyConfig) -> dict[str, Any]:
+    """Returns a config as plain values: options of the family under its name, transfers as a list."""
+    plain = dataclasses.replace(config, **_without(config))
+    values = to_json(plain)
+    if isinstance(config, TrainConfig):
+        values["model"] = config.family.name
+        values[config.family.name] = to_json(config.model)
+        return values
+    values["transfer"] = transfer_to_json(config.transfers)
+    values["adaptation"] = to_json(config.adaptation)
+    for family in FAMILIES.values():
+        if type(config.adaptation) is family.adaptation and family.adaptation is not NoOptions:
+            values["adaptation"]["family"] = family.name
+    return values
+
+
+def _without(config: AnyConfig) -> dict[str, Any]:
+    """Returns neutral values for the fields that have a form of their own in JSON."""
+    return {} if isinstance(config, TrainConfig) else {"transfer": "full", "adaptation": NoOptions()}
+
+
+def config_from_json(kind: type[C], values: Mapping[str, Any], *, where: str) -> C:
+    """Returns the config of these values, which may have come from anywhere; `where` names the file.
+
+    Raises:
+        InputError: an unknown key, a value of another type, or one that the config refuses.
+    """
+    rest, ready = dict(values), {}
+    if kind is TrainConfig:
+        family = family_named(str(rest.pop("model", "gan")))
+        options = rest.pop(family.name, {})
+        if not isinstance(options, dict):
+            raise InputError(f"{where}: {family.name} is {options!r}, expected its options.")
+        ready["model"] = from_json(family.options, options, where=f"{where}: {family.name}")
+    else:
+        if "transfer" in rest:
+            ready["transfer"] = transfer_from_json(rest.pop("transfer"), where=f"{where}: transfer")
+        own = rest.pop("adaptation", {})
+        if not isinstance(own, dict):
+            raise InputError(f"{where}: adaptation is {own!r}, expected its options.")
+        own = dict(own)
+        options_type = family_named(str(own.pop("family"))).adaptation if "family" in own else NoOptions
+        ready["adaptation"] = from_json(options_type, own, where=f"{where}: adaptation")
+    return from_json(kind, rest, where=where, ready=ready)

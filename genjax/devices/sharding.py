@@ -7,7 +7,6 @@ laid out.
 """
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -19,12 +18,11 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from genjax.devices.backend import on_cpu
 from genjax.errors import InputError
 from genjax.families.learner import TrainState
+from genjax.families.step import Share, stay
 from genjax.tree import Tree
 
 AXIS = "data"
 LEAST = 1024  # numbers in an array from which on it is worth sharing: smaller ones cost a device nothing
-
-Share = Callable[[Array, int], Array]  # (array, axis) -> the same array, that axis shared among the devices
 
 
 class Layout(NamedTuple):
@@ -96,11 +94,6 @@ def check_share(batch: int, parts: int, devices: int) -> None:
 def _near(batch: int, divisor: int) -> str:
     lower = batch - batch % divisor
     return f"{lower} or {lower + divisor}" if lower else str(divisor)
-
-
-def stay(array: Array, axis: int) -> Array:
-    """The `Share` of a single device: the array as it is."""
-    return array
 
 
 def sharing(layout: Layout) -> Share:

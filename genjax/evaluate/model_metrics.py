@@ -1,4 +1,4 @@
-"""How well a VAE explains images that it has not seen: likelihood, latents in use, reconstruction, as records."""
+"""Metrics of a model that encodes images or knows their likelihood: how well it explains held-out images."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -6,23 +6,19 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from genjax.data.images import to_float, to_uint8
+from genjax.data import Dataset
+from genjax.data.images import to_float
 from genjax.errors import InputError
-from genjax.evaluate import (
-    Record,
-    active_units,
-    draw_log_weights,
-    importance_weighted_nats,
-    kl_per_latent,
-    psnr,
-    ssim,
-)
 from genjax.evaluate.features.statistics import image_hash
 from genjax.evaluate.metrics.intervals import NORMAL_95
-from genjax.families.build import build_learner
-from genjax.families.learner import Learner
-from genjax.families.recipes import build_transfers
-from genjax.store.model import Model
+from genjax.evaluate.metrics.likelihood import active_units, draw_log_weights, importance_weighted_nats, kl_per_latent
+from genjax.evaluate.metrics.similarity import psnr, ssim
+from genjax.evaluate.metrics.unigram import placed_unigram_nats
+from genjax.evaluate.records import Record
+from genjax.evaluate.sampling import Loaded
+from genjax.families.family import Trained
+from genjax.families.model import ModelConfig
+from genjax.families.registry import FAMILIES
 
 SAMPLES = 64  # latents an image, K of the bound
 MOST = 500  # images, at most: the bound takes K decodings of each
@@ -31,113 +27,194 @@ EQUAL_DB = 100.0  # what a reconstruction without any error counts as, so that t
 
 
 class Explained(NamedTuple):
-    """One value of each image, or one number for all."""
+    """Values of a metric.
+
+    Attributes:
+        values: (n,), one an image, or (1,) for all.
+        method: how it was measured, in a few words.
+    """
 
     values: np.ndarray
     method: str
 
 
-Measure = Callable[[Model, Learner, np.ndarray, int], Explained]
+class Seen(NamedTuple):
+    """What a metric is measured on.
+
+    Attributes:
+        trained: functions of the model.
+        images: uint8 (n, h, w, c), held out.
+        captions: one an image; () without.
+        train: images that the model was trained on; None where they are not known.
+        seed: of what is drawn.
+    """
+
+    trained: Trained
+    images: np.ndarray
+    captions: tuple[str, ...] = ()
+    train: np.ndarray | None = None
+    seed: int = 0
 
 
-def measure_nats(model: Model, learner: Learner, images: np.ndarray, seed: int) -> Explained:
-    """The bound on -log p(x) by importance weighting, in nats per image. (Burda et al. 2016, eq. 8)"""
-    encode, log_likelihood = _of_vae(learner)
-    encode, log_likelihood = jax.jit(encode), jax.jit(log_likelihood)
+class ModelMetric(NamedTuple):
+    """A metric of a model.
+
+    Attributes:
+        measure: Seen -> Explained.
+        needs: functions of the model that it calls, by their names in `Trained`.
+        summary: one sentence for help and documents.
+        captions: whether it needs a caption for each image, in words that the model knows.
+        train: whether it needs the training images.
+    """
+
+    measure: Callable[[Seen], Explained]
+    needs: tuple[str, ...]
+    summary: str
+    captions: bool = False
+    train: bool = False
+
+
+def measure_nats(seen: Seen) -> Explained:
+    """Measures the bound on -log p(x) by importance weighting, in nats per image. (Burda et al. 2016, eq. 8)"""
+    trained = seen.trained
+    if trained.encode is None or trained.log_likelihood is None:
+        raise ValueError("a bound needs an encoder and a likelihood")
     weights = draw_log_weights(
-        lambda part: encode(model.networks, model.context, part),
-        lambda part, latents: log_likelihood(model.networks, model.context, part, latents),
-        np.asarray(to_float(images)),
-        jax.random.key(seed),
+        trained.encode,
+        trained.log_likelihood,
+        np.asarray(to_float(seen.images)),
+        jax.random.key(seen.seed),
         samples=SAMPLES,
         chunk=CHUNK,
     )
-    return Explained(importance_weighted_nats(weights), f"K={SAMPLES}, {model.config.vae.likelihood}")
+    return Explained(importance_weighted_nats(weights), f"K={SAMPLES}, {trained.density}")
 
 
-def measure_active_units(model: Model, learner: Learner, images: np.ndarray, seed: int) -> Explained:
-    """How many latents the model uses."""
-    means, _ = _posterior(model, learner, images)
+def measure_active_units(seen: Seen) -> Explained:
+    """Counts the latents that the model uses."""
+    means, _ = _posterior(seen)
     return Explained(np.asarray([active_units(means)], float), f"of {means.shape[1]}, variance of the mean above 0.01")
 
 
-def measure_kl(model: Model, learner: Learner, images: np.ndarray, seed: int) -> Explained:
-    """What the latents carry in all, in nats per image."""
-    return Explained(np.asarray([kl_per_latent(*_posterior(model, learner, images)).sum()]), "sum over latents")
+def measure_kl(seen: Seen) -> Explained:
+    """Measures what the latents carry in all, in nats per image."""
+    return Explained(np.asarray([kl_per_latent(*_posterior(seen)).sum()]), "sum over latents")
 
 
-def measure_psnr(model: Model, learner: Learner, images: np.ndarray, seed: int) -> Explained:
-    """Of the reconstruction at the posterior mean, in decibels."""
-    return Explained(np.minimum(psnr(images, _reconstructed(model, learner, images)), EQUAL_DB), "posterior mean")
+def measure_psnr(seen: Seen) -> Explained:
+    """Measures the reconstruction in decibels."""
+    return Explained(np.minimum(psnr(seen.images, _reconstructed(seen)), EQUAL_DB), _way(seen))
 
 
-def measure_ssim(model: Model, learner: Learner, images: np.ndarray, seed: int) -> Explained:
-    """Of the reconstruction at the posterior mean."""
-    return Explained(ssim(images, _reconstructed(model, learner, images)), "posterior mean")
+def measure_ssim(seen: Seen) -> Explained:
+    """Measures the structural similarity of the reconstruction."""
+    return Explained(ssim(seen.images, _reconstructed(seen)), _way(seen))
 
 
-EXPLANATIONS: dict[str, Measure] = {
-    "nats": measure_nats,
-    "kl": measure_kl,
-    "active_units": measure_active_units,
-    "psnr": measure_psnr,
-    "ssim": measure_ssim,
+def measure_token_nats(seen: Seen) -> Explained:
+    """Measures -log p of an image's tokens given its text, in nats."""
+    if seen.trained.tokens is None or seen.trained.token_nats is None:
+        raise ValueError("tokens of a model that has none")
+    nats = seen.trained.token_nats(seen.trained.tokens(seen.images), seen.captions)
+    return Explained(nats, "of an image's tokens, given its text")
+
+
+def measure_unigram_nats(seen: Seen) -> Explained:
+    """Measures the nats of an image's tokens by counts of each place in the training images."""
+    if seen.trained.tokens is None:
+        raise ValueError("tokens of a model that has none")
+    known, tokens = seen.trained.tokens(seen.train), seen.trained.tokens(seen.images)
+    return Explained(placed_unigram_nats(known, tokens, seen.trained.codes), "the same, by counts of each place")
+
+
+EXPLANATIONS: dict[str, ModelMetric] = {
+    "nats": ModelMetric(measure_nats, ("encode", "log_likelihood"), "Bound on -log p(x), in nats per image."),
+    "kl": ModelMetric(measure_kl, ("encode",), "What the latents carry in all, in nats per image."),
+    "active_units": ModelMetric(measure_active_units, ("encode",), "Latents that the model uses."),
+    "psnr": ModelMetric(measure_psnr, ("reconstruct",), "Reconstruction of held-out images, in decibels."),
+    "ssim": ModelMetric(measure_ssim, ("reconstruct",), "Structural similarity of reconstruction and image."),
+    "token_nats": ModelMetric(
+        measure_token_nats, ("tokens", "token_nats"), "Nats of an image's tokens given its text.", captions=True
+    ),
+    "unigram_nats": ModelMetric(
+        measure_unigram_nats, ("tokens", "token_nats"), "The same by counts of each place.", captions=True, train=True
+    ),
 }
 
 
-def explains(model: Model) -> tuple[str, ...]:
-    """The names of `EXPLANATIONS` that mean something for this model.
+def explains(trained: Trained) -> tuple[str, ...]:
+    """Returns the names of `EXPLANATIONS` that a model has.
 
     Under optimal_gaussian a density belongs to a batch: the bound of an image depends on which others are with it.
     """
-    return tuple(name for name in EXPLANATIONS if name != "nats" or model.config.vae.likelihood != "optimal_gaussian")
+    return tuple(
+        name
+        for name, metric in EXPLANATIONS.items()
+        if all(getattr(trained, need) is not None for need in metric.needs) and (name != "nats" or trained.density)
+    )
+
+
+def check_explained(metrics: Sequence[str], model: ModelConfig) -> None:
+    """Raises InputError for metrics that the family of a model does not have, by the names of those that do."""
+    family = FAMILIES[model.family]
+    for name in metrics:
+        having = [other for other in FAMILIES.values() if set(EXPLANATIONS[name].needs) <= set(other.functions)]
+        if family not in having:
+            labels = " or ".join(f"a {other.label}" for other in having)
+            raise InputError(f"{', '.join(metrics)} need {labels}, and this is a {family.label}. Leave them out.")
 
 
 def explain(
-    model: Model,
-    images: np.ndarray,
+    loaded: Loaded,
+    images: Dataset,
     *,
     metrics: Sequence[str] | None = None,
+    train: np.ndarray | None = None,
     data: str = "unnamed",
     split: str = "unknown",
     seed: int = 0,
 ) -> list[Record]:
-    """Records of how a VAE explains images.
+    """Measures how a model explains images.
 
     Args:
-        model: a VAE.
-        images: uint8 (n, h, w, c), of its size and channels, held out; the first `MOST` are used.
-        metrics: names of `EXPLANATIONS`; None is all of `explains(model)`.
-        data: what the images are, for the record.
+        loaded: a model.
+        images: of its size and channels, held out; the first `MOST` are used.
+        metrics: names of `EXPLANATIONS`; None is all that it has and for which there are images.
+        train: uint8 images that it was trained on; None where they are not known.
+        data: name of the images, for the record.
         split: of the images, for the record.
         seed: of the latents that are drawn.
     Raises:
-        InputError: a model without an encoder, a metric that has no meaning for it, or images of another size.
+        InputError: a metric that the model does not have or that has no meaning for it, or images of another size.
     """
-    metrics = explains(model) if metrics is None else metrics
-    learner = build_learner(model.config, build_transfers(None, model.config) | model.transfers)
-    if learner.encode is None:
-        raise InputError(
-            f"{', '.join(metrics)} need a VAE, and this is a {model.config.family.upper()}. Leave them out."
-        )
-    wanted = (model.config.size, model.config.size, model.config.channels)
-    if images.shape[1:] != wanted:
-        raise InputError(f"images are {images.shape[1:]}, and the model was made for {wanted}. Load them at that size.")
-    meaningless = [name for name in metrics if name not in explains(model)]
+    trained, config = loaded.trained, loaded.model.config
+    known = explains(trained)
+    if metrics is None:
+        metrics = [
+            name
+            for name in known
+            if (train is not None or not EXPLANATIONS[name].train)
+            and (images.captions or not EXPLANATIONS[name].captions)
+        ]
+    check_explained(metrics, config)
+    wanted, found = (config.size, config.size, config.channels), tuple(images.images.shape[1:])
+    if found != wanted:
+        raise InputError(f"images are {found}, and the model was made for {wanted}. Load them at that size.")
+    meaningless = [name for name in metrics if name not in known]
     if meaningless:
         raise InputError(
             f"{meaningless[0]} of a model with --vae.likelihood optimal_gaussian has no meaning: the scale is that of a"
             " batch, so that an image has no density of its own. Leave it out."
         )
-    images, records = images[:MOST], []
-    for name in metrics:
-        found = EXPLANATIONS[name](model, learner, images, seed)
-        records.append(record_of(name, found, images, data=data, split=split, seed=seed))
-    return records
+    some = images.images[: min(MOST, len(images))]
+    seen = Seen(trained, some, images.captions[:MOST], train, seed)
+    return [
+        record_of(name, EXPLANATIONS[name].measure(seen), some, data=data, split=split, seed=seed) for name in metrics
+    ]
 
 
 def record_of(name: str, found: Explained, images: np.ndarray, *, data: str, split: str, seed: int) -> Record:
-    """The record of a metric without a feature network: its mean over images, with a normal interval."""
+    """Makes the record of a metric without a feature network: its mean over images, with a normal interval."""
     value, n = float(found.values.mean()), len(found.values)
     interval, note = None, "none: one number for all images"
     if n > 1:
@@ -162,19 +239,18 @@ def record_of(name: str, found: Explained, images: np.ndarray, *, data: str, spl
     )
 
 
-def _posterior(model: Model, learner: Learner, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    encode = jax.jit(_of_vae(learner)[0])
-    mean, log_variance = encode(model.networks, model.context, np.asarray(to_float(images)))
+def _posterior(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
+    if seen.trained.encode is None:
+        raise ValueError("a model without an encoder has no posterior")
+    mean, log_variance = seen.trained.encode(seen.images)
     return np.asarray(mean, np.float64), np.asarray(log_variance, np.float64)
 
 
-def _reconstructed(model: Model, learner: Learner, images: np.ndarray) -> np.ndarray:
-    if learner.reconstruct is None:
-        raise ValueError("a learner that encodes also reconstructs")
-    return to_uint8(np.asarray(jax.jit(learner.reconstruct)(model.networks, model.context, images)))
+def _reconstructed(seen: Seen) -> np.ndarray:
+    if seen.trained.reconstruct is None:
+        raise ValueError("a model without an encoder reconstructs nothing")
+    return seen.trained.reconstruct(seen.images)
 
 
-def _of_vae(learner: Learner) -> tuple[Callable, Callable]:
-    if learner.encode is None or learner.log_likelihood is None:
-        raise ValueError("a learner without an encoder explains nothing")
-    return learner.encode, learner.log_likelihood
+def _way(seen: Seen) -> str:
+    return "posterior mean" if seen.trained.encode is not None else "through the tokenizer"

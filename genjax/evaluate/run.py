@@ -1,28 +1,29 @@
-"""Using a run that is trained: pictures out of it, and a judgement of it against held-out images."""
+"""Evaluation of a run, or of images from any other tool, against held-out images."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from genjax.config import AdaptConfig
-from genjax.data import load
-from genjax.data.captioned import load_captioned
+from genjax.config.run import AdaptConfig
+from genjax.data import Dataset, load
 from genjax.data.sources.npz import read_npz
-from genjax.devices import backend
+from genjax.devices.backend import cache_folder
 from genjax.errors import InputError, lookup
-from genjax.evaluate import CORE, METRICS, Record, evaluate_images, load_extractor, small_sample_warnings
-from genjax.evaluate.model_metrics import EXPLANATIONS, explain
-from genjax.evaluate.run_data import source_samples, training_images
-from genjax.evaluate.sampling import sample_run
-from genjax.evaluate.text_to_image_run import begun, captioned_images, readable
-from genjax.families.text_to_image.model import is_text_to_image, load_text_to_image
-from genjax.store.model import load_model, read_model_config
+from genjax.evaluate.features.registry import load_extractor
+from genjax.evaluate.model_metrics import EXPLANATIONS, check_explained, explain
+from genjax.evaluate.records import Record, small_sample_warnings
+from genjax.evaluate.run_data import load_images, source_samples, training_images
+from genjax.evaluate.sampling import Loaded, load_trained
+from genjax.evaluate.scores import CORE, METRICS, evaluate_images
+from genjax.families.model import ModelConfig
+from genjax.families.registry import FAMILIES
+from genjax.store.model import read_model_config
+from genjax.store.run_config import run_config, saved_data
 from genjax.store.run_folder import RunFolder
 from genjax.terminal import warn
-from genjax.training.plan import run_config, saved_data
 
 DEFAULT_SAMPLES = 1000  # of a run on the real side, which says of itself no number
 
@@ -99,44 +100,45 @@ def judge(
     Raises:
         InputError: a set, a metric, an extractor or a run that cannot be used.
     """
-    chosen = load_extractor(extractor)
+    network = load_extractor(extractor)
     for name in metrics:
         lookup({**METRICS, **EXPLANATIONS}, name, "metric")
     pictured = [name for name in metrics if name in METRICS]
     explained = [name for name in metrics if name in EXPLANATIONS]
-    if explained and _is_run(fake) and is_text_to_image(_run_path(fake)):
-        raise InputError(f"{', '.join(explained)} need a VAE, and {fake} is a text-to-image model. Leave them out.")
-    if explained and not _is_run(fake):
+    judged, truth = _Side.of(fake, which), _Side.of(real, which)
+    if explained and judged.model is None:
         raise InputError(f"{', '.join(explained)} need a model, and {fake} is a set of images. Evaluate a run.")
-    size = size or _stated_size(fake, which) or _stated_size(real, which) or 32
-    channels = _stated_channels(fake, which) or _stated_channels(real, which)
-    shared: dict[str, Any] = {"size": size, "seed": seed, "which": which, "skip_broken": skip_broken}
-    spoken = _is_run(fake) and is_text_to_image(_run_path(fake))
-    if spoken and (which != "latest" or source is not None):
-        raise InputError(f"--which and --source are of GANs and VAEs, and {fake} has one model, whole. Leave them out.")
-    real_images, captions = _images(real, channels=channels, split=split, num=0, spoken=spoken, **shared)
-    fake_images, _ = _images(
-        fake,
-        channels=channels or real_images.shape[-1],
-        split="all",
-        num=num or len(real_images) * _is_run(fake),
-        source=source,
-        texts=captions,
-        **shared,
-    )
+    if explained and judged.model is not None:
+        check_explained(explained, judged.model)
+    size = size or judged.size or truth.size or 32
+    channels = judged.channels or truth.channels
+    options: dict[str, Any] = {"seed": seed, "which": which, "skip_broken": skip_broken}
+    shown = _real_images(truth, judged, size=size, channels=channels, split=split, **options)
     about: dict[str, Any] = {"data": real, "split": split, "seed": seed}
     records: list[Record] = []
-    if explained:
-        model = load_model(_run_path(fake), which=which, source=source, sampled_only=True)
-        records += explain(model, real_images, metrics=explained, **about)
+    if judged.run is not None:
+        number = num or len(shown)
+        loaded = load_trained(judged.run, which=which, source=source)
+        texts = _texts(loaded.model.config, shown, number, judged)
+        if explained:
+            known = _explainable(loaded.model.config, shown)
+            train = _training_images(judged, which) if any(EXPLANATIONS[name].train for name in explained) else None
+            records += explain(loaded, known, metrics=explained, train=train, **about)
+        further: dict[str, Any] = {}
+        generated = np.zeros((0, size, size, channels), np.uint8)
+        if pictured or not explained:
+            generated = _drawn(loaded, number, seed, texts)
+            further = _further_images(judged, pictured, number, texts, seed=seed, which=which, source=source)
+    else:
+        chosen = load(fake, size=size, channels=channels or shown.images.shape[-1], split="all", **_request(options))
+        generated, further = chosen.images[np.arange(len(chosen) if not num else min(num, len(chosen)))], {}
     if pictured or not explained:
-        further = further_images(fake, pictured, len(fake_images), seed=seed, which=which, source=source)
         records += evaluate_images(
-            real_images,
-            fake_images,
-            extractor=chosen,
+            shown.images[:],
+            generated,
+            extractor=network,
             metrics=pictured,
-            cache=backend.cache_folder(),
+            cache=cache_folder(),
             **about,
             **further,
         )
@@ -145,93 +147,106 @@ def judge(
     return records
 
 
-def further_images(
-    fake: str, metrics: Sequence[str], num: int, *, seed: int, which: str, source: Path | None
-) -> dict[str, Any]:
-    """What a run was trained on and what its source makes, as far as metrics ask for it and a run can tell.
+class _Side(NamedTuple):
+    """One side of a comparison.
 
-    Args:
-        fake: `run:PATH`; of anything else nothing is known.
-        metrics: by name.
-        num: generated images.
-        seed: of their latents.
-        which: model of the run.
-        source: where the run that it was adapted from lies, if it has been moved.
+    Attributes:
+        spec: as it was typed.
+        run: folder of a run; None for a set of images.
+        model: config of the run's model; None for a set.
+        size: height and width that it states; 0 for a set, which is brought to any.
+        channels: that it states; 0 for a set, whose images can be converted.
+    """
+
+    spec: str
+    run: Path | None = None
+    model: ModelConfig | None = None
+    size: int = 0
+    channels: int = 0
+
+    @classmethod
+    def of(cls, spec: str, which: str) -> "_Side":
+        """Reads what a spec states of itself."""
+        if spec.startswith("run:"):
+            run = Path(spec.removeprefix("run:"))
+            model = read_model_config(run, which=which)
+            return cls(spec, run, model, model.size, model.channels)
+        if spec.startswith("npz:"):
+            return cls(spec, size=read_npz(Path(spec.removeprefix("npz:")).expanduser(), spec)[0].shape[1])
+        return cls(spec)
+
+
+def _request(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in ("seed", "skip_broken")}
+
+
+def _real_images(
+    truth: _Side, judged: _Side, *, size: int, channels: int, split: str, which: str, seed: int, skip_broken: bool
+) -> Dataset:
+    """Loads or draws the real side, with captions where the judged model draws texts."""
+    if truth.run is not None:
+        loaded = load_trained(truth.run, which=which)
+        images = _drawn(loaded, DEFAULT_SAMPLES, seed, _texts(loaded.model.config, None, DEFAULT_SAMPLES, truth))
+        return Dataset(truth.spec, split, images)
+    request: dict[str, Any] = {"size": size, "channels": channels, "split": split, "seed": seed}
+    if judged.model is None:
+        return load(truth.spec, skip_broken=skip_broken, **request)
+    return load_images(FAMILIES[judged.model.family], truth.spec, skip_broken=skip_broken, **request)
+
+
+def _drawn(loaded: Loaded, num: int, seed: int, texts: Sequence[str] | None) -> np.ndarray:
+    return loaded.trained.draw(jax.random.key(seed), num, texts, None)
+
+
+def _texts(model: ModelConfig, shown: Dataset | None, num: int, side: _Side) -> list[str] | None:
+    """Returns the texts that a model of texts draws: the captions that it can read, in turn; None for other models."""
+    if model.condition.vocabulary is None:
+        return None
+    if shown is None or not shown.captions:
+        raise InputError(
+            f"{side.spec} draws what a text says, and there are no captions. Judge it against a set that has."
+        )
+    readable = model.condition.vocabulary.readable(shown.captions)
+    if len(readable) < len(shown.captions):
+        missing = f"{len(shown.captions) - len(readable)} of {len(shown.captions)} captions"
+        warn(f"{missing} have words that {side.run} does not know: not drawn")
+    return [shown.captions[readable[index % len(readable)]] for index in range(num)]
+
+
+def _explainable(model: ModelConfig, shown: Dataset) -> Dataset:
+    """Returns the images whose captions the model can read; all for a model without texts."""
+    if model.condition.vocabulary is None or not shown.captions:
+        return shown
+    return shown.take(model.condition.vocabulary.readable(shown.captions))
+
+
+def _training_images(judged: _Side, which: str) -> np.ndarray:
+    if judged.run is None:
+        raise ValueError("a set was not trained on anything")
+    return training_images(run_config(RunFolder(judged.run)), read_model_config(judged.run, which=which)).images[:]
+
+
+def _further_images(
+    judged: _Side,
+    metrics: Sequence[str],
+    num: int,
+    texts: Sequence[str] | None,
+    *,
+    seed: int,
+    which: str,
+    source: Path | None,
+) -> dict[str, Any]:
+    """Loads what a run was trained on, and draws what its source makes, as far as metrics ask and a run can tell.
+
     Raises:
         InputError: the training images or the source cannot be had any more.
     """
     needs = {need for name in metrics for need in METRICS[name].needs}
-    if not needs or not _is_run(fake):
+    if not needs or judged.run is None:
         return {}
-    run = _run_path(fake)
-    if is_text_to_image(run):
-        if "source" in needs:
-            raise InputError(f"{run} is a text-to-image model, whose samples have no latents that a source shares.")
-        return {"train_images": captioned_images(begun(run)).images[:]}
-    config, found = run_config(RunFolder(run)), {}
+    found: dict[str, Any] = {}
     if "train" in needs:
-        found["train_images"] = training_images(config, read_model_config(run, which=which)).images[:]
-    if "source" in needs and isinstance(config, AdaptConfig):
-        found["source_images"] = source_samples(run, num, seed=seed, source=source)
+        found["train_images"] = _training_images(judged, which)
+    if "source" in needs and isinstance(run_config(RunFolder(judged.run)), AdaptConfig):
+        found["source_images"] = source_samples(judged.run, num, seed=seed, source=source, texts=texts)
     return found
-
-
-def _images(
-    spec: str,
-    *,
-    size: int,
-    channels: int,
-    split: str,
-    num: int,
-    seed: int,
-    which: str,
-    skip_broken: bool,
-    source: Path | None = None,
-    spoken: bool = False,
-    texts: Sequence[str] = (),
-) -> tuple[np.ndarray, Sequence[str]]:
-    """The images of a run or of a set: (n, size, size, c), uint8; and, of a set that is `spoken` of, their captions.
-
-    A text-to-image model draws the texts, in turn, the first candidate of each.
-    """
-    if _is_run(spec):
-        num, run = num or DEFAULT_SAMPLES, _run_path(spec)
-        if not is_text_to_image(run):
-            return sample_run(run, num, seed=seed, which=which, source=source), ()
-        if not texts:
-            raise InputError(f"{run} draws what a text says, and there are no captions to draw. Use it as --fake.")
-        model = load_text_to_image(run)
-        places = readable(model, texts)
-        if len(places) < len(texts):
-            warn(f"{len(texts) - len(places)} of {len(texts)} captions have words that {run} does not know: not drawn")
-        asked = [texts[places[index % len(places)]] for index in range(num)]
-        return model.sample(asked, jax.random.key(seed), candidates=1).images, ()
-    options: dict[str, Any] = {"size": size, "channels": channels, "split": split, "seed": seed}
-    images = (load_captioned if spoken else load)(spec, skip_broken=skip_broken, **options)
-    return images.images[np.arange(len(images) if not num else min(num, len(images)))], images.captions
-
-
-def _is_run(spec: str) -> bool:
-    return spec.startswith("run:")
-
-
-def _run_path(spec: str) -> Path:
-    return Path(spec.removeprefix("run:"))
-
-
-def _stated_size(spec: str, which: str) -> int:
-    """The size that a run or an .npz has; 0 for a set, which is brought to any."""
-    if _is_run(spec):
-        run = _run_path(spec)
-        return begun(run).size if is_text_to_image(run) else read_model_config(run, which=which).size
-    if spec.startswith("npz:"):
-        return read_npz(Path(spec.removeprefix("npz:")).expanduser(), spec)[0].shape[1]
-    return 0
-
-
-def _stated_channels(spec: str, which: str) -> int:
-    """The channels that a run has; 0 for a set, whose images can be converted."""
-    if not _is_run(spec):
-        return 0
-    run = _run_path(spec)
-    return begun(run).channels if is_text_to_image(run) else read_model_config(run, which=which).channels

@@ -1,25 +1,31 @@
-"""Where a run came from: the images that it was trained on, those that it was not, and its source."""
+"""The images of a run: those that it was trained on, those that were held out, and its source's."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.config import AdaptConfig, ModelConfig, TrainConfig, read_json
+from genjax.config.run import AdaptConfig, TrainConfig
 from genjax.data import Dataset, few_shot, load
+from genjax.data.captioned import load_captioned
 from genjax.errors import InputError
 from genjax.evaluate.sampling import sample_run
-from genjax.store.model import load_model
+from genjax.families.family import Family
+from genjax.families.model import ModelConfig
+from genjax.families.registry import FAMILIES
+from genjax.json_config import read_json
+from genjax.store.model import load_model, read_description
 from genjax.store.run_folder import RunFolder
-from genjax.training.plan import held_out_images
 
 
 class Real(NamedTuple):
     """The real images of a run, as far as they are still to be had.
 
     Attributes:
-        train: what it was trained on; None if that cannot be read.
-        held_out: what it was not trained on; None without.
+        train: images that it was trained on; None if they cannot be read.
+        held_out: images that it was not trained on; None without.
         notes: warnings.
     """
 
@@ -28,18 +34,40 @@ class Real(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def load_images(family: Family, data: str, **request: Any) -> Dataset:
+    """Loads the images that a model of this family is trained or judged on, with captions where it needs them.
+
+    Args:
+        family: of the model.
+        data: name of the set.
+        request: size, channels, split, num, seed and skip_broken, as in `genjax.data.load`.
+    Raises:
+        InputError: no such set, or one without captions for a model of texts.
+    """
+    return load_captioned(data, **request) if family.captions else load(data, **request)
+
+
+def images_hash(family: Family, images: Dataset) -> str:
+    """Returns the sha256 of all that a model of this family sees of a set, in hex."""
+    if not family.captions:
+        return images.content_hash()
+    digest = hashlib.sha256(images.content_hash().encode())
+    digest.update("\n".join(images.captions).encode())
+    return digest.hexdigest()
+
+
 def training_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset:
-    """The images that a run was trained on, the shots of an adaptation.
+    """Loads the images that a run was trained on, the shots of an adaptation.
 
     Raises:
         InputError: they cannot be read any more.
     """
-    split = config.split if isinstance(config, TrainConfig) else "train"
-    images = load(
+    images = load_images(
+        FAMILIES[model.family],
         config.data,
         size=model.size,
         channels=model.channels,
-        split=split,
+        split=config.split if isinstance(config, TrainConfig) else "train",
         num=config.num_images,
         seed=config.seed,
         skip_broken=config.skip_broken,
@@ -49,17 +77,33 @@ def training_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Da
     return images
 
 
+def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset:
+    """Loads the images that a run's set holds out.
+
+    Raises:
+        InputError: nothing is held out.
+    """
+    return load_images(
+        FAMILIES[model.family],
+        config.data,
+        size=model.size,
+        channels=model.channels,
+        split="test",
+        seed=config.seed,
+        skip_broken=config.skip_broken,
+    )
+
+
 def real_images(config: TrainConfig | AdaptConfig, model: ModelConfig, data_hash: str) -> Real:
-    """The images that a run was trained on, and those that it was not; what is missing becomes a note."""
+    """Loads both as far as they are still to be had; what is missing becomes a note."""
+    family = FAMILIES[model.family]
     try:
         train = training_images(config, model)
     except InputError as error:
         return Real(None, None, (f"The training images cannot be read, and what needs them is left out: {error}",))
-    notes = []
-    if train.content_hash() != data_hash:
-        notes.append(
-            f"The images of {config.data} have changed since this run: what is shown of them is not what it saw."
-        )
+    notes, seen = [], f"images of {config.data} or their captions" if family.captions else f"images of {config.data}"
+    if images_hash(family, train) != data_hash:
+        notes.append(f"The {seen} have changed since this run: what is shown of them is not what it saw.")
     held_out = None
     if isinstance(config, AdaptConfig) or config.split == "train":
         try:
@@ -69,23 +113,31 @@ def real_images(config: TrainConfig | AdaptConfig, model: ModelConfig, data_hash
     return Real(train, held_out, tuple(notes))  # fmt: skip
 
 
-def source_samples(run: Path, num: int, *, seed: int = 0, source: Path | None = None) -> np.ndarray:
-    """What the source of an adaptation makes of the latents of a seed: (num, h, w, c), uint8.
+def source_samples(
+    run: Path, num: int, *, seed: int = 0, source: Path | None = None, texts: Sequence[str] | None = None
+) -> np.ndarray:
+    """Draws what the source of an adaptation makes of the latents of a seed: (num, h, w, c), uint8.
 
     Args:
-        run: the adaptation.
-        num: how many.
+        run: folder of the adaptation.
+        num: number of images.
         seed: of the latents: those of `sample_run`.
         source: where the source lies, if it has been moved.
+        texts: one an image, for a model of texts.
     Raises:
         InputError: the source is missing, or has been trained further since.
     """
     try:
-        entry = read_json(RunFolder(run).model() / "model.json")["source"]
+        entry = read_description(run)["source"]
         place = source or run / entry["path"]
         identity = entry["identity"]
     except (KeyError, TypeError):
         raise InputError(f"{run} does not say what it was adapted from. Evaluate a run that was adapted.") from None
     if load_model(place, sampled_only=True).identity != identity:
         raise InputError(f"{place} has been trained further since {run} was adapted from it.")
-    return sample_run(place, num, seed=seed)
+    return sample_run(place, 1 if texts else num, seed=seed, texts=texts)
+
+
+def saved_data_hash(run: Path) -> str:
+    """Reads the hash of the images that a run was trained on; empty where it does not say."""
+    return str(read_json(RunFolder(run).config).get("data_hash", ""))

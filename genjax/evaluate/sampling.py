@@ -2,70 +2,86 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from genjax.errors import InputError
-from genjax.families.build import build_learner
-from genjax.families.recipes import build_transfers
-from genjax.families.render import make_renderer
-from genjax.families.text_to_image.model import is_text_to_image, load_text_to_image
-from genjax.families.text_to_image.network_options import DecodingConfig
+from genjax.errors import InputError, did_you_mean
+from genjax.families.family import Trained
+from genjax.families.model import Model, ModelConfig
+from genjax.families.registry import FAMILIES
 from genjax.store.model import load_model
 
 
-def sample_run(run: Path, num: int, *, seed: int = 0, which: str = "latest", source: Path | None = None) -> np.ndarray:
-    """Images from the averaged parameters of a run: (num, h, w, c), uint8.
+class Loaded(NamedTuple):
+    """A model on disk, and its functions."""
+
+    model: Model
+    trained: Trained
+
+
+def load_trained(run: Path, *, which: str = "latest", source: Path | None = None) -> Loaded:
+    """Loads the networks of a run that make images, with their functions. Arguments and errors as in `load_model`."""
+    model = load_model(run, which=which, source=source, sampled_only=True)
+    return Loaded(model, FAMILIES[model.config.family].trained(model))
+
+
+def sample_run(
+    run: Path,
+    num: int,
+    *,
+    seed: int = 0,
+    which: str = "latest",
+    source: Path | None = None,
+    texts: Sequence[str] | None = None,
+    class_name: str = "",
+    drawing: Any = None,
+) -> np.ndarray:
+    """Draws images by the averaged parameters of a run: (num, h, w, c), uint8; of texts (len(texts) * num, h, w, c).
 
     The same seed gives the same latents in every run of the same latent size, so that a source and its adaptation can
     be laid side by side.
 
     Args:
         run: its folder.
-        num: how many.
+        num: number of images, of each text where there are some.
         seed: of the latents.
         which: latest or best.
         source: where the run that it was adapted from lies, if it has been moved.
+        texts: to be drawn by a model of text, those of one in a row.
+        class_name: class to be drawn by a model of classes; empty for none.
+        drawing: the family's options of drawing; None for the defaults.
     Raises:
-        InputError: fewer than 1 image, or see `load_model`.
+        InputError: fewer than 1 image, a condition that the model does not have, or see `load_model`.
     """
     if num < 1:
         raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
-    if is_text_to_image(run):
-        raise InputError(f'{run} draws what a text says. Say it with --text, such as --text "a bold red seven".')
-    model = load_model(run, which=which, source=source, sampled_only=True)
-    learner = build_learner(model.config, build_transfers(None, model.config) | model.transfers)
-    latents = learner.latents(jax.random.key(seed), num)
-    return make_renderer(learner)(model.networks, model.context, latents)
+    loaded = load_trained(run, which=which, source=source)
+    condition = conditions(run, loaded.model.config, texts, class_name, num)
+    total = num if condition is None else len(condition)
+    return loaded.trained.draw(jax.random.key(seed), total, condition, drawing)
 
 
-def sample_texts(
-    run: Path,
-    texts: Sequence[str],
-    num: int,
-    *,
-    seed: int = 0,
-    candidates: int = 8,
-    method: str = "autoregressive",
-    decoding: DecodingConfig | None = None,
-) -> np.ndarray:
-    """Images of texts by a text-to-image model: (len(texts) * num, h, w, c), uint8, those of a text in a row.
+def conditions(
+    run: Path, model: ModelConfig, texts: Sequence[str] | None, class_name: str, num: int
+) -> list[str] | None:
+    """Returns one condition an image, or None for a model that has none.
 
-    Args:
-        run: its folder.
-        texts: what is to be seen.
-        num: images of each text.
-        seed: of what is drawn.
-        candidates: of which the reranker chooses each image.
-        method: autoregressive or parallel.
-        decoding: temperature and the like.
     Raises:
-        InputError: fewer than 1 image, or see `load_text_to_image` and `TextToImage.sample`.
+        InputError: a condition that the model does not have, by name, or none where it needs one.
     """
-    if num < 1:
-        raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
-    model = load_text_to_image(run)
-    model.vocabulary.encode(texts)  # of which one is wrong is said before they are repeated
-    repeated = [text for text in texts for _ in range(num)]
-    return model.sample(repeated, jax.random.key(seed), candidates=candidates, method=method, decoding=decoding).images
+    kind = model.condition.kind
+    if texts and kind != "text":
+        raise InputError(f"--text: {run} is no model of texts, a {FAMILIES[model.family].label}. Leave it out.")
+    if class_name and kind != "class":
+        raise InputError(f"--class {class_name}: {run} was trained without classes. Leave it out.")
+    if class_name and class_name not in model.condition.names:
+        raise InputError(f"unknown class {class_name!r}. {did_you_mean(class_name, list(model.condition.names))}")
+    if kind == "text":
+        if not texts:
+            raise InputError(f'{run} draws what a text says. Say it with --text, such as --text "a bold red seven".')
+        if model.condition.vocabulary is not None:
+            model.condition.vocabulary.encode(texts)  # of which one is wrong is said before they are repeated
+        return [text for text in texts for _ in range(num)]
+    return [class_name] * num if class_name else None

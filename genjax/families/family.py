@@ -175,6 +175,7 @@ class Family(NamedTuple):
         adapted: (source's config, adaptation options, number of images) -> config of the adapted model.
         transfers: (model config, chosen transfers, offers) -> {network: transfer}.
         sampling: frozen dataclass of the options that `sample` has beside the common ones.
+        functions: those of `Trained` that its models have, beside drawing.
         rules: what `--transfer auto` means, by the number of shots.
         prefix: of its options on the command line; empty where they stand alone.
     """
@@ -195,6 +196,7 @@ class Family(NamedTuple):
     adapted: Callable[[ModelConfig, Any, int], ModelConfig] = as_it_is
     transfers: Callable[[ModelConfig, Sequence[Any], Mapping[str, Offer]], dict[str, Transfer]] = by_choice
     sampling: type = NoOptions
+    functions: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     prefix: str = ""
 

@@ -25,7 +25,7 @@ from genjax.report.nearest import SAMPLED, draw, neighbourhoods, spread_out
 from genjax.report.page import Neighbourhood, RunReport, run_page
 from genjax.store.metrics import read_metrics
 from genjax.store.model import load_model
-from genjax.store.records import kept_records
+from genjax.evaluate.kept_records import kept_records
 from genjax.store.run_folder import RunFolder, read_config, write_bytes
 from genjax.training.plan import run_config
 

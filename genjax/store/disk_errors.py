@@ -1,7 +1,7 @@
 """What goes wrong with a disk while a run trains: said in one line, with what is left and how to go on."""
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from genjax.errors import StorageError
@@ -29,12 +29,12 @@ BY_TEXT = {  # how the libraries that write checkpoints pass these errors on
 
 
 @contextmanager
-def watched(folder: RunFolder, *, way_on: str = "") -> Iterator[None]:
-    """Inside, an error of the disk that holds the run becomes a StorageError that says how to go on.
+def watched(folder: RunFolder, *, stages: Sequence[RunFolder]) -> Iterator[None]:
+    """Turns an error of the disk that holds the run into a StorageError that says how to go on.
 
     Args:
         folder: of the run.
-        way_on: what to do when the disk can be written again; without, it is found from the checkpoints there.
+        stages: folders of its stages, whose checkpoints say from where.
     """
     try:
         yield
@@ -43,12 +43,11 @@ def watched(folder: RunFolder, *, way_on: str = "") -> Iterator[None]:
         if number is None:
             raise
         wrong, remedy = REASONS[number]
-        then = way_on or _way_on(folder)
-        raise StorageError(f"{folder.path} cannot be written: {wrong}. {remedy}, and {then}.") from None
+        raise StorageError(f"{folder.path} cannot be written: {wrong}. {remedy}, and {_way_on(stages)}.") from None
 
 
 def cause(error: BaseException) -> int | None:
-    """The errno behind an error; None where it is none of the disk's."""
+    """Returns the errno behind an error; None where it is none of the disk's."""
     if isinstance(error, OSError) and error.errno in REASONS:
         return error.errno
     if type(error) in (ValueError, RuntimeError) or "jaxlib" in type(error).__module__:
@@ -57,8 +56,11 @@ def cause(error: BaseException) -> int | None:
     return None
 
 
-def _way_on(folder: RunFolder) -> str:
-    whole = [int(path.name) for path in on_disk(folder.checkpoints) if not damage(path)]
-    if not whole:
-        return "start again with --force: no checkpoint is whole"
-    return f"go on with --resume: the checkpoint of step {max(whole)} is whole"
+def _way_on(stages: Sequence[RunFolder]) -> str:
+    """Returns how to go on: from the latest whole checkpoint of the latest stage that has one."""
+    for stage in reversed(stages):
+        whole = [int(path.name) for path in on_disk(stage.checkpoints) if not damage(path)]
+        if whole:
+            where = f" of {stage.path.name}" if len(stages) > 1 else ""
+            return f"go on with --resume: the checkpoint of step {max(whole)}{where} is whole"
+    return "start again with --force: no checkpoint is whole"

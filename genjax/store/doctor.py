@@ -2,22 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from genjax.config import read_json
-from genjax.config.model import TEXT_TO_IMAGE
-from genjax.config.text_to_image import TextToImageConfig
 from genjax.errors import InputError
-from genjax.families.text_to_image.model import VOCABULARY, is_text_to_image
-from genjax.families.text_to_image.text import load_vocabulary
+from genjax.families.registry import FAMILIES
+from genjax.json_config import read_json
 from genjax.store.checkpoint import damage, on_disk
 from genjax.store.lock import owner
 from genjax.store.metrics import read_metrics
-from genjax.store.run_folder import PART, RunFolder, leftovers, read_config
-from genjax.training.plan import run_config
-from genjax.training.text_to_image import saved_text_to_image
+from genjax.store.run_config import run_config, saved_model
+from genjax.store.run_folder import RunFolder, leftovers, read_config, stage_folder
 
 
 class Finding(NamedTuple):
@@ -68,78 +64,44 @@ def diagnose(run: Path) -> Diagnosis:
         raise InputError(
             f"{run} holds nothing of a run: no config.json, no checkpoints, no model. Name another folder."
         )
-    if is_text_to_image(run):
-        return diagnose_stages(run)
-    config, checkpoints = _config(folder), list(_checkpoints(folder))
-    models = {which: _model(folder.model(which), which) for which in ("latest", "best") if folder.model(which).is_dir()}
-    steps = [int(Path(finding.part).name) for finding in checkpoints if finding.whole]
+    config, stages = _config(folder), _stages(folder)
+    findings, steps, reached = [config], [], {}
+    for stage in stages:
+        own = stage_folder(run, stage, stages)
+        checkpoints = list(_checkpoints(own))
+        models = {which: _model(own.model(which), which) for which in ("latest", "best") if own.model(which).is_dir()}
+        inside = [*_metrics(own), *checkpoints, *models.values(), *_leftovers(own)]
+        if own.path != run:
+            inside = [finding._replace(part=f"{stage}/{finding.part}") for finding in inside]
+        findings += inside
+        steps += [[int(Path(finding.part).name) for finding in checkpoints if finding.whole]]
+        reached[stage] = [which for which, finding in models.items() if finding.whole]
+    if len(stages) > 1:
+        findings += list(_leftovers(folder))
+    begun = [max(found) for found in steps if found]
+    sampled = [which for which in ("latest", "best") if all(_usable(which, found) for found in reached.values())]
+    if len(stages) > 1 and not any("best" in found for found in reached.values()):
+        sampled = [which for which in sampled if which != "best"]
     return Diagnosis(
-        findings=(config, *_metrics(folder), *checkpoints, *models.values(), *_leftovers(folder)),
-        resume_from=max(steps) if steps and config.whole else None,
-        sampled_from=tuple(which for which, finding in models.items() if finding.whole),
+        findings=tuple(findings),
+        resume_from=begun[-1] if begun and config.whole else None,
+        sampled_from=tuple(sampled),
         in_use=owner(run),
     )
 
 
-def diagnose_stages(run: Path) -> Diagnosis:
-    """The same of a text-to-image model: of its vocabulary, and of every stage its log, its checkpoints and its model.
+def _usable(which: str, found: Sequence[str]) -> bool:
+    """Returns True if a stage can be used as that model: one without a best model gives its latest."""
+    return which in found or (which == "best" and "latest" in found and "best" not in found)
 
-    `resume_from` is the step of the stage that is not done; of a model that is, the last step of its last stage.
-    """
+
+def _stages(folder: RunFolder) -> list[str]:
+    """Returns the stages that a run's config names; one that cannot be read has one."""
     try:
-        steps = stage_steps(saved_text_to_image(run))
-        config = Finding(
-            "config.json", True, f"genjax {read_config(RunFolder(run)).get('version', '?')}, {TEXT_TO_IMAGE}"
-        )
-    except InputError as error:
-        return Diagnosis((Finding("config.json", False, str(error)),), None, (), owner(run))
-    findings, reached, missing = [config, _vocabulary(run)], 0, not (run / VOCABULARY).exists()
-    for name in steps:
-        place = RunFolder(run / name)
-        within = [*_metrics(place), *_checkpoints(place)]
-        done = (place.path / "model.json").exists()
-        if done:
-            within.append(_stage(place.path))
-        findings += [finding._replace(part=f"{name}/{finding.part}") for finding in within]
-        if not missing:
-            saved = [int(Path(one.part).name) for one in within if one.part.startswith("checkpoints/") and one.whole]
-            reached = steps[name] if done else max(saved, default=0)
-        missing = missing or not done
-    findings += [
-        Finding(str(path.relative_to(run)), True, "left over from a stop; the next start deletes it")
-        for path in sorted(run.rglob(f".*{PART}"))
-    ]
-    whole = all(finding.whole for finding in findings)
-    return Diagnosis(
-        tuple(findings), reached if whole else None, () if missing or not whole else ("latest",), owner(run)
-    )
-
-
-def stage_steps(config: TextToImageConfig) -> dict[str, int]:
-    """{stage: its steps}, in the order of training, of the stages that a model has."""
-    steps = {name: getattr(config, f"{name}_steps") for name in ("tokenizer", "prior", "masked", "reranker")}
-    return {name: number for name, number in steps.items() if number}
-
-
-def _vocabulary(run: Path) -> Finding:
-    if not (run / VOCABULARY).exists():
-        return Finding(VOCABULARY, True, "not written yet")
-    try:
-        return Finding(VOCABULARY, True, f"{load_vocabulary(run / VOCABULARY).numbers} tokens")
-    except InputError as error:
-        return Finding(VOCABULARY, False, str(error))
-
-
-def _stage(folder: Path) -> Finding:
-    try:
-        values = read_json(folder / "model.json")
-        name, sha256 = str(values["file"]), str(values["sha256"])
-    except InputError as error:
-        return Finding("model.json", False, str(error))
-    except KeyError:
-        return Finding("model.json", False, "does not name its file")
-    problem = _file(folder, name, sha256)
-    return Finding("model.json", not problem, problem or f"step {values.get('step')}")
+        model = saved_model(folder)
+        return list(FAMILIES[model.family].stage_networks(model))
+    except InputError:
+        return [""]
 
 
 def _file(folder: Path, name: str, sha256: str) -> str:

@@ -7,9 +7,10 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from genjax.families.learner import Learner, Networks
-from genjax.families.recipes import SAMPLED
-from genjax.store.model import Model
+from genjax.families.learner import Networks
+from genjax.families.model import Model
+from genjax.families.registry import FAMILIES
+from genjax.store.model import plain_stages
 from genjax.store.run_folder import RunFolder, write_bytes
 from genjax.transfer import diagonal_fisher
 from genjax.tree import Tree, difference, flatten, unflatten
@@ -17,27 +18,34 @@ from genjax.tree import Tree, difference, flatten, unflatten
 SEED = 0  # of the samples: the information belongs to the source, not to a run
 
 
-def source_information(run: Path, source: Model, learner: Learner, *, examples: int) -> Networks:
-    """{network: information} of the networks that make images, from the source's folder where it is there.
+def fisher_information(run: Path, source: Model, *, examples: int) -> Networks:
+    """Estimates {network: information} of the networks that make images, or reads it from the source's folder.
 
     Of a GAN the log-likelihood of a sample is what the critic makes of it, log sigmoid D(G(z)) (Li et al. 2020,
-    section 4.2); of a VAE it is the evidence lower bound. No image of the source's data is needed.
+    section 4.2); of a VAE it is the evidence lower bound; of a prior it is that of the tokens. No image of the source's
+    data is needed.
 
     Args:
         run: folder of the source.
         source: its model.
-        learner: of the same networks, all trained in full.
         examples: samples.
     """
-    path = RunFolder(run).model() / f"fisher-{source.identity[:16]}-{examples}.safetensors"
-    params = source.params()
-    sampled = {network: params[network] for network in SAMPLED[source.config.family]}
-    kept = _read(path, sampled)
-    if kept is not None:
-        return kept
-    keys = jax.random.split(jax.random.key(SEED), examples)
-    found = diagonal_fisher(lambda moved, key: learner.evidence(moved, params, key), sampled, keys)
-    _write(path, found)
+    params, found = source.params(), {}
+    offers = FAMILIES[source.config.family].offers(source.config)
+    for stage in plain_stages(source.config):
+        evidence = stage.learner.evidence
+        own = {network: params[network] for network in stage.learner.transfers if offers[network].evidence}
+        if evidence is None or not own:
+            continue
+        # The first stage's file has the name that it always had: a source of an earlier version is not measured again.
+        suffix = f"-{stage.name}" if found else ""
+        path = RunFolder(run).model() / f"fisher-{source.identity[:16]}-{examples}{suffix}.safetensors"
+        kept = _read(path, own)
+        if kept is None:
+            keys = jax.random.split(jax.random.key(SEED), examples)
+            kept = diagonal_fisher(lambda moved, key, evidence=evidence: evidence(moved, params, key), own, keys)
+            _write(path, kept)
+        found |= kept
     return found
 
 
@@ -53,6 +61,7 @@ def _read(path: Path, like: Tree) -> Networks | None:
 def _write(path: Path, found: Networks) -> None:
     content = safetensors.numpy.save({name: np.asarray(leaf) for name, leaf in flatten(found).items()})
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, content)
     except OSError:
         return  # a source that cannot be written to costs time, not the result

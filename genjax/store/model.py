@@ -6,54 +6,33 @@ updates, frozen parts) holds only what was trained and names the identity of tha
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 import safetensors
 import safetensors.numpy
 
-from genjax.config import AdaptConfig, ModelConfig, from_json, read_json, to_json
-from genjax.config.model import TEXT_TO_IMAGE
+from genjax.config.run import AdaptConfig, config_from_json, config_to_json
+from genjax.control import chain
 from genjax.errors import InputError
-from genjax.families.build import build_learner
+from genjax.families.family import Stage, Training
 from genjax.families.learner import Learner, Networks, TrainState, exported
-from genjax.families.recipes import NETWORKS, SAMPLED, build_transfers
-from genjax.store.run_folder import RunFolder, is_run, read_config, write_bytes, write_json
+from genjax.families.model import Model, ModelConfig
+from genjax.families.registry import FAMILIES, model_from_json, model_to_json
+from genjax.json_config import read_json
+from genjax.store.migrations import FORMAT, MODEL_FILES, migrated
+from genjax.store.run_folder import RunFolder, stage_folder, write_bytes, write_json
 from genjax.transfer import Transfer, full
+from genjax.transfer.registry import from_json as transfer_from_json
+from genjax.transfer.registry import names as transfer_names
 from genjax.transfer.transfer import same_latents
-from genjax.tree import Tree, check_alike, count, difference, flatten, refill, unflatten
+from genjax.tree import Tree, check_alike, content_hash, count, difference, flatten, refill, unflatten
 
-FORM = 1
 TRIES = 20  # to read a model whose run goes on meanwhile and replaces it
-
-
-@dataclass(frozen=True)
-class Model:
-    """What sampling and adapting need.
-
-    Attributes:
-        config: of the modules.
-        networks: {network: trainable tree}, averaged where it makes images.
-        context: {network: what its transfer keeps of the source}.
-        transfers: {network: its transfer}.
-        identity: sha256 over its files.
-        step: at which it was saved.
-    """
-
-    config: ModelConfig
-    networks: Networks
-    context: Networks
-    transfers: dict[str, Transfer]
-    identity: str
-    step: int
-
-    def params(self) -> Networks:
-        """{network: params}, what the modules are applied with."""
-        return {name: self.transfers[name].params(tree, self.context[name]) for name, tree in self.networks.items()}
 
 
 @dataclass(frozen=True)
@@ -72,26 +51,30 @@ class Origin:
 
 
 def save_model(
-    run: Path,
+    folder: RunFolder,
     config: ModelConfig,
     state: TrainState,
     transfers: Mapping[str, Transfer],
     *,
+    run: Path | None = None,
     origin: Origin | None = None,
+    needs: Mapping[str, str] | None = None,
     which: str = "latest",
 ) -> None:
-    """Writes the model of this state and then drops the one before, so that a reader always finds a whole one.
+    """Writes the networks of this state and then drops those before, so that a reader always finds whole ones.
 
     Args:
-        run: its folder.
-        config: of the modules.
+        folder: of the stage that trained them.
+        config: of the whole model.
         state: whose averages are written where there are some.
         transfers: {network: its transfer}.
+        run: folder of the whole run, where that is another.
         origin: of an adaptation.
+        needs: {network of an earlier stage: hash of the parameters that these ones were trained with}.
         which: latest or best.
     """
-    step, folder = int(state.step), RunFolder(run).model(which)
-    folder.mkdir(parents=True, exist_ok=True)
+    step, place = int(state.step), folder.model(which)
+    place.mkdir(parents=True, exist_ok=True)
     entries = {}
     for network, tree in exported(state).items():
         whole = is_whole(transfers[network], tree, state.context[network])
@@ -100,17 +83,19 @@ def save_model(
         sha256 = hashlib.sha256(content).hexdigest()
         # The same step may be written twice, after a rollback: a file that a reader is at keeps what it held.
         file = f"{network}-{step:06d}-{sha256[:8]}.safetensors"
-        write_bytes(folder / file, content)
+        write_bytes(place / file, content)
         entries[network] = {"file": file, "sha256": sha256, "whole": whole}
-    values: dict[str, Any] = {"form": FORM, "step": step, "model": to_json(config), "networks": entries}
+    values: dict[str, Any] = {"form": FORMAT, "step": step, "model": model_to_json(config), "networks": entries}
     values["control"] = {name: [str(leaf.dtype), leaf.tolist()] for name, leaf in _scalars(state.control).items()}
+    if needs:
+        values["needs"] = dict(needs)
     if origin is not None:
-        path = os.path.relpath(origin.config.source.resolve(), run.resolve())
-        values |= {"adapted": to_json(origin.config), "source": {"path": path, "identity": origin.identity}}
+        path = os.path.relpath(origin.config.source.resolve(), (run or folder.path).resolve())
+        values |= {"adapted": config_to_json(origin.config), "source": {"path": path, "identity": origin.identity}}
         values["ancestry"] = list(origin.ancestry)
-    write_json(folder / "model.json", values)
+    write_json(place / "model.json", values)
     current = {entry["file"] for entry in entries.values()}
-    for old in folder.glob("*.safetensors"):
+    for old in place.glob("*.safetensors"):
         if old.name not in current:
             old.unlink()
 
@@ -122,21 +107,22 @@ def is_whole(transfer: Transfer, trainable: Tree, context: Tree) -> bool:
 
 
 def ancestry(run: Path, model: Model) -> tuple[dict[str, str], ...]:
-    """Which models led to this one, the oldest first and itself the last: identity, data and transfer of each."""
-    values = _read_description(run, "latest")[0]
+    """Returns the models that led to this one, the oldest first and itself the last: identity, data and transfer."""
+    values = read_description(run)
     adapted = values.get("adapted", {})
     data = adapted.get("data") or read_json(RunFolder(run).config).get("config", {}).get("data", "unknown")
-    own = {"identity": model.identity, "data": str(data), "transfer": str(adapted.get("transfer", "none"))}
+    transfer = transfer_names(transfer_from_json(adapted["transfer"], where=str(run))) if adapted else "none"
+    own = {"identity": model.identity, "data": str(data), "transfer": transfer}
     return (*values.get("ancestry", ()), own)
 
 
-def carried_control(run: Path, learner: Learner) -> Any:
-    """The state in which a run's controllers ended, for a learner with the same controllers.
+def carried_control(run: Path, learner: Learner, stage: str, stages: Collection[str]) -> Any:
+    """Returns the state in which a run's controllers ended, for a learner with the same controllers.
 
     Raises:
         InputError: they are not the same.
     """
-    values = _read_description(run, "latest")[0].get("control", {})
+    values = _description(stage_folder(run, stage, stages).model() / "model.json").get("control", {})
     like = learner.controller.init()
     kept = {name: jax.device_put(np.asarray(value, dtype)) for name, (dtype, value) in values.items()}
     lines = difference(kept, like)
@@ -153,44 +139,60 @@ def _scalars(control: Any) -> dict[str, np.ndarray]:
 
 
 def read_model_config(run: Path, *, which: str = "latest") -> ModelConfig:
-    """The config of a run's model, without its parameters.
+    """Reads the config of a run's model, without its parameters.
 
     Raises:
         InputError: no model there, or a damaged description.
     """
-    return _read_description(run, which)[1]
+    values = read_description(run, which)
+    return model_from_json(values["model"], where=str(_where(run, which)))
 
 
-def _read_description(run: Path, which: str) -> tuple[dict[str, Any], ModelConfig]:
-    where = RunFolder(run).model(which) / "model.json"
-    if not run.is_dir() or not where.exists():
-        if is_run(RunFolder(run)) and read_config(RunFolder(run)).get("kind") == TEXT_TO_IMAGE:
-            raise InputError(f"{run} is a text-to-image model, and a GAN or VAE is needed here. Name one.")
-        if which == "best" and (RunFolder(run).model() / "model.json").exists():
-            raise InputError(
-                f"{run} has no best model, as none was evaluated along its training. Use --which latest, or train with"
-                " --evaluate-every."
-            )
-        raise InputError(f"{run} holds no model. Name the folder of a run that genjax has made.")
+def read_description(run: Path, which: str = "latest") -> dict[str, Any]:
+    """Reads the model.json of a run; of a model of several stages, that of the first one.
+
+    Raises:
+        InputError: no model there, or a damaged description.
+    """
+    return _description(_where(run, which))
+
+
+def _where(run: Path, which: str) -> Path:
+    """Returns the first model.json of a run."""
+    place = RunFolder(run)
+    if (place.model(which) / "model.json").exists():
+        return place.model(which) / "model.json"
+    staged = sorted(run.glob("*/model/latest/model.json")) if run.is_dir() else []
+    if staged:
+        return staged[0]
+    if which == "best" and (place.model() / "model.json").exists():
+        raise InputError(
+            f"{run} has no best model, as none was evaluated along its training. Use --which latest, or train with"
+            " --evaluate-every."
+        )
+    raise InputError(f"{run} holds no model. Name the folder of a run that genjax has made.")
+
+
+def _description(where: Path) -> dict[str, Any]:
     values = read_json(where)
     if not isinstance(values.get("model"), dict):
         raise InputError(f"{where} lacks 'model': it is no model of this genjax. Train the run again.")
-    return values, from_json(ModelConfig, values["model"], where=str(where))
+    return migrated(values, "form", MODEL_FILES, where=str(where))
 
 
 def load_model(run: Path, *, which: str = "latest", source: Path | None = None, sampled_only: bool = False) -> Model:
-    """The model of a run.
+    """Loads the model of a run.
 
     Args:
         run: its folder.
-        which: latest or best.
+        which: latest or best; a stage that has no best one gives its latest.
         source: where the run that it was adapted from lies, if it has been moved since.
-        sampled_only: only the networks that make images, which is enough for sampling.
+        sampled_only: load only the networks that make images, which is enough for sampling.
     Raises:
-        InputError: no model there, a file that is damaged or of another model, a source that is missing or not its
-            own.
+        InputError: no model there, a file that is damaged or of another model, a stage that is missing, a source that
+            is missing or not its own.
     """
-    where = RunFolder(run).model(which) / "model.json"
+    where = _where(run, which)
     for _ in range(TRIES):
         written = _content(where)
         try:
@@ -208,49 +210,114 @@ def _content(path: Path) -> bytes:
         return b""
 
 
+class _Stored(NamedTuple):
+    """The files of all stages.
+
+    Attributes:
+        values: content of the last stage's model.json.
+        entries: {network: its entry}.
+        trees: {network: {name: array}}, of those that are needed.
+        needs: {network: {earlier network: hash}}.
+    """
+
+    values: dict[str, Any]
+    entries: dict[str, Any]
+    trees: dict[str, dict[str, Any]]
+    needs: dict[str, dict[str, str]]
+
+
 def _load(run: Path, which: str, source: Path | None, *, sampled_only: bool, above: tuple[Path, ...] = ()) -> Model:
-    """The model as it is described at this moment; `above` are the runs that lie on it."""
-    values, config = _read_description(run, which)
-    where = RunFolder(run).model(which) / "model.json"
-    if source and "adapted" not in values:
-        raise InputError(f"{run} was adapted from no other run, and --source {source} names one. Leave it out.")
+    """Loads the model as it is described at this moment; `above` are the runs that lie on it."""
+    where = _where(run, which)
+    config = model_from_json(_description(where)["model"], where=str(where))
+    family = FAMILIES[config.family]
+    needed = family.published(config) if sampled_only else family.networks(config)
     try:
-        needed = (SAMPLED if sampled_only else NETWORKS)[config.family]
-        entries: dict[str, Any] = {name: values["networks"][name] for name in needed}
-        trees = {name: _read(where.parent, entry) for name, entry in entries.items()}
-        hashes = [values["networks"][name]["sha256"] for name in NETWORKS[config.family]]
-        partial = [name for name, entry in entries.items() if not entry["whole"]]
+        stored = _stored(run, which, config, needed)
+        values = stored.values
+        if source and "adapted" not in values:
+            raise InputError(f"{run} was adapted from no other run, and --source {source} names one. Leave it out.")
+        hashes = [stored.entries[name]["sha256"] for name in family.networks(config)]
+        partial = [name for name in needed if not stored.entries[name]["whole"]]
         step = int(values["step"])
-        adapted = from_json(AdaptConfig, values["adapted"], where=str(where)) if partial else None
+        adapted = config_from_json(AdaptConfig, values["adapted"], where=str(where)) if partial else None
         origin = source or run / values["source"]["path"] if partial or source else None
         expected = values["source"]["identity"] if partial or source else ""
     except InputError:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{where} lacks {error}: it is no model of this genjax. Train the run again.") from None
+    trees = stored.trees
     check_fitting({name: tree for name, tree in trees.items() if name not in partial}, config, run)
-    identity = hashlib.sha256("".join(hashes).encode()).hexdigest()
     model = Model(
         config=config,
         networks={name: unflatten(tree) for name, tree in trees.items()},
         context=dict.fromkeys(trees, ()),
         transfers={name: full() for name in trees},
-        identity=identity,
+        identity=hashlib.sha256("".join(hashes).encode()).hexdigest(),
         step=step,
     )
-    if origin is None:
-        return model
-    base = _own_source(run, origin, expected, sampled_only=sampled_only, above=(*above, run.resolve()))
-    return _on_source(model, base, adapted, {name: trees[name] for name in partial}, run) if adapted else model
+    if origin is not None:
+        base = _own_source(run, origin, expected, sampled_only=sampled_only, above=(*above, run.resolve()))
+        if adapted:
+            model = _on_source(model, base, adapted, {name: trees[name] for name in partial}, run)
+    _check_needs(model, stored.needs, run)
+    return model
+
+
+def _stored(run: Path, which: str, config: ModelConfig, needed: Collection[str]) -> _Stored:
+    """Reads the files of every stage.
+
+    Raises:
+        InputError: a stage that is not there, a damaged file, or stages of two different models.
+    """
+    stages = FAMILIES[config.family].stage_networks(config)
+    values: dict[str, Any] = {}
+    entries, trees, needs = {}, {}, {}
+    for stage, networks in stages.items():
+        folder = stage_folder(run, stage, stages)
+        found = folder.model(which)
+        if len(stages) > 1 and not (found / "model.json").exists():
+            found = folder.model()
+        if not (found / "model.json").exists():
+            raise InputError(f"{run} has no trained {stage}. Go on with its training first: --resume.")
+        described = _description(found / "model.json")
+        if values and described["model"] != values["model"]:
+            raise InputError(f"the stages of {run} are not of one model. Bring back its own, or train it again.")
+        values = described
+        for network in networks:
+            entries[network] = values["networks"][network]
+            needs[network] = values.get("needs", {})
+            if network in needed:
+                trees[network] = _read(found, entries[network])
+    return _Stored(values, entries, trees, needs)
+
+
+def _check_needs(model: Model, needs: Mapping[str, Mapping[str, str]], run: Path) -> None:
+    """Raises InputError unless each network was trained with the ones of earlier stages that are there."""
+    params = model.params()
+    for network, known in needs.items():
+        for part, sha256 in known.items():
+            found = content_hash(params[part]) if part in params else sha256
+            if network in params and found != sha256:
+                raise InputError(
+                    f"the {network} of {run} was trained with the {part} {sha256[:12]}, and the {part} there is"
+                    f" {found[:12]}. Bring back its own, or train the {network} again."
+                )
 
 
 def check_fitting(trees: Networks, config: ModelConfig, run: Path) -> None:
     """Raises InputError unless the parameters on disk are those of the networks that model.json describes."""
-    images = jax.ShapeDtypeStruct((1, config.size, config.size, config.channels), np.uint8)
-    learner = build_learner(config, build_transfers(None, config))
-    expected = jax.eval_shape(learner.init, jax.random.key(0), {"image": images}).trainable
+    expected: Networks = {}
+    for stage in plain_stages(config):
+        expected |= jax.eval_shape(lambda stage=stage: stage.learner.init(jax.random.key(0), stage.example)).trainable
     for network, tree in trees.items():
         check_alike(tree, expected[network], what=f"the {network} of {run}")
+
+
+def plain_stages(config: ModelConfig) -> tuple[Stage, ...]:
+    """Builds the stages of a model as a pretraining without controllers has them."""
+    return FAMILIES[config.family].stages(config, Training({}, control=chain()))
 
 
 def _own_source(run: Path, origin: Path, expected: str, *, sampled_only: bool, above: tuple[Path, ...]) -> Model:
@@ -272,7 +339,8 @@ def _on_source(
     model: Model, base: Model, adapted: AdaptConfig, trees: Mapping[str, dict[str, Any]], run: Path
 ) -> Model:
     """The model with its partial networks completed by what their transfers keep of the source."""
-    transfers = build_transfers(adapted, model.config)
+    family = FAMILIES[model.config.family]
+    transfers = family.transfers(model.config, adapted.transfers, family.offers(model.config))
     networks, context, used = dict(model.networks), dict(model.context), dict(model.transfers)
     params = base.params()
     for name, tree in trees.items():

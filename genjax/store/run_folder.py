@@ -3,16 +3,18 @@
 import json
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from genjax import __version__
-from genjax.config import CONFIG_VERSION, read_json
 from genjax.errors import InputError
+from genjax.json_config import read_json
 from genjax.store.lock import NAME as LOCK
 from genjax.store.lock import check_unlocked
+from genjax.store.migrations import FORMAT, RUN_CONFIGS, migrated
 
 MARK = "genjax_run"  # the key by which a config.json is known as ours
 PART = ".part"  # ends the hidden name under which a file is written, until it is whole
@@ -96,7 +98,7 @@ def begin(folder: RunFolder, config: dict[str, Any], *, force: bool) -> None:
         for path in folder.path.iterdir():
             if path not in (folder.config, folder.path / LOCK):
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        write_json(folder.config, {MARK: CONFIG_VERSION, "version": __version__, **config})
+        write_json(folder.config, {MARK: FORMAT, "version": __version__, **config})
         folder.samples.mkdir()
     except OSError as error:
         raise InputError(f"--out {folder.path} cannot be written ({error}). Use another --out.") from None
@@ -107,42 +109,34 @@ def _counts(path: Path) -> bool:
     return path.name != LOCK and not (path.name.startswith(".") and path.name.endswith(PART))
 
 
-def prepare_resumed(folder: RunFolder) -> None:
+def stage_folder(run: Path, stage: str, stages: Collection[str]) -> RunFolder:
+    """Returns the folder of a stage: that of the run, or, where a model has several, one of its own inside."""
+    return RunFolder(run if len(stages) == 1 else run / stage)
+
+
+def prepare_resumed(folder: RunFolder, stages: Collection[str] = ("",)) -> None:
     """Makes a run's folder ready to be gone on with, under its lock: what an earlier stop left unfinished is deleted.
 
+    Args:
+        folder: of the run.
+        stages: names of its stages.
     Raises:
         InputError: a part of the run is a link out of it, where training would write.
     """
-    parts = [folder.config, folder.metrics, folder.samples, folder.checkpoints, folder.path / "model"]
-    for part in (*parts, folder.model("latest"), folder.model("best"), *folder.checkpoints.glob("*")):
-        if part.is_symlink():
-            raise InputError(
-                f"{part} is a link, and a run writes into its own folder only. Replace it by what is meant."
-            )
-    for path in leftovers(folder):
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    for own in [folder, *(stage_folder(folder.path, stage, stages) for stage in stages)]:
+        parts = [own.path, own.config, own.metrics, own.samples, own.checkpoints, own.path / "model"]
+        for part in (*parts, own.model("latest"), own.model("best"), *own.checkpoints.glob("*")):
+            if part.is_symlink() and part != folder.path:
+                raise InputError(
+                    f"{part} is a link, and a run writes into its own folder only. Replace it by what is meant."
+                )
+        for path in leftovers(own):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
     folder.samples.mkdir(exist_ok=True)
 
 
-def prepare_resumed_stages(folder: Path) -> None:
-    """The same for a model in stages, each of which has a folder inside this one.
-
-    Raises:
-        InputError: something in it is a link, through which training would write elsewhere.
-    """
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            raise InputError(
-                f"{path} is a link, and a run writes into its own folder only. Replace it by what is meant."
-            )
-        if path.name.startswith(".") and path.name.endswith(PART):
-            path.unlink(missing_ok=True)
-        elif UNFINISHED in path.name:
-            shutil.rmtree(path, ignore_errors=True)
-
-
 def leftovers(folder: RunFolder) -> list[Path]:
-    """What a stopped training was writing and did not finish."""
+    """Returns what a stopped training was writing in a folder and did not finish."""
     written = [folder.path.glob(f".{path.name}*{PART}") for path in (folder.config, folder.metrics, folder.records)]
     inside = [part.rglob(f".*{PART}") for part in (folder.samples, folder.path / "model")]
     return sorted([*chain(*written, *inside), *folder.checkpoints.glob(f"*{UNFINISHED}*")])
@@ -160,17 +154,12 @@ def read_config(folder: RunFolder) -> dict[str, Any]:
     """What `begin` wrote.
 
     Raises:
-        InputError: no run there, or one of a newer form.
+        InputError: no run there, or one of a form that this genjax does not read.
     """
     values = read_json(folder.config)
     if MARK not in values:
         raise InputError(f"{folder.config} is not the config of a genjax run. Name the folder of one.")
-    if values[MARK] != CONFIG_VERSION:
-        raise InputError(
-            f"{folder.config} has form {values[MARK]}, this genjax ({__version__}) reads form {CONFIG_VERSION}. "
-            "Use the version of genjax that made the run."
-        )
-    return values
+    return migrated(values, MARK, RUN_CONFIGS, where=str(folder.config))
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -1,34 +1,37 @@
-"""What a run would be, without running it: shapes, numbers that are trained, memory and operations of a step."""
+"""A dry run: shapes, numbers that are trained, memory and operations of a step, without running anything."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
 from genjax.config import AdaptConfig, TrainConfig
-from genjax.devices import jaxpr_cost as estimate
+from genjax.devices import jaxpr_cost
 from genjax.devices.memory import available
 from genjax.devices.sharding import Layout
 from genjax.families.learner import Learner, Networks, TrainState
-from genjax.store.model import Model
+from genjax.families.model import Model
 from genjax.terminal import table
 from genjax.training.plan import introduction, plan_adaptation, plan_training
+from genjax.training.stage import state_shapes
 from genjax.tree import Tree, count, flatten
 
 SUMMARY = "in all"
 ROUNDED = 50_000  # bytes that a message does not mention
-CLOSING = "A compiled step may hold up to {} times as much. Nothing was compiled or written."
+ABOVE = 2.1  # times what is read from a program, at most: 1.6 of convolutions, and of a transformer more is kept
+CLOSING = f"A compiled step may hold up to {ABOVE} times as much. Nothing was compiled or written."
 
 Shapes = Mapping[str, Any]  # {name: array or its shape}
 
 
 def rehearse(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: bool = False) -> dict[str, Any]:
-    """What training under this config would need. Everything is checked as by training; nothing is written.
+    """Finds what training under this config would need. Everything is checked as by training; nothing is written.
 
     Returns:
-        Values for JSON: `introduction` (lines), `parameters` {network: {name: shape}}, `trained` {network: numbers},
-        `bytes` {what: on each device}, `flops` of a step and of an image, `available` (bytes of the device).
+        Values for JSON: `introduction` (lines), `stages` {stage: what `demands` returns}, `available` (bytes of the
+        device).
     Raises:
         InputError: what training would raise before its first step.
     """
@@ -36,20 +39,22 @@ def rehearse(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: 
         plan = plan_adaptation(config, resume=resume, force=force, information=_unknown)
     else:
         plan = plan_training(config, resume=resume, force=force)
-    learner = plan.learner
-    example = {"image": plan.images.images[np.zeros(1, np.int64)]}
-    source = plan.source.params() if plan.source else None
-    state: TrainState = jax.eval_shape(lambda key, source: learner.init(key, example, source=source), *_given(source))
-    batch = batch_of(example, plan.batch * learner.batches_per_step)
-    return {
-        "introduction": introduction(plan, state.trainable),
-        **demands(learner, state, batch, plan.layout),
-        "available": available(),
+    states = {stage.name: state_shapes(plan, stage) for stage in plan.stages}
+    trainable = {network: tree for state in states.values() for network, tree in state.trainable.items()}
+    found = {
+        stage.name: demands(
+            stage.learner,
+            states[stage.name],
+            batch_of(stage.example, plan.batch * stage.learner.batches_per_step),
+            plan.layout,
+        )
+        for stage in plan.stages
     }
+    return {"introduction": introduction(plan, trainable), "stages": found, "available": available()}
 
 
 def demands(learner: Learner, state: TrainState, batch: Shapes, layout: Layout) -> dict[str, Any]:
-    """What a step of a learner needs.
+    """Finds what a step of a learner needs.
 
     Args:
         learner: whose step it is.
@@ -57,15 +62,16 @@ def demands(learner: Learner, state: TrainState, batch: Shapes, layout: Layout) 
         batch: {name: shape (n, ...)}, of one step.
         layout: of the devices that share it.
     Returns:
-        `parameters`, `trained`, `bytes` and `flops`, as in `rehearse`.
+        Values for JSON: `parameters` {network: {name: shape}}, `trained` {network: numbers}, `bytes` {what: on each
+        device}, `flops` of a step and of an image.
     """
     number, devices = next(iter(batch.values())).shape[0], layout.devices
-    operations = estimate.flops(learner.step, state, batch)
+    operations = jaxpr_cost.flops(learner.step, state, batch)
     held = {part: size(getattr(state, part)) for part in ("trainable", "context", "optimizer", "average", "control")}
     shared = devices if layout.shard_state else 1
-    step = estimate.peak_bytes(learner.step, state, batch)
+    step = jaxpr_cost.peak_bytes(learner.step, state, batch)
     # What grows with the batch is shared; new parameters, which a step holds beside the old ones, are on every device.
-    growing = estimate.peak_bytes(learner.step, state, batch_of(batch, 2 * number)) - step
+    growing = jaxpr_cost.peak_bytes(learner.step, state, batch_of(batch, 2 * number)) - step
     activations = max(0, step - growing - sum(held.values())) // shared + growing // devices
     return {
         "parameters": {network: shapes(tree) for network, tree in state.trainable.items()},
@@ -80,13 +86,9 @@ def batch_of(example: Shapes, number: int) -> dict[str, jax.ShapeDtypeStruct]:
     return {name: jax.ShapeDtypeStruct((number, *part.shape[1:]), part.dtype) for name, part in example.items()}
 
 
-def _unknown(config: AdaptConfig, source: Model) -> Networks:
-    """In place of Fisher information, which would be computed and kept: only its form counts here."""
+def _unknown(run: Path, source: Model, examples: int) -> Networks:
+    """Stands in for Fisher information, which would be computed and kept: only its form counts here."""
     return source.params()
-
-
-def _given(source: Tree) -> tuple[Any, Any]:
-    return jax.eval_shape(lambda: jax.random.key(0)), source
 
 
 def shapes(tree: Tree) -> dict[str, list[int]]:
@@ -101,8 +103,9 @@ def size(tree: Tree) -> int:
 
 
 def described(found: dict[str, Any]) -> str:
-    """The same for people."""
-    return "\n".join([*found["introduction"], "", *demand_lines(found, found["available"]), CLOSING.format(1.6)])
+    """Returns the same for people: a table for each stage."""
+    stages = [line for stage in found["stages"].values() for line in (*demand_lines(stage, found["available"]), "")]
+    return "\n".join([*found["introduction"], "", *stages, CLOSING])
 
 
 def demand_lines(found: dict[str, Any], limit: int) -> list[str]:

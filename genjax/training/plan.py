@@ -1,41 +1,40 @@
-"""A run before it runs: what it is made of, with everything checked and nothing computed yet."""
+"""The plan of a run: what it is made of, with everything checked and nothing computed yet."""
 
+import dataclasses
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 
-from genjax.config import AdaptConfig, ModelConfig, RunConfig, TrainConfig, from_json, to_json
-from genjax.config.model import TEXT_TO_IMAGE
-from genjax.data import Dataset, few_shot, load
-from genjax.data.batches import check_batch
+from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, config_to_json
+from genjax.data import Dataset, check_batch, few_shot
 from genjax.devices import backend
 from genjax.devices.sharding import Layout, check_share, lay_out, sharing
-from genjax.errors import InputError, lookup
-from genjax.families.build import build_learner, check_names
-from genjax.families.learner import Learner, Networks
-from genjax.families.recipes import build_transfers, check_ratio, needs_fisher
-from genjax.store.fisher import source_information
+from genjax.errors import InputError
+from genjax.evaluate.run_data import held_out_images, images_hash, load_images
+from genjax.families.family import Family, NoOptions, Stage, Training
+from genjax.families.learner import Networks
+from genjax.families.model import Model, ModelConfig
+from genjax.families.registry import FAMILIES, model_to_json, other_families
+from genjax.store.fisher import fisher_information
 from genjax.store.lock import check_unlocked
-from genjax.store.model import Model, Origin, ancestry, carried_control, load_model
-from genjax.store.run_folder import RunFolder, check_free, read_config
+from genjax.store.model import Origin, ancestry, carried_control, load_model
+from genjax.store.run_config import changes, kept_settings, saved_config
+from genjax.store.run_folder import RunFolder, check_free, stage_folder
 from genjax.terminal import warn
-from genjax.transfer.auto import AUTO, decided
+from genjax.transfer.registry import check_ratio, fisher_examples, names, needs_fisher, resolved
 from genjax.transfer.transfer import same_latents
-from genjax.tree import Tree, count
+from genjax.tree import count
 
-# What a resumed run may be given anew: nothing that a step depends on.
-MAY_CHANGE = (
-    *("out", "source", "steps"),
-    *("log_every", "sample_every", "save_every", "evaluate_every", "evaluate_num"),
-    *("devices", "shard_state", "steps_per_dispatch"),  # nothing but rounding
-)
-KINDS: dict[type, str] = {TrainConfig: "train", AdaptConfig: "adapt"}
-Information = Callable[[AdaptConfig, Model], Networks]
-C = TypeVar("C", bound=TrainConfig | AdaptConfig)
+Information = Callable[[Path, Model, int], Networks]  # (folder, source, examples) -> Fisher information
+
+
+def measured_information(run: Path, source: Model, examples: int) -> Networks:
+    """Estimates the Fisher information of a source."""
+    return fisher_information(run, source, examples=examples)
 
 
 @dataclass(frozen=True)
@@ -44,52 +43,67 @@ class Plan:
 
     Attributes:
         folder: where it writes.
-        config: what was asked for.
-        model: the networks, with what was left open in the config decided.
-        learner: how they are trained.
+        config: what was asked for, with what was left open decided.
+        model: config of the networks.
+        stages: in the order of training.
         images: to train on.
         held_out: to be judged against along training; None for no evaluation.
         batch: images in a batch.
         layout: of its devices.
         source: the model that is adapted; None for a pretraining.
-        control: where the controllers begin; None for their own beginning.
+        control: {stage: state in which its controllers begin}; a stage that is not there begins with their own.
     """
 
     folder: RunFolder
     config: TrainConfig | AdaptConfig
     model: ModelConfig
-    learner: Learner
+    stages: tuple[Stage, ...]
     images: Dataset
     held_out: Dataset | None
     batch: int
     layout: Layout
     source: Model | None = None
-    control: Any = None
+    control: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def family(self) -> Family:
+        """Returns the family of the model."""
+        return FAMILIES[self.model.family]
 
     @property
     def origin(self) -> Origin | None:
-        """What the model is adapted from, where this is an adaptation."""
+        """Returns what the model is adapted from, where this is an adaptation."""
         if self.source is None or not isinstance(self.config, AdaptConfig):
             return None
         return Origin(self.config, self.source.identity, ancestry(self.config.source, self.source))
 
+    def stage_folder(self, stage: Stage) -> RunFolder:
+        """Returns the folder in which a stage writes."""
+        return stage_folder(self.folder.path, stage.name, [one.name for one in self.stages])
 
-def fisher_information(config: AdaptConfig, source: Model) -> Networks:
-    """The diagonal Fisher information of a source, kept beside it."""
-    learner = build_learner(source.config, build_transfers(None, source.config))
-    return source_information(config.source, source, learner, examples=config.ewc.examples)
+    def data_hash(self) -> str:
+        """Returns the sha256 of all that the model sees of the images."""
+        return images_hash(self.family, self.images)
 
 
-def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = False) -> Plan:
-    """Everything that pretraining needs.
+def plan_training(
+    config: TrainConfig, *, resume: bool = False, force: bool = False, dataset: Dataset | None = None
+) -> Plan:
+    """Prepares a pretraining.
 
+    Args:
+        config: what is trained on what.
+        resume: go on with the run in that folder.
+        force: delete a run that is in that folder.
+        dataset: images to train on, in place of `config.data`.
     Raises:
         InputError: anything that cannot be used.
     """
-    folder = _checked_folder(config, resume=resume, force=force)
+    family, folder = config.family, _checked_folder(config, resume=resume, force=force)
     check_dtype(config.dtype)
     layout = _layout(config, config.batch)
-    images = load(
+    images = dataset or load_images(
+        family,
         config.data,
         size=config.size,
         channels=config.channels,
@@ -98,77 +112,116 @@ def plan_training(config: TrainConfig, *, resume: bool = False, force: bool = Fa
         seed=config.seed,
         skip_broken=config.skip_broken,
     )
+    check_images(images, config.size, images.images.shape[-1])
     model = ModelConfig(
-        family=config.model,
+        family=family.name,
         size=config.size,
         channels=images.images.shape[-1],
         dtype=config.dtype,
         batch=config.batch,
-        gan=config.gan,
-        vae=config.vae,
+        options=config.model,
+        condition=family.condition(config.model, images),
     )
-    check_names(model)
     check_batch(len(images), config.batch)
     held_out = _held_out(config, model) if config.split == "train" else None
     if config.control.transfer_ratio:
         raise InputError("--control.transfer-ratio weighs the penalty of a transfer, and a pretraining has none.")
-    learner = build_learner(
-        model, build_transfers(None, model), config.control, accumulate=config.accumulate, share=sharing(layout)
-    )
-    return Plan(folder, config, model, learner, images, held_out, config.batch, layout)
+    stages = family.stages(model, _training(config, layout, {}, len(images)))
+    return Plan(folder, config, model, stages, images, held_out, config.batch, layout)
 
 
 def plan_adaptation(
-    config: AdaptConfig, *, resume: bool = False, force: bool = False, information: Information = fisher_information
+    config: AdaptConfig,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    dataset: Dataset | None = None,
+    information: Information = measured_information,
 ) -> Plan:
-    """Everything that an adaptation needs.
+    """Prepares an adaptation.
 
     Args:
         config: what is adapted to what.
-        resume: see `genjax.train.adapt`.
-        force: the same.
-        information: what the source's parameters matter, for the transfers that ask.
+        resume: go on with the run in that folder.
+        force: delete a run that is in that folder.
+        dataset: images of which the shots are taken, in place of `config.data`.
+        information: estimates the Fisher information of the source, for the transfers that ask.
     Raises:
         InputError: anything that cannot be used.
     """
-    source = load_model(config.source) if config.transfer == AUTO else None
-    config = decided(config, source.config) if source else config
+    source = load_model(config.source)
+    family = FAMILIES[source.config.family]
+    config = _decided(config, family)
     folder = _checked_folder(config, resume=resume, force=force)
-    source = source or load_model(config.source)
-    model = source.config
-    check_names(model, config)
-    check_dtype(model.dtype)
-    check_ratio(config)
-    images = load(
+    if config.control.transfer_ratio:
+        check_ratio(config.transfers)
+    images = dataset or load_images(
+        family,
         config.data,
-        size=model.size,
-        channels=model.channels,
+        size=source.config.size,
+        channels=source.config.channels,
         num=config.num_images,
         seed=config.seed,
         skip_broken=config.skip_broken,
     )
+    check_images(images, source.config.size, source.config.channels)
     if config.shots:
         images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
+    model = family.adapted(source.config, config.adaptation, len(images))
+    check_dtype(model.dtype)
+    if model.condition.vocabulary is not None:
+        model.condition.vocabulary.encode(images.captions)  # refuses words that the source does not know
     batch = config.batch or min(model.batch, len(images))
     check_batch(len(images), batch)
     layout = _layout(config, batch)
     check_adaptable(source)
-    transfers = build_transfers(config, model)
-    for network, params in source.params().items():
-        init = transfers[network].init  # refuses patterns that match nothing
-        jax.eval_shape(lambda params, init=init: init(params, jax.random.key(0)), params)
-    if needs_fisher(config):
-        transfers = build_transfers(config, model, information(config, source))
-    learner = build_learner(
-        model,
-        transfers,
-        config.control,
-        learning_rate_scale=config.learning_rate_scale,
+    offers = family.offers(model)
+    transfers, params = family.transfers(model, config.transfers, offers), source.params()
+    for network, transfer in transfers.items():  # refuses patterns that match nothing
+        jax.eval_shape(lambda tree, init=transfer.init: init(tree, jax.random.key(0)), params[network])
+    if needs_fisher(config.transfers):
+        found = information(config.source, source, fisher_examples(config.transfers))
+        offers = {name: offer._replace(fisher=found.get(name)) for name, offer in offers.items()}
+        transfers = family.transfers(model, config.transfers, offers)
+    stages = family.stages(model, _training(config, layout, transfers, len(images)))
+    control = _carried(config, stages) if config.control_state == "carry" else {}
+    return Plan(folder, config, model, stages, images, _held_out(config, model), batch, layout, source, control)
+
+
+def _training(config: TrainConfig | AdaptConfig, layout: Layout, transfers: Mapping[str, Any], images: int) -> Training:
+    """Collects how the stages are to be trained."""
+    adapting = isinstance(config, AdaptConfig)
+    return Training(
+        transfers=transfers,
+        control=config.control,
+        others=other_families(),
+        steps=config.steps,
+        images=images,
+        learning_rate_scale=config.learning_rate_scale if adapting else 1.0,
         accumulate=config.accumulate,
         share=sharing(layout),
+        adaptation=config.adaptation if adapting else None,
     )
-    control = carried_control(config.source, learner) if config.control_state == "carry" else None
-    return Plan(folder, config, model, learner, images, _held_out(config, model), batch, layout, source, control)
+
+
+def _decided(config: AdaptConfig, family: Family) -> AdaptConfig:
+    """Replaces what depends on the source's family: `auto`, and options of an adaptation that were left out.
+
+    Raises:
+        InputError: options of another family.
+    """
+    adaptation = config.adaptation
+    if isinstance(adaptation, NoOptions):
+        adaptation = family.adaptation()
+    if type(adaptation) is not family.adaptation:
+        raise InputError(f"{type(adaptation).__name__} are not options of an adapted {family.label}. Leave them out.")
+    transfer = resolved(config.transfers, family.rules, config.shots)
+    return dataclasses.replace(config, transfer=transfer, adaptation=adaptation)
+
+
+def _carried(config: AdaptConfig, stages: tuple[Stage, ...]) -> dict[str, Any]:
+    every = [stage.name for stage in stages]
+    return {stage.name: carried_control(config.source, stage.learner, stage.name, every) for stage in stages}
 
 
 def check_dtype(dtype: str) -> None:
@@ -178,6 +231,13 @@ def check_dtype(dtype: str) -> None:
             "--dtype bfloat16: this CPU does not compute in bfloat16, and would take longer to imitate it."
             " Use --dtype float32, or a TPU or GPU."
         )
+
+
+def check_images(images: Dataset, size: int, channels: int) -> None:
+    """Raises InputError unless the images of a set are of a model's size and channels."""
+    found, expected = tuple(int(extent) for extent in images.images.shape[1:]), (size, size, channels)
+    if found != expected or channels not in (1, 3):
+        raise InputError(f"{images.name} has images {found}, and those of the model are {expected}. Load them so.")
 
 
 def _layout(config: RunConfig, batch: int) -> Layout:
@@ -195,25 +255,34 @@ def check_adaptable(source: Model) -> None:
         )
 
 
-def introduction(plan: Plan, trainable: Tree) -> list[str]:
-    """Five lines: data, model, device, adaptation, folder."""
+def introduction(plan: Plan, trainable: Networks) -> list[str]:
+    """Returns the five lines with which a run begins: data, model, device, adaptation, folder.
+
+    Args:
+        plan: of the run.
+        trainable: {network: its trainable tree or shapes}, of all stages.
+    """
     images, model = plan.images, plan.model
     classes = f", {len(images.class_names)} classes" if images.class_names else ""
-    networks = plan.learner.transfers
-    numbers = {network: count(tree) for network, tree in trainable.items()}
-    lines = [
-        f"data     {images.name}, {len(images)} images of the {images.split} part{classes}, "
+    vocabulary = model.condition.vocabulary
+    spoken = f" with captions of {vocabulary.numbers} tokens" if vocabulary else ""
+    numbers = " + ".join(f"{network} {count(tree):,}" for network, tree in trainable.items())
+    steps = ", ".join(f"{stage.name} {stage.steps:,}" for stage in plan.stages)
+    lengths = f"steps of {plan.batch} images: {steps}"
+    if len(plan.stages) == 1:
+        lengths = f"{plan.stages[0].steps} steps of {plan.batch} images"
+    return [
+        f"data     {images.name}, {len(images)} images{spoken} of the {images.split} part{classes}, "
         f"{model.size}x{model.size}x{model.channels}",
-        f"model    {model.family}, {' + '.join(f'{network} {numbers[network]:,}' for network in networks)} trained",
+        f"model    {model.family}, {numbers} trained",
         device_line(plan.layout, model.dtype),
         _adaptation_line(plan),
-        f"folder   {plan.folder.path}, {plan.config.steps} steps of {plan.batch} images",
+        f"folder   {plan.folder.path}, {lengths}",
     ]
-    return lines
 
 
 def device_line(layout: Layout, dtype: str) -> str:
-    """On what a run computes, and in which type."""
+    """Returns the devices on which a run computes, and its type."""
     device = jax.devices()[0]
     many = f"{layout.devices} x " if layout.devices > 1 else ""
     hosts = f", {jax.process_count()} processes" if jax.process_count() > 1 else ""
@@ -226,7 +295,7 @@ def _adaptation_line(plan: Plan) -> str:
         return "source   none: pretraining"
     config = plan.origin.config
     shots = f"{len(plan.images)} shots" if config.shots else "all images"
-    return f"source   {config.source}, transfer {config.transfer}, {shots}"
+    return f"source   {config.source}, transfer {names(config.transfers)}, {shots}"
 
 
 def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: bool) -> RunFolder:
@@ -239,7 +308,12 @@ def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: b
     elif force:
         raise InputError("--resume goes on with a run and --force deletes it. Use one of them.")
     else:
-        _check_same(config, saved_config(folder, type(config)))
+        changed = changes(kept_settings(saved_config(folder, type(config))), kept_settings(config))
+        if changed:
+            raise InputError(
+                f"a resumed run keeps its settings, and these differ: {changed}. "
+                f"Leave them out, or start another run with --out."
+            )
         check_unlocked(folder.path)
     return folder
 
@@ -264,67 +338,6 @@ def check_apart(source: Path, out: Path) -> None:
         raise InputError(f"--out {out} and --source {source} lie one in the other. Use another --out.")
 
 
-def saved_config(folder: RunFolder, kind: type[C]) -> C:
-    """The config that a run was begun with.
-
-    Raises:
-        InputError: no run there, one of the other kind, or one with an unknown key or a wrong value.
-    """
-    values = read_config(folder)
-    found, wanted = values.get("kind"), KINDS[kind]
-    if found == TEXT_TO_IMAGE:
-        raise InputError(f"{folder.path} is a text-to-image model. Resume it without --model, or with its own.")
-    if found != wanted:
-        raise InputError(f"{folder.path} was made by `genjax {found}`. Resume it with the same command.")
-    return from_json(kind, values["config"], where=str(folder.config))
-
-
-def _check_same(config: RunConfig, saved: RunConfig) -> None:
-    """Whether a run may go on under this config: every step must come out as it would have."""
-    changed = changes(kept_settings(saved), kept_settings(config))
-    if changed:
-        raise InputError(
-            f"a resumed run keeps its settings, and these differ: {changed}. "
-            f"Leave them out, or start another run with --out."
-        )
-
-
-def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset:
-    """What is held out of a run's set.
-
-    Raises:
-        InputError: nothing is.
-    """
-    return load(
-        config.data,
-        size=model.size,
-        channels=model.channels,
-        split="test",
-        seed=config.seed,
-        skip_broken=config.skip_broken,
-    )
-
-
-def kept_settings(config: RunConfig) -> dict[str, Any]:
-    """{name: value} of what every step of a run depends on."""
-    return {name: value for name, value in to_json(config).items() if name not in MAY_CHANGE}
-
-
-def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """``seed 0 -> 1; gan.width 8 -> 16``: the settings that are not the same; empty where all are."""
-    old, new = dict(_named(before)), dict(_named(after))
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return "; ".join(f"{name} {old.get(name)!r} -> {new.get(name)!r}" for name in names)
-
-
-def _named(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _named(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
 def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset | None:
     if not config.evaluate_every:
         return None
@@ -336,35 +349,10 @@ def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset 
 
 
 def described(plan: Plan, data_hash: str) -> dict[str, object]:
-    """What config.json says of the run."""
+    """Returns what config.json says of the run."""
     return {
         "kind": KINDS[type(plan.config)],
-        "config": to_json(plan.config),
-        "model": to_json(plan.model),
+        "config": config_to_json(plan.config),
+        "model": model_to_json(plan.model),
         "data_hash": data_hash,
     }
-
-
-def run_config(folder: RunFolder) -> TrainConfig | AdaptConfig:
-    """The config that a run of either kind was begun with.
-
-    Raises:
-        InputError: no run there, another kind, an unknown key or a wrong value.
-    """
-    values = read_config(folder)
-    kind = lookup({name: kind for kind, name in KINDS.items()}, str(values.get("kind")), "kind of run")
-    if not isinstance(values.get("config"), dict):
-        raise InputError(f"{folder.config} lacks 'config': it is no run of this genjax. Train it again.")
-    return from_json(kind, values["config"], where=str(folder.config))
-
-
-def saved_data(folder: RunFolder) -> str:
-    """Name of the set that a run was trained on.
-
-    Raises:
-        InputError: no run there.
-    """
-    config = read_config(folder).get("config", {})
-    if not isinstance(config, dict) or not isinstance(config.get("data"), str):
-        raise InputError(f"{folder.config} does not say what the run was trained on. Name the set with --data.")
-    return config["data"]

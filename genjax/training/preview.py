@@ -1,4 +1,4 @@
-"""How a run is looked at while it trains: pictures and scores, of the same latents every time."""
+"""Pictures and scores along training, of the same inputs every time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -8,11 +8,15 @@ import numpy as np
 
 from genjax.devices.processes import is_first, told
 from genjax.devices.sharding import whole
-from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
+from genjax.evaluate.features.registry import load_extractor
+from genjax.evaluate.records import Record
+from genjax.evaluate.scores import METRICS, evaluate_images
+from genjax.families.family import Stage
 from genjax.families.learner import FIXED_LATENTS, Networks, TrainState
 from genjax.families.render import make_renderer
 from genjax.report.draw.grid import image_grid, save_image
 from genjax.store.metrics import Metrics
+from genjax.store.run_folder import RunFolder
 from genjax.training.plan import Plan
 
 PICTURED = 64  # images in the pictures along training
@@ -20,24 +24,39 @@ FOLLOWED = ("kd", "coverage", "vendi")  # metrics along training; the first choo
 
 
 class Observer(NamedTuple):
-    """How a run is looked at while it trains: the same latents every time."""
+    """The functions that look at a run while it trains.
+
+    Attributes:
+        picture: (state, step, metrics): writes a grid of images.
+        score: (state, step, metrics) -> the number that chooses the best checkpoint, lower is better.
+    """
 
     picture: Callable[[TrainState, int, Metrics], None]
     score: Callable[[TrainState, int, Metrics], float]
 
 
-def make_observer(plan: Plan) -> Observer:
-    """Pictures and scores of a run, from latents that depend on its seed alone; of several processes one looks."""
-    render = make_renderer(plan.learner)
+def make_observer(plan: Plan, stage: Stage, folder: RunFolder, finished: Networks) -> Observer:
+    """Makes the observer of a stage; of several processes one looks. A stage that makes no images is not looked at.
+
+    Args:
+        plan: of the run, whose seed gives the latents.
+        stage: that is trained.
+        folder: of the stage.
+        finished: {network: params} of the stages before it.
+    """
+    if stage.preview is None:
+        return Observer(lambda state, step, metrics: None, lambda state, step, metrics: float("inf"))
     key = jax.random.fold_in(jax.random.key(plan.config.seed), FIXED_LATENTS)
-    latents = plan.learner.latents(key, max(PICTURED, plan.config.evaluate_num))
+    shown = plan.held_out or plan.images
+    preview = stage.preview(shown, finished, key, max(PICTURED, plan.config.evaluate_num))
+    render = make_renderer(preview.make)
 
     def picture(state: TrainState, step: int, metrics: Metrics) -> None:
         average, context = whole(plan.layout, (state.average, state.context))
         if not is_first():
             return
-        grid = image_grid(render(average, context, latents[:PICTURED]))
-        save_image(plan.folder.samples / f"{step:06d}.png", grid)
+        grid = image_grid(render(average, context, _first(preview.inputs, PICTURED)))
+        save_image(folder.samples / f"{step:06d}.png", grid)
         metrics.picture(step, "samples", grid)
 
     def score(state: TrainState, step: int, metrics: Metrics) -> float:
@@ -48,7 +67,7 @@ def make_observer(plan: Plan) -> Observer:
         held_out = plan.held_out
         if held_out is None:
             raise ValueError("a plan without held-out images cannot be scored")
-        fake = render(average, context, latents[: plan.config.evaluate_num])
+        fake = render(average, context, _first(preview.inputs, plan.config.evaluate_num))
         real = held_out.images[np.arange(min(len(held_out), plan.config.evaluate_num))]
         enough = min(len(real), len(fake))
         records = evaluate_images(
@@ -66,8 +85,12 @@ def make_observer(plan: Plan) -> Observer:
     return Observer(picture, score)
 
 
+def _first(inputs: object, n: int) -> object:
+    return jax.tree.map(lambda rows: rows[:n], inputs)
+
+
 def scalars(records: Sequence[Record]) -> Iterator[tuple[str, float]]:
-    """Names and numbers of records for a log: values, and the ends of their intervals where there are some."""
+    """Yields names and numbers of records for a log: values, and the ends of their intervals where there are some."""
     for record in records:
         yield f"evaluate/{record.name}", record.value
         if record.interval is not None:

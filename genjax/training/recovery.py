@@ -6,7 +6,8 @@ from typing import Any
 
 from genjax.control.collapse_guard import CollapseState, rolled_back
 from genjax.devices.sharding import place, placed_like, whole
-from genjax.families.learner import IN_A_ROW, TrainState
+from genjax.families.learner import TrainState
+from genjax.families.step import IN_A_ROW
 from genjax.store import checkpoint
 from genjax.training.plan import Plan
 

@@ -1,17 +1,46 @@
-"""Whether a run that is resumed goes on as it was begun: with the same images, source and settings."""
+"""Checks that a resumed run goes on as it was begun: with the same images, source, settings and earlier networks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from genjax.errors import InputError
-from genjax.training.plan import Plan, changes, kept_settings
+from genjax.store.migrations import FORMAT, settings_from_1
+from genjax.store.run_config import MAY_CHANGE, changes, kept_settings
+from genjax.store.run_folder import read_config
+from genjax.training.plan import Plan
 
 
-def check_data(notes: dict[str, Any], data_hash: str, plan: Plan) -> None:
-    """Whether the images are those that the run was begun with.
+def check_continued(plan: Plan, notes: Mapping[str, Any], data_hash: str, needs: Mapping[str, str]) -> None:
+    """Raises InputError unless a stage goes on as it was begun.
 
-    Raises:
-        InputError: they have changed since.
+    Args:
+        plan: of the run.
+        notes: of its latest checkpoint; empty where none was finished: config.json then says how it was begun.
+        data_hash: of the images.
+        needs: {earlier network: hash of its parameters}.
     """
+    check_settings(notes, plan)
+    check_data(notes or read_config(plan.folder), data_hash, plan)
+    check_source(notes, plan)
+    check_needs(notes, needs, plan)
+
+
+def check_settings(notes: Mapping[str, Any], plan: Plan) -> None:
+    """Raises InputError for a checkpoint of another run, or where config.json has been changed."""
+    now = kept_settings(plan.config)
+    saved = notes.get("config") or now
+    if notes.get("format", FORMAT if "config" not in notes else 1) == 1:
+        saved = {name: value for name, value in settings_from_1(saved).items() if name not in MAY_CHANGE}
+    changed = changes(saved, now)
+    if changed:
+        raise InputError(
+            f"the checkpoint in {plan.folder.path} was saved under other settings than config.json has now: {changed}. "
+            "Restore config.json, or start another run with --out."
+        )
+
+
+def check_data(notes: Mapping[str, Any], data_hash: str, plan: Plan) -> None:
+    """Raises InputError unless the images are those that the run was begun with."""
     if notes.get("data_hash") != data_hash:
         raise InputError(
             f"the images of {plan.images.name} have changed since {plan.folder.path} was begun, so that it cannot go "
@@ -19,12 +48,8 @@ def check_data(notes: dict[str, Any], data_hash: str, plan: Plan) -> None:
         )
 
 
-def check_source(notes: dict[str, Any], plan: Plan) -> None:
-    """Whether an adaptation's source is the model that it was begun from: what it keeps of it is in the checkpoint.
-
-    Raises:
-        InputError: it has been trained on, or replaced.
-    """
+def check_source(notes: Mapping[str, Any], plan: Plan) -> None:
+    """Raises InputError unless the source is the model that the run was begun from, which it keeps parts of."""
     now = plan.source.identity if plan.source else ""
     begun = notes.get("source", now)
     if begun != now:
@@ -34,15 +59,12 @@ def check_source(notes: dict[str, Any], plan: Plan) -> None:
         )
 
 
-def check_settings(notes: dict[str, Any], plan: Plan) -> None:
-    """Whether a checkpoint was saved under the settings of its run.
-
-    Raises:
-        InputError: it is of another run, or config.json has been changed.
-    """
-    changed = changes(notes.get("config") or kept_settings(plan.config), kept_settings(plan.config))
-    if changed:
-        raise InputError(
-            f"the checkpoint in {plan.folder.path} was saved under other settings than config.json has now: {changed}. "
-            "Restore config.json, or start another run with --out."
-        )
+def check_needs(notes: Mapping[str, Any], needs: Mapping[str, str], plan: Plan) -> None:
+    """Raises InputError unless the networks of earlier stages are those that this one was begun with."""
+    begun = notes.get("needs", needs)
+    for name, sha256 in needs.items():
+        if begun.get(name) != sha256:
+            raise InputError(
+                f"a stage of {plan.folder.path} was begun with the {name} {str(begun.get(name))[:12]}, and that there"
+                f" is {sha256[:12]}. Bring back its own, or start another run with --out."
+            )

@@ -1,23 +1,21 @@
-"""One run is an anecdote: the same run from several seeds, and how steady these were."""
+"""Several runs from different seeds, and how steady they were."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from genjax.config import AdaptConfig, AdaptTextToImageConfig, TextToImageConfig, TrainConfig
+from genjax.config.run import C
 from genjax.errors import InputError, did_you_mean
 from genjax.evaluate.metrics.stability import Stability, over_seeds, stability
-from genjax.families.text_to_image.model import is_text_to_image
+from genjax.families.registry import FAMILIES
 from genjax.report.warnings import DIVERSITY
 from genjax.store.metrics import read_metrics
-from genjax.store.run_folder import RunFolder, check_free, is_run, read_config
+from genjax.store.run_config import saved_model
+from genjax.store.run_folder import RunFolder, check_free, is_run, read_config, stage_folder
 from genjax.training.loop import Outcome
-from genjax.training.text_to_image import TextToImageOutcome
 
 FOLLOWED = ("evaluate/KD", "evaluate/KID")  # beginnings of names: the metric of a run, unless one is named
-C = TypeVar("C", bound=TrainConfig | AdaptConfig | TextToImageConfig | AdaptTextToImageConfig)
-E = TypeVar("E", bound=Outcome | TextToImageOutcome)
 
 
 class Steadiness(NamedTuple):
@@ -52,13 +50,13 @@ def seed_folder(out: Path, seed: int) -> Path:
 
 
 def run_seeds(
-    run: Callable[..., E],
-    config: TrainConfig | AdaptConfig | TextToImageConfig | AdaptTextToImageConfig,
+    run: Callable[..., Outcome],
+    config: C,
     num: int,
     *,
     resume: bool = False,
     force: bool = False,
-) -> list[E]:
+) -> list[Outcome]:
     """Trains or adapts from several seeds, one after the other, until a signal stops one.
 
     Args:
@@ -75,7 +73,7 @@ def run_seeds(
     for one, again in zip(configs, begun, strict=True):
         if not again:
             check_free(RunFolder(one.out), force=force)
-    outcomes: list[E] = []
+    outcomes: list[Outcome] = []
     for one, again in zip(configs, begun, strict=True):
         outcomes.append(run(one, resume=again, force=force))
         if outcomes[-1].signal is not None:
@@ -98,11 +96,7 @@ def steadiness(runs: Sequence[Path], metric: str = "") -> Steadiness:
     for run in of_each_seed(runs):
         folder = RunFolder(run)
         read_config(folder)
-        if is_text_to_image(run):
-            raise InputError(
-                f"{run} is a text-to-image model, which is not evaluated along training. Use genjax evaluate --run."
-            )
-        lines = read_metrics(folder.metrics)
+        lines = read_metrics(judged_folder(run).metrics)
         names = sorted({name for line in lines for name in line if name.startswith("evaluate/")})
         own = _followed(run, names, metric or followed)
         followed = followed or own
@@ -112,6 +106,22 @@ def steadiness(runs: Sequence[Path], metric: str = "") -> Steadiness:
         except InputError as error:
             raise InputError(f"{run}: {error}") from None
     return Steadiness(followed, found, over_seeds(list(found.values())))
+
+
+def judged_folder(run: Path) -> RunFolder:
+    """Returns the folder with a run's evaluations: where it has several stages, that of the last evaluated one."""
+    folder = RunFolder(run)
+    if folder.metrics.exists():
+        return folder
+    model = saved_model(folder)
+    stages = FAMILIES[model.family].stage_networks(model)
+    folders = [stage_folder(run, stage, stages) for stage in stages]
+    evaluated = [one for one in folders if any(name.startswith("evaluate/") for name in _names(one))]
+    return (evaluated or folders)[-1]
+
+
+def _names(folder: RunFolder) -> set[str]:
+    return {name for line in read_metrics(folder.metrics) for name in line}
 
 
 def of_each_seed(runs: Sequence[Path]) -> list[Path]:

@@ -1,191 +1,222 @@
-"""Stages of a model that is trained in several: a learner, its batches, and a folder to stop in and go on from.
+"""The training loop of a stage: start (fresh, transferred or resumed), step, log, evaluate, save."""
 
-A stage that has come to its end is not trained again. `loop.py` has the story of a run that is one stage, with its
-pictures, evaluations and processes; a stage has only what several in a row need.
-"""
-
-import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+import dataclasses
 from signal import Signals
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from genjax.devices import memory
-from genjax.devices.dispatch import make_update
-from genjax.devices.sharding import Layout, place, placed_like, whole
+from genjax.data.batches import batch_indices, position
+from genjax.devices import allocator, memory
+from genjax.devices.dispatch import Fed, make_dispatch
+from genjax.devices.prefetch import AHEAD, prefetched
+from genjax.devices.processes import is_first, together
+from genjax.devices.sharding import place, placed_like, whole
 from genjax.errors import InputError
-from genjax.families.chunks import in_chunks
-from genjax.families.learner import Batch, Learner, Networks, TrainState, exported
+from genjax.families.family import Stage
+from genjax.families.learner import Networks, TrainState, exported
 from genjax.store import checkpoint
-from genjax.store import disk_errors as storage
-from genjax.store.lock import locked
 from genjax.store.metrics import open_metrics
-from genjax.store.run_folder import RunFolder, begin, prepare_resumed_stages
-from genjax.store.stage_files import finished, save_stage
-from genjax.terminal import progress, warn
-from genjax.training.interruption import Interruption, interruptible
-from genjax.training.recovery import autopsy, skips, stuck
-from genjax.tree import Tree
-
-ONE_DEVICE = Layout()
-SETTINGS = "settings"  # in the notes of a checkpoint: what every step of the stage depends on
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What is trained.
-
-    Attributes:
-        name: of its folder, and of the network in it.
-        learner: how.
-        steps: until it is done.
-        batch: the batch of a step.
-        images: in a batch, for the progress bar.
-        belongs_to: {part: sha256} of what was trained before and what this stage is of no use without.
-        source: parameters to begin from; None to begin afresh.
-    """
-
-    name: str
-    learner: Learner
-    steps: int
-    batch: Callable[[int], Batch]
-    images: int
-    belongs_to: dict[str, str]
-    source: Networks | None = None
+from genjax.store.migrations import FORMAT
+from genjax.store.model import save_model
+from genjax.store.run_config import kept_settings
+from genjax.store.run_folder import RunFolder
+from genjax.terminal import progress, say, warn
+from genjax.training.interruption import Interruption
+from genjax.training.plan import Plan
+from genjax.training.preview import make_observer
+from genjax.training.recovery import autopsy, collapsed, roll_back, skips, sound
+from genjax.training.resume import check_continued
+from genjax.tree import content_hash, copy
 
 
 class Ended(NamedTuple):
-    """How a stage ended; without either, it is done.
+    """The end of a stage; without signal or collapse, it is done.
 
     Attributes:
+        state: after its last step.
+        params: {network: params} of its networks, averaged where an average is kept.
         signal: that stopped it before its end.
         collapse: why it was given up, in a line.
     """
 
+    state: TrainState
+    params: Networks
     signal: Signals | None = None
     collapse: str = ""
 
     @property
     def done(self) -> bool:
-        """Whether the stage came to its end."""
+        """Returns True if the stage came to its end."""
         return self.signal is None and not self.collapse
 
 
-@contextmanager
-def sitting(folder: Path, described: dict[str, Any] | None, *, force: bool = False) -> Iterator[Interruption]:
-    """From one start to its stop: the folder is locked, its disk is watched, and a signal is noted until a step ends.
-
-    Args:
-        folder: of the whole model.
-        described: what config.json is to hold; None goes on with what is there.
-        force: delete a run that is in the folder.
-    Yields:
-        What says whether to stop, for `run_stage`.
-    Raises:
-        InputError: the folder is taken, in use by another process, or holds a link out of it.
-        StorageError: its disk cannot be written.
-    """
-    run = RunFolder(folder)
-    with (
-        locked(folder),
-        storage.watched(run, way_on="go on with --resume: the stages that are done are whole"),
-        interruptible() as interruption,
-    ):
-        if described is None:
-            prepare_resumed_stages(folder)
-        else:
-            begin(run, described, force=force)
-        yield interruption
-
-
 def run_stage(
-    folder: Path,
+    plan: Plan,
     stage: Stage,
+    like: TrainState,
+    finished: Networks,
     interruption: Interruption,
     *,
-    seed: int,
-    log_every: int,
-    save_every: int,
-    layout: Layout = ONE_DEVICE,
+    resume: bool,
+    data_hash: str,
 ) -> Ended:
     """Trains a stage to its end, from where it was stopped.
 
     Args:
-        folder: of the whole model, inside its `sitting`.
-        stage: what is trained.
-        interruption: of the sitting.
-        seed: of its parameters and its steps.
-        log_every: steps between lines of its metrics.jsonl.
-        save_every: steps between its checkpoints.
-        layout: of the devices that share its batches.
+        plan: of the run.
+        stage: that is trained.
+        like: shapes of its state.
+        finished: {network: params} of the stages before it.
+        interruption: says whether to stop.
+        resume: go on from the latest checkpoint.
+        data_hash: of the images.
     Raises:
-        InputError: the stage in the folder belongs to other parts, or its batch does not fit into memory.
+        InputError: the stage in the folder belongs to another run, or its batch does not fit into memory.
     """
-    run = RunFolder(folder / stage.name)
-    if finished(folder, stage.name, stage.belongs_to):
-        return Ended()
-    if interruption.asked():
-        return Ended(interruption.signal)
-    run.path.mkdir(parents=True, exist_ok=True)
-    with checkpoint.open_checkpoints(run.checkpoints) as checkpoints:
-        example: dict[str, Any] = {**stage.batch(0)}
-
-        init, key = jax.jit(stage.learner.init), jax.random.key(seed)
-        like = placed_like(layout, jax.eval_shape(init, key, example, source=stage.source))
-        with memory.watched(stage.learner, like, example, stage.images):
-            found = checkpoint.restore(checkpoints, like)
-            fresh = lambda: place(layout, init(key, example, source=stage.source))  # noqa: E731
-            state, notes = found or (fresh(), {SETTINGS: stage.belongs_to})
-            if notes[SETTINGS] != stage.belongs_to:
-                raise InputError(f"{run.path} was begun with other parts. Delete that folder, and go on.")
+    folder, layout, config = plan.stage_folder(stage), plan.layout, plan.config
+    needs = {name: content_hash(finished[name]) for name in stage.needs}
+    together(lambda: folder.samples.mkdir(parents=True, exist_ok=True) if is_first() else None)
+    with checkpoint.open_checkpoints(folder.checkpoints) as checkpoints:
+        found = checkpoint.restore(checkpoints, placed_like(layout, like)) if resume else None
+        if resume and found is None and is_first() and len(plan.stages) == 1:
+            warn("no checkpoint had been finished yet: it begins at step 0 again")
+        state, notes = found or (place(layout, fresh_state(plan, stage)), {})
+        if resume:
+            together(lambda: check_continued(plan, notes, data_hash, needs))
             checkpoint.delete_after(checkpoints, int(state.step))
-            step, update, before = int(state.step), make_update(stage.learner, layout, like), None
-            with (
-                open_metrics(run, step=step) as metrics,
-                progress(stage.name, done=step * stage.images, total=stage.steps * stage.images) as bar,
-            ):
-                while step < stage.steps and not interruption.asked():
-                    state, measured = update(state, stage.batch(step))
-                    jax.block_until_ready(before)  # no more than a step ahead: a stop would wait for all of them
-                    before = measured
-                    step += 1
-                    bar.update(stage.images)
-                    last = step == stage.steps or interruption.asked()
-                    if last or step % log_every == 0:
+        if int(state.step) > stage.steps:
+            raise InputError(
+                f"{folder.path} is at step {int(state.step)} already. Use --steps {int(state.step)} or more."
+            )
+        if found is None and not stage.steps:  # the networks of the source, as they are
+            store(plan, stage, folder, state, needs, "latest")
+        saved = {"data_hash": data_hash, "needs": needs, "config": kept_settings(config), "format": FORMAT}
+        saved["source"] = plan.source.identity if plan.source else ""
+        if int(state.step) == stage.steps:
+            return _ended(plan, stage, state)
+        loop = _Loop(plan, stage, folder, finished, interruption, saved, needs, float(notes.get("best", "inf")))
+        return loop.run(checkpoints, state)
+
+
+class _Loop(NamedTuple):
+    """What stays the same over the steps of a stage; the best score so far when they begin."""
+
+    plan: Plan
+    stage: Stage
+    folder: RunFolder
+    finished: Networks
+    interruption: Interruption
+    saved: dict[str, Any]
+    needs: dict[str, str]
+    best: float
+
+    def following(self, step: int) -> int:
+        """Returns the step at which the dispatch that begins at `step` ends."""
+        each = self.plan.config.steps_per_dispatch
+        return min(step + each - step % each, self.stage.steps)
+
+    def run(self, checkpoints: checkpoint.Manager, state: TrainState) -> Ended:
+        """Takes the steps that are left, from the step of this state."""
+        plan, stage, config, first = self.plan, self.stage, self.plan.config, is_first()
+        learner, steps, step, best = stage.learner, stage.steps, int(state.step), self.best
+        number, batch = len(plan.images), plan.batch * learner.batches_per_step
+        parts = learner.batches_per_step * config.accumulate
+        columns = stage.columns(plan.images, self.finished)
+        dispatch = make_dispatch(learner, columns, plan.layout, state, parts=parts)
+        observe = make_observer(plan, stage, self.folder, self.finished)
+        name = self.folder.path.name
+
+        def batches(step: int) -> Fed:
+            taken = range(step, self.following(step))
+            return dispatch.feed(np.stack([batch_indices(number, batch, config.seed, one) for one in taken]))
+
+        with (
+            memory.watched(learner, state, dict(stage.example), plan.batch, parts=config.accumulate),
+            open_metrics(self.folder, step=step, keep=first) as metrics,
+            progress(name, done=step * batch, total=steps * batch, show=first) as bar,
+            prefetched(batches, following=self.following, last=steps, ahead=AHEAD * dispatch.decodes) as batch_of,
+        ):
+            stopping, before = self.interruption.asked(), None
+            while step < steps and not stopping:
+                state, measured = dispatch.update(state, batch_of(step))
+                jax.block_until_ready(before)  # no more than a dispatch ahead: a stop would wait for all of them
+                before = measured
+                bar.update((self.following(step) - step) * batch)
+                step = self.following(step)
+                stopping = self.interruption.asked()  # once a step: a later signal waits for the next
+                done = step == steps
+                last = done or stopping
+
+                if (last or step % config.log_every == 0) and collapsed(measured):
+                    sounder = roll_back(plan, checkpoints, state, lambda: fresh_state(plan, stage))
+                    if sounder is None:
                         metrics.write(step, measured)
-                        if stuck(measured):
-                            return Ended(collapse=f"{stage.name} was {autopsy(step, measured)}")
-                    if last and skips(measured):
-                        warn(skips(measured))
-                    if last or step % save_every == 0:
-                        checkpoint.save(checkpoints, state, notes)
-        if step < stage.steps:
-            return Ended(interruption.signal)
-        save_stage(
-            folder, stage.name, parameters(stage.learner, whole(layout, state)), step=step, belongs_to=stage.belongs_to
-        )
-    return Ended()
+                        return _ended(plan, stage, state, collapse=autopsy(step, measured))
+                    if first:
+                        say(f"collapsed at step {step}: back to step {int(sounder.step)} with lower learning rates")
+                    state, step = sounder, int(sounder.step)
+                    metrics.rewind(step)
+                    bar.update(step * batch - bar.n)
+                    continue
+                if last or step % config.log_every == 0:
+                    metrics.write(step, measured)
+                if last and first and skips(measured):
+                    warn(skips(measured))
+                if last or step % config.sample_every == 0:
+                    observe.picture(state, step, metrics)
+                score = float("inf")
+                if plan.held_out and (done or step % config.evaluate_every == 0):
+                    score = observe.score(state, step, metrics)
+                if last or step % config.save_every == 0 or score < best:
+                    kinds = ("latest", "best") if score < best else ("latest",)
+                    store(plan, stage, self.folder, state, self.needs, *kinds)
+                    best = min(best, score)
+                    reached = position(number, batch, step)._asdict()
+                    notes = self.saved | reached | {"best": best, "sound": sound(measured)}
+                    checkpoint.save(checkpoints, state, notes, score=score)
+                    allocator.give_back()
+        return _ended(plan, stage, state, signal=None if step >= steps else self.interruption.signal)
 
 
-def parameters(learner: Learner, state: TrainState) -> Tree:
-    """What the network is applied with, averaged where an average is kept. It needs no source."""
+def _ended(plan: Plan, stage: Stage, state: TrainState, **how: Any) -> Ended:
+    state = whole(plan.layout, state)
     trees = exported(state)
-    ((name, transfer),) = learner.transfers.items()
-    return transfer.params(trees[name], state.context[name])
+    params = {
+        name: transfer.params(trees[name], state.context[name]) for name, transfer in stage.learner.transfers.items()
+    }
+    return Ended(state, params, **how)
 
 
-def encoded(encode: Callable[[Any, Any], Any], params: Any, images: Any, *, chunk: int = 256) -> np.ndarray:
-    """The tokens of all images of a set, int32 (n, places), found once.
+def fresh_state(plan: Plan, stage: Stage) -> TrainState:
+    """Makes the state before the first step of a stage, of a pretraining or of an adaptation."""
+    source = None
+    if plan.source is not None:
+        params = plan.source.params()
+        source = {network: params[network] for network in stage.learner.transfers}
+    init = jax.jit(lambda key, source: stage.learner.init(key, stage.example, source=source))
+    state = init(jax.random.key(stage.seed(plan.config.seed)), source)
+    control = plan.control.get(stage.name)
+    return state if control is None else dataclasses.replace(state, control=copy(control))
 
-    Args:
-        encode: (parameters, images) -> tokens.
-        params: of the tokenizer.
-        images: uint8 (n, h, w, c), or what decodes them when indexed.
-        chunk: images at once.
-    """
-    return in_chunks(jax.jit(functools.partial(encode, params)), images, chunk=chunk).astype(np.int32)
+
+def state_shapes(plan: Plan, stage: Stage) -> TrainState:
+    """Returns the shapes of a state of this stage."""
+    return jax.eval_shape(lambda: fresh_state(plan, stage))
+
+
+def store(plan: Plan, stage: Stage, folder: RunFolder, state: TrainState, needs: dict[str, str], *kinds: str) -> None:
+    """Writes the networks of a stage: latest, best or both."""
+    kept = whole(plan.layout, state)
+    for which in kinds if is_first() else ():
+        save_model(
+            folder,
+            plan.model,
+            kept,
+            stage.learner.transfers,
+            run=plan.folder.path,
+            origin=plan.origin,
+            needs=needs,
+            which=which,
+        )

@@ -82,6 +82,7 @@ GAN = Family(
     stage_networks=lambda model: {"gan": NETWORKS},
     stages=_stages,
     trained=_trained,
+    functions=("draw_latents", "render"),
     # The benchmark cannot tell `freeze` from full fine-tuning in distance or diversity, and it trains fewer numbers.
     rules=(Rule(None, "freeze"),),
     prefix="gan",

@@ -113,6 +113,7 @@ TEXT_TO_IMAGE = Family(
     stage_networks=stage_networks,
     stages=build_stages,
     trained=_trained,
+    functions=("reconstruct", "tokens", "token_nats"),
     condition=_condition,
     captions=True,
     defaults={"data": "glyphs", "size": 32, "out": Path("runs/text2image")},

@@ -1,4 +1,4 @@
-"""The stages of a text-to-image model: tokenizer, tokens of all images, priors, reranker. (DALL-E, Ramesh et al. 2021)"""
+"""The stages of a text-to-image model: tokenizer, image tokens, priors, reranker. (DALL-E, Ramesh et al. 2021)"""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -216,7 +216,7 @@ def drawn_texts(codec: Codec, vocabulary: Vocabulary) -> Callable[[Learner], Cal
             raise ValueError("a prior draws tokens")
 
         def preview(shown: Dataset, finished: Networks, key: Array, n: int) -> Preview:
-            captions = [shown.captions[place] for place in readable(vocabulary, shown.captions)]
+            captions = [shown.captions[place] for place in vocabulary.readable(shown.captions)]
             texts = vocabulary.encode([captions[index % len(captions)] for index in range(n)])
             params = finished["tokenizer"]
 
@@ -229,21 +229,3 @@ def drawn_texts(codec: Codec, vocabulary: Vocabulary) -> Callable[[Learner], Cal
         return preview
 
     return preview_of
-
-
-def readable(vocabulary: Vocabulary, captions: Sequence[str]) -> list[int]:
-    """Returns the places of the captions that have no other words than the vocabulary's.
-
-    Raises:
-        InputError: none of them.
-    """
-    places = []
-    for place, caption in enumerate(captions):
-        try:
-            vocabulary.encode([caption])
-        except InputError:
-            continue
-        places.append(place)
-    if not places:
-        vocabulary.encode(captions)  # says what is wrong with the first
-    return places

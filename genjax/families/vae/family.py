@@ -77,6 +77,7 @@ VAE = Family(
     stage_networks=lambda model: {"vae": (NETWORK,)},
     stages=_stages,
     trained=_trained,
+    functions=("draw_latents", "render", "reconstruct", "encode", "log_likelihood"),
     # With few shots `miner` comes nearest in both distances among those that cover as much, at the price of copies.
     rules=(Rule(30, "miner"), Rule(None, "full")),
     prefix="vae",

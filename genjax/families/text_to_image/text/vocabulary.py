@@ -38,8 +38,25 @@ class Vocabulary(NamedTuple):
 
     @property
     def numbers(self) -> int:
-        """How many numbers a model of text embeds: of words, and of the padding at each position."""
+        """Returns how many numbers a model of text embeds: of words, and of the padding at each position."""
         return self.words + self.length
+
+    def readable(self, captions: Sequence[str]) -> list[int]:
+        """Returns the places of the captions that have no other words than these.
+
+        Raises:
+            InputError: none of them.
+        """
+        places = []
+        for place, caption in enumerate(captions):
+            try:
+                self.encode([caption])
+            except InputError:
+                continue
+            places.append(place)
+        if not places:
+            self.encode(captions)  # says what is wrong with the first
+        return places
 
 
 def tidy(caption: str) -> str:

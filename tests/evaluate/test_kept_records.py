@@ -14,7 +14,7 @@ from genjax.errors import InputError
 from genjax.evaluate import Record
 from genjax.evaluate.attributes import wilson
 from genjax.report.gather import write_report
-from genjax.store.records import keep_records, kept_records
+from genjax.evaluate.kept_records import keep_records, kept_records
 from genjax.training.loop import train
 
 

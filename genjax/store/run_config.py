@@ -1,0 +1,92 @@
+"""The config of a run on disk: read from its config.json, and compared with what is asked for now."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from genjax.config.run import KINDS, AdaptConfig, AnyConfig, C, TrainConfig, config_from_json, config_to_json
+from genjax.errors import InputError, lookup
+from genjax.families.model import ModelConfig
+from genjax.families.registry import model_from_json
+from genjax.store.run_folder import RunFolder, read_config
+
+# Settings that a resumed run may be given anew: nothing that a step depends on.
+MAY_CHANGE = (
+    *("out", "source", "steps"),
+    *("log_every", "sample_every", "save_every", "evaluate_every", "evaluate_num"),
+    *("devices", "shard_state", "steps_per_dispatch"),  # nothing but rounding
+)
+
+
+def run_config(folder: RunFolder) -> AnyConfig:
+    """Reads the config that a run of either kind was begun with.
+
+    Raises:
+        InputError: no run there, another kind, an unknown key or a wrong value.
+    """
+    values = read_config(folder)
+    kind = lookup({name: kind for kind, name in KINDS.items()}, str(values.get("kind")), "kind of run")
+    if not isinstance(values.get("config"), dict):
+        raise InputError(f"{folder.config} lacks 'config': it is no run of this genjax. Train it again.")
+    return config_from_json(kind, values["config"], where=str(folder.config))
+
+
+def saved_config(folder: RunFolder, kind: type[C]) -> C:
+    """Reads the config that a run of this kind was begun with.
+
+    Raises:
+        InputError: no run there, one of the other kind, or one with an unknown key or a wrong value.
+    """
+    found = read_config(folder).get("kind")
+    if found != KINDS[kind]:
+        raise InputError(f"{folder.path} was made by `genjax {found}`. Resume it with the same command.")
+    config: Any = run_config(folder)
+    return config
+
+
+def saved_model(folder: RunFolder) -> ModelConfig:
+    """Reads the model config of a run from its config.json, whether or not a model was saved.
+
+    Raises:
+        InputError: no run there, or one that does not describe its model.
+    """
+    values = read_config(folder).get("model")
+    if not isinstance(values, dict):
+        raise InputError(f"{folder.config} lacks 'model': it is no run of this genjax. Train it again.")
+    return model_from_json(values, where=str(folder.config))
+
+
+def saved_data(folder: RunFolder) -> str:
+    """Reads the name of the set that a run was trained on.
+
+    Raises:
+        InputError: no run there.
+    """
+    config = read_config(folder).get("config", {})
+    if not isinstance(config, dict) or not isinstance(config.get("data"), str):
+        raise InputError(f"{folder.config} does not say what the run was trained on. Name the set with --data.")
+    return config["data"]
+
+
+def kept_settings(config: TrainConfig | AdaptConfig) -> dict[str, Any]:
+    """Returns {name: value} of everything that each step of a run depends on."""
+    return {name: value for name, value in config_to_json(config).items() if name not in MAY_CHANGE}
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Returns the settings that differ, as ``seed 0 -> 1; gan.width 8 -> 16``; empty where none does."""
+    old, new = dict(_named(before)), dict(_named(after))
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return "; ".join(f"{name} {old.get(name)!r} -> {new.get(name)!r}" for name in names)
+
+
+def _named(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _named(value, f"{prefix}{name}.")
+        elif isinstance(value, list) and value and all(isinstance(entry, dict) for entry in value):
+            yield f"{prefix}{name}", ",".join(str(entry.get("name")) for entry in value)
+            for entry in value:
+                own = {key: part for key, part in entry.items() if key != "name"}
+                yield from _named(own, f"{prefix}{entry.get('name')}.")
+        else:
+            yield f"{prefix}{name}", value
