@@ -80,7 +80,7 @@ class Spec(NamedTuple):
 
     Attributes:
         name: name of the mechanism in `--transfer`.
-        options: frozen dataclass of plain values, checked when it is built.
+        options: frozen dataclass of plain values that all have defaults, checked when it is built.
         build: (options, name of the network, its offer) -> Transfer.
         summary: one sentence for help and documents.
         group: name of its options on the command line; empty where it has none.

@@ -6,15 +6,27 @@ from tiny import adapt_config, train_config
 from genjax.families.recipes import transfer_names
 from genjax.training.loop import adapt, train
 from genjax.training.plan import plan_adaptation, saved_config
-from genjax.transfer.auto import choose_transfer
+from genjax.transfer.auto import Rule, choose
+
+GAN, VAE = (Rule(None, "freeze"),), (Rule(30, "miner"),)
 
 
 @pytest.mark.parametrize(
-    ("family", "shots", "expected"),
-    [("gan", 10, "freeze"), ("gan", None, "full"), ("vae", 10, "miner"), ("vae", 100, "full")],
+    ("rules", "shots", "expected"),
+    [
+        (GAN, 1, "freeze"),
+        (GAN, 5000, "freeze"),
+        (GAN, None, "full"),
+        (VAE, 30, "miner"),
+        (VAE, 31, "full"),
+        (VAE, None, "full"),
+        ((Rule(5, "lora"), Rule(50, "freeze,lora")), 5, "lora"),
+        ((Rule(5, "lora"), Rule(50, "freeze,lora")), 6, "freeze,lora"),
+        ((), 10, "full"),
+    ],
 )
-def test_the_rule(family, shots, expected):
-    assert choose_transfer(family, shots) == expected
+def test_the_first_rule_that_applies_is_chosen(rules, shots, expected):
+    assert choose(rules, shots) == expected
 
 
 def test_what_it_means_is_written_into_the_run(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genjax.models.dcgan import Generator
-from genjax.transfer import chain, freeze, full, lora
+from genjax.transfer import TRANSFERS, chain, freeze, full, lora
 from genjax.transfer.cdc import cdc
 from genjax.transfer.ewc import ewc
 from genjax.transfer.kernel_modulation import kernel_modulation
@@ -86,6 +86,10 @@ def moved(trainable):
 
 def images(transfer, trainable, context, latents):
     return forward(transfer.params(trainable, context), transfer.latents(trainable, context, latents))[0]
+
+
+def test_none_is_left_out():
+    assert set(TRANSFERS) <= set(EVERY)
 
 
 @pytest.fixture(params=EVERY)
