@@ -1,4 +1,4 @@
-"""Decoding: from what a transformer says of tokens to tokens, one after the other or all in a few steps."""
+"""Decoding of tokens from a transformer's logits: autoregressive, or in parallel as in MaskGIT."""
 
 from genjax.families.text_to_image.decoding.autoregressive import Steps, decode_in_turn
 from genjax.families.text_to_image.decoding.decoder import (

@@ -1,7 +1,7 @@
-"""One token after the other, each drawn from what the model says after those before it. (Ramesh et al. 2021)
+"""Autoregressive decoding: each token is drawn from its logits given those before it. (Ramesh et al. 2021)
 
-A model is read as `Steps`. With a cache of keys and values a step computes one slot; without, all of them again. Both
-give the same tokens, and the second is here to prove it. The whole decoding is one scan, to be compiled once.
+The model is given as `Steps`. With a cache of keys and values a step computes one slot, without a cache all of them.
+Both give equal tokens; the second exists to test the first. The whole decoding is one scan, which compiles once.
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ Given = tuple[Array, ...]  # tokens (n, length) of the segments that come first
 
 
 class Steps(NamedTuple):
-    """A causal model, a token at a time.
+    """A causal model as two functions that compute one token's logits at a time.
 
     Attributes:
-        begin: (given, n) -> (logits (n, v) of the first token of the segment after those given, cache).
-        advance: (tokens (n,), their index (), cache) -> (logits (n, v) of the next, cache).
+        begin: function (given, n) -> (logits (n, v) of the first token after the given segments, cache).
+        advance: function (tokens (n,), their index (), cache) -> (logits (n, v) of the next token, cache).
     """
 
     begin: Callable[[Given, int], tuple[Array, Any]]
@@ -29,13 +29,15 @@ class Steps(NamedTuple):
 
 
 def decode_in_turn(steps: Steps, given: Given, uniforms: Array, *, filtered: Filter) -> Array:
-    """Tokens (n, length) of the next segment.
+    """Decodes the next segment.
 
     Args:
-        steps: the model.
+        steps: causal model.
         given: tokens of the segments before, (n, length of each).
-        uniforms: (n, length) in [0, 1): what each token is drawn with.
-        filtered: logits (n, v) to those that are drawn from.
+        uniforms: random numbers in [0, 1), one for each token, (n, length).
+        filtered: filter applied to logits (n, v) before a token is drawn.
+    Returns:
+        Tokens (n, length).
     """
 
     def one(carry: tuple[Array, Any], inputs: tuple[Array, Array]) -> tuple[tuple[Array, Any], Array]:
@@ -45,17 +47,18 @@ def decode_in_turn(steps: Steps, given: Given, uniforms: Array, *, filtered: Fil
 
     n, length = uniforms.shape
     carry, first = lax.scan(one, steps.begin(given, n), (jnp.arange(length - 1), uniforms[:, :-1].T))
-    last = draw(filtered(carry[0]), uniforms[:, -1])  # after which nothing is asked for
+    last = draw(filtered(carry[0]), uniforms[:, -1])  # outside of the scan: no logits are needed after it
+    # (length - 1, n) to (n, length - 1), and the last column
     return jnp.concatenate([first.T, last[:, None]], axis=1)
 
 
 def cached_steps(transformer: Any, params: Tree, segment: int) -> Steps:
-    """Steps of a transformer, which keeps keys and values.
+    """Builds the steps of a transformer with a cache of keys and values.
 
     Args:
-        transformer: a causal `genjax.models.transformer.Transformer`.
-        params: of it.
-        segment: which one is decoded; those before it are given.
+        transformer: causal `genjax.models.transformer.Transformer`.
+        params: parameters of the transformer.
+        segment: number of the segment to decode; those before it are given.
     """
     variables = {"params": params}
 
@@ -69,7 +72,10 @@ def cached_steps(transformer: Any, params: Tree, segment: int) -> Steps:
 
 
 def uncached_steps(transformer: Any, params: Tree, segment: int) -> Steps:
-    """The same from nothing but the tokens so far: every step computes every slot. For tests and comparisons."""
+    """Builds steps without a cache, each of which computes every slot again. For tests and comparisons.
+
+    Arguments as in `cached_steps`.
+    """
     here, later = transformer.segments[segment], transformer.segments[segment + 1 :]
 
     def logits_at(index: Array, given: Given, tokens: Array) -> Array:
