@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-LONGEST = 1500  # most characters of a message, which may quote the content of foreign files
+MAX_LENGTH = 1500  # most characters of a message, which may quote the content of foreign files
 
 
 class InputError(ValueError):
@@ -31,8 +31,8 @@ def one_line(text: str) -> str:
 
     A message may quote anything, such as a file name with control characters, which a terminal would obey.
     """
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 2 :]}"
+    if len(text) > MAX_LENGTH:
+        text = f"{text[: MAX_LENGTH // 2]} [...] {text[-MAX_LENGTH // 2 :]}"
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 

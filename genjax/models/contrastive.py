@@ -16,8 +16,8 @@ from genjax.config.prior import Segment
 from genjax.models.stacks import downsample
 from genjax.models.transformer import Block, Embedding
 
-FIRST_TEMPERATURE = 0.07  # initial temperature, as in CLIP
-MOST = 100.0  # upper bound of the scale, as in CLIP
+INITIAL_TEMPERATURE = 0.07  # initial temperature, as in CLIP
+MAX_SCALE = 100.0  # upper bound of the scale, as in CLIP
 
 
 class ImageTower(nn.Module):
@@ -74,12 +74,12 @@ class Contrastive(nn.Module):
     dtype: DTypeLike = jnp.float32
 
     def setup(self) -> None:
-        """Builds the towers, and starts the scale at 1 / FIRST_TEMPERATURE."""
+        """Builds the towers, and starts the scale at 1 / INITIAL_TEMPERATURE."""
         text = (self.segment, self.text_width, self.text_depth, self.text_heads)
         self.image = ImageTower(self.size, self.width, self.embedding_size, self.dtype)
         self.text = TextTower(*text, self.embedding_size, self.dtype)
         # Inverse of `bounded_scale`: 100^sigmoid(raw) = 1 / .07
-        share = -math.log(FIRST_TEMPERATURE) / math.log(MOST)
+        share = -math.log(INITIAL_TEMPERATURE) / math.log(MAX_SCALE)
         self.scale = self.param("scale", nn.initializers.constant(math.log(share / (1 - share))), ())
 
     def __call__(
@@ -101,7 +101,7 @@ def bounded_scale(raw: Float[Array, ""]) -> Float[Array, ""]:
     CLIP clips its parameter at log 100, beyond which the gradient is 0; the gradient of this function never is.
     """
     # scale = 100^sigmoid(raw)
-    return jnp.exp(np.log(MOST) * jax.nn.sigmoid(raw))
+    return jnp.exp(np.log(MAX_SCALE) * jax.nn.sigmoid(raw))
 
 
 def _unit(vectors: Array) -> Array:

@@ -28,7 +28,7 @@ class Generator(nn.Module):
     ) -> Float[Array, "n {self.size} {self.size} {self.channels}"]:
         """Generates images in [-1, 1], float32."""
         images = upsample(latents, size=self.size, channels=self.channels, width=self.width, dtype=self.dtype)
-        return jnp.tanh(images)
+        return jnp.tanh(images)  # to [-1, 1]
 
 
 class Critic(nn.Module):
@@ -50,4 +50,5 @@ class Critic(nn.Module):
     def __call__(self, images: Float[Array, "n {self.size} {self.size} c"]) -> Float[Array, " n"]:
         """Computes logits, float32. They depend on groups of four images: see `minibatch_deviation`."""
         features = minibatch_deviation(self.features(images))  # (n, 4, 4, d + 1)
+        # (n, 16 (d + 1)) to (n, 1) to (n,)
         return self.head(features.reshape(len(features), -1))[:, 0].astype(jnp.float32)

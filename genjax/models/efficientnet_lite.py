@@ -25,7 +25,7 @@ class Stage(NamedTuple):
     features: int
 
 
-STAGES = (
+STAGES = (  # B0's table (Tan and Le 2019, table 1), which the Lite form keeps
     Stage(1, 3, 1, 1, 16),
     Stage(2, 3, 2, 6, 24),
     Stage(2, 5, 2, 6, 40),
@@ -46,11 +46,11 @@ class EfficientNetLite0(nn.Module):
     @nn.compact
     def __call__(self, images: Float[Array, "n h w 3"]) -> Float[Array, "n 1280"]:
         """Computes features of images that are normalised as in training: (levels - 127) / 128."""
-        hidden = jax.nn.relu6(_convolve(images, 32, 3, "stem", stride=2))
+        hidden = jax.nn.relu6(_convolve(images, 32, 3, "stem", stride=2))  # 224 x 224 to 112 x 112
         strides = [(stage, stage.stride if i == 0 else 1) for stage in STAGES for i in range(stage.blocks)]
         for number, (stage, stride) in enumerate(strides):
             hidden = Bottleneck(stage, stride, name=f"block_{number}")(hidden)
-        return jax.nn.relu6(_convolve(hidden, DIM, 1, "head")).mean(axis=(1, 2))
+        return jax.nn.relu6(_convolve(hidden, DIM, 1, "head")).mean(axis=(1, 2))  # (n, 7, 7, 1280) to (n, 1280)
 
 
 class Bottleneck(nn.Module):
@@ -68,7 +68,7 @@ class Bottleneck(nn.Module):
         wide = images.shape[-1] * self.stage.expansion
         hidden = images if self.stage.expansion == 1 else jax.nn.relu6(_convolve(images, wide, 1, "expand"))
         depthwise = _convolve(hidden, wide, self.stage.kernel, "depthwise", stride=self.stride, groups=wide)
-        narrow = _convolve(jax.nn.relu6(depthwise), self.stage.features, 1, "project")
+        narrow = _convolve(jax.nn.relu6(depthwise), self.stage.features, 1, "project")  # linear: no ReLU6 after it
         return images + narrow if images.shape == narrow.shape else narrow
 
 

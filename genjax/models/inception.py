@@ -85,7 +85,7 @@ class BlockC(nn.Module):
     @nn.compact
     def __call__(self, images: Float[Array, "n h w c"]) -> Float[Array, "n h w c2"]:
         """Concatenates the four branches."""
-        c = self.narrow
+        c = self.narrow  # a 7 x 7 is a 1 x 7 and a 7 x 1, with 2/7 of the work
         one = _convolve(images, 192, ONE, "branch1x1")
         seven = _chain(images, "branch7x7", (c, ONE), (c, WIDE), (192, TALL))
         twice = _chain(images, "branch7x7dbl", (c, ONE), (c, TALL), (c, WIDE), (c, TALL), (192, WIDE))

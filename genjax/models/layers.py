@@ -105,6 +105,7 @@ def correlate(coarse: Array, fine: Array) -> Array:
     Returns:
         Kernel (4, 4, c, d).
     """
+    # A strided convolution is linear in its kernel; its transpose there is the correlation.
     shape = jax.ShapeDtypeStruct((4, 4, fine.shape[-1], coarse.shape[-1]), coarse.dtype)
     (kernel,) = jax.linear_transpose(lambda kernel: _strided(fine, kernel), shape)(coarse)
     return _adjoint(kernel)
@@ -172,7 +173,7 @@ def _convolve(module: UpConv | DownConv, convolution: Callable[[Array, Array], A
     kernel = module.param("kernel", nn.initializers.lecun_normal(), shape)
     bias = module.param("bias", nn.initializers.zeros, (module.features,))
     images = convolution(images.astype(module.dtype), kernel.astype(module.dtype))
-    return images + jnp.asarray(bias, module.dtype)[None, None, None]
+    return images + jnp.asarray(bias, module.dtype)[None, None, None]  # (1, 1, 1, features)
 
 
 def minibatch_deviation(features: Float[Array, "n h w c"], *, group: int = 4) -> Float[Array, "n h w c+1"]:
@@ -193,6 +194,7 @@ def minibatch_deviation(features: Float[Array, "n h w c"], *, group: int = 4) ->
     if divisor > 1 or n == 1:
         members = features.reshape(n // divisor, divisor, h, w, c).swapaxes(0, 1)  # (group, groups, h, w, c)
     else:
+        # (group, n, h, w, c): image i is compared with i + 1, i + 2, ...
         divisor, members = 1, jnp.stack([jnp.roll(features, -shift, axis=0) for shift in range(min(group, n))])
     spread = jnp.sqrt(members.astype(jnp.float32).var(axis=0) + 1e-8)  # 1e-8, since sqrt has no gradient at 0
     channel = jnp.repeat(spread.mean(axis=(1, 2, 3)), divisor)[:, None, None, None]  # (n, 1, 1, 1)

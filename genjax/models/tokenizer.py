@@ -22,6 +22,7 @@ class Residual(nn.Module):
     def __call__(self, features: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
         """Applies the block. (He et al. 2016)"""
         channels = features.shape[-1]
+        # x + W2 relu(W1 relu(norm(x))), with half of the channels inside
         hidden = nn.relu(group_norm(features, dtype=self.dtype, name="norm"))
         hidden = nn.relu(nn.Conv(channels // 2, (3, 3), dtype=self.dtype, name="conv")(hidden))
         return features + nn.Dense(channels, dtype=self.dtype, name="out")(hidden)
@@ -46,6 +47,7 @@ class Encoder(nn.Module):
     ) -> Float[Array, "n {self.grid} {self.grid} {self.outputs}"]:
         """Computes vectors or logits, float32, from images in [-1, 1]."""
         features = images.astype(self.dtype)
+        # Halvings from the image's size to the grid, then blocks on the grid
         for resolution in reversed(resolutions(self.size, self.grid)[:-1]):
             channels = channels_at(resolution, self.size, self.width)
             features = nn.relu(DownConv(channels, dtype=self.dtype, name=f"down_{resolution}")(features))
@@ -74,6 +76,7 @@ class Decoder(nn.Module):
     ) -> Float[Array, "n {self.size} {self.size} {self.channels}"]:
         """Computes the parameters of the likelihood, unbounded, float32."""
         channels = channels_at(self.grid, self.size, self.width)
+        # The mirror image of the encoder: blocks on the grid, then doublings
         features = nn.Dense(channels, dtype=self.dtype, name="stem")(vectors.astype(self.dtype))
         for index in range(self.depth):
             features = Residual(self.dtype, name=f"block_{index}")(features)
@@ -126,6 +129,7 @@ class Tokenizer(nn.Module):
         self, images: Float[Array, "n {self.size} {self.size} {self.channels}"]
     ) -> Float[Array, "n {self.size} {self.size} {self.decoded}"]:
         """Applies every part, so that `init` creates all parameters; training uses the parts instead."""
+        # Any valid tokens do: the largest feature of each place, (n, grid, grid) to (n, places)
         tokens = self.encode(images).argmax(axis=-1).reshape(len(images), -1) % self.codes
         return self.decode_tokens(tokens)
 

@@ -28,7 +28,9 @@ from jaxtyping import Bool, Float, Int
 
 from genjax.config.prior import Segment
 
-INITIAL = 0.02  # initial standard deviation of tables and heads (GPT-2): the first loss is that of a uniform guess
+INITIAL_DEVIATION = (
+    0.02  # initial standard deviation of tables and heads (GPT-2): the first loss is that of a uniform guess
+)
 
 
 class Cache(NamedTuple):
@@ -72,6 +74,7 @@ class Block(nn.Module):
         """
         width = hidden.shape[-1]
         shape = (-1, visible.shape[0], 3, self.heads, width // self.heads)
+        # Variance scale 1 / (2 depth) for the layers whose output is added: there are 2 depth of them.
         into_sum = nn.initializers.variance_scaling(0.5 / self.depth, "fan_in", "truncated_normal")
         normed = nn.RMSNorm(dtype=self.dtype, name="norm_attention")(hidden)
         qkv = nn.Dense(3 * width, dtype=self.dtype, name="qkv")(normed).reshape(shape)  # (n, m, 3, heads, d)
@@ -117,7 +120,7 @@ class Embedding(nn.Module):
     @nn.compact
     def __call__(self, tokens: Int[Array, "n m"], at: Int[Array, ""] | int = 0) -> Float[Array, "n m w"]:
         """Embeds the tokens number at, at + 1, ... of the segment: (n, m, width)."""
-        normal, length = nn.initializers.normal(INITIAL), self.segment.length
+        normal, length = nn.initializers.normal(INITIAL_DEVIATION), self.segment.length
         vectors = nn.Embed(
             self.segment.vocabulary + 1, self.width, embedding_init=normal, dtype=self.dtype, name="token"
         )(tokens)
@@ -127,7 +130,7 @@ class Embedding(nn.Module):
             places = (rows[:, None] + columns[None]).reshape(length, self.width)  # row by row of the grid
         else:
             places = self.param("position", normal, (length, self.width))
-        here = lax.dynamic_slice_in_dim(places, at, tokens.shape[1], axis=0)
+        here = lax.dynamic_slice_in_dim(places, at, tokens.shape[1], axis=0)  # (m, width)
         return vectors + here[None].astype(self.dtype)
 
 
@@ -150,11 +153,11 @@ class Transformer(nn.Module):
         """Builds tables, blocks and heads; those of a segment are named after it."""
         self.embed = {s.name: Embedding(s, self.width, self.dtype) for s in self.segments}
         if self.causal:
-            self.start = self.param("start", nn.initializers.normal(INITIAL), (self.width,))
+            self.start = self.param("start", nn.initializers.normal(INITIAL_DEVIATION), (self.width,))
         self.block = [Block(self.heads, self.depth, self.dtype) for _ in range(self.depth)]
         self.norm = nn.RMSNorm(dtype=self.dtype)
         self.head = {
-            s.name: nn.Dense(s.vocabulary, dtype=self.dtype, kernel_init=nn.initializers.normal(INITIAL))
+            s.name: nn.Dense(s.vocabulary, dtype=self.dtype, kernel_init=nn.initializers.normal(INITIAL_DEVIATION))
             for s in self.segments[self.given :]
         }
 
@@ -166,10 +169,11 @@ class Transformer(nn.Module):
         Returns:
             Logits (n, length, vocabulary) of each predicted segment, in order, float32.
         """
-        slots = self._embedded(tokens)
+        slots = self._embed_segments(tokens)
         if self.causal:
             slots = slots[:, :-1]  # nothing is predicted after the last token
-        hidden, _ = self._through(slots, _visible(self.segments, causal=self.causal), None, 0)
+        hidden, _ = self._apply_blocks(slots, _attention_mask(self.segments, causal=self.causal), None, 0)
+        # (n, all slots, width) to (n, length, width) for each segment
         ends = np.cumsum([segment.length for segment in self.segments])
         pieces = jnp.split(hidden, ends[:-1], axis=1)
         return tuple(
@@ -181,7 +185,9 @@ class Transformer(nn.Module):
         self, tokens: tuple[Int[Array, "n _"], ...], segment: int, index: Int[Array, ""] | int
     ) -> Float[Array, "n _"]:
         """Computes logits (n, vocabulary) of token `index` of a segment from all tokens, without a cache. Causal."""
-        hidden, _ = self._through(self._embedded(tokens)[:, :-1], _visible(self.segments, causal=True), None, 0)
+        hidden, _ = self._apply_blocks(
+            self._embed_segments(tokens)[:, :-1], _attention_mask(self.segments, causal=True), None, 0
+        )
         at = index + sum(before.length for before in self.segments[:segment])
         return self._logits(lax.dynamic_slice_in_dim(hidden, at, 1, axis=1), self.segments[segment])[:, 0]
 
@@ -194,7 +200,8 @@ class Transformer(nn.Module):
         Returns:
             Logits (rows, vocabulary) and the cache.
         """
-        hidden, cache = self._read(self._embedded(given, rows))
+        hidden, cache = self._fill_cache(self._embed_segments(given, rows))
+        # The last slot predicts the next token.
         return self._logits(hidden[:, -1:], self.segments[len(given)])[:, 0], cache
 
     def advance(
@@ -212,23 +219,23 @@ class Transformer(nn.Module):
         """
         here = self.segments[segment]
         slots = self.embed[here.name](tokens[:, None], index)
-        at = 1 + index + sum(before.length for before in self.segments[:segment])
-        visible = jnp.asarray(_visible(self.segments, causal=True))
-        hidden, cache = self._through(slots, lax.dynamic_slice_in_dim(visible, at, 1, axis=0), cache, at)
+        at = 1 + index + sum(before.length for before in self.segments[:segment])  # 1 for the start
+        visible = jnp.asarray(_attention_mask(self.segments, causal=True))
+        hidden, cache = self._apply_blocks(slots, lax.dynamic_slice_in_dim(visible, at, 1, axis=0), cache, at)
         return self._logits(hidden, here)[:, 0], cache
 
     def read(self, given: tuple[Int[Array, "n _"], ...]) -> Cache:
         """Computes the cache of all segments but the last from their tokens, (n, length) each. Not causal."""
-        return self._read(self._embedded(given))[1]
+        return self._fill_cache(self._embed_segments(given))[1]
 
     def fill(self, tokens: Int[Array, "n length"], cache: Cache) -> Float[Array, "n length _"]:
         """Computes logits (n, length, vocabulary) of the last segment, whose hidden tokens are `absent`. Not causal."""
-        last, visible = self.segments[-1], _visible(self.segments, causal=False)
-        at = len(visible) - last.length
-        hidden, _ = self._through(self.embed[last.name](tokens), visible[at:], cache, at)
+        last, visible = self.segments[-1], _attention_mask(self.segments, causal=False)
+        at = len(visible) - last.length  # first slot of the last segment
+        hidden, _ = self._apply_blocks(self.embed[last.name](tokens), visible[at:], cache, at)
         return self._logits(hidden, last)
 
-    def _embedded(self, tokens: Sequence[Array], rows: int = 0) -> Array:
+    def _embed_segments(self, tokens: Sequence[Array], rows: int = 0) -> Array:
         """Embeds the first segments, behind the start in a causal model: (n, m, width)."""
         vectors = [self.embed[segment.name](part) for segment, part in zip(self.segments, tokens, strict=False)]
         if self.causal:
@@ -236,15 +243,15 @@ class Transformer(nn.Module):
             vectors = [jnp.broadcast_to(start, (len(tokens[0]) if tokens else rows, 1, self.width)), *vectors]
         return jnp.concatenate(vectors, axis=1)
 
-    def _read(self, slots: Array) -> tuple[Array, Cache]:
+    def _fill_cache(self, slots: Array) -> tuple[Array, Cache]:
         """Applies all blocks to the first slots (n, m, width), with a new cache."""
         n, m, _ = slots.shape
-        visible = _visible(self.segments, causal=self.causal)
+        visible = _attention_mask(self.segments, causal=self.causal)
         empty = jnp.zeros((n, self.heads, len(visible), self.width // self.heads), self.dtype)
         cache = Cache((empty,) * self.depth, (empty,) * self.depth)
-        return self._through(slots, visible[:m], cache, 0)
+        return self._apply_blocks(slots, visible[:m], cache, 0)
 
-    def _through(
+    def _apply_blocks(
         self, slots: Array, visible: Array | np.ndarray, cache: Cache | None, at: Array | int
     ) -> tuple[Array, Cache]:
         """Applies all blocks to slots (n, m, width), and writes their keys and values into the cache from `at` on."""
@@ -264,11 +271,12 @@ class Transformer(nn.Module):
         return self.head[segment.name](normed).reshape(n, m, segment.vocabulary).astype(jnp.float32)
 
 
-def _visible(segments: Sequence[Segment], *, causal: bool) -> np.ndarray:
+def _attention_mask(segments: Sequence[Segment], *, causal: bool) -> np.ndarray:
     """Builds the attention mask (slots, slots), True where a slot (row) sees another (column).
 
     A slot sees those up to itself if causal, otherwise those of its own segment and of earlier ones.
     """
     lengths = [segment.length for segment in segments]
+    # Rank of a slot: its position if causal, otherwise the number of its segment. A slot sees ranks up to its own.
     order = np.arange(sum(lengths)) if causal else np.repeat(np.arange(len(lengths)), lengths)
     return order[:, None] >= order[None, :]

@@ -26,6 +26,7 @@ class Encoder(nn.Module):
         """Computes mean and log-variance, (n, latent_size) each, float32."""
         features = downsample(images, size=self.size, width=self.width, dtype=self.dtype)  # (n, 4, 4, d)
         head = nn.Dense(2 * self.latent_size, dtype=self.dtype, name="head")
+        # (n, 16 d) to (n, 2 latent_size) to two halves; log-variances, since they may be any number
         mean, log_variance = jnp.split(head(features.reshape(len(features), -1)), 2, axis=-1)
         return mean.astype(jnp.float32), log_variance.astype(jnp.float32)
 

@@ -28,7 +28,7 @@ class Steps(NamedTuple):
     advance: Callable[[Array, Array, Any], tuple[Array, Any]]
 
 
-def decode_in_turn(steps: Steps, given: Given, uniforms: Array, *, filtered: Filter) -> Array:
+def decode_autoregressively(steps: Steps, given: Given, uniforms: Array, *, filtered: Filter) -> Array:
     """Decodes the next segment.
 
     Args:
@@ -42,10 +42,12 @@ def decode_in_turn(steps: Steps, given: Given, uniforms: Array, *, filtered: Fil
 
     def one(carry: tuple[Array, Any], inputs: tuple[Array, Array]) -> tuple[tuple[Array, Any], Array]:
         (logits, cache), (index, uniform) = carry, inputs
+        # x_i ~ p(x_i | x_1, ..., x_{i-1}, given), then the logits of x_{i+1}
         token = draw(filtered(logits), uniform)
         return steps.advance(token, index, cache), token
 
     n, length = uniforms.shape
+    # The scan runs over length - 1 tokens: numbers (length - 1, n) go in, tokens (length - 1, n) come out.
     carry, first = lax.scan(one, steps.begin(given, n), (jnp.arange(length - 1), uniforms[:, :-1].T))
     last = draw(filtered(carry[0]), uniforms[:, -1])  # outside of the scan: no logits are needed after it
     # (length - 1, n) to (n, length - 1), and the last column
@@ -79,6 +81,7 @@ def uncached_steps(transformer: Any, params: Tree, segment: int) -> Steps:
     here, later = transformer.segments[segment], transformer.segments[segment + 1 :]
 
     def logits_at(index: Array, given: Given, tokens: Array) -> Array:
+        # Later segments are not seen by a causal model; any token does.
         rest = tuple(jnp.full((len(tokens), other.length), other.absent, jnp.int32) for other in later)
         return transformer.apply({"params": params}, (*given, tokens, *rest), segment, index, method="logits_at")
 
@@ -87,7 +90,7 @@ def uncached_steps(transformer: Any, params: Tree, segment: int) -> Steps:
         return logits_at(jnp.int32(0), given, tokens), (given, tokens)
 
     def advance(new: Array, index: Array, cache: Any) -> tuple[Array, Any]:
-        given, tokens = cache
+        given, tokens = cache  # the tokens so far take the place of keys and values
         tokens = lax.dynamic_update_slice_in_dim(tokens, new[:, None], index, axis=1)
         return logits_at(index + 1, given, tokens), (given, tokens)
 

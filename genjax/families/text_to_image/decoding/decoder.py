@@ -8,7 +8,12 @@ from jaxtyping import Array, Float, Int
 
 from genjax.config.prior import DecodingConfig
 from genjax.errors import InputError
-from genjax.families.text_to_image.decoding.autoregressive import Given, cached_steps, decode_in_turn, uncached_steps
+from genjax.families.text_to_image.decoding.autoregressive import (
+    Given,
+    cached_steps,
+    decode_autoregressively,
+    uncached_steps,
+)
 from genjax.families.text_to_image.decoding.filters import Filter, make_filter
 from genjax.families.text_to_image.decoding.guidance import guided_infill, guided_steps
 from genjax.families.text_to_image.decoding.parallel import decode_in_parallel, infill_of
@@ -40,7 +45,7 @@ def autoregressive_decoder(
     Raises:
         InputError: settings out of range for the segment.
     """
-    segment %= len(transformer.segments)
+    segment %= len(transformer.segments)  # -1 is the last
     made, filtered = transformer.segments[segment], _filter(transformer.segments[segment], decoding)
     absent = tuple(before.absent for before in transformer.segments[:segment])
 
@@ -48,7 +53,7 @@ def autoregressive_decoder(
         steps = (cached_steps if cached else uncached_steps)(transformer, params, segment)
         if decoding.guidance != 1:  # at 1 the unconditional branch has weight 0
             steps = guided_steps(steps, absent, decoding.guidance)
-        return decode_in_turn(steps, given, uniforms, filtered=filtered)
+        return decode_autoregressively(steps, given, uniforms, filtered=filtered)
 
     return Decoder(made.length, decode)
 
@@ -83,7 +88,7 @@ def parallel_decoder(transformer: Any, decoding: DecodingConfig) -> Decoder:
             choice_temperature=decoding.choice_temperature,
         )
 
-    return Decoder(decoding.steps * 2 * made.length, decode)
+    return Decoder(decoding.steps * 2 * made.length, decode)  # a token's draw and its noise, in every step
 
 
 def repeated(conditions: Int[Array, "n t"], candidates: int) -> Int[Array, "n*{candidates} t"]:
@@ -105,6 +110,7 @@ def best_of(made: Array, scores: Float[Array, " nk"], candidates: int) -> Array:
     """
     # (n * candidates,) to (n, candidates)
     table = jnp.where(jnp.isnan(scores), -jnp.inf, scores).reshape(-1, candidates)
+    # Row i * candidates + argmax_j score_ij
     return made[jnp.arange(len(table)) * candidates + table.argmax(axis=1)]
 
 

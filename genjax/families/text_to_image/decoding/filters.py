@@ -53,7 +53,7 @@ def likeliest(logits: Float[Array, "*n v"]) -> Float[Array, "*n v"]:
 
 def keep_top_k(logits: Float[Array, "*n v"], k: int) -> Float[Array, "*n v"]:
     """Keeps the k likeliest tokens, and those that are as likely as the last of them. (Fan et al. 2018)"""
-    lowest = lax.top_k(logits, k)[0][..., -1:]
+    lowest = lax.top_k(logits, k)[0][..., -1:]  # the k-th largest logit, (..., 1)
     return jnp.where(logits >= lowest, logits, -jnp.inf)
 
 
@@ -62,9 +62,10 @@ def keep_top_p(logits: Float[Array, "*n v"], p: float) -> Float[Array, "*n v"]:
 
     Tokens that are as likely as the last of the set are kept too; the likeliest always is.
     """
-    falling = -jnp.sort(-logits, axis=-1)
+    falling = -jnp.sort(-logits, axis=-1)  # descending
     probabilities = jax.nn.softmax(falling, axis=-1)
     before = jnp.cumsum(probabilities, axis=-1) - probabilities  # probability of all likelier tokens
+    # A token is in the nucleus while the likelier ones have less than p together.
     lowest = jnp.where(before < p, falling, jnp.inf).min(axis=-1, keepdims=True)
     return jnp.where(logits >= lowest, logits, -jnp.inf)
 

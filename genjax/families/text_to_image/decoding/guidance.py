@@ -16,6 +16,7 @@ from genjax.families.text_to_image.decoding.parallel import Infill
 
 def combine(conditional: Array, null: Array, weight: float | Array) -> Array:
     """Computes guided logits; at the weights 1 and 0 they are `conditional` and `null` bit for bit."""
+    # This form, not null + weight * (conditional - null), which rounds at weight 1.
     return (1 - weight) * null + weight * conditional
 
 
@@ -32,6 +33,7 @@ def guided_steps(steps: Steps, absent: tuple[int, ...], weight: float | Array) -
         return _halves(*steps.begin(_with_null(given, absent), 2 * rows), weight)
 
     def advance(tokens: Array, index: Array, cache: Any) -> tuple[Array, Any]:
+        # Both branches go on with the one token that was drawn from the guided logits.
         return _halves(*steps.advance(jnp.concatenate([tokens, tokens]), index, cache), weight)
 
     return Steps(begin, advance)

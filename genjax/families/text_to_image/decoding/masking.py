@@ -48,6 +48,6 @@ def hide(key: Key[Array, ""], n: int, length: int) -> Bool[Array, "n length"]:
     share_key, place_key = jax.random.split(key)
     # ceil(cos(pi r / 2) * length) tokens, r uniform in [0, 1)
     share = jnp.cos(jnp.pi / 2 * jax.random.uniform(share_key, (n, 1)))
-    number = jnp.maximum(jnp.ceil(share * length), 1.0)
+    number = jnp.maximum(jnp.ceil(share * length), 1.0)  # (n, 1)
     places = jnp.argsort(jax.random.uniform(place_key, (n, length)), axis=1)  # a random permutation in each row
     return places < number

@@ -55,8 +55,9 @@ def decode_in_parallel(
         Tokens (n, length), none hidden.
     """
     context, steps = infill.begin(given), uniforms.shape[1]
-    first = (tokens == absent).sum(axis=1)
+    first = (tokens == absent).sum(axis=1)  # hidden at first, (n,)
     left = jnp.asarray(cosine_schedule(tokens.shape[1], steps))[:, first]  # (steps, n)
+    # Scale of the noise in step i: T * (1 - (i + 1) / steps)
     noises = choice_temperature * (1 - (jnp.arange(steps) + 1) / steps)
 
     def one(tokens: Array, inputs: tuple[Array, Array, Array]) -> tuple[Array, None]:
@@ -70,7 +71,7 @@ def decode_in_parallel(
         kept = hidden & (_rank(jnp.where(hidden, sure, jnp.inf)) >= left[:, None])
         return jnp.where(kept, drawn, tokens), None
 
-    return lax.scan(one, tokens, (left, noises, uniforms.swapaxes(0, 1)))[0]
+    return lax.scan(one, tokens, (left, noises, uniforms.swapaxes(0, 1)))[0]  # numbers as (steps, n, 2, length)
 
 
 def infill_of(transformer: Any, params: Tree) -> Infill:
@@ -84,7 +85,7 @@ def infill_of(transformer: Any, params: Tree) -> Infill:
 
 def _log_probability(logits: Array, tokens: Array) -> Array:
     chosen = jnp.take_along_axis(logits, tokens[..., None], axis=-1)[..., 0]
-    return chosen - jax.nn.logsumexp(logits, axis=-1)
+    return chosen - jax.nn.logsumexp(logits, axis=-1)  # of the unfiltered logits
 
 
 def _gumbel(uniform: Array) -> Array:
