@@ -1,4 +1,4 @@
-"""Which combinations are never trained: a fixed tenth, every part of which is known from others."""
+"""Held-out combinations: a fixed tenth, each value of which occurs in trained ones."""
 
 import hashlib
 import itertools
