@@ -1,4 +1,4 @@
-"""What is said to a user whose input cannot be used: what was given, what was expected, what to do; in one line."""
+"""The errors that genjax raises, with one-line messages: what was given, what was expected, what to do."""
 
 import difflib
 from collections.abc import Mapping
@@ -7,37 +7,44 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-LONGEST = 1500  # characters of a message, which may quote what someone else has written
+MAX_LENGTH = 1500  # most characters of a message, which may quote the content of foreign files
 
 
 class InputError(ValueError):
-    """The input cannot be used. The command line prints it as one line and leaves with exit code 2."""
+    """An input that cannot be used. The command line prints it as one line and exits with code 2."""
 
     def __init__(self, message: str) -> None:
-        """What was given, what was expected, what to do."""
+        """Takes a message that says what was given, what was expected and what to do."""
         super().__init__(one_line(message))
 
 
 class StorageError(RuntimeError):
-    """A disk failed a run that was under way. The command line prints it as one line and leaves with exit code 1."""
+    """A disk that failed during a run. The command line prints it as one line and exits with code 1."""
 
     def __init__(self, message: str) -> None:
-        """What is wrong, what to do, what is whole."""
+        """Takes a message that says what is wrong, what to do and what is still intact."""
         super().__init__(one_line(message))
 
 
 def one_line(text: str) -> str:
-    """A text that may quote anything, such as the name of a file, as one line that a terminal takes for no command."""
-    if len(text) > LONGEST:
-        text = f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 2 :]}"
+    """Escapes and shortens a text to one printable line.
+
+    A message may quote anything, such as a file name with control characters, which a terminal would obey.
+    """
+    if len(text) > MAX_LENGTH:
+        text = f"{text[: MAX_LENGTH // 2]} [...] {text[-MAX_LENGTH // 2 :]}"
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def lookup(choices: Mapping[str, T], name: str, noun: str) -> T:
-    """The choice called ``name``; an unknown name says which there are and which is nearest.
+    """Returns the choice called ``name``.
 
+    Args:
+        choices: choices by name.
+        name: name to look up.
+        noun: word for a choice in the message, such as ``dataset``.
     Raises:
-        InputError: there is no such choice.
+        InputError: no such choice; the message lists all of them and suggests the nearest.
     """
     if name in choices:
         return choices[name]
@@ -45,7 +52,7 @@ def lookup(choices: Mapping[str, T], name: str, noun: str) -> T:
 
 
 def did_you_mean(name: str, known: Mapping[str, object] | list[str]) -> str:
-    """``Did you mean 'digits'? Known: digits, glyphs.``, without the question where nothing is near."""
+    """Formats a suggestion: ``Did you mean 'digits'? Known: digits, glyphs.``, without the question if none is near."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     question = f"Did you mean {near[0]!r}? " if near else ""

@@ -1,4 +1,4 @@
-"""What a person sees of a command: lines, warnings, one progress bar, a table.
+"""Terminal output of a command: lines, warnings, one progress bar, a table.
 
 Results go to standard output, everything else to standard error.
 """
@@ -11,23 +11,23 @@ from tqdm import tqdm
 
 
 def say(line: str) -> None:
-    """A line for the person at the terminal."""
-    tqdm.write(line, file=sys.stderr)  # beside a bar, should there be one
+    """Prints a line to standard error."""
+    tqdm.write(line, file=sys.stderr)  # which keeps a progress bar intact
 
 
 def warn(line: str) -> None:
-    """A line that should not be missed."""
+    """Prints a warning to standard error."""
     say(f"warning: {line}")
 
 
 def result(text: str) -> None:
-    """What the command was asked for."""
+    """Prints the result of the command to standard output."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Aligned columns, the first to the left and the others to the right."""
+    """Formats aligned columns, the first to the left and the others to the right."""
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     lines = []
     for row in [header, ["-" * width for width in widths], *rows]:
@@ -41,13 +41,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 @contextmanager
 def progress(name: str, *, done: int, total: int, show: bool = True) -> Iterator[tqdm]:
-    """A bar that counts images: how many, how fast, how long still.
+    """Shows a bar that counts images, with their rate and the remaining time.
 
     Args:
-        name: in front of the bar.
+        name: text in front of the bar.
         done: images seen before this start.
-        total: images to be seen in all.
-        show: off for a bar that nobody sees.
+        total: images to see in all.
+        show: False hides the bar.
     """
     to_terminal = sys.stderr.isatty()
     with tqdm(

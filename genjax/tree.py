@@ -1,7 +1,7 @@
 """Names, labels and differences of parameter trees.
 
-A parameter's name is its path, `decoder/up_8/kernel`: freezing, LoRA and what is saved all go by it. A flat tree is a
-dict from names to arrays; it is a pytree itself, and its names are those of the tree that it came from.
+The name of a parameter is its path, such as `decoder/up_8/kernel`; freezing, LoRA and saved files use it. A flat tree
+is a dict from names to arrays. It is a pytree too, and flattening it gives the names of the original tree.
 """
 
 import fnmatch
@@ -15,17 +15,17 @@ from jax import Array
 
 from genjax.errors import InputError, did_you_mean
 
-Tree = Any  # nested dicts of arrays; typing them further would promise more than JAX does
+Tree = Any  # nested dicts of arrays; JAX itself has no narrower type
 
 
 def flatten(tree: Tree) -> dict[str, Array]:
-    """{name: leaf}, sorted by name. Flattening a flat tree gives it back."""
+    """Flattens a tree to {name: leaf}, sorted by name. A flat tree comes back unchanged."""
     leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
     return dict(sorted((_name(path), leaf) for path, leaf in leaves))
 
 
 def unflatten(flat: Mapping[str, Array]) -> Tree:
-    """Nested dicts again, split at each slash."""
+    """Rebuilds nested dicts from a flat tree, splitting names at each slash."""
     tree: dict[str, Any] = {}
     for name, leaf in flat.items():
         *branches, last = name.split("/")
@@ -37,16 +37,17 @@ def unflatten(flat: Mapping[str, Array]) -> Tree:
 
 
 def refill(like: Tree, flat: Mapping[str, Array]) -> Tree:
-    """The tree `like` with each leaf replaced by the one of that name."""
+    """Replaces each leaf of the tree `like` by the leaf of `flat` with its name."""
     return jax.tree_util.tree_map_with_path(lambda path, _: flat[_name(path)], like)
 
 
 def label(names: Sequence[str], rules: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """A label for each parameter: that of the first rule (pattern, label) whose pattern matches its name.
+    """Labels each parameter by the first rule (pattern, label) whose pattern matches its name.
 
     Args:
-        names: of parameters.
-        rules: shell patterns; `*` crosses slashes, so that `up_*` is every parameter below a submodule up_8.
+        names: names of parameters.
+        rules: shell patterns and their labels; `*` crosses slashes, so that `up_*` matches every parameter below a
+            submodule up_8.
     Returns:
         {name: label}, for all names.
     Raises:
@@ -66,9 +67,14 @@ def label(names: Sequence[str], rules: Sequence[tuple[str, str]]) -> dict[str, s
 
 
 def difference(given: Tree, expected: Tree) -> list[str]:
-    """What keeps `given` from standing in for `expected`: one line a parameter, empty when they agree.
+    """Lists the differences in names and shapes between two trees, one line for each parameter.
 
-    Missing and unexpected names (with the nearest one that exists) and unequal shapes are named.
+    Args:
+        given: tree to check.
+        expected: tree that it should look like.
+    Returns:
+        Lines on missing names, on unexpected ones (with the nearest that exists) and on unequal shapes; [] if the
+        trees agree.
     """
     left, right = flatten(given), flatten(expected)
     lines = [f"missing {name}" for name in right if name not in left]
@@ -82,19 +88,19 @@ def difference(given: Tree, expected: Tree) -> list[str]:
 
 
 def check_alike(given: Tree, expected: Tree, *, what: str) -> None:
-    """Raises InputError with every difference of `given` to `expected`, unless there is none."""
+    """Raises InputError with every difference between two trees, if there is any; `what` names the given one."""
     lines = difference(given, expected)
     if lines:
         raise InputError(f"{what} does not fit the model: {'; '.join(lines)}")
 
 
 def count(tree: Tree) -> int:
-    """How many numbers a tree of arrays holds."""
+    """Counts the numbers in a tree of arrays."""
     return sum(int(np.prod(np.shape(leaf))) for leaf in jax.tree.leaves(tree))
 
 
 def content_hash(tree: Tree) -> str:
-    """sha256, in hex, over the names, shapes, types and bytes of all leaves."""
+    """Computes the sha256, in hex, over the names, shapes, types and bytes of all leaves."""
     digest = hashlib.sha256()
     for name, leaf in flatten(tree).items():
         array = np.asarray(leaf)
@@ -104,11 +110,11 @@ def content_hash(tree: Tree) -> str:
 
 
 def copy(tree: Tree) -> Tree:
-    """The same values in buffers of their own: donating one buffer twice is an error."""
+    """Copies all leaves to new buffers, since donating one buffer twice is an error."""
     return jax.tree.map(lambda leaf: leaf.copy(), tree)
 
 
 def _name(path: tuple[Any, ...]) -> str:
-    """`jax.tree_util`'s path as a name: dict keys, fields and positions, joined by slashes."""
+    """Converts a path of `jax.tree_util` to a name: dict keys, fields and indices, joined by slashes."""
     steps = (getattr(step, "key", getattr(step, "name", getattr(step, "idx", None))) for step in path)
     return "/".join(map(str, steps))

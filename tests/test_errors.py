@@ -1,4 +1,4 @@
-"""What a user is told."""
+"""The messages of errors."""
 
 import pytest
 

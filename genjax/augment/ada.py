@@ -71,6 +71,7 @@ def augment(
     for name in operations:
         lookup(OPERATIONS, name, "augmentation operation")
     n, height, width, channels = images.shape
+    # A rotation by 90 degrees needs a square, the maps of colours grey or RGB.
     if height != width or channels not in (1, 3):
         raise InputError(f"images are {height}x{width}x{channels}, expected square ones of 1 or 3 channels.")
 
@@ -83,6 +84,7 @@ def augment(
         for number, (name, operation) in enumerate(OPERATIONS.items()):
             if name in kind and name in operations:
                 matrix = operation(noise[number], height)
+                # where(drawn, M, identity), (n, 3, 3) or (n, 4, 4)
                 found.append(jnp.where(drawn[number][:, None, None], matrix, jnp.eye(matrix.shape[-1])[None]))
         return found
 

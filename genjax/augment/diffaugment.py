@@ -19,7 +19,7 @@ Images = Float[Array, "n h w c"]
 
 def brightness(noise: Noise, images: Images) -> Images:
     """Adds a constant uniform in (-.5, .5)."""
-    return images + 0.5 * _each(noise)
+    return images + 0.5 * _each(noise)  # .5 in images from -1 to 1, as in the authors' code
 
 
 def saturation(noise: Noise, images: Images) -> Images:
@@ -86,6 +86,7 @@ def augment(
     drawn, noise = draw(key, len(POLICY), len(images), probability)
     for number, (name, operation) in enumerate(POLICY.items()):
         if name in policy:
+            # Computed for all images and then selected: a jitted step cannot branch on an image.
             changed = operation(noise[number], images).astype(images.dtype)
             images = jnp.where(drawn[number][:, None, None, None], changed, images)
     return images
@@ -96,6 +97,7 @@ def _each(noise: Array) -> Array:
 
 
 def _spread(images: Array, mean: Array, factor: Array) -> Array:
+    # x' = mean + factor * (x - mean)
     return mean + factor * (images - mean)
 
 
@@ -109,4 +111,4 @@ def _box(noise: Array, size: int) -> Array:
 
 
 def _rounded(length: float) -> int:
-    return int(length + 0.5)
+    return int(length + 0.5)  # halves up, as in the authors' code; Python's round goes to the even number

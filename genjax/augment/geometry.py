@@ -25,7 +25,7 @@ def rotate90(noise: Noise, size: int) -> Maps:
 
 def integer_translation(noise: Noise, size: int) -> Maps:
     """Shifts by whole pixels, uniformly up to an eighth of the size in x and y."""
-    return _shift(jnp.round(noise * (size / 8)))
+    return _shift(jnp.round(noise * (size / 8)))  # whole pixels, which need no interpolation
 
 
 def scale(noise: Noise, size: int) -> Maps:
@@ -47,7 +47,7 @@ def tilt(noise: Noise, size: int) -> Maps:
 def anisotropic_scale(noise: Noise, size: int) -> Maps:
     """Scales the width by 2^(.2 N) and the height by its inverse. The paper rotates the axes too; here not."""
     factor = 2 ** (0.2 * normal(noise[:, 0]))
-    return _stretch(factor, 1 / factor)
+    return _stretch(factor, 1 / factor)  # the area stays
 
 
 def fractional_translation(noise: Noise, size: int) -> Maps:
@@ -62,10 +62,12 @@ def _turn(angle: Array) -> Array:
 
 
 def _stretch(x: Array, y: Array) -> Array:
+    # The inverse of a scaling by (x, y)
     return _affine((1 / x, 0, 0), (0, 1 / y, 0))
 
 
 def _shift(by: Array) -> Array:
+    # The inverse of a shift by (x, y)
     return _affine((1, 0, -by[:, 0]), (0, 1, -by[:, 1]))
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from genjax.devices.backend import on_cpu
 
-EXACT = lax.Precision.HIGHEST  # by default accelerators round the factors to 8 or 11 bits
+PRECISION = lax.Precision.HIGHEST  # by default accelerators round the factors to 8 or 11 bits
 
 
 def warp(images: Float[Array, "n size size c"], matrices: Float[Array, "n 3 3"]) -> Float[Array, "n size size c"]:
@@ -82,5 +82,5 @@ def _multiply(images: Array, x: Array, y: Array) -> Array:
     weights_x, weights_y = (
         jnp.maximum(0, 1 - jnp.abs(place[..., None] - pixels[None, None, None])) for place in (x, y)
     )
-    across = jnp.einsum("nrsj,nijc->nrsic", weights_x, images, precision=EXACT)  # over columns, then over rows
-    return jnp.einsum("nrsi,nrsic->nrsc", weights_y, across, precision=EXACT)
+    across = jnp.einsum("nrsj,nijc->nrsic", weights_x, images, precision=PRECISION)  # over columns, then over rows
+    return jnp.einsum("nrsi,nrsic->nrsc", weights_y, across, precision=PRECISION)

@@ -21,7 +21,7 @@ AnyArray = TypeVar("AnyArray", np.ndarray, "Array")
 
 RESIZE_RULE = "centre crop to the largest square, then Pillow BICUBIC (antialiased when shrinking)"
 FORMATS = ("PNG", "JPEG", "WEBP")
-LEAST = 2  # smallest height and width in pixels: a single pixel is a tracking image of a web page, not a picture
+MIN_SIDE = 2  # smallest height and width in pixels: a single pixel is a tracking image of a web page, not a picture
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 PALETTE_MODES = ("P", "PA")
 # Exceptions that Pillow raises on files that are cut off, damaged, or no images at all.
@@ -125,7 +125,7 @@ def probe(path: Path) -> Probe:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
-                small = min(image.size) < LEAST
+                small = min(image.size) < MIN_SIDE
                 return Probe(_is_grey(image), f"{image.width}x{image.height} pixels, too small" if small else "")
     except UNREADABLE as error:
         return Probe(False, _problem(error))

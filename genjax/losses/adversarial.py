@@ -51,13 +51,13 @@ def minimax_critic(
 def minimax_generator(real_logits: Float[Array, " n"], fake_logits: Float[Array, " n"]) -> Float[Array, " n"]:
     """Computes log(1 - D(G(z))), whose gradient vanishes where the critic is sure. (Goodfellow et al. 2014, eq. 1)"""
     same_shape(real_logits=real_logits, fake_logits=fake_logits)
-    return -jax.nn.softplus(fake_logits)
+    return -jax.nn.softplus(fake_logits)  # log(1 - sigmoid(l)) = -softplus(l)
 
 
 def non_saturating_generator(real_logits: Float[Array, " n"], fake_logits: Float[Array, " n"]) -> Float[Array, " n"]:
     """Computes -log D(G(z)), whose gradient stays where the critic is sure. (Goodfellow et al. 2014, section 3)"""
     same_shape(real_logits=real_logits, fake_logits=fake_logits)
-    return jax.nn.softplus(-fake_logits)
+    return jax.nn.softplus(-fake_logits)  # -log sigmoid(l) = softplus(-l)
 
 
 def least_squares_critic(real_logits: Float[Array, " n"], fake_logits: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -87,6 +87,7 @@ def wasserstein_generator(real_logits: Float[Array, " n"], fake_logits: Float[Ar
 def hinge_critic(real_logits: Float[Array, " n"], fake_logits: Float[Array, " n"]) -> Float[Array, " n"]:
     """Computes max(0, 1 - D(x)) + max(0, 1 + D(G(z))). (Lim and Ye 2017; Miyato et al. 2018, eq. 16)"""
     same_shape(real_logits=real_logits, fake_logits=fake_logits)
+    # No gradient from pairs that are beyond the margin of 1 already.
     return jax.nn.relu(1 - real_logits) + jax.nn.relu(1 + fake_logits)
 
 
@@ -96,7 +97,7 @@ def relativistic_critic(real_logits: Float[Array, " n"], fake_logits: Float[Arra
     Real image i is compared with generated image i. With R1 and R2 this is R3GAN. (Huang et al. 2024)
     """
     same_shape(real_logits=real_logits, fake_logits=fake_logits)
-    return jax.nn.softplus(fake_logits - real_logits)
+    return jax.nn.softplus(fake_logits - real_logits)  # -log sigmoid(d) = softplus(-d)
 
 
 def relativistic_generator(real_logits: Float[Array, " n"], fake_logits: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -104,6 +105,8 @@ def relativistic_generator(real_logits: Float[Array, " n"], fake_logits: Float[A
     return relativistic_critic(fake_logits, real_logits)
 
 
+# The boundary of least squares is halfway between its targets 1 and 0. Wasserstein and the relativistic loss depend on
+# differences of logits only.
 minimax = AdversarialLoss(minimax_critic, minimax_generator)
 non_saturating = AdversarialLoss(minimax_critic, non_saturating_generator)
 least_squares = AdversarialLoss(least_squares_critic, least_squares_generator, boundary=0.5)

@@ -34,4 +34,4 @@ def uniform_kl(logits: Float[Array, "n positions codes"]) -> Float[Array, "n pos
     """
     log_probabilities = jax.nn.log_softmax(logits, axis=-1)
     # sum_k p_k log p_k + log(codes): the largest entropy minus the entropy
-    return (jnp.exp(log_probabilities) * log_probabilities).sum(axis=-1) + jnp.log(float(logits.shape[-1]))
+    return (jnp.exp(log_probabilities) * log_probabilities).sum(axis=-1) + jnp.log(float(logits.shape[-1]))  # (n, t)

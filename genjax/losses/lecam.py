@@ -31,4 +31,4 @@ def lecam(
     # max(0, D(x) - a_F)^2 + max(0, a_R - D(G(z)))^2
     above = jax.nn.relu(real_logits - fake_anchor)
     below = jax.nn.relu(real_anchor - fake_logits)
-    return jnp.square(above) + jnp.square(below)
+    return jnp.square(above) + jnp.square(below)  # the step multiplies by lambda

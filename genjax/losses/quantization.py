@@ -27,6 +27,7 @@ def straight_through(
     vectors: Float[Array, "*shape d"], quantized: Float[Array, "*shape d"]
 ) -> Float[Array, "*shape d"]:
     """Returns the quantised vectors, but passes their gradient on to `vectors` unchanged. (section 3.2)"""
+    # z + sg(e - z): the value is e, the gradient that of z
     return vectors + lax.stop_gradient(quantized - vectors)
 
 

@@ -40,10 +40,12 @@ def weighted_nats(
         Weighted nats per token, one value per sequence (n,).
     """
     same_shape(condition=condition[:, 0], target=target[:, 0])
+    # w mean_i nats_i(condition) + (1 - w) mean_j nats_j(target)
     return condition_weight * condition.mean(axis=1) + (1 - condition_weight) * target.mean(axis=1)
 
 
 def masked_nats(nats: Float[Array, "n t"], hidden: Bool[Array, "n t"]) -> Float[Array, " n"]:
     """Sums the nats of the hidden tokens: (n,). (Chang et al. 2022, eq. 1)"""
     same_shape(nats=nats, hidden=hidden)
+    # -sum_{i hidden} log p(x_i | visible tokens)
     return jnp.where(hidden, nats, 0.0).sum(axis=1)

@@ -50,7 +50,7 @@ def constrained_kl(
 def elbo(log_likelihood: Float[Array, " n"], kl: Float[Array, " n"]) -> Float[Array, " n"]:
     """Computes the lower bound on log p(x) in nats per image: E_q[log p(x|z)] - KL. (Kingma & Welling 2014, eq. 3)"""
     same_shape(log_likelihood=log_likelihood, kl=kl)
-    return log_likelihood - kl
+    return log_likelihood - kl  # E_q[log p(x|z)] - KL(q(z|x) || p(z))
 
 
 def reparameterize(
@@ -78,4 +78,4 @@ def bits_per_dimension(nats: Float[Array, " *n"], dimensions: int) -> Float[Arra
         nats: negative log-likelihood per image, of any shape.
         dimensions: number of values in an image, h * w * c.
     """
-    return nats / (dimensions * math.log(2))
+    return nats / (dimensions * math.log(2))  # 1 bit = log 2 nats

@@ -1,1 +1,1 @@
-"""Pure Flax modules: layers, then one file a family."""
+"""Neural networks as pure Flax (linen) modules, one file each, and the layers that they share."""

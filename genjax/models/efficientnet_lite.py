@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 up to its pooled features: inverted bottlenecks without squeeze-and-excite, with ReLU6.
+"""EfficientNet-Lite0 up to its pooled features, an extractor for FD and KD. (Tan and Le 2019, Lite form of 2020)
 
-(Tan and Le 2019, in the Lite form of 2020.) Every batch norm is folded into the convolution before it, since the
-network is only ever applied.
+It has inverted bottlenecks without squeeze-and-excite, with ReLU6. Every batch norm is folded into the convolution
+before it, since the network is never trained here.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ DIM = 1280
 
 
 class Stage(NamedTuple):
-    """Blocks that give the same number of channels; the first of them has the stride."""
+    """A row of blocks with one number of output channels; only the first block has the stride."""
 
     blocks: int
     kernel: int
@@ -25,7 +25,7 @@ class Stage(NamedTuple):
     features: int
 
 
-STAGES = (
+STAGES = (  # B0's table (Tan and Le 2019, table 1), which the Lite form keeps
     Stage(1, 3, 1, 1, 16),
     Stage(2, 3, 2, 6, 24),
     Stage(2, 5, 2, 6, 40),
@@ -37,7 +37,7 @@ STAGES = (
 
 
 class EfficientNetLite0(nn.Module):
-    """Images to 1280 features.
+    """Maps images to 1280 features.
 
     Parameters: `stem`, `block_0`, ..., `block_15` (each with `expand`, `depthwise` and `project`; the first has no
     `expand`), `head`, each a kernel and a bias.
@@ -45,16 +45,16 @@ class EfficientNetLite0(nn.Module):
 
     @nn.compact
     def __call__(self, images: Float[Array, "n h w 3"]) -> Float[Array, "n 1280"]:
-        """Features of images that are normalised as for training: (levels - 127) / 128."""
-        hidden = jax.nn.relu6(_convolve(images, 32, 3, "stem", stride=2))
+        """Computes features of images that are normalised as in training: (levels - 127) / 128."""
+        hidden = jax.nn.relu6(_convolve(images, 32, 3, "stem", stride=2))  # 224 x 224 to 112 x 112
         strides = [(stage, stage.stride if i == 0 else 1) for stage in STAGES for i in range(stage.blocks)]
         for number, (stage, stride) in enumerate(strides):
             hidden = Bottleneck(stage, stride, name=f"block_{number}")(hidden)
-        return jax.nn.relu6(_convolve(hidden, DIM, 1, "head")).mean(axis=(1, 2))
+        return jax.nn.relu6(_convolve(hidden, DIM, 1, "head")).mean(axis=(1, 2))  # (n, 7, 7, 1280) to (n, 1280)
 
 
 class Bottleneck(nn.Module):
-    """Widen, filter each channel alone, narrow; added to what came in where the shapes are the same.
+    """An inverted bottleneck: widen, filter each channel, narrow; added to its input if the shapes are equal.
 
     Parameters: `expand` (unless the expansion is 1), `depthwise`, `project`.
     """
@@ -64,16 +64,16 @@ class Bottleneck(nn.Module):
 
     @nn.compact
     def __call__(self, images: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 c2"]:
-        """Images of `stage.features` channels, smaller by the stride."""
+        """Computes images of `stage.features` channels, smaller by the stride."""
         wide = images.shape[-1] * self.stage.expansion
         hidden = images if self.stage.expansion == 1 else jax.nn.relu6(_convolve(images, wide, 1, "expand"))
         depthwise = _convolve(hidden, wide, self.stage.kernel, "depthwise", stride=self.stride, groups=wide)
-        narrow = _convolve(jax.nn.relu6(depthwise), self.stage.features, 1, "project")
+        narrow = _convolve(jax.nn.relu6(depthwise), self.stage.features, 1, "project")  # linear: no ReLU6 after it
         return images + narrow if images.shape == narrow.shape else narrow
 
 
 def _convolve(images: Array, features: int, kernel: int, name: str, *, stride: int = 1, groups: int = 1) -> Array:
-    # Padding as TensorFlow has it, where the weights come from: at stride 2 more below and to the right.
+    # The padding of TensorFlow, where the weights come from: at stride 2 more at the bottom and right.
     convolution = nn.Conv(
         features,
         (kernel, kernel),

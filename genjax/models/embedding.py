@@ -1,7 +1,7 @@
-"""The network behind the features embedded-v1: small convolutions, read at two depths.
+"""The network of the features `embedded-v1`: small convolutions, whose features are taken at two depths.
 
-Trained once by experiments/train_embedding.py to name what a picture of a glyph shows and how it is drawn. The early
-layer sees strokes, colour, noise and blur; the late one sees which glyph it is, and in which style.
+It was trained by experiments/train_embedding.py to classify glyphs and their style. The early layer responds to
+strokes, colour, noise and blur; the late one to the glyph and its style.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
 
-SIZE = 32  # height and width of the images that it reads
-EARLY, LATE = 64, 128  # features of each depth
+SIZE = 32  # height and width of its input
+EARLY, LATE = 64, 128  # features taken at each depth
 DIM = EARLY + LATE
 
 
 class Embedding(nn.Module):
-    """Images to 192 features: the means over the image of an early and of a late layer, standardised.
+    """Maps images to 192 features: the spatial means of an early and of a late layer, standardised.
 
     Parameters: `conv_1`, ..., `conv_5`, and `mean` and `deviation` (192,), which are measured once on the training
     images and never trained.
@@ -26,20 +26,21 @@ class Embedding(nn.Module):
 
     @nn.compact
     def __call__(self, images: Float[Array, "n 32 32 3"]) -> Float[Array, "n 192"]:
-        """Features of images in [-1, 1], in float32 on every backend."""
+        """Computes features of images in [-1, 1], in float32 on every backend."""
         hidden = _convolve(images, 32, 2, "conv_1")
         early = hidden = _convolve(hidden, EARLY, 1, "conv_2")
         hidden = _convolve(hidden, 96, 2, "conv_3")
         hidden = _convolve(hidden, LATE, 1, "conv_4")
         late = _convolve(hidden, LATE, 2, "conv_5")
+        # Means over height and width, (n, 64) and (n, 128)
         features = jnp.concatenate([early.mean(axis=(1, 2)), late.mean(axis=(1, 2))], axis=-1)
         mean = self.param("mean", nn.initializers.zeros, (DIM,))
         deviation = self.param("deviation", nn.initializers.ones, (DIM,))
-        return (features - lax.stop_gradient(mean)[None]) / lax.stop_gradient(deviation)[None]
+        return (features - lax.stop_gradient(mean)[None]) / lax.stop_gradient(deviation)[None]  # (f - mu) / sigma
 
 
 class Heads(nn.Module):
-    """Linear readings of the features, that training needs and measuring does not.
+    """Linear classifiers on the features, used in training only.
 
     Parameters: one dense layer for each name in `sizes`.
     """
@@ -48,12 +49,12 @@ class Heads(nn.Module):
 
     @nn.compact
     def __call__(self, features: Float[Array, "n d"]) -> dict[str, jax.Array]:
-        """{name: (n, its size)}."""
+        """Computes the logits of each classifier: {name: (n, size)}."""
         return {name: nn.Dense(size, name=name)(features) for name, size in self.sizes.items()}
 
 
 def _convolve(images: Array, features: int, stride: int, name: str) -> Array:
-    # The highest precision: accelerators would round to bfloat16, and a feature must be the same number everywhere.
+    # The highest precision, since accelerators would round to bfloat16, and features must agree between machines.
     convolution = nn.Conv(
         features,
         (3, 3),
@@ -62,4 +63,4 @@ def _convolve(images: Array, features: int, stride: int, name: str) -> Array:
         precision=lax.Precision.HIGHEST,
         name=name,
     )
-    return nn.leaky_relu(convolution(images), 0.1)  # no feature may die: it would be compared for nothing
+    return nn.leaky_relu(convolution(images), 0.1)  # leaky, since a dead feature would say nothing of any image

@@ -1,6 +1,7 @@
-"""The two convolutional stacks that GANs and VAEs share: latents up to an image, and an image down to features.
+"""The convolutional stacks that GANs and VAEs share: latents up to an image, and an image down to features.
 
-Plain functions, called inside the compact method of a module, whose parameters they make under explicit names.
+They are functions to be called inside the compact method of a module, whose parameters they create under explicit
+names.
 """
 
 import jax.numpy as jnp
@@ -10,32 +11,39 @@ from jax.typing import DTypeLike
 
 from genjax.models.layers import DownConv, UpConv
 
-SMALLEST = 4  # the resolution at which the stacks start and end
+SMALLEST = 4  # resolution at which `upsample` starts and `downsample` ends
 
 
 def resolutions(size: int) -> list[int]:
-    """4, 8, ..., size: the resolutions that a stack passes through."""
+    """Lists the resolutions of a stack: 4, 8, ..., size."""
     return [SMALLEST << doubling for doubling in range((size // SMALLEST).bit_length())]
 
 
 def features_at(resolution: int, *, size: int, width: int) -> int:
-    """`width` just below the image, doubled at each halving, at most eight times as many. (DCGAN, figure 1)"""
+    """Computes the number of features: `width` at half the image's size, doubled at each halving up to 8 * `width`.
+
+    (Radford et al. 2016, figure 1)
+    """
     return width * min(8, size // (2 * resolution))
 
 
 def upsample(latents: Array, *, size: int, channels: int, width: int, dtype: DTypeLike) -> Array:
-    """A dense stem at 4x4, then normalisation, ReLU and a doubling convolution for each resolution.
+    """Maps latents to images: a dense stem at 4x4, then normalisation, ReLU and a doubling convolution per resolution.
 
     Parameters: `stem`, then `norm_4`, `up_8`, `norm_8`, ..., and the last `up_{size}`, which makes the image.
 
     Args:
-        latents: (n, latent_size).
+        latents: latents (n, latent_size).
+        size: height and width of the images, a power of two.
+        channels: channels of the images.
+        width: features at half the image's size, see `features_at`.
+        dtype: compute dtype.
     Returns:
-        (n, size, size, channels), unbounded, float32.
+        Images (n, size, size, channels), unbounded, float32.
     """
     features = features_at(SMALLEST, size=size, width=width)
     images = nn.Dense(SMALLEST**2 * features, dtype=dtype, name="stem")(latents.astype(dtype))
-    images = images.reshape(-1, SMALLEST, SMALLEST, features)
+    images = images.reshape(-1, SMALLEST, SMALLEST, features)  # (n, 4, 4, features)
     for resolution in resolutions(size)[1:]:
         images = group_norm(images, dtype=dtype, name=f"norm_{resolution // 2}")
         features = channels if resolution == size else features_at(resolution, size=size, width=width)
@@ -44,23 +52,26 @@ def upsample(latents: Array, *, size: int, channels: int, width: int, dtype: DTy
 
 
 def downsample(images: Array, *, size: int, width: int, dtype: DTypeLike) -> Array:
-    """A halving convolution and a leaky ReLU for each resolution.
+    """Maps images to features: a halving convolution and a leaky ReLU for each resolution.
 
     Parameters: `down_{size/2}`, ..., `down_4`.
 
     Args:
-        images: (n, size, size, channels).
+        images: images (n, size, size, channels).
+        size: height and width of the images, a power of two.
+        width: features at half the image's size, see `features_at`.
+        dtype: compute dtype.
     Returns:
-        (n, 4, 4, features), in the compute dtype.
+        Features (n, 4, 4, d), in the compute dtype.
     """
     features = images.astype(dtype)
     for resolution in reversed(resolutions(size)[:-1]):
         convolution = DownConv(features_at(resolution, size=size, width=width), dtype=dtype, name=f"down_{resolution}")
-        features = nn.leaky_relu(convolution(features), 0.2)
+        features = nn.leaky_relu(convolution(features), 0.2)  # slope from DCGAN
     return features
 
 
 def group_norm(features: Array, *, dtype: DTypeLike, name: str) -> Array:
-    """Group normalisation with groups of 16 channels, or of all where there are fewer. (Wu & He 2018)"""
+    """Applies group normalisation with groups of 16 channels, or one group of fewer. (Wu & He 2018)"""
     groups = max(1, features.shape[-1] // 16)
     return nn.GroupNorm(num_groups=groups, dtype=dtype, name=name)(features)

@@ -1,4 +1,4 @@
-"""The network of the features random-v1: small convolutions that nothing was ever trained on."""
+"""The network of the features `random-v1`: small convolutions with random weights, never trained."""
 
 import jax
 import jax.numpy as jnp
@@ -6,20 +6,20 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Float
 
-SIZE = 32  # height and width of the images that it reads
-WIDTHS = (32, 64, 128)  # features of each depth
+SIZE = 32  # height and width of its input
+WIDTHS = (32, 64, 128)  # features taken at each depth
 DIM = sum(WIDTHS)
 
 
 class Untrained(nn.Module):
-    """Images to 224 features: the means over the image of three depths.
+    """Maps images to 224 features: the spatial means at three depths.
 
     Parameters: kernels of `conv_1`, `conv_2`, `conv_3`, without biases.
     """
 
     @nn.compact
     def __call__(self, images: Float[Array, "n 32 32 3"]) -> Float[Array, "n 224"]:
-        """Features of images in [-1, 1], in float32 on every backend."""
+        """Computes features of images in [-1, 1], in float32 on every backend."""
         means = []
         for number, width in enumerate(WIDTHS, start=1):
             convolution = nn.Conv(
@@ -30,6 +30,6 @@ class Untrained(nn.Module):
                 precision=lax.Precision.HIGHEST,
                 name=f"conv_{number}",
             )
-            images = jax.nn.leaky_relu(convolution(images), 0.2)  # no feature may die: it is never trained
-            means.append(images.mean(axis=(1, 2)))
+            images = jax.nn.leaky_relu(convolution(images), 0.2)  # leaky, since no training revives a dead feature
+            means.append(images.mean(axis=(1, 2)))  # (n, width)
         return jnp.concatenate(means, axis=-1)

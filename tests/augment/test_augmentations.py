@@ -1,4 +1,4 @@
-"""What holds for every augmentation: identity, shares, shapes, keys, compilation, first and second derivatives."""
+"""Properties of every augmentation: identity, shares, shapes, keys, compilation, first and second derivatives."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""What is drawn: shares, ranges, distributions."""
+"""Draws of augmentations: frequencies, ranges, distributions."""
 
 import jax
 import jax.numpy as jnp

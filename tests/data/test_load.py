@@ -1,4 +1,4 @@
-"""What all sources have in common."""
+"""Behaviour that all sources share, and the list of sources."""
 
 import subprocess
 import sys

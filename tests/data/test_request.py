@@ -1,4 +1,4 @@
-"""What may be asked of a set, and which images are meant."""
+"""Requests: values that are refused, and the choice of images."""
 
 import numpy as np
 import pytest

@@ -17,7 +17,7 @@ FAKE = jnp.array([-0.7, 0.4, 1.5, -2.0])
 
 @pytest.fixture
 def without_types():
-    """As a user runs it: jaxtyping checks shapes under pytest only."""
+    """Runs without type checks, as a user does: jaxtyping checks shapes under pytest only."""
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
@@ -140,7 +140,7 @@ def test_one_value_per_image(loss):
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_the_boundary_is_what_the_critic_says_of_what_is_as_often_real_as_generated(name):
-    """Of such an image the loss is least there; a loss that knows no boundary does not change with any shift."""
+    """The loss of such an image is smallest there; a loss without a boundary does not change with a shift."""
     loss, shift = ADVERSARIAL[name], jnp.linspace(-3, 3, 61)
     if loss.boundary is None:
         moved = jax.vmap(lambda by: loss.critic(REAL + by, FAKE + by))(shift)

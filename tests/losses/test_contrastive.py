@@ -43,7 +43,7 @@ def test_texts_that_are_equal_share_the_target():
 
 
 def test_equal_texts_are_no_wrong_answers(getkey):
-    """Where an equal text is as near as one's own, its row costs less than if it were wrong."""
+    """A row with an equal text that is as near as its own costs less than if that were wrong."""
     alike = same_rows(jnp.asarray([[1], [1], [2]]))
     logits = 5.0 * alike
     assert (np.asarray(info_nce(logits, alike)) <= np.asarray(info_nce(logits, jnp.eye(3, dtype=bool))) + 1e-6).all()

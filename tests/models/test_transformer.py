@@ -21,7 +21,7 @@ def causal(request):
 
 @pytest.fixture(scope="module")
 def masked():
-    """The same without the causal mask."""
+    """A transformer without the causal mask."""
     return made((TEXT, TOKENS), causal=False, given=1)
 
 
@@ -33,7 +33,7 @@ def made(segments, **settings):
 
 
 def changed(tokens, segment, index):
-    """The same tokens but for one of the first sequence."""
+    """Changes one token of the first sequence."""
     tokens = [np.array(part) for part in tokens]
     tokens[segment][0, index] = (tokens[segment][0, index] + 1) % tokens[segment].max()
     return tuple(map(jnp.asarray, tokens))

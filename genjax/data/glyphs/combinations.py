@@ -21,7 +21,7 @@ class Combination(NamedTuple):
     tilt: str
 
 
-EVERY = tuple(
+ALL_COMBINATIONS = tuple(
     Combination(glyph, colour, weight, tilt)
     for glyph in VALUES["glyph"]
     for colour in VALUES["colour"]
@@ -31,16 +31,16 @@ EVERY = tuple(
 
 
 def held_out_combinations() -> tuple[Combination, ...]:
-    """Selects the tenth whose names have the lowest sha256, in the order of `EVERY`. No seed is used."""
-    ranked = sorted(EVERY, key=lambda combination: hashlib.sha256("/".join(combination).encode()).digest())
-    chosen = set(ranked[: round(HELD_OUT * len(EVERY))])
-    return tuple(combination for combination in EVERY if combination in chosen)
+    """Selects the tenth whose names have the lowest sha256, in the order of `ALL_COMBINATIONS`. No seed is used."""
+    ranked = sorted(ALL_COMBINATIONS, key=lambda combination: hashlib.sha256("/".join(combination).encode()).digest())
+    chosen = set(ranked[: round(HELD_OUT * len(ALL_COMBINATIONS))])
+    return tuple(combination for combination in ALL_COMBINATIONS if combination in chosen)
 
 
 def trained_combinations() -> tuple[Combination, ...]:
-    """Selects the combinations that are not held out, in the order of `EVERY`."""
+    """Selects the combinations that are not held out, in the order of `ALL_COMBINATIONS`."""
     held_out = set(held_out_combinations())
-    return tuple(combination for combination in EVERY if combination not in held_out)
+    return tuple(combination for combination in ALL_COMBINATIONS if combination not in held_out)
 
 
-COMBINATIONS = {"trained": trained_combinations, "held_out": held_out_combinations, "all": lambda: EVERY}
+COMBINATIONS = {"trained": trained_combinations, "held_out": held_out_combinations, "all": lambda: ALL_COMBINATIONS}

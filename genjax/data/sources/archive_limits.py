@@ -2,13 +2,13 @@
 
 from genjax.errors import InputError
 
-FREE = 1 << 30  # bytes to which any archive may expand
-MOST = 100  # largest expansion ratio of a bigger one; photographs reach 2, drawings 20
+ALWAYS_ALLOWED = 1 << 30  # bytes to which any archive may expand
+MAX_RATIO = 100  # largest expansion ratio of a bigger one; photographs reach 2, drawings 20
 
 
 def limit(packed: int) -> int:
     """Computes the bytes to which an archive of `packed` bytes may expand."""
-    return max(FREE, MOST * packed)
+    return max(ALWAYS_ALLOWED, MAX_RATIO * packed)
 
 
 def check_expansion(name: str, *, packed: int, unpacked: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 from genjax.data import Dataset, load
 from genjax.data.glyphs.captioned import ANGLES, HEIGHTS, sample_scenes
 from genjax.data.glyphs.captions import VALUES, parse
-from genjax.data.glyphs.combinations import COMBINATIONS, EVERY, Combination, held_out_combinations
+from genjax.data.glyphs.combinations import ALL_COMBINATIONS, COMBINATIONS, Combination, held_out_combinations
 from genjax.data.glyphs.drawing import COLOURS
 from genjax.data.glyphs.fonts import FONTS
 from genjax.data.request import Request
@@ -28,9 +28,9 @@ def shown(dataset: Dataset) -> set[Combination]:
 @pytest.mark.parametrize("split", ["train", "test", "all"])
 def test_what_is_held_out_is_in_no_split_of_the_set(split: str) -> None:
     held_out = set(held_out_combinations())
-    assert shown(load("glyphs:captioned", num=486, size=8, split=split)) == set(EVERY) - held_out
+    assert shown(load("glyphs:captioned", num=486, size=8, split=split)) == set(ALL_COMBINATIONS) - held_out
     assert shown(load("glyphs:captioned:held_out", num=54, size=8, split=split)) == held_out
-    assert shown(load("glyphs:captioned:all", num=540, size=8, split=split)) == set(EVERY)
+    assert shown(load("glyphs:captioned:all", num=540, size=8, split=split)) == set(ALL_COMBINATIONS)
 
 
 def test_captions_and_factors_say_the_same(trained: Dataset) -> None:
@@ -123,7 +123,7 @@ def test_names_channels_and_numbers() -> None:
     assert (few.name, few.images.shape) == ("glyphs:captioned", (3, 16, 16, 3))
     assert load("glyphs:captioned:held_out", num=3, channels=3).name == "glyphs:captioned:held_out"
     assert len(load("glyphs:captioned", size=8, split="test")) == 1000
-    assert len(sample_scenes(EVERY, Request(size=8))) == 20_000
+    assert len(sample_scenes(ALL_COMBINATIONS, Request(size=8))) == 20_000
     with pytest.raises(InputError, match=r"--channels 1: the captions of glyphs:captioned name colours\."):
         load("glyphs:captioned", channels=1)
 

@@ -1,16 +1,16 @@
-"""Which combinations are never trained: a fixed tenth, every part of which is known from others."""
+"""Held-out combinations: a fixed tenth, each value of which occurs in trained ones."""
 
 import hashlib
 import itertools
 from collections import Counter
 
-from genjax.data.glyphs.combinations import EVERY, held_out_combinations, trained_combinations
+from genjax.data.glyphs.combinations import ALL_COMBINATIONS, held_out_combinations, trained_combinations
 
 
 def test_a_tenth_is_held_out_and_nothing_is_in_both() -> None:
     held_out, trained = held_out_combinations(), trained_combinations()
-    assert (len(EVERY), len(held_out), len(trained)) == (540, 54, 486)
-    assert set(held_out) | set(trained) == set(EVERY)
+    assert (len(ALL_COMBINATIONS), len(held_out), len(trained)) == (540, 54, 486)
+    assert set(held_out) | set(trained) == set(ALL_COMBINATIONS)
     assert not set(held_out) & set(trained)
 
 
@@ -23,10 +23,10 @@ def test_they_are_these_for_ever() -> None:
 
 def test_every_pair_of_values_is_trained_and_every_value_is_held_out_somewhere() -> None:
     for places in itertools.combinations(range(4), 2):
-        pairs = {tuple(combination[place] for place in places) for combination in EVERY}
+        pairs = {tuple(combination[place] for place in places) for combination in ALL_COMBINATIONS}
         seen = Counter(tuple(combination[place] for place in places) for combination in trained_combinations())
         assert set(seen) == pairs
         assert min(seen.values()) >= 4
     for place in range(4):
-        values = {combination[place] for combination in EVERY}
+        values = {combination[place] for combination in ALL_COMBINATIONS}
         assert {combination[place] for combination in held_out_combinations()} == values

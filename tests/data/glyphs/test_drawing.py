@@ -23,7 +23,7 @@ def grey() -> Dataset:
 
 @pytest.fixture(scope="module")
 def colour() -> Dataset:
-    """The same in colour, of 32 pixels."""
+    """Coloured glyphs of 32 pixels."""
     return load("glyphs", num=400, size=32, channels=3)
 
 

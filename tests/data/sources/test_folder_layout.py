@@ -1,4 +1,4 @@
-"""Which files of a folder count, and what their places say."""
+"""The layout of a folder: files that count, classes, splits and captions."""
 
 from pathlib import Path
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genjax.data import load
-from genjax.data.sources import archive_limits as expansion
+from genjax.data.sources import archive_limits
 from genjax.data.sources.idx import read_idx
 from genjax.errors import InputError
 
@@ -111,7 +111,7 @@ def test_files_that_are_not_there_are_named(mnist: Path, tmp_path: Path) -> None
 
 
 def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(expansion, "FREE", 1 << 20)
+    monkeypatch.setattr(archive_limits, "ALWAYS_ALLOWED", 1 << 20)
     (tmp_path / "a.gz").write_bytes(gzip.compress(encode(np.zeros((3000, 28, 28), np.uint8))))
     with pytest.raises(InputError, match="which no images do"):
         load(f"idx:{tmp_path / 'a.gz'}")

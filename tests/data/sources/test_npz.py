@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from genjax.data import load
-from genjax.data.sources import archive_limits as expansion
+from genjax.data.sources import archive_limits
 from genjax.errors import InputError
 
 
@@ -82,7 +82,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_a_bomb_is_refused_unopened(tmp_path, monkeypatch):
     """Zeros pack a thousandfold. Nothing of that size is made here."""
-    monkeypatch.setattr(expansion, "FREE", 1 << 20)
+    monkeypatch.setattr(archive_limits, "ALWAYS_ALLOWED", 1 << 20)
     np.savez_compressed(tmp_path / "x.npz", images=np.zeros((8000, 16, 16, 1), np.uint8))
     with pytest.raises(InputError, match=r"would become 0.0 GB out of 0.0 MB, which no images do"):
         load(f"npz:{tmp_path / 'x.npz'}")

@@ -1,6 +1,6 @@
-"""Decoding: from what a transformer says of tokens to tokens, one after the other or all in a few steps."""
+"""Decoding of tokens from a transformer's logits: autoregressive, or in parallel as in MaskGIT."""
 
-from genjax.families.text_to_image.decoding.autoregressive import Steps, decode_in_turn
+from genjax.families.text_to_image.decoding.autoregressive import Steps, decode_autoregressively
 from genjax.families.text_to_image.decoding.decoder import (
     Decoder,
     autoregressive_decoder,
@@ -19,8 +19,8 @@ __all__ = [
     "autoregressive_decoder",
     "best_of",
     "combine",
+    "decode_autoregressively",
     "decode_in_parallel",
-    "decode_in_turn",
     "guided_infill",
     "guided_steps",
     "make_filter",

@@ -1,4 +1,4 @@
-"""From a transformer and settings to one function that makes tokens."""
+"""Building a decoder from a transformer and settings, and picking the best of several candidates by a score."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,7 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from genjax.errors import InputError
-from genjax.families.text_to_image.decoding.autoregressive import Given, cached_steps, decode_in_turn, uncached_steps
+from genjax.families.text_to_image.decoding.autoregressive import (
+    Given,
+    cached_steps,
+    decode_autoregressively,
+    uncached_steps,
+)
 from genjax.families.text_to_image.decoding.filters import Filter, make_filter
 from genjax.families.text_to_image.decoding.guidance import guided_infill, guided_steps
 from genjax.families.text_to_image.decoding.parallel import decode_in_parallel, infill_of
@@ -16,11 +21,11 @@ from genjax.tree import Tree
 
 
 class Decoder(NamedTuple):
-    """What makes the tokens of one segment.
+    """The decoding function of one segment.
 
     Attributes:
-        uniforms: how many numbers in [0, 1) one sequence is drawn with; they are its latents.
-        decode: (params, given, uniforms (n, that many)) -> tokens (n, length).
+        uniforms: random numbers in [0, 1) that one sequence needs; they are its latents.
+        decode: function (params, given, random numbers (n, uniforms)) -> tokens (n, length).
     """
 
     uniforms: int
@@ -30,37 +35,37 @@ class Decoder(NamedTuple):
 def autoregressive_decoder(
     transformer: Any, decoding: DecodingConfig, *, segment: int = -1, cached: bool = True
 ) -> Decoder:
-    """Tokens one after the other.
+    """Builds a decoder that draws one token after the other.
 
     Args:
-        transformer: causal.
-        decoding: temperature, top-k, top-p and guidance.
-        segment: which one is made; those before it are given.
+        transformer: causal transformer.
+        decoding: settings, of which temperature, top-k, top-p and guidance are used.
+        segment: number of the segment to decode; those before it are given.
         cached: False computes every slot in every step, for comparison.
     Raises:
-        InputError: settings that do not fit the segment.
+        InputError: settings out of range for the segment.
     """
-    segment %= len(transformer.segments)
+    segment %= len(transformer.segments)  # -1 is the last
     made, filtered = transformer.segments[segment], _filter(transformer.segments[segment], decoding)
     absent = tuple(before.absent for before in transformer.segments[:segment])
 
     def decode(params: Tree, given: Given, uniforms: Array) -> Array:
         steps = (cached_steps if cached else uncached_steps)(transformer, params, segment)
-        if decoding.guidance != 1:  # at 1 the branch without a condition weighs nothing
+        if decoding.guidance != 1:  # at 1 the unconditional branch has weight 0
             steps = guided_steps(steps, absent, decoding.guidance)
-        return decode_in_turn(steps, given, uniforms, filtered=filtered)
+        return decode_autoregressively(steps, given, uniforms, filtered=filtered)
 
     return Decoder(made.length, decode)
 
 
 def parallel_decoder(transformer: Any, decoding: DecodingConfig) -> Decoder:
-    """All tokens of the last segment in a few steps.
+    """Builds a decoder that fills all tokens of the last segment in a few steps.
 
     Args:
-        transformer: not causal.
-        decoding: all of its settings.
+        transformer: transformer that is not causal.
+        decoding: settings, all of which are used.
     Raises:
-        InputError: settings that do not fit the segment.
+        InputError: settings out of range for the segment.
     """
     *before, made = transformer.segments
     filtered = _filter(made, decoding)
@@ -76,32 +81,36 @@ def parallel_decoder(transformer: Any, decoding: DecodingConfig) -> Decoder:
         return decode_in_parallel(
             infill,
             given,
-            jnp.full((len(uniforms), made.length), made.absent, jnp.int32),
+            jnp.full((len(uniforms), made.length), made.absent, jnp.int32),  # all are hidden at first
             uniforms.reshape(-1, decoding.steps, 2, made.length),
             absent=made.absent,
             filtered=filtered,
             choice_temperature=decoding.choice_temperature,
         )
 
-    return Decoder(decoding.steps * 2 * made.length, decode)
+    return Decoder(decoding.steps * 2 * made.length, decode)  # a token's draw and its noise, in every step
 
 
 def repeated(conditions: Int[Array, "n t"], candidates: int) -> Int[Array, "n*{candidates} t"]:
-    """Each condition that many times in a row."""
+    """Repeats each condition `candidates` times, copies next to each other."""
     return jnp.repeat(conditions, candidates, axis=0)
 
 
 def best_of(made: Array, scores: Float[Array, " nk"], candidates: int) -> Array:
-    """The candidate of the highest score, the first among equals; one without a number for a score never is.
+    """Picks the candidate of the highest score for each condition. (Ramesh et al. 2021, section 2.6)
+
+    The first of equal ones is picked, and one whose score is NaN never.
 
     Args:
-        made: (n * candidates, ...), those of one condition in a row.
-        scores: (n * candidates,), high for good.
-        candidates: of each condition.
+        made: candidates (n * candidates, ...), those of one condition next to each other.
+        scores: scores (n * candidates,), high for good.
+        candidates: number of candidates of each condition.
     Returns:
-        (n, ...).
+        Picked candidates (n, ...).
     """
+    # (n * candidates,) to (n, candidates)
     table = jnp.where(jnp.isnan(scores), -jnp.inf, scores).reshape(-1, candidates)
+    # Row i * candidates + argmax_j score_ij
     return made[jnp.arange(len(table)) * candidates + table.argmax(axis=1)]
 
 

@@ -1,8 +1,8 @@
-"""Which tokens may be drawn, and the draw: temperature, the k likeliest, the nucleus.
+"""Filters of logits (temperature, top-k, top-p), and drawing a token from them.
 
-A filter turns logits into logits; what may not be drawn becomes minus infinity. A token is the inverse of its
-cumulative distribution at a number from [0, 1): the same numbers give nearly the same tokens to two models that are
-nearly the same, so that a source and its adaptation can be laid side by side, and nothing is random in a decoding.
+A filter maps logits to logits, minus infinity for tokens that may not be drawn. A token is drawn by the inverse of the
+cumulative distribution at a given number in [0, 1), so that decoding is deterministic in these numbers: two models that
+are nearly equal draw nearly equal tokens, and images of a source and its adaptation can be compared one by one.
 """
 
 from collections.abc import Callable
@@ -18,13 +18,13 @@ Filter = Callable[[Array], Array]
 
 
 def make_filter(vocabulary: int, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Filter:
-    """Temperature, then the k likeliest, then the nucleus among these; each is off at its default.
+    """Builds a filter: temperature, then top-k, then top-p among these; each is off at its default.
 
     Args:
         vocabulary: number of tokens.
-        temperature: divides the logits; 0 leaves the likeliest token alone.
-        top_k: how many tokens are left; 0 is off.
-        top_p: probability that is left, in (0, 1].
+        temperature: divisor of the logits, 0 or more; 0 keeps only the likeliest token.
+        top_k: number of likeliest tokens to keep; 0 is off.
+        top_p: probability of the likeliest tokens to keep (the nucleus), in (0, 1].
     Raises:
         InputError: a value out of range; a top_k that exceeds the vocabulary.
     """
@@ -46,40 +46,44 @@ def make_filter(vocabulary: int, *, temperature: float = 1.0, top_k: int = 0, to
 
 
 def likeliest(logits: Float[Array, "*n v"]) -> Float[Array, "*n v"]:
-    """Leaves the first of the likeliest tokens."""
+    """Keeps only the first of the likeliest tokens."""
     best = jnp.argmax(logits, axis=-1)
     return jnp.where(jax.nn.one_hot(best, logits.shape[-1], dtype=bool), logits, -jnp.inf)
 
 
 def keep_top_k(logits: Float[Array, "*n v"], k: int) -> Float[Array, "*n v"]:
-    """Leaves the k likeliest tokens, and those that are as likely as the last of them. (Fan et al. 2018)"""
-    lowest = lax.top_k(logits, k)[0][..., -1:]
+    """Keeps the k likeliest tokens, and those that are as likely as the last of them. (Fan et al. 2018)"""
+    lowest = lax.top_k(logits, k)[0][..., -1:]  # the k-th largest logit, (..., 1)
     return jnp.where(logits >= lowest, logits, -jnp.inf)
 
 
 def keep_top_p(logits: Float[Array, "*n v"], p: float) -> Float[Array, "*n v"]:
-    """Leaves the smallest set of likeliest tokens whose probability is p or more. (Holtzman et al. 2020, eq. 2)
+    """Keeps the smallest set of likeliest tokens whose probability is p or more. (Holtzman et al. 2020, eq. 2)
 
-    Tokens that are as likely as the last of the set are left too; the likeliest always is.
+    Tokens that are as likely as the last of the set are kept too; the likeliest always is.
     """
-    falling = -jnp.sort(-logits, axis=-1)
+    falling = -jnp.sort(-logits, axis=-1)  # descending
     probabilities = jax.nn.softmax(falling, axis=-1)
-    before = jnp.cumsum(probabilities, axis=-1) - probabilities
+    before = jnp.cumsum(probabilities, axis=-1) - probabilities  # probability of all likelier tokens
+    # A token is in the nucleus while the likelier ones have less than p together.
     lowest = jnp.where(before < p, falling, jnp.inf).min(axis=-1, keepdims=True)
     return jnp.where(logits >= lowest, logits, -jnp.inf)
 
 
 def draw(logits: Float[Array, "*n v"], uniform: Float[Array, "*n"]) -> Int[Array, "*n"]:
-    """The token at which the cumulative distribution passes `uniform`.
+    """Draws the token at which the cumulative distribution passes `uniform`.
 
     Args:
-        logits: finite, or minus infinity for a token that may not be drawn.
-        uniform: in [0, 1).
+        logits: logits (..., v), minus infinity for tokens that may not be drawn.
+        uniform: random numbers in [0, 1), (...).
+    Returns:
+        Tokens (...), int32.
     """
     weights = jnp.exp(logits - logits.max(axis=-1, keepdims=True))
     cumulative = jnp.cumsum(weights, axis=-1)
+    # Smallest k with sum_{i <= k} w_i > u * sum_i w_i
     passed = cumulative <= uniform[..., None] * cumulative[..., -1:]
-    # A parallel sum may round equal prefixes differently, and so come to rest at a token of weight 0: the next one that
+    # A parallel sum may round equal prefixes differently, and so stop at a token of weight 0: then the next one that
     # may be drawn is taken, or the last.
     places = lax.broadcasted_iota(jnp.int32, weights.shape, weights.ndim - 1)
     allowed = weights > 0

@@ -1,4 +1,4 @@
-"""Captions as numbers: a closed vocabulary of words, or byte pairs, with the same interface. Knows numpy alone."""
+"""Vocabularies that turn captions into tokens: a closed one of words, or byte pairs. They do not need JAX."""
 
 from genjax.families.text_to_image.text.byte_pair import byte_pair_vocabulary
 from genjax.families.text_to_image.text.files import dump_vocabulary, load_vocabulary

@@ -1,8 +1,8 @@
 """A byte-pair vocabulary trained on the captions: frequent words are one token, rare ones several.
 
-It starts from all 256 bytes, so that no text is outside of it. (Sennrich et al. 2016) When: captions in many words,
-where a closed vocabulary would hold most of them once. Trained and applied by the library tokenizers, which only this
-file knows.
+It starts from all 256 bytes, so that it can encode any text. (Sennrich et al. 2016) It suits captions in many words,
+most of which would occur only once in a closed vocabulary. The library tokenizers, which only this file imports, trains
+and applies it.
 """
 
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ BYTES = 256
 
 
 def byte_pair_vocabulary(captions: Sequence[str], *, size: int = 1024, length: int = 0) -> Vocabulary:
-    """Byte pairs that are merged in the order of their frequency in these captions.
+    """Trains a vocabulary that merges byte pairs in the order of their frequency.
 
     Args:
-        captions: of a set; how often each occurs does matter, their order does not.
-        size: tokens at most; few captions give fewer.
-        length: of the text, in tokens; 0 is that of the longest caption.
+        captions: captions of a set; their frequency matters, their order does not.
+        size: largest number of tokens; few captions give fewer.
+        length: length of a text in tokens; 0 takes that of the longest caption.
     Raises:
-        InputError: no caption, an empty one, one that is longer, a size that leaves no room beside the bytes, or the
-            library is missing.
+        InputError: no caption, an empty or too long one, a size that leaves no room beside the bytes, or the library
+            is missing.
     """
     check_texts(captions)
     if size <= BYTES:
@@ -46,15 +46,18 @@ def byte_pair_vocabulary(captions: Sequence[str], *, size: int = 1024, length: i
 
 
 def byte_pair_from(description: str, length: int) -> Vocabulary:
-    """The vocabulary of that description, the JSON text of the library.
+    """Builds a vocabulary from its description.
 
+    Args:
+        description: JSON text of the library tokenizers.
+        length: length of a text in tokens.
     Raises:
-        InputError: it is none, or the library is missing.
+        InputError: the description cannot be read, or the library is missing.
     """
     library = _library()
     try:
         tokenizer = library.Tokenizer.from_str(description)
-    except Exception as error:  # the library raises nothing narrower
+    except Exception as error:  # the library raises no narrower type
         raise InputError(f"the byte-pair vocabulary cannot be read ({error}). Restore it.") from None
     words = tokenizer.get_vocab_size()
 
@@ -74,7 +77,7 @@ def byte_pair_from(description: str, length: int) -> Vocabulary:
 def _trained(captions: Sequence[str], size: int) -> Any:
     library = _library()
     tokenizer = library.Tokenizer(library.models.BPE())
-    # Every word begins with its space, so that the first of a text is the same token as elsewhere.
+    # Every word begins with a space, so that the first word of a text has the token that it has elsewhere.
     tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = library.decoders.ByteLevel()
     alphabet = library.pre_tokenizers.ByteLevel.alphabet()

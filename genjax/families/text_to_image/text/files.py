@@ -1,4 +1,4 @@
-"""Vocabularies as JSON files, which execute nothing."""
+"""Reading and writing vocabularies as JSON files, which execute nothing."""
 
 import json
 from pathlib import Path
@@ -14,12 +14,12 @@ FORM = 1
 
 
 def dump_vocabulary(vocabulary: Vocabulary) -> bytes:
-    """The content of a vocabulary's file."""
+    """Serialises a vocabulary to the bytes of its file."""
     return (json.dumps(to_json(vocabulary), ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def load_vocabulary(path: Path) -> Vocabulary:
-    """The vocabulary in a file.
+    """Reads a vocabulary from a file.
 
     Raises:
         InputError: no such file, or one that holds no vocabulary.
@@ -28,15 +28,18 @@ def load_vocabulary(path: Path) -> Vocabulary:
 
 
 def to_json(vocabulary: Vocabulary) -> dict[str, Any]:
-    """A vocabulary as plain values."""
+    """Converts a vocabulary to plain values for JSON."""
     return {"form": FORM, "kind": vocabulary.kind, "length": vocabulary.length, **vocabulary.contents}
 
 
 def from_json(values: dict[str, Any], *, where: str) -> Vocabulary:
-    """The vocabulary of these values, which may have come from anywhere; `where` names the file.
+    """Builds a vocabulary from the values of a file, which are checked first.
 
+    Args:
+        values: content of the file.
+        where: name of the file, for messages.
     Raises:
-        InputError: they are none.
+        InputError: the values describe no vocabulary.
     """
     kind, length = values.get("kind"), values.get("length")
     if values.get("form") != FORM or not isinstance(kind, str) or type(length) is not int or length < 1:

@@ -1,9 +1,9 @@
-"""The shape of a vocabulary: captions to rows of token numbers of one length, and back.
+"""The interface of a vocabulary, captions to rows of tokens of one length and back, and what all vocabularies share.
 
-Numbers from 0 to words - 1 are tokens of the text. Where a caption ends, position i of its row holds the number
-words + i: padding has a token of its own at each position, whose embedding the model learns, so that how long a text
-is costs no special case. (Ramesh et al. 2021, section 2.2) A model of text so embeds words + length numbers, and the
-first padding says that a caption which it writes itself is over.
+Tokens 0 to words - 1 are those of the text. After the end of a caption, position i of its row holds the padding token
+words + i: each position has its own, whose embedding the model learns, so that texts of any length need no mask.
+(Ramesh et al. 2021, section 2.2) A model of text therefore embeds words + length tokens, and ends a caption that it
+writes by the first padding.
 """
 
 import re
@@ -14,7 +14,7 @@ import numpy as np
 
 from genjax.errors import InputError
 
-SHOWN = 60  # characters of a text that a message repeats
+SHOWN = 60  # most characters of a text that a message repeats
 
 
 class Vocabulary(NamedTuple):
@@ -22,11 +22,11 @@ class Vocabulary(NamedTuple):
 
     Attributes:
         kind: ``words`` or ``byte_pair``.
-        words: tokens that a text can consist of.
+        words: number of tokens without padding.
         length: tokens in every row, t.
-        encode: captions -> int32 (n, t). InputError for a text that is empty, too long or has unknown words.
-        decode: int (n, t) -> captions, in the form of `tidy`; what follows the first padding does not count.
-        contents: what it consists of beside kind and length, as plain values for a file.
+        encode: function captions -> int32 (n, t). InputError for a text that is empty, too long or has unknown words.
+        decode: function int (n, t) -> captions, in the form of `tidy`; tokens after the first padding are ignored.
+        contents: remaining content for a file, as plain values: the words or the byte pairs.
     """
 
     kind: str
@@ -60,7 +60,7 @@ class Vocabulary(NamedTuple):
 
 
 def tidy(caption: str) -> str:
-    """A caption without capitals and without more than single spaces, as every vocabulary reads it."""
+    """Normalises a caption as every vocabulary reads it: no capitals, single spaces only."""
     return re.sub(r"\s+", " ", caption).strip().casefold()
 
 
@@ -77,8 +77,13 @@ def check_texts(captions: Sequence[str]) -> None:
 
 
 def text_length(captions: Sequence[str], rows: Sequence[Sequence[Any]], length: int, noun: str) -> int:
-    """The length of a vocabulary that is made from these captions: `length`, or of the longest row where that is 0.
+    """Chooses the length of a new vocabulary: `length`, or that of the longest row if it is 0.
 
+    Args:
+        captions: captions of the set, for messages.
+        rows: tokens of each caption.
+        length: requested length.
+        noun: word for tokens in messages.
     Raises:
         InputError: no caption, a negative length, or a caption that is longer.
     """
@@ -92,7 +97,7 @@ def text_length(captions: Sequence[str], rows: Sequence[Sequence[Any]], length: 
 
 
 def check_lengths(captions: Sequence[str], rows: Sequence[Sequence[Any]], length: int, noun: str) -> None:
-    """Raises InputError for a caption with more tokens than `length`; `noun` is what they are called."""
+    """Raises InputError for a caption with more tokens than `length`; `noun` is the word for them in the message."""
     for caption, row in zip(captions, rows, strict=True):
         if len(row) > length:
             raise InputError(
@@ -102,7 +107,7 @@ def check_lengths(captions: Sequence[str], rows: Sequence[Sequence[Any]], length
 
 
 def padded(rows: Sequence[Sequence[int]], *, words: int, length: int) -> np.ndarray:
-    """Rows of at most `length` tokens each, filled up with the padding of each position: int32 (n, length)."""
+    """Fills rows of at most `length` tokens up with the padding of each position: int32 (n, length)."""
     numbers = np.tile(words + np.arange(length, dtype=np.int32), (len(rows), 1))
     for row, tokens in zip(numbers, rows, strict=True):
         row[: len(tokens)] = tokens
@@ -110,10 +115,10 @@ def padded(rows: Sequence[Sequence[int]], *, words: int, length: int) -> np.ndar
 
 
 def unpadded(numbers: np.ndarray, *, words: int, length: int) -> list[list[int]]:
-    """The tokens of each row up to its first padding.
+    """Cuts each row of tokens (n, length) at its first padding.
 
     Raises:
-        InputError: rows of another length, or numbers that this vocabulary does not have.
+        InputError: rows of another length, or tokens that this vocabulary does not have.
     """
     numbers = np.asarray(numbers)
     if numbers.ndim != 2 or numbers.shape[1] != length or numbers.dtype.kind not in "iu":
@@ -128,5 +133,5 @@ def unpadded(numbers: np.ndarray, *, words: int, length: int) -> list[list[int]]
 
 
 def shortened(caption: str) -> str:
-    """A caption in quotes, its beginning where it is long."""
+    """Quotes a caption for a message, and cuts a long one."""
     return repr(caption if len(caption) <= SHOWN else f"{caption[:SHOWN]}...")

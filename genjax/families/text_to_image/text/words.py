@@ -1,7 +1,7 @@
-"""A closed vocabulary of words: those of the captions that it is made from, and no others.
+"""A closed vocabulary of words: exactly those of the captions from which it is made.
 
-When: captions in few words, as of glyphs or emoji. A word that was never seen in training could mean nothing to a
-model, so it is refused, with the nearest that could.
+It suits captions in few words, such as those of glyphs or emoji. A word that was never in training means nothing to a
+model, so it is refused, and the error names the nearest known words.
 """
 
 import difflib
@@ -22,19 +22,19 @@ from genjax.families.text_to_image.text.vocabulary import (
     unpadded,
 )
 
-WORD = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]")  # a mark of punctuation is a word of its own
+WORD = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]")  # a punctuation mark is a word of its own
 BEFORE_MARK = re.compile(r" (?=[,.;:!?)])")
-FULL_STOP = "."  # at the end of a text it says nothing, where no caption had one
-NEAR = 3  # known words that are named beside an unknown one
-LISTED = 60  # words up to which all of them are named
+FULL_STOP = "."  # ignored at the end of a text if no caption has one
+NEAR = 3  # nearest words that a message names for each unknown one
+LISTED = 60  # largest vocabulary that a message lists in full
 
 
 def word_vocabulary(captions: Sequence[str], *, length: int = 0) -> Vocabulary:
-    """The words of these captions, in alphabetical order.
+    """Builds the vocabulary of these captions' words, in alphabetical order.
 
     Args:
-        captions: of a set; their order and how often each occurs do not matter.
-        length: of the text, in words; 0 is that of the longest caption.
+        captions: captions of a set; neither their order nor their frequency matters.
+        length: length of a text in words; 0 takes that of the longest caption.
     Raises:
         InputError: no caption, an empty one, or one that is longer.
     """
@@ -45,7 +45,7 @@ def word_vocabulary(captions: Sequence[str], *, length: int = 0) -> Vocabulary:
 
 
 def words_from(known: Sequence[str], length: int) -> Vocabulary:
-    """The vocabulary of these words, whose numbers are their places."""
+    """Builds a vocabulary from its words; the token of a word is its index."""
     known, numbers = tuple(known), {word: number for number, word in enumerate(known)}
 
     def encode(captions: Sequence[str]) -> np.ndarray:
@@ -64,12 +64,12 @@ def words_from(known: Sequence[str], length: int) -> Vocabulary:
 
 
 def split(caption: str) -> list[str]:
-    """The words of a caption and its marks of punctuation, in small letters."""
+    """Splits a caption into words and punctuation marks, in lower case."""
     return WORD.findall(tidy(caption))
 
 
 def joined(words: Sequence[str]) -> str:
-    """Words as a caption: no space before a mark of punctuation that ends something."""
+    """Joins words to a caption, without a space before a closing punctuation mark."""
     return BEFORE_MARK.sub("", " ".join(words))
 
 

@@ -101,7 +101,7 @@ def test_what_is_filtered_out_is_never_drawn(logits, number, only):
 
 
 def test_of_many_tokens_too_none_that_is_filtered_out_is_drawn(getkey):
-    """Where the sum is made in parallel, equal prefixes may differ: at the numbers where this decides."""
+    """A parallel sum may round equal prefixes differently; tested at the numbers where this decides."""
     logits = keep_top_k(2 * jax.random.normal(getkey(), (1024,)), 50)
     weights = jnp.exp(logits - logits.max())
     edges = np.asarray(jnp.cumsum(weights) / weights.sum())

@@ -1,4 +1,4 @@
-"""What holds for a vocabulary of either kind."""
+"""Properties of both kinds of vocabulary."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def make(request) -> Callable[..., Vocabulary]:
 
 @pytest.fixture(scope="module")
 def vocabulary(make) -> Vocabulary:
-    """Of captioned glyphs."""
+    """A vocabulary of captioned glyphs."""
     return make(CAPTIONS)
 
 
