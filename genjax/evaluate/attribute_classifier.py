@@ -41,7 +41,7 @@ def make_classifier(
         for name, values in logits.items():
             losses.append(optax.softmax_cross_entropy_with_integer_labels(values, batch[name]).mean())
             metrics[f"accuracy/{name}"] = (values.argmax(axis=1) == batch[name]).mean()
-        loss = jnp.stack(losses).sum()
+        loss = jnp.stack(losses).sum()  # heads share the network and count alike
         return loss, {"loss/total": loss} | metrics
 
     parts = {"optimizer": optimizer, "controller": chain(), "transfer": full()}
@@ -82,4 +82,5 @@ def read_attributes(
     """
     apply: Any = jax.jit(lambda images: classifier.apply({"params": params}, jnp.asarray(to_float(images))))
     found = in_chunks(apply, images, chunk=chunk)
+    # The most likely class of each image, as its value.
     return {name: np.asarray(values[name])[logits.argmax(axis=1)] for name, logits in found.items()}

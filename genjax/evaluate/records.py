@@ -92,6 +92,7 @@ class Record:
         interval = values["interval"]
         if interval is not None and len(interval) != 2:
             raise InputError(f"the interval of {values['name']} is {interval}, expected [low, high] or null.")
+        # JSON gives a list for the interval; records hold a tuple, and are equal if all fields are.
         return cls(**{**values, "interval": None if interval is None else (interval[0], interval[1])})
 
 

@@ -38,9 +38,10 @@ def classifier_score(logits: ArrayLike, *, splits: int = 10) -> tuple[float, flo
     if not np.isfinite(given).all():
         bad = int((~np.isfinite(given)).any(axis=1).sum())
         raise InputError(f"logits of {bad} of {len(given)} images are not finite. Check the images and the classifier.")
+    # log p(y | x), (n / splits, classes) each
     log_parts = np.array_split(np.asarray(log_softmax(given.astype(np.float64), axis=1)), splits)
     scores = np.asarray([_score(part) for part in log_parts])
-    return float(scores.mean()), float(scores.std())
+    return float(scores.mean()), float(scores.std())  # as the Inception Score is published
 
 
 def _score(log_conditional: Floats) -> float:

@@ -73,16 +73,16 @@ def draw_log_weights(
         raise InputError(f"{samples} draws in chunks of {chunk} were asked for, expected 1 or more of both.")
     if len(images) == 0:
         raise InputError("there are no images to draw latents for. Use 1 or more.")
-    means, log_variances = _encoded(encode, images, chunk)
-    weights = np.empty(len(images) * samples)
+    means, log_variances = _encoded(encode, images, chunk)  # (n, d) each
+    weights = np.empty(len(images) * samples)  # all draws of the first image, then of the second
     for start in range(0, len(weights), chunk):
         rows = np.arange(start, min(start + chunk, len(weights)))
-        image, draw = np.divmod(rows, samples)
+        image, draw = np.divmod(rows, samples)  # (rows,) each: weight i * K + k is draw k of image i
         noise, log_variance = _noise(key, image, draw, means.shape[1]), log_variances[image]
         # z = mean + sigma * noise
         latents = means[image] + np.exp(0.5 * log_variance) * noise
         likelihoods = np.asarray(log_likelihood(images[image], latents.astype(np.float32)), np.float64)
-        _check_likelihoods(likelihoods, len(rows))
+        _check_likelihoods(likelihoods, len(rows))  # (rows,)
         # log p(z) - log q(z | x) = sum_j (noise_j^2 + log sigma_j^2 - z_j^2) / 2; -1/2 log 2 pi of both cancels
         prior_less_posterior = 0.5 * (noise * noise + log_variance - latents * latents).sum(axis=1)
         weights[rows] = likelihoods + prior_less_posterior
@@ -139,7 +139,7 @@ def rate_distortion(rates: ArrayLike, distortions: ArrayLike) -> tuple[Floats, F
     """
     rates, distortions = _finite(rates, "rates", 1), _finite(distortions, "distortions", 1)
     _check_same(rates, distortions, "rates", "distortions")
-    order = np.lexsort((distortions, rates))
+    order = np.lexsort((distortions, rates))  # by rate, equal rates by distortion
     rates, distortions = rates[order], distortions[order]
     # Sorted by rate, a model is on the frontier if its distortion is below all before it.
     best_before = np.concatenate([[np.inf], np.minimum.accumulate(distortions)[:-1]])
@@ -181,6 +181,7 @@ def _noise(key: "Array", image: np.ndarray, draw: np.ndarray, dim: int) -> Float
     """Draws standard normal numbers (rows, dim), each row by the numbers of its image and its draw."""
     import jax  # here, so that bounds of weights that one has do not wait for it
 
+    # A key of its own for each (image, draw): chunks and further images change no draw.
     keys = jax.vmap(lambda i, k: jax.random.fold_in(jax.random.fold_in(key, i), k))(np.uint32(image), np.uint32(draw))
     return np.asarray(jax.vmap(lambda own: jax.random.normal(own, (dim,)))(keys), np.float64)
 

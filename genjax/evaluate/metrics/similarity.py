@@ -34,8 +34,8 @@ def psnr(images: np.ndarray, others: np.ndarray) -> Floats:
     values = np.empty(len(images))
     for rows in _chunks(images):
         difference = images[rows].astype(np.float64) - others[rows]
-        squared = (difference * difference).mean(axis=(1, 2, 3))
-        with np.errstate(divide="ignore"):
+        squared = (difference * difference).mean(axis=(1, 2, 3))  # (rows,)
+        with np.errstate(divide="ignore"):  # equal images: infinity
             values[rows] = 10 * np.log10(RANGE * RANGE / squared)
     return values
 
@@ -58,6 +58,7 @@ def ssim(images: np.ndarray, others: np.ndarray) -> Floats:
     values = np.empty(len(images))
     for rows in _chunks(images):
         luminance, structure = _maps(images[rows].astype(np.float64), others[rows].astype(np.float64))
+        # SSIM = mean over windows and channels of l * c * s
         values[rows] = (luminance * structure).mean(axis=(1, 2, 3))
     return values
 
@@ -100,7 +101,7 @@ def ms_ssim(images: np.ndarray, others: np.ndarray) -> Floats:
     """
     _check_pairs(images, others)
     weights = np.asarray(WEIGHTS[: scales(min(images.shape[1:3]))])
-    weights = weights / weights.sum()
+    weights = weights / weights.sum()  # fewer than five scales: scaled to sum to 1
     values = np.empty(len(images))
     for rows in _chunks(images):
         values[rows] = _multi_scale(images[rows].astype(np.float64), others[rows].astype(np.float64), weights)
@@ -158,7 +159,7 @@ def _multi_scale(x: Floats, y: Floats, weights: Floats) -> Floats:
         luminance, structure = _maps(x, y)
         last = i + 1 == len(weights)
         mean = (luminance * structure if last else structure).mean(axis=(1, 2, 3))
-        values *= np.maximum(mean, 0) ** weight
+        values *= np.maximum(mean, 0) ** weight  # a negative number has no such power
         if not last:
             x, y = _halved(x), _halved(y)
     return values
@@ -178,12 +179,14 @@ def _maps(x: Floats, y: Floats) -> tuple[Floats, Floats]:
 
 def _blur(values: Floats) -> Floats:
     """Computes Gaussian means over windows that lie inside the image, by rows and then by columns."""
-    size = min(WINDOW, *values.shape[1:3])
+    size = min(WINDOW, *values.shape[1:3])  # a coarse scale may be smaller than the window
     offsets = np.arange(size) - (size - 1) / 2
+    # exp(-x^2 / 2 sigma^2) in one direction: the window is a product of two
     weights = np.exp(-0.5 * (offsets / (SIGMA * size / WINDOW)) ** 2)
     weights /= weights.sum()
     for axis in (1, 2):
         inside = slice(size // 2, size // 2 + values.shape[axis] - size + 1)
+        # Only windows that lie inside: nothing is made up beyond the border.
         values = correlate1d(values, weights, axis=axis)[(slice(None),) * axis + (inside,)]
     return values
 
@@ -196,6 +199,7 @@ def _halved(values: Floats) -> Floats:
     """Averages 2 x 2 pixels; an odd side repeats its last row, as mirrored borders do."""
     n, height, width, channels = values.shape
     even = np.pad(values, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    # (n, h / 2, 2, w / 2, 2, channels) -> (n, h / 2, w / 2, channels)
     return even.reshape(n, _half(height), 2, _half(width), 2, channels).mean(axis=(2, 4))
 
 

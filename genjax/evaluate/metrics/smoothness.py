@@ -33,7 +33,7 @@ def slerp(a: Floats, b: Floats, t: Floats) -> Floats:
     lengths = np.linalg.norm(a, axis=1, keepdims=True), np.linalg.norm(b, axis=1, keepdims=True)
     if min(lengths[0].min(), lengths[1].min()) == 0:
         raise InputError('a latent is zero and has no direction. Use other latents or interpolation="linear".')
-    unit_a, unit_b = a / lengths[0], b / lengths[1]
+    unit_a, unit_b = a / lengths[0], b / lengths[1]  # (n, d), directions
     across, along = np.linalg.norm(unit_a - unit_b, axis=1), np.linalg.norm(unit_a + unit_b, axis=1)
     angle = 2 * np.arctan2(across, along)[:, None]  # of an arc cosine, small angles would lose half of their digits
     sine = np.sin(angle)
@@ -45,7 +45,7 @@ def slerp(a: Floats, b: Floats, t: Floats) -> Floats:
     # sin((1 - t) w) / sin w a + sin(t w) / sin w b, with the angle w between a and b
     safe = np.where(angle < 1e-7, 1.0, sine)
     arc = np.sin((1 - t) * angle) / safe * a + np.sin(t * angle) / safe * b
-    return np.where(angle < 1e-7, linear(a, b, t), arc)
+    return np.where(angle < 1e-7, linear(a, b, t), arc)  # at small angles both sines are 0
 
 
 INTERPOLATIONS = {"linear": linear, "slerp": slerp}
@@ -95,9 +95,10 @@ def perceptual_path_length(
         raise InputError(
             f"epsilon={epsilon} and batch={batch}: use an epsilon between 0 and 1, and a batch of 1 or more."
         )
+    # t ~ U(0, 1), (n, 1)
     t = np.asarray(jax.random.uniform(key, (len(a), 1)), np.float64)
     starts, ends = path(a, b, t), path(a, b, t + epsilon)
-    values = np.empty(len(a))
+    values = np.empty(len(a))  # (n,)
     for start in range(0, len(a), batch):
         rows = slice(start, start + batch)
         values[rows] = _squared_distances(generate, extract, starts[rows], ends[rows], batch) / epsilon**2
@@ -121,6 +122,7 @@ def trimmed_mean(values: ArrayLike, *, low: float = 0.01, high: float = 0.99) ->
         raise InputError(f"values have the shape {given.shape}, expected 1 or more finite numbers of shape (n,).")
     if not 0 <= low < high <= 1:
         raise InputError(f"low={low} and high={high} are no quantiles in order. Use 0 <= low < high <= 1.")
+    # The lower and the higher neighbour, so that the limits are values of the set.
     least, most = np.quantile(given, low, method="lower"), np.quantile(given, high, method="higher")
     return float(given[(given >= least) & (given <= most)].mean())
 
@@ -137,6 +139,7 @@ def _latents(latents: ArrayLike, name: str) -> Floats:
 def _squared_distances(generate: Callable, extract: Callable, starts: Floats, ends: Floats, batch: int) -> Floats:
     # The last batch is filled up by repeating its last pair.
     missing = ((0, batch - len(starts)), (0, 0))
+    # Both ends of the steps at once, (2 * batch, d): one call of each network.
     both = np.concatenate([np.pad(part, missing, mode="edge") for part in (starts, ends)])
     images = generate(both.astype(np.float32))
     if np.dtype(images.dtype).kind in "biu":
@@ -146,5 +149,6 @@ def _squared_distances(generate: Callable, extract: Callable, starts: Floats, en
         raise InputError(
             "features of the generated images are not finite. Check the images: a diverged model makes such."
         )
+    # Without what filled the batch up.
     first, second = features[: len(starts)], features[batch : batch + len(starts)]
     return ((second - first) ** 2).sum(axis=1)

@@ -56,12 +56,14 @@ def stability(lines: Sequence[Mapping[str, Any]], *, metric: str, diversity: Seq
             "Train with an --evaluate-every well below --steps."
         )
     best, final = float(finite.min()), float(finite[-1])
+    # At least two values, of which there is a deviation.
     late = finite[-max(2, round(LATE * len(finite))) :]
     return Stability(
         best=best,
         final=final,
         ratio=final / best if best > 0 else math.nan,
         late_deviation=float(late.std(ddof=1)),
+        # The largest rise between neighbours: a fall is no jump.
         worst_jump=max(0.0, float(np.diff(finite).max())),
         collapse_step=min(filter(None, (collapse_step(lines, name) for name in diversity)), default=None),
         not_finite=sum(not all(math.isfinite(value) for value in line.values()) for line in lines),
@@ -74,7 +76,7 @@ def collapse_step(lines: Sequence[Mapping[str, Any]], name: str) -> int | None:
     for line in lines:
         if name not in line:
             continue
-        peak = max(peak, line[name])
+        peak = max(peak, line[name])  # so far: a later peak says nothing of an earlier fall
         if line[name] >= COLLAPSED * peak:
             found = None  # it recovered
         elif found is None:

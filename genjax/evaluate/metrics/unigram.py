@@ -35,8 +35,9 @@ def placed_unigram_nats(
     _check(train, tokens, vocabulary, pseudo_count)
     places = np.arange(train.shape[1])  # positions of the sequence
     counts = np.full((train.shape[1], vocabulary), pseudo_count / vocabulary)
+    # add.at instead of +=: several sequences may have the same token at a position
     np.add.at(counts, (np.broadcast_to(places, train.shape), train), 1.0)
-    nats = -np.log(counts / counts.sum(axis=1, keepdims=True))
+    nats = -np.log(counts / counts.sum(axis=1, keepdims=True))  # (length, vocabulary)
     return nats[np.broadcast_to(places, tokens.shape), tokens].sum(axis=1)
 
 
