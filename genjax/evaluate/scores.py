@@ -43,12 +43,12 @@ def core_names(specs: Sequence[MetricSpec]) -> tuple[str, ...]:
 
 
 def metrics_help(specs: Sequence[MetricSpec] = SPECS) -> str:
-    """Returns a line for each family, for the help of --metrics and for documentation."""
+    """Returns a line for each family, for the help of --metrics and for documentation; defaults are the caller's."""
     lines = []
     for spec in specs:
         needed = f" Needs {' and '.join(FURTHER_IMAGES[need] for need in spec.needs)}." if spec.needs else ""
         lines.append(f"{', '.join(spec.names)}: {spec.summary}{needed}")
-    return "\n".join([*lines, f"By default: {', '.join(core_names(specs))}."])
+    return "\n".join(lines)
 
 
 METRICS = by_name(SPECS)

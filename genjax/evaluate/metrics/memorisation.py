@@ -143,7 +143,7 @@ def measure_data_copying(sets: Sets, seed: int, intervals: bool) -> dict[str, Me
 COPY_RATE_SPEC = MetricSpec(
     names={"copy_rate": "copy_rate"},
     measure=measure_copy_rate,
-    summary="Share of generated images nearer to a training image than 95 % of held-out ones; about 0.05 for new images.",
+    summary="Share of generated images nearer to a training image than 95 % of held-out ones; about 0.05 for new ones.",
     needs=("train",),
 )
 AUTHENTICITY_SPEC = MetricSpec(
