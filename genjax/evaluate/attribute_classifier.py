@@ -1,4 +1,4 @@
-"""The classifier of attributes as a learner: a cross-entropy for each head."""
+"""The attribute classifier as a learner, with a cross-entropy for each head, and its readings of images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,11 +24,11 @@ NETWORK = "classifier"
 def make_classifier(
     classifier: AttributeClassifier, *, optimizer: optax.GradientTransformation, ema_images: float = 10_000
 ) -> Learner:
-    """A learner for this classifier. A batch holds `image`, and the numbers (n,) of the values of each head by name.
+    """Makes a learner for a classifier. A batch holds `image`, and under each head's name the true classes (n,).
 
     Args:
-        classifier: its heads.
-        optimizer: of its parameters.
+        classifier: network, with a head for each attribute.
+        optimizer: optimizer of its parameters.
         ema_images: half-life of the parameters' moving average; 0 is off.
     """
 
@@ -41,7 +41,7 @@ def make_classifier(
         for name, values in logits.items():
             losses.append(optax.softmax_cross_entropy_with_integer_labels(values, batch[name]).mean())
             metrics[f"accuracy/{name}"] = (values.argmax(axis=1) == batch[name]).mean()
-        loss = jnp.stack(losses).sum()
+        loss = jnp.stack(losses).sum()  # heads share the network and count alike
         return loss, {"loss/total": loss} | metrics
 
     return learner_of(
@@ -63,15 +63,18 @@ def read_attributes(
     *,
     chunk: int = 256,
 ) -> dict[str, np.ndarray]:
-    """{head: value of each image (n,)} that the classifier reads, of uint8 images.
+    """Reads the attributes of images.
 
     Args:
-        classifier: its heads.
-        params: of it.
-        images: (n, h, w, c).
-        values: of each head, in the order of its numbers.
+        classifier: network, with a head for each attribute.
+        params: parameters of the network.
+        images: images (n, h, w, c), uint8.
+        values: {head: value of each of its classes}.
         chunk: images at once.
+    Returns:
+        {head: values (n,)}.
     """
     apply: Any = jax.jit(lambda images: classifier.apply({"params": params}, jnp.asarray(to_float(images))))
     found = in_chunks(apply, images, chunk=chunk)
+    # The most likely class of each image, as its value.
     return {name: np.asarray(values[name])[logits.argmax(axis=1)] for name, logits in found.items()}

@@ -1,4 +1,4 @@
-"""A number of quality, and all without which it means nothing: counts, data, extractor, rule of resizing, seed."""
+"""Records: a metric's value with its interval, image counts, data, feature extractor, resize rule and seed."""
 
 import dataclasses
 import math
@@ -9,15 +9,15 @@ from typing import Any
 from genjax import __version__
 from genjax.errors import InputError, did_you_mean
 
-# The network of the published FID and KID, as its weights file is known.
+# Hash of the weights file of the network of the published FID and KID.
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 INCEPTION_NAMES = {"FD": "FID", "KD": "KID"}
-# Two records are of one kind when these agree.
+# Fields that must agree before two records are compared.
 COMPARED = (
     *("name", "extractor", "extractor_version", "extractor_sha256", "resize", "method"),
     *("split", "data_hash", "n_real", "n_fake"),
 )
-FEW_FOR_FD, FEW_FOR_KD, FEW_FOR_PARTS = 1000, 50, 100
+FEW_FOR_FD, FEW_FOR_KD, FEW_FOR_SHARES = 1000, 50, 100  # images of a set, under which to warn
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,22 @@ class Record:
     """One metric of one set of generated images, measured once.
 
     Attributes:
-        name: such as ``KD[embedded-v1]``.
-        value: the number.
-        interval: its 95 % interval (low, high), or None.
-        interval_note: how the interval was found, or why there is none.
-        method: the metric's own settings, such as ``k=3``.
-        n_real: images on the real side.
-        n_fake: images on the generated side.
-        split: of the real images; only test is held out.
-        data: what the real images are.
+        name: name of the metric with its extractor, such as ``KD[embedded-v1]``.
+        value: number that was measured.
+        interval: 95 % interval (low, high), or None.
+        interval_note: method by which the interval was found, or the reason that there is none.
+        method: settings of the metric, such as ``k=3``.
+        n_real: number of real images.
+        n_fake: number of generated images.
+        split: part of the real set; only test is held out.
+        data: name of the real set.
         data_hash: sha256 of the real images as they were handed over.
-        extractor: name of the network.
-        extractor_version: of how it is applied.
-        extractor_sha256: of its weights file.
-        resize: the rule by which images were brought to its size.
-        seed: of what the metric draws.
-        version: of genjax.
+        extractor: name of the feature network.
+        extractor_version: version of how it is applied.
+        extractor_sha256: sha256 of its weights file.
+        resize: rule by which images were brought to its size.
+        seed: seed of everything that the metric draws.
+        version: version of genjax.
     """
 
     name: str
@@ -72,12 +72,12 @@ class Record:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, as json.dumps takes them."""
+        """Returns plain values, as json.dumps takes them."""
         return dataclasses.asdict(self) | {"interval": None if self.interval is None else list(self.interval)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Record":
-        """A record again.
+        """Reads a record from the values of `to_json`.
 
         Raises:
             InputError: a name is missing or unknown, or the interval is not of two numbers.
@@ -92,18 +92,25 @@ class Record:
         interval = values["interval"]
         if interval is not None and len(interval) != 2:
             raise InputError(f"the interval of {values['name']} is {interval}, expected [low, high] or null.")
+        # JSON gives a list for the interval; records hold a tuple, and are equal if all fields are.
         return cls(**{**values, "interval": None if interval is None else (interval[0], interval[1])})
 
 
 def metric_name(metric: str, extractor: str, extractor_sha256: str) -> str:
-    """``FD[embedded-v1]``; FID and KID for the standard Inception network alone."""
+    """Names a record, such as ``FD[embedded-v1]``; FID and KID for the standard Inception network alone.
+
+    Args:
+        metric: name of the metric, such as FD.
+        extractor: name of the feature network.
+        extractor_sha256: sha256 of its weights file, which tells the standard Inception from others.
+    """
     if extractor_sha256 == INCEPTION_SHA256 and metric in INCEPTION_NAMES:
         return INCEPTION_NAMES[metric]
     return f"{metric}[{extractor}]"
 
 
 def compare(first: Record, second: Record) -> float:
-    """By how much the second value is above the first.
+    """Returns the second value less the first.
 
     Raises:
         InputError: the two were not measured alike, so that the difference would mean nothing.
@@ -116,7 +123,7 @@ def compare(first: Record, second: Record) -> float:
 
 
 def small_sample_warnings(records: Iterable[Record]) -> tuple[str, ...]:
-    """What to keep in mind where images were few, in plain words; () where there is nothing."""
+    """Warns of records from few images, in plain words."""
     return tuple(warning for record in records for warning in _warnings(record))
 
 
@@ -131,7 +138,7 @@ def _warnings(record: Record) -> list[str]:
         ]
     if metric in ("KD", "KID") and fewest < FEW_FOR_KD:
         return [f"{counts} is right on average, but far off in a single measurement. Look at its interval."]
-    if metric in ("precision", "recall", "density", "coverage") and fewest < FEW_FOR_PARTS:
+    if metric in ("precision", "recall", "density", "coverage") and fewest < FEW_FOR_SHARES:
         return [f"{counts} moves in coarse steps and depends on the counts. Compare it at the same counts only."]
     return []
 

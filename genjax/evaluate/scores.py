@@ -25,7 +25,8 @@ SPECS = (
     memorisation.DATA_COPYING_SPEC,
     diversity.RETENTION_SPEC,
 )
-FURTHER_IMAGES = {  # how the user gets what a spec `needs`
+FURTHER_IMAGES = {"train": "the training images", "source": "images of the source"}  # that a spec may need
+HOW_TO_GIVE = {  # for the error message where they are missing
     "train": "the images that the generator was trained on. Evaluate a run against what it was trained on",
     "source": "a source to compare with. Evaluate a run that was adapted",
 }
@@ -42,12 +43,12 @@ def core_names(specs: Sequence[MetricSpec]) -> tuple[str, ...]:
 
 
 def metrics_help(specs: Sequence[MetricSpec] = SPECS) -> str:
-    """Returns a line for each family, for the help of --metrics and for documentation."""
+    """Returns a line for each family, for the help of --metrics and for documentation; defaults are the caller's."""
     lines = []
     for spec in specs:
-        needed = f" Needs {' and '.join(spec.needs)} images." if spec.needs else ""
+        needed = f" Needs {' and '.join(FURTHER_IMAGES[need] for need in spec.needs)}." if spec.needs else ""
         lines.append(f"{', '.join(spec.names)}: {spec.summary}{needed}")
-    return "\n".join([*lines, f"By default: {', '.join(core_names(specs))}."])
+    return "\n".join(lines)
 
 
 METRICS = by_name(SPECS)
@@ -176,7 +177,7 @@ def _check_further(fake: np.ndarray, given: Mapping[str, np.ndarray | None], cho
         for need in spec.needs:
             images = given[need]
             if images is None:
-                raise InputError(f"{name} needs {FURTHER_IMAGES[need]}, or leave {name} out.")
+                raise InputError(f"{name} needs {HOW_TO_GIVE[need]}, or leave {name} out.")
             check_images(images, need)
             if len(images) < spec.least_other:
                 raise InputError(

@@ -1,4 +1,4 @@
-"""The command that repeats a run: the options that matter to a reader, and every other that is not at its default."""
+"""The command line that repeats a run: the options that matter to a reader, and all that are not at their default."""
 
 import dataclasses
 import shlex
@@ -9,11 +9,12 @@ from genjax.config import AdaptConfig, AdaptTextToImageConfig, TextToImageConfig
 
 AnyConfig = TrainConfig | AdaptConfig | TextToImageConfig | AdaptTextToImageConfig
 
+# Written even at their default, in this order.
 ALWAYS = ("data", "model", "source", "shots", "transfer", "size", "steps", "seed", "out")
 
 
 def command_line(config: AnyConfig) -> str:
-    """`genjax train --data digits ...`, quoted for a shell; read again, it gives this config."""
+    """Writes `genjax train --data digits ...`, quoted for a shell; parsed again, it gives this config."""
     verb = "adapt" if isinstance(config, AdaptConfig | AdaptTextToImageConfig) else "train"
     return shlex.join(["genjax", verb, *_options(config, type(config)())])
 
@@ -29,7 +30,7 @@ def _options(config: Any, default: Any, prefix: str = "") -> Iterator[str]:
 
 
 def _place(field: dataclasses.Field) -> int:
-    """What says most comes first."""
+    """Sorts the options that say most to the front."""
     return ALWAYS.index(field.name) if field.name in ALWAYS else len(ALWAYS)
 
 

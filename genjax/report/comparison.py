@@ -1,4 +1,4 @@
-"""The report of several runs side by side: what differs between them, in settings and in what came out."""
+"""The HTML page that compares several runs: samples, records, curves and the settings that differ."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from genjax.report.draw.whiskers import Whisker, whiskers
 from genjax.report.page import LINE, RunReport, command, curve_groups
 
 SHOWN = 4 * LINE  # samples of each run
-OF_ADAPTATIONS = ("source", "shots", "transfer")
+OF_ADAPTATIONS = ("source", "shots", "transfer")  # settings that differ from a pretraining by being there at all
 
 Record = Mapping[str, Any]
 
@@ -23,16 +23,18 @@ Record = Mapping[str, Any]
 def comparison_page(
     reports: Sequence[RunReport], *, alike: Callable[[Record, Record], bool], footer: str, notes: Sequence[str] = ()
 ) -> str:
-    """The HTML document of several runs.
+    """Writes the HTML document of several runs.
 
     Args:
-        reports: two or more, of different names.
-        alike: whether two records were measured alike, so that they may be compared.
-        footer: who made the page.
+        reports: two or more reports, of different names.
+        alike: function that is True for two records that were measured alike, so that they may be compared.
+        footer: line at the end of the page, such as the version that wrote it.
         notes: warnings about the comparison itself.
+    Returns:
+        The document.
     """
     names = [report.name for report in reports]
-    warnings = [*notes, *said_of(reports)]
+    warnings = [*notes, *warnings_by_run(reports)]
     sections = [
         Section("Samples", _samples(reports), "The first samples of seed 0 of each run, none chosen."),
         Section("Measured", _whiskers(reports, alike), "With 95 % intervals; one panel holds what was measured alike."),
@@ -44,8 +46,8 @@ def comparison_page(
     return page(f"{len(reports)} runs compared", ", ".join(names), warnings, sections, footer=footer)
 
 
-def said_of(reports: Sequence[RunReport]) -> list[str]:
-    """The warnings of all runs, each once, after the names of the runs that it is about."""
+def warnings_by_run(reports: Sequence[RunReport]) -> list[str]:
+    """Merges the warnings of all runs: each once, after the names of the runs that it is about."""
     names: dict[str, list[str]] = {}
     for report in reports:
         for line in report.warnings:
@@ -111,20 +113,20 @@ def _differences(reports: Sequence[RunReport]) -> Markup:
 
 
 def run_settings(values: Mapping[str, Any]) -> dict[str, Any]:
-    """{name: value} of a config.json: what was asked for, and over it what the model was made with."""
+    """Flattens a config.json to {name: value}; what the model was made with replaces what was asked for."""
     asked = {name: value for name, value in values.get("config", {}).items() if name not in ("model", "out")}
     whole = {**asked, **values.get("model", {})}
     return {"kind": values.get("kind"), **dict(flat(whole)), "data_hash": str(values.get("data_hash"))[:12]}
 
 
 def differ(name: str, settings: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether runs differ in a setting. One that a kind of run does not have makes no difference, but for a few."""
+    """Returns True if runs differ in a setting. One that some runs do not have counts only in `OF_ADAPTATIONS`."""
     found = [one[name] for one in settings if name in one]
     return any(value != found[0] for value in found) or (name in OF_ADAPTATIONS and len(found) < len(settings))
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(name, value) of a nested config, joined by points."""
+    """Yields (name, value) of a nested config, the parts of a name joined by points."""
     for name, value in config.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{prefix}{name}.")

@@ -1,4 +1,4 @@
-"""The report of one run: what a person looks at before believing in it."""
+"""The HTML page of one run: samples, copies, evaluation, curves, settings and the command that repeats it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from genjax.report.draw.picture import figure, interleaved, picture
 from genjax.report.draw.series import Series, constant
 from genjax.report.draw.tables import RECORD_HEADER, facts, record_rows, sortable
 
-# Headings of the curves, by the first part of their names; what has none of these is other.
+# Headings of the curves, by the first part of their names; any other is under OTHER.
 GROUPS = {
     "evaluate": "Evaluations along training",
     "loss": "Losses",
@@ -39,10 +39,10 @@ class Neighbourhood:
     """A sample, and the training images that are nearest to it.
 
     Attributes:
-        sample: (h, w, c), uint8.
-        nearest: (k, h, w, c), uint8, the nearest first.
-        distance: to the first, as a multiple of what is usual for a held-out image where that is known.
-        about: what is known of the first: its class or its caption; "".
+        sample: image (h, w, c), uint8.
+        nearest: images (k, h, w, c), uint8, the nearest first.
+        distance: distance to the first, as a multiple of what is usual for a held-out image where that is known.
+        about: class or caption of the first; "" without either.
     """
 
     sample: np.ndarray
@@ -53,11 +53,11 @@ class Neighbourhood:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A text, and what a model makes of it.
+    """A text, and the images that a model makes of it.
 
     Attributes:
-        text: what was asked for.
-        images: (n, h, w, c), uint8, drawn one like the other.
+        text: text that was asked for.
+        images: images (n, h, w, c), uint8, none chosen.
     """
 
     text: str
@@ -66,30 +66,30 @@ class Drawn:
 
 @dataclass(frozen=True)
 class RunReport:
-    """All that a report shows of one run, as plain values and uint8 images (n, h, w, c); None leaves a part out.
+    """The content of the report of one run, plain values and uint8 images (n, h, w, c); None leaves a part out.
 
     Attributes:
-        name: of the run.
-        summary: what it is, a sentence.
-        command: that repeats it.
-        facts: (name, value), in order.
-        config: as config.json has it.
-        samples: of the first latents of seed 0, or of texts.
-        warnings: what a reader must know first, in plain words.
-        training: some of the images that it was trained on.
-        training_caption: which these are.
-        asked: what the samples were asked to be, a sentence; "" for latents drawn at random.
+        name: name of the run.
+        summary: sentence about the run.
+        command: command line that repeats it.
+        facts: (name, value) pairs, in order.
+        config: content of config.json.
+        samples: images of the first latents of seed 0, or of texts.
+        warnings: sentences that a reader must see first.
+        training: some of the training images.
+        training_caption: caption of these.
+        asked: sentence about the texts of the samples; "" for latents drawn at random.
         drawn: texts, each with several images.
-        source: what the source makes of the latents of `samples`, as many or fewer.
-        interpolations: (rows, n, h, w, c), each row from one latent to another.
-        closest: the samples nearest to a training image, that one first.
-        farthest: the samples farthest from any, that one first.
-        distance_unit: what distances of those are multiples of, in words.
+        source: source's images of the latents of `samples`, as many or fewer.
+        interpolations: images (rows, n, h, w, c), each row from one latent to another.
+        closest: samples nearest to a training image, the nearest first.
+        farthest: samples farthest from any training image, the farthest first.
+        distance_unit: unit of the distances of these, in words.
         held_out: images that went through the encoder and the decoder.
-        reconstructed: what came out.
+        reconstructed: reconstructions of these.
         series: {name: curve}.
-        records: of the evaluation, as `Record.to_json` gives them.
-        kept: the same, of what was measured apart and kept with the run.
+        records: records of the evaluation, as `Record.to_json` gives them.
+        kept: records that were measured apart and kept with the run.
     """
 
     name: str
@@ -116,7 +116,7 @@ class RunReport:
 
 
 def run_page(report: RunReport, *, footer: str) -> str:
-    """The HTML document of one run."""
+    """Writes the HTML document of one run; `footer` is the line at its end."""
     sections = [
         Section("Texts", _drawn(report), "Each line is one text, drawn several times and shown as it came."),
         Section("Samples", _samples(report), f"{report.asked or LATENTS}, shown as they came: none were chosen."),
@@ -133,7 +133,11 @@ def run_page(report: RunReport, *, footer: str) -> str:
 
 
 def curve_groups(series: Mapping[str, Sequence[Series]]) -> Markup:
-    """Panels under a heading each; what never changed is named in a line instead."""
+    """Draws curves in panels under headings; a curve that never changed is a line of text instead.
+
+    Args:
+        series: {name: one curve for each run}.
+    """
     headings: dict[str, list[str]] = {heading: [] for heading in (*GROUPS.values(), OTHER)}
     for name in series:
         headings[GROUPS.get(name.partition("/")[0], OTHER)].append(name)
@@ -152,14 +156,14 @@ def curve_groups(series: Mapping[str, Sequence[Series]]) -> Markup:
 
 
 def records_table(records: Sequence[Mapping[str, Any]], *, label: str = "Records of the evaluation") -> Markup:
-    """The table of records; nothing without any."""
+    """Writes the table of records; nothing without any."""
     if not records:
         return Markup("")
     return sortable(RECORD_HEADER, record_rows(records), label=label)
 
 
 def command(line: str) -> Markup:
-    """A command line that breaks between options, and is the same when it is copied."""
+    """Writes a command line that breaks between options on a narrow page, and stays whole when it is copied."""
     first, *options = line.split(" --")
     spans = [element("span", f"--{option}", class_="option") for option in options]
     return element("pre", element("code", first, *(part for span in spans for part in (" ", span))))

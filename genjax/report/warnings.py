@@ -1,4 +1,4 @@
-"""What a reader of a report must know before the numbers and the pictures: in plain words, the gravest first."""
+"""Warnings at the top of a report: copies, collapse, divergence, sets too small to judge by, in plain words."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,26 +9,27 @@ import numpy as np
 from genjax.evaluate import Record, small_sample_warnings
 from genjax.evaluate.metrics.stability import collapse_step
 
-FEW_IMAGES = 100  # to train on, under which a model can learn each by heart
+FEW_IMAGES = 100  # training images, under which a model can learn each by heart
 FEW_HELD_OUT = 50
-EXPECTED_NEAR = 0.05  # of held-out images, and so of samples, by the definition of "near"
-MANY_NEAR = 0.10
-ALIKE = 0.5  # of the distance between real images, under which samples are called alike
-LITTLE_COVERED = 0.1
-WORSE = 1.5  # times the best evaluation
-NO_INFORMATION = 0.1  # nats for each image
+EXPECTED_NEAR = 0.05  # share of held-out images that are near, and so of new samples, by the definition of "near"
+MANY_NEAR = 0.10  # share of samples that are near, above which copies are likely
+ALIKE = 0.5  # ratio of distances between samples to those between real images, under which samples are all alike
+LITTLE_COVERED = 0.1  # coverage under which most of the held-out images are missing
+WORSE = 1.5  # ratio of the last to the best evaluation, above which the model got worse again
+NO_INFORMATION = 0.1  # KL in nats per image, under which a decoder hardly uses the latents
+NEARLY_EQUAL = 2  # mean difference in grey levels, up to which a sample is a training image
 CHARACTERS = ("digits", "glyphs")  # sets of the kind that embedded-v1 was trained on
 DIVERSITY = ("evaluate/coverage", "evaluate/recall", "evaluate/vendi")  # beginnings of names of such values
 
 
 class Likeness(NamedTuple):
-    """How samples lie among real images, in features.
+    """Distances of samples to training images and to each other, by which copies and collapse show.
 
     Attributes:
-        near: part of the samples nearer to a training image than 95 % of the held-out images are; None if unknown.
-        equal: samples that are a training image, pixel for pixel or nearly.
+        near: share of the samples nearer to a training image than 95 % of the held-out images are; None if unknown.
+        equal: number of samples that are a training image, pixel for pixel or nearly.
         spread: mean distance between samples, as a multiple of that between real images.
-        n: samples looked at.
+        n: number of samples looked at.
     """
 
     near: float | None
@@ -38,7 +39,13 @@ class Likeness(NamedTuple):
 
 
 def image_warnings(n_train: int, n_held_out: int, *, split: str) -> list[str]:
-    """Of the sets that a run was trained on and is judged against."""
+    """Warns of sets that are too small to train on or to judge by.
+
+    Args:
+        n_train: number of training images.
+        n_held_out: number of held-out images; 0 without any.
+        split: part of the set that was trained on, train or all.
+    """
     said = []
     if not n_held_out:
         reason = " (--split all)" if split == "all" else ""
@@ -60,7 +67,7 @@ def image_warnings(n_train: int, n_held_out: int, *, split: str) -> list[str]:
 
 
 def likeness_warnings(likeness: Likeness) -> list[str]:
-    """Copies, and samples that are all alike."""
+    """Warns of copies, and of samples that are all alike."""
     said = []
     if likeness.equal:
         verb = "sample is a training image" if likeness.equal == 1 else "samples are training images"
@@ -78,7 +85,12 @@ def likeness_warnings(likeness: Likeness) -> list[str]:
 
 
 def record_warnings(records: Sequence[Record], *, data: str) -> list[str]:
-    """Of the evaluation: too few images, little covered, and features that were made for other pictures."""
+    """Warns of low coverage, of records from few images, and of a feature network made for other pictures.
+
+    Args:
+        records: records of the evaluation.
+        data: data set of the run, as given to --data.
+    """
     covered = [record for record in records if record.name.startswith("coverage[") and record.value < LITTLE_COVERED]
     said = [
         f"The samples come near to {record.value:.0%} of the held-out images only ({record.name}). The rest is missing"
@@ -95,7 +107,7 @@ def record_warnings(records: Sequence[Record], *, data: str) -> list[str]:
 
 
 def merged(warnings: Sequence[str]) -> list[str]:
-    """Warnings that differ in the name at their beginning only, as one with all the names."""
+    """Merges warnings that differ in the name at their beginning only into one with all the names."""
     names: dict[str, list[str]] = {}
     for warning in warnings:
         name, _, rest = warning.partition(" from ")
@@ -104,7 +116,13 @@ def merged(warnings: Sequence[str]) -> list[str]:
 
 
 def training_warnings(lines: Sequence[Mapping[str, Any]], *, steps: int, step: int) -> list[str]:
-    """Of what metrics.jsonl says: divergence, collapse, a better model on the way, an end that was not reached."""
+    """Warns of divergence, collapse, a better model on the way, and an end that was not reached.
+
+    Args:
+        lines: lines of metrics.jsonl, in order.
+        steps: steps that the run was asked for.
+        step: step of the model that is shown.
+    """
     said = []
     broken = [line["step"] for line in lines if not all(math.isfinite(value) for value in line.values())]
     if broken:
@@ -127,7 +145,7 @@ def training_warnings(lines: Sequence[Mapping[str, Any]], *, steps: int, step: i
 
 
 def _past_its_best(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Whether the model got worse again; evaluations along training are distances, lower is better."""
+    """Warns if the model got worse again, by the kernel distances along training, of which lower is better."""
     said = []
     for name in dict.fromkeys(n for line in lines for n in line if n.startswith(("evaluate/KD", "evaluate/KID"))):
         if name.endswith(("/low", "/high")):
@@ -145,17 +163,18 @@ def _past_its_best(lines: Sequence[Mapping[str, Any]]) -> list[str]:
 def likeness(
     samples: np.ndarray, nearest: np.ndarray, *, distances: np.ndarray, usual: np.ndarray | None, spread: float
 ) -> Likeness:
-    """How samples lie among training images.
+    """Measures how near samples are to training images.
 
     Args:
-        samples: (n, h, w, c), uint8.
-        nearest: the training image nearest to each, in the same form.
-        distances: (n,), to those.
-        usual: distance of each held-out image (m,) to its nearest training image; None or few without an answer.
-        spread: see `Likeness`.
+        samples: images (n, h, w, c), uint8.
+        nearest: training image nearest to each sample, (n, h, w, c), uint8.
+        distances: distances (n,) to those in feature space.
+        usual: distances (m,) of held-out images to their nearest training images; None or fewer than `FEW_HELD_OUT`
+            leave `Likeness.near` unknown.
+        spread: value of `Likeness.spread`, which needs features.
     """
     near = None
     if usual is not None and len(usual) >= FEW_HELD_OUT:
         near = float((distances < np.quantile(usual, EXPECTED_NEAR)).mean())
     difference = np.abs(samples.astype(np.int16) - nearest).mean(axis=(1, 2, 3))
-    return Likeness(near, int((difference <= 2).sum()), spread, len(samples))
+    return Likeness(near, int((difference <= NEARLY_EQUAL).sum()), spread, len(samples))

@@ -75,6 +75,7 @@ def extract_features(extractor: Extractor, images: np.ndarray, *, batch: int | N
     for start in range(0, len(images), batch):
         part = images[start : start + batch]
         part = extractor.prepare(part) if extractor.prepare else resized(part, extractor.size)
+        # (batch, height, width, 3), the last batch filled up with black images
         filled = np.concatenate([part, np.zeros((batch - len(part), *part.shape[1:]), part.dtype)])
         features[start : start + batch] = np.asarray(extractor.apply(filled), np.float64)[: len(part)]
     return features

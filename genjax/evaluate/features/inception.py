@@ -65,6 +65,7 @@ def apply_inception(params: dict, images: "jax.Array") -> "jax.Array":
     from genjax.models.inception import SIZE, Inception
 
     resized = resize_like_tensorflow(images.astype(np.float32), SIZE)
+    # Levels from 0 to 255 become numbers from -1 to 1.
     return jax.numpy.asarray(Inception().apply({"params": params}, (resized - 128) / 128))
 
 
@@ -89,6 +90,7 @@ def class_logits(path: str, features: np.ndarray) -> np.ndarray:
     Raises:
         InputError: the file cannot be read, or is another one.
     """
+    # x W^T: the published score leaves the bias out
     return np.asarray(features, np.float64) @ read_inception(path)["fc.weight"].astype(np.float64).T
 
 
@@ -119,4 +121,5 @@ def _sources(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns for each new position the two old ones around it, and the fraction of the way from first to second."""
     places = np.arange(new, dtype=np.float32) * np.float32(old / new)
     low = places.astype(np.int32)
+    # The last old position has no next one, and is repeated.
     return low, np.minimum(low + 1, old - 1), places - low.astype(np.float32)

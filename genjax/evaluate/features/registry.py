@@ -32,3 +32,8 @@ def load_extractor(name: str = "embedded-v1") -> Extractor:
     if colon:
         raise InputError(f"the extractor {kind} has weights of its own, and takes no file. Use {kind} alone.")
     return spec.build()
+
+
+def extractors_help() -> str:
+    """Returns a line for each extractor, for the help of --extractor and for documentation."""
+    return "\n".join(f"{spec.name}: {spec.summary}" for spec in EXTRACTORS.values())

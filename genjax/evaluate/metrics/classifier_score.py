@@ -1,8 +1,8 @@
-"""How sure a classifier is of each image, and how many classes it sees over all: the Inception Score's formula.
+"""The classifier score of images, by the formula of the Inception Score.
 
-Only the score by standard Inception's classes may be called IS: `genjax.evaluate.features.inception.class_logits` gives
-their logits. With another classifier it is a classifier score, to be named after that one, and compares with its own
-kind.
+It is high if a classifier is sure of each image and sees many classes over all. Only the score by standard Inception's
+classes may be called IS: `genjax.evaluate.features.inception.class_logits` gives their logits. With another classifier
+it is to be named after that one, and compares with its own kind.
 """
 
 import numpy as np
@@ -14,14 +14,15 @@ from genjax.evaluate.metrics.check import Floats
 
 
 def classifier_score(logits: ArrayLike, *, splits: int = 10) -> tuple[float, float]:
-    """exp E_x KL(p(y | x) | p(y)) over parts of the images. (Salimans et al. 2016, section 4)
+    """Computes exp E_x KL(p(y | x) | p(y)) over parts of the images. (Salimans et al. 2016, section 4)
 
     It knows nothing of real images, and one good image of each class has the best score. Fewer images score lower: the
     Inception Score is of 50,000, in ten parts.
 
     Args:
-        logits: of a classifier, (n, classes).
-        splits: parts of equal size that are scored one by one, in the order of the images: they should not be sorted.
+        logits: classifier's logits (n, classes).
+        splits: number of parts of equal size that are scored one by one, in the order of the images, which should not
+            be sorted.
     Returns:
         Mean and standard deviation (divided by `splits`) over the parts; a score is from 1 to the number of classes.
     Raises:
@@ -37,11 +38,14 @@ def classifier_score(logits: ArrayLike, *, splits: int = 10) -> tuple[float, flo
     if not np.isfinite(given).all():
         bad = int((~np.isfinite(given)).any(axis=1).sum())
         raise InputError(f"logits of {bad} of {len(given)} images are not finite. Check the images and the classifier.")
+    # log p(y | x), (n / splits, classes) each
     log_parts = np.array_split(np.asarray(log_softmax(given.astype(np.float64), axis=1)), splits)
     scores = np.asarray([_score(part) for part in log_parts])
-    return float(scores.mean()), float(scores.std())
+    return float(scores.mean()), float(scores.std())  # as the Inception Score is published
 
 
 def _score(log_conditional: Floats) -> float:
+    # p(y) = mean over images of p(y | x), in logarithms
     log_marginal = logsumexp(log_conditional, axis=0) - np.log(len(log_conditional))
+    # exp of the mean over images of sum_y p(y | x) (log p(y | x) - log p(y))
     return float(np.exp((np.exp(log_conditional) * (log_conditional - log_marginal)).sum(axis=1).mean()))

@@ -38,9 +38,10 @@ def vendi_score(features: ArrayLike, *, q: float = 1.0) -> float:
             f"the features of {int((lengths == 0).sum())} of {len(matrix)} images are all 0, so that they have no"
             " direction. Check the images and the extractor."
         )
-    rows = matrix / lengths
+    rows = matrix / lengths  # (n, d), of length 1: their products are cosines
     # K = X X^T and X^T X have the same eigenvalues but for zeros, so that the smaller one is decomposed.
     small = rows @ rows.T if len(rows) < rows.shape[1] else rows.T @ rows
+    # VS = exp(H_q(eigenvalues of K / n)), which sum to 1
     return _effective_number(np.linalg.eigvalsh(small / len(rows)), q)
 
 
@@ -97,10 +98,10 @@ def intra_diversity(
     if held_out is None:
         return _spread_around(fake, shots, most, seed)
     real = check_one(held_out, "real", 2)
-    usual = _spread_around(real, shots, most, seed)
+    usual = _spread_around(real, shots, most, seed)  # around the shots, as for the fakes
     if usual == 0:
         raise InputError("no two of the real images belong to the same shot and differ. Use more real images.")
-    return _spread_around(fake, shots, most, seed) / usual
+    return _spread_around(fake, shots, most, seed) / usual  # 1 for images as varied as real ones
 
 
 def retention(source_features: ArrayLike, adapted_features: ArrayLike, *, pairs: int = 100_000, seed: int = 0) -> float:
@@ -125,10 +126,10 @@ def retention(source_features: ArrayLike, adapted_features: ArrayLike, *, pairs:
             f"there are {len(source)} images of the source and {len(adapted)} of the adaptation, expected one of each"
             " for every latent vector."
         )
-    first, second = _pairs(len(source), pairs, seed)
+    first, second = _pairs(len(source), pairs, seed)  # one choice of pairs for both models
     before, after = (pair_distances(part, part, first, second) for part in (source, adapted))
     if np.ptp(after) == 0 or np.ptp(before) == 0:
-        return 0.0
+        return 0.0  # one image only: ranks without any order have no correlation
     from scipy.stats import rankdata  # half a second that the other metrics do not need
 
     # Spearman's rho = correlation of the ranks
@@ -196,12 +197,12 @@ def _effective_number(eigenvalues: Floats, q: float) -> float:
     """Returns exp of the entropy of order q of the eigenvalues, scaled to sum to 1. (Pasarkar & Dieng 2023)"""
     if not q >= 0:
         raise InputError(f"q={q} is no order of an entropy. Use 0 or more.")
-    parts = eigenvalues[eigenvalues > 1e-12]
+    parts = eigenvalues[eigenvalues > 1e-12]  # 0 log 0 = 0; below that is rounding
     parts = parts / parts.sum()
     if q == 1:
         return float(np.exp(-(parts * np.log(parts)).sum()))  # exp(-sum p log p)
     if math.isinf(q):
-        return float(1 / parts.max())
+        return float(1 / parts.max())  # the limit of large q
     # (sum p^q)^(1 / (1 - q)), in logarithms: a high power of small parts is 0 in floating point.
     return float(np.exp(logsumexp(q * np.log(parts)) / (1 - q)))
 
@@ -215,7 +216,7 @@ def _spread_around(features: Floats, shots: Floats, most: int, seed: int) -> flo
         )
     if most < 2:
         raise InputError(f"most={most} images have no distance between them. Use 2 or more.")
-    owner = np.empty(len(features), np.int64)
+    owner = np.empty(len(features), np.int64)  # (n,), the nearest shot of each image
     for rows, squared in squared_distances(features, shots):
         owner[rows] = squared.argmin(axis=1)
     rng, found = np.random.default_rng(seed), []
@@ -224,7 +225,7 @@ def _spread_around(features: Floats, shots: Floats, most: int, seed: int) -> flo
         if len(own) > most:
             own = own[rng.choice(len(own), most, replace=False)]
         if len(own) > 1:
-            found.append(pdist(own).mean())
+            found.append(pdist(own).mean())  # over all pairs of this shot
     return float(np.mean(found)) if found else 0.0
 
 

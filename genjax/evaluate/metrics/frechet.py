@@ -38,6 +38,7 @@ def frechet_distance(real_features: ArrayLike, fake_features: ArrayLike) -> floa
         a, b = _root(real), _root(fake)  # S1 = A^T A, S2 = B^T B
         # tr (S1 S2)^(1/2) = sum of the singular values of A B^T
         shared = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    # tr S1 = sum of the squares of A. Rounding may lead below 0.
     return max(0.0, float(shift @ shift + (a * a).sum() + (b * b).sum() - 2 * shared))
 
 
@@ -65,6 +66,7 @@ def frechet_distance_from_statistics(
     with one_thread():
         # tr (S1 S2)^(1/2) = sum of the roots of the eigenvalues of S1 S2
         shared = np.sqrt(np.clip(_product_eigenvalues(covariance_1, covariance_2), 0, None)).sum()
+    # |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)
     shift = mean_1 - mean_2
     return max(0.0, float(shift @ shift + np.trace(covariance_1) + np.trace(covariance_2) - 2 * shared))
 
@@ -102,9 +104,9 @@ def fd_infinity(
     real, fake = check_features(real, fake)
     most = min(len(real), len(fake)) if real_too else len(fake)
     least = max(2, most // 10, min(2 * fake.shape[1], most // 2)) if least is None else least
-    counts = _counts(least, most, points)
+    counts = _counts(least, most, points)  # (points,), or fewer where some are equal
     rng = np.random.default_rng(seed)
-    distances = []
+    distances = []  # FD of each count, one random subset each
     for n in counts:
         some = fake[rng.choice(len(fake), n, replace=False)]
         among = real[rng.choice(len(real), n, replace=False)] if real_too else real
@@ -156,7 +158,7 @@ def _product_eigenvalues(one: Floats, other: Floats) -> Floats:
         return np.asarray(scipy.linalg.eigh(other.T, one.T, type=2, **settings))
     except np.linalg.LinAlgError:  # S1 is singular: L = V sqrt(values) by its eigenvectors
         values, vectors = np.linalg.eigh(one)
-        root = vectors * np.sqrt(np.clip(values, 0, None))
+        root = vectors * np.sqrt(np.clip(values, 0, None))  # rounding makes some of its zeros negative
         return np.linalg.eigvalsh(root.T @ other @ root)
 
 
@@ -168,6 +170,7 @@ def _statistics(mean: ArrayLike, covariance: ArrayLike, which: str) -> tuple[Flo
         )
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise InputError(f"{which} statistics are not finite. Check the features that they were made from.")
+    # The exact comparison first: it is much cheaper for large matrices.
     if not (np.array_equal(covariance, covariance.T) or np.allclose(covariance, covariance.T)):
         raise InputError(f"the covariance of the {which} features is not symmetric. Give np.cov(features.T).")
     return mean, covariance
@@ -181,4 +184,4 @@ def _counts(least: int, most: int, points: int) -> np.ndarray:
         raise InputError(
             f"subsets from {least} to {most} images: use a least of 2 or more, below the number of images."
         )
-    return np.unique(np.linspace(least, most, points).astype(int))
+    return np.unique(np.linspace(least, most, points).astype(int))  # few images give the same count twice

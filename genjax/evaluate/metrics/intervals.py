@@ -56,7 +56,7 @@ def jackknife_intervals(
     Returns:
         An `Interval` for each value.
     """
-    values = np.asarray(measure(real, fake))
+    values = np.asarray(measure(real, fake))  # (values,)
     groups = min(groups, len(real), len(fake))
     rng = np.random.default_rng(seed)
     try:
@@ -66,6 +66,7 @@ def jackknife_intervals(
         return [Interval(None, "none: too few images to leave some out")] * len(values)
     # (g - 1) / g * sum of (value without a group - mean)^2, for each set; the two are independent
     variance = (groups - 1) * (np.var(without_real, axis=0) + np.var(without_fake, axis=0))
+    # Student's t: the variance is estimated from few groups
     half = stdtrit(groups - 1, 0.975) * np.sqrt(variance)
     note = f"jackknife, {groups} groups"
     return [_interval(v, h, low, high, note) for v, h, (low, high) in zip(values, half, limits, strict=True)]
@@ -76,6 +77,6 @@ def _parts(n: int, groups: int, rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def _interval(value: float, half: float, low: float, high: float, note: str) -> Interval:
-    if half == 0:
+    if half == 0:  # as of a coverage of 1: an interval without any length would be a false promise
         return Interval(None, "none: every part of the images gives the same value")
     return Interval((float(max(low, value - half)), float(min(high, value + half))), note)

@@ -108,14 +108,15 @@ def kernel_distance_measured(
     seed: int = 2020,
 ) -> KernelDistance:
     """Computes `kernel_distance` and `kernel_distance_interval` at once, for little more than the price of one."""
-    real, fake = check_features(real_features, fake_features, least=3)
+    real, fake = check_features(real_features, fake_features, least=3)  # without one, two are left
     in_subsets = uses_subsets(len(real), len(fake), subsets=subsets, subset_size=subset_size)
     rng = np.random.default_rng(seed)
     some = [
         part[rng.choice(len(part), MOST_LEFT_OUT, replace=False)] if len(part) > MOST_LEFT_OUT else part
         for part in (real, fake)
     ]
-    sums = _kernel_sums(*some)
+    sums = _kernel_sums(*some)  # shared by the value and the jackknife
+    # The variance falls as 1 / n: from n of N images it is scaled by n / N.
     variance = _jackknife_variance(sums, (len(some[0]) / len(real), len(some[1]) / len(fake)))
     if in_subsets:
         estimates = _subset_estimates(real, fake, subsets, subset_size, seed)
@@ -158,10 +159,10 @@ SPEC = MetricSpec(
 
 def _kernel(rows: Floats, others: Floats) -> Floats:
     # k(x, y) = (x.y / d + 1)^3, in place: this array is the largest of all
-    base = rows @ others.T
+    base = rows @ others.T  # (rows, others)
     base /= rows.shape[1]
     base += 1
-    return base * base * base
+    return base * base * base  # much faster than ** 3
 
 
 def _kernel_sums(real: Floats, fake: Floats) -> KernelSums:
@@ -171,7 +172,7 @@ def _kernel_sums(real: Floats, fake: Floats) -> KernelSums:
 
 def _own_sums(features: Floats) -> Floats:
     """Returns sums (n,) over the other rows of the same set, without k(x, x)."""
-    with_itself = ((features * features).sum(axis=1) / features.shape[1] + 1) ** 3
+    with_itself = ((features * features).sum(axis=1) / features.shape[1] + 1) ** 3  # k(x, x), (n,)
     return _pair_sums(features, features)[0] - with_itself
 
 
@@ -203,7 +204,7 @@ def _jackknife_variance(sums: KernelSums, shares: tuple[float, float] = (1.0, 1.
         n = len(own)
         # The estimate without row i: its pairs (i, j) and (j, i) leave the own sum, its row leaves the cross sum.
         without = (own.sum() - 2 * own) / ((n - 1) * (n - 2)) - 2 * (cross.sum() - cross) / ((n - 1) * others)
-        return (n - 1) * without.var()
+        return (n - 1) * without.var()  # (n - 1) / n * sum of (without_i - mean)^2
 
     of_real = spread(sums.real, sums.real_cross, len(sums.fake))
     return shares[0] * of_real + shares[1] * spread(sums.fake, sums.fake_cross, len(sums.real))
@@ -217,18 +218,20 @@ def _subset_estimates(real: Floats, fake: Floats, subsets: int, size: int, seed:
     ]
     n, m = len(real), len(fake)
     if n * n + m * m + n * m > 3 * subsets * size * size:
+        # Few subsets of large sets: each by itself.
         return np.asarray([_estimate(_kernel_sums(real[of_real], fake[of_fake])) for of_fake, of_real in chosen])
     # The subsets overlap so much that all pairs are fewer than theirs: each kernel value is computed once.
-    members_fake, members_real = np.zeros((m, subsets)), np.zeros((n, subsets))
+    members_fake, members_real = np.zeros((m, subsets)), np.zeros((n, subsets))  # 1 where an image is in a subset
     for column, (of_fake, of_real) in enumerate(chosen):
         members_fake[of_fake, column] = members_real[of_real, column] = 1
+    # the U-statistic of each subset, (subsets,)
     own = (_within(real, members_real) + _within(fake, members_fake)) / (size * (size - 1))
     return own - 2 * _between(real, fake, members_real, members_fake) / (size * size)
 
 
 def _within(features: Floats, members: Floats) -> Floats:
     """Returns sums (subsets,) of the kernel over the pairs of different images of each subset."""
-    with_itself = ((features * features).sum(axis=1) / features.shape[1] + 1) ** 3
+    with_itself = ((features * features).sum(axis=1) / features.shape[1] + 1) ** 3  # k(x, x), (n,)
     return _between(features, features, members, members) - with_itself @ members
 
 

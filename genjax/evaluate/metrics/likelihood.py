@@ -1,4 +1,4 @@
-"""How well a variational autoencoder explains images it has not seen, and which of its latents it uses.
+"""Likelihood metrics of VAEs: the importance-weighted bound, active latents, KL, and rate-distortion frontiers.
 
 The bound by importance weighting is tighter than the ELBO and reaches log p(x) with many draws. (Burda et al. 2016)
 """
@@ -21,14 +21,14 @@ LogLikelihood = Callable[[Any, Any], Any]  # images (n, ...) and latents (n, d) 
 
 
 def importance_weighted_nats(log_weights: ArrayLike) -> Floats:
-    """The negative bound on log p(x): -log(1/K sum_k p(x, z_k) / q(z_k | x)). (Burda et al. 2016, eq. 8)
+    """Computes the negative bound on log p(x): -log(1/K sum_k p(x, z_k) / q(z_k | x)). (Burda et al. 2016, eq. 8)
 
     K is the number of columns. K = 1 is one draw of the negative ELBO. In expectation it only falls as K grows, towards
     -log p(x): state K with it.
 
     Args:
-        log_weights: log p(x, z_k) - log q(z_k | x), natural logarithms, (n, K). Minus infinity is a draw that cannot
-            have made the image.
+        log_weights: natural logarithms (n, K) of p(x, z_k) / q(z_k | x). Minus infinity is a draw that cannot have
+            made the image.
     Returns:
         Nats per image (n,), lower is better.
     Raises:
@@ -38,6 +38,7 @@ def importance_weighted_nats(log_weights: ArrayLike) -> Floats:
     bad = int((np.isnan(weights) | np.isposinf(weights)).any(axis=1).sum())
     if bad:
         raise InputError(f"log weights of {bad} of {len(weights)} images are NaN or infinite. Check the model.")
+    # log K - log sum_k exp(log w_k)
     return np.log(weights.shape[1]) - np.asarray(logsumexp(weights, axis=1))
 
 
@@ -50,20 +51,21 @@ def draw_log_weights(
     samples: int,
     chunk: int = 256,
 ) -> Floats:
-    """log p(x | z) + log p(z) - log q(z | x) for exactly `samples` draws of z from q(z | x) for each image.
+    """Computes log p(x | z) + log p(z) - log q(z | x) for `samples` draws of z from q(z | x) for each image.
 
     The prior is N(0, I). Draw k of image i depends on the key, i and k alone: neither `chunk` nor more images or draws
     change it.
 
     Args:
-        encode: images -> mean and log-variance (n, d) of the diagonal Gaussian q; compiled by the caller.
-        log_likelihood: images, latents float32 (n, d) -> log p(x | z) in nats, summed over pixels, (n,).
-        images: (n, ...), as the two functions read them.
-        key: of the draws.
-        samples: K, draws for each image.
+        encode: function from images to mean and log-variance (n, d) of the diagonal Gaussian q; compiled by the caller.
+        log_likelihood: function from images and latents (n, d), float32, to log p(x | z) (n,) in nats, summed over
+            pixels.
+        images: images (n, ...), as the two functions read them.
+        key: random key of the draws.
+        samples: number K of draws for each image.
         chunk: images encoded, and latents decoded, at a time. The last chunk is smaller: nothing is drawn to fill it.
     Returns:
-        float64 (n, samples).
+        Log weights (n, samples), float64.
     Raises:
         InputError: no draws, no images, or functions that give other shapes or numbers that are not finite.
     """
@@ -71,26 +73,27 @@ def draw_log_weights(
         raise InputError(f"{samples} draws in chunks of {chunk} were asked for, expected 1 or more of both.")
     if len(images) == 0:
         raise InputError("there are no images to draw latents for. Use 1 or more.")
-    means, log_variances = _encoded(encode, images, chunk)
-    weights = np.empty(len(images) * samples)
+    means, log_variances = _encoded(encode, images, chunk)  # (n, d) each
+    weights = np.empty(len(images) * samples)  # all draws of the first image, then of the second
     for start in range(0, len(weights), chunk):
         rows = np.arange(start, min(start + chunk, len(weights)))
-        image, draw = np.divmod(rows, samples)
+        image, draw = np.divmod(rows, samples)  # (rows,) each: weight i * K + k is draw k of image i
         noise, log_variance = _noise(key, image, draw, means.shape[1]), log_variances[image]
+        # z = mean + sigma * noise
         latents = means[image] + np.exp(0.5 * log_variance) * noise
         likelihoods = np.asarray(log_likelihood(images[image], latents.astype(np.float32)), np.float64)
-        _check_likelihoods(likelihoods, len(rows))
-        # Both densities have -1/2 log 2 pi for each latent, which cancels.
+        _check_likelihoods(likelihoods, len(rows))  # (rows,)
+        # log p(z) - log q(z | x) = sum_j (noise_j^2 + log sigma_j^2 - z_j^2) / 2; -1/2 log 2 pi of both cancels
         prior_less_posterior = 0.5 * (noise * noise + log_variance - latents * latents).sum(axis=1)
         weights[rows] = likelihoods + prior_less_posterior
     return weights.reshape(len(images), samples)
 
 
 def active_units(means: ArrayLike, *, threshold: float = 0.01) -> int:
-    """How many latents a model uses: those whose posterior mean varies over the data. (Burda et al. 2016, section 5.2)
+    """Counts the latents whose posterior mean varies over the data. (Burda et al. 2016, section 5.2)
 
     Args:
-        means: of q(z | x), (n, d), n >= 2.
+        means: means (n, d) of q(z | x), n >= 2.
         threshold: variance (with n - 1) over which a latent is active.
     Raises:
         InputError: another shape, fewer than 2 images, a number that is not finite, or a negative threshold.
@@ -100,32 +103,34 @@ def active_units(means: ArrayLike, *, threshold: float = 0.01) -> int:
         raise InputError("posterior means are of 1 image, expected 2 or more. Use more images.")
     if not threshold >= 0:
         raise InputError(f"threshold={threshold} is no variance. Use 0 or more.")
+    # A_j = Var_x(E[z_j | x]) > threshold
     return int((table.var(axis=0, ddof=1) > threshold).sum())
 
 
 def kl_per_latent(means: ArrayLike, log_variances: ArrayLike) -> Floats:
-    """KL(q(z_j | x) | N(0, 1)) of each latent j, in nats, the mean over images: a latent near 0 carries nothing.
+    """Computes KL(q(z_j | x) | N(0, 1)) of each latent j, the mean over images: a latent near 0 carries nothing.
 
     Args:
-        means: of q(z | x), (n, d).
-        log_variances: natural logarithms, (n, d).
+        means: means (n, d) of q(z | x).
+        log_variances: natural logarithms (n, d) of the variances of q(z | x).
     Returns:
-        (d,), at least 0.
+        Nats (d,), at least 0.
     Raises:
         InputError: other or unlike shapes, or a number that is not finite.
     """
     means, log_variances = _finite(means, "posterior means"), _finite(log_variances, "log-variances")
     _check_same(means, log_variances, "posterior means", "log-variances")
+    # KL = 1/2 (mean^2 + sigma^2 - 1 - log sigma^2)
     # expm1: near the prior exp(v) - 1 would lose the digits that the KL consists of.
     return 0.5 * (means**2 + np.expm1(log_variances) - log_variances).mean(axis=0)
 
 
 def rate_distortion(rates: ArrayLike, distortions: ArrayLike) -> tuple[Floats, Floats]:
-    """The best of several models, or of one at several betas: those that no other beats. (Alemi et al. 2018, section 3)
+    """Selects the models, or betas of one, that no other beats in rate and distortion. (Alemi et al. 2018, section 3)
 
     Args:
-        rates: KL(q(z | x) | prior) of each model, nats, (models,).
-        distortions: -E log p(x | z) of each, nats, (models,).
+        rates: nats (models,) of KL(q(z | x) | prior).
+        distortions: nats (models,) of -E log p(x | z).
     Returns:
         (rates, distortions) of the lower left frontier: rates rise and distortions fall. On it lies no model that
         another equals or beats in both.
@@ -134,26 +139,28 @@ def rate_distortion(rates: ArrayLike, distortions: ArrayLike) -> tuple[Floats, F
     """
     rates, distortions = _finite(rates, "rates", 1), _finite(distortions, "distortions", 1)
     _check_same(rates, distortions, "rates", "distortions")
-    order = np.lexsort((distortions, rates))
+    order = np.lexsort((distortions, rates))  # by rate, equal rates by distortion
     rates, distortions = rates[order], distortions[order]
+    # Sorted by rate, a model is on the frontier if its distortion is below all before it.
     best_before = np.concatenate([[np.inf], np.minimum.accumulate(distortions)[:-1]])
     kept = distortions < best_before
     return rates[kept], distortions[kept]
 
 
 def dominated_area(rates: ArrayLike, distortions: ArrayLike, *, reference: tuple[float, float]) -> float:
-    """One number for a frontier: the area of the points that some model beats, up to a reference; higher is better.
+    """Computes the area of the points that some model of a frontier beats, up to a reference; higher is better.
 
     Args:
-        rates: as for `rate_distortion`.
-        distortions: as for `rate_distortion`.
-        reference: (rate, distortion), the same for all frontiers that are compared; models beyond it count for nothing.
+        rates: nats (models,), as for `rate_distortion`.
+        distortions: nats (models,), as for `rate_distortion`.
+        reference: one (rate, distortion) for all frontiers that are compared; models beyond it count for nothing.
     Returns:
         Square nats, 0 or more.
     Raises:
         InputError: see `rate_distortion`.
     """
     rates, distortions = rate_distortion(rates, distortions)
+    # A staircase: from each rate to the next, the height up to the reference.
     edges = np.minimum(np.append(rates, reference[0]), reference[0])
     return float((np.diff(edges) * np.maximum(reference[1] - distortions, 0)).sum())
 
@@ -171,9 +178,10 @@ def _encoded(encode: Encode, images: np.ndarray, chunk: int) -> tuple[Floats, Fl
 
 
 def _noise(key: "Array", image: np.ndarray, draw: np.ndarray, dim: int) -> Floats:
-    """Standard normal (rows, dim), each row by the numbers of its image and its draw."""
+    """Draws standard normal numbers (rows, dim), each row by the numbers of its image and its draw."""
     import jax  # here, so that bounds of weights that one has do not wait for it
 
+    # A key of its own for each (image, draw): chunks and further images change no draw.
     keys = jax.vmap(lambda i, k: jax.random.fold_in(jax.random.fold_in(key, i), k))(np.uint32(image), np.uint32(draw))
     return np.asarray(jax.vmap(lambda own: jax.random.normal(own, (dim,)))(keys), np.float64)
 

@@ -52,6 +52,7 @@ def copy_rate(
         raise InputError(f"quantile={quantile} is not between 0 and 1.")
     fake, shots = _alike(fake_features, shot_features)
     held_out = _alike(held_out_features, shots, which="held-out", fewest=2)[0]
+    # d(held out, nearest train) (m,), and d(fake, nearest train) (n,)
     usual, found = (_nearest(part, shots)[1][:, 0] for part in (held_out, fake))
     # share of fakes with d(fake, train) < the quantile of d(held out, train)
     return float((found < np.quantile(usual, quantile)).mean())
@@ -71,8 +72,8 @@ def auth_pct(train_features: ArrayLike, fake_features: ArrayLike) -> float:
         InputError: see `check_one`; unequal widths.
     """
     fake, train = _alike(fake_features, train_features, least=2)
-    own = _nearest_other(train)
-    indices, distances = _nearest(fake, train)
+    own = _nearest_other(train)  # (n,), how far a training image is from its own kind
+    indices, distances = _nearest(fake, train)  # (m, 1) each
     # authentic: d(fake, nearest train) > d(that train, nearest other train)
     return float((distances[:, 0] > own[indices[:, 0]]).mean())
 
@@ -97,6 +98,7 @@ def c_t(
     """
     fake, train = _alike(fake_features, train_features)
     test, _ = _alike(test_features, train, which="held-out")
+    # k-means cannot make more cells than there are different points.
     different = len(train) if cells == 1 else len(np.unique(train, axis=0))
     if not 1 <= cells <= different:
         raise InputError(
@@ -105,9 +107,10 @@ def c_t(
     of_train, of_test, of_fake = _cells(cells, seed, train, test, fake)
     scores, weights = [], []
     for cell in range(cells):
-        own = train[of_train == cell]
+        own = train[of_train == cell]  # distances are to the training images of the same cell
         mine = [part[of == cell] for part, of in ((test, of_test), (fake, of_fake))]
         if len(own) and min(map(len, mine)) >= SMALLEST_CELL:
+            # z of [distances of fakes] against [distances of held-out images]
             scores.append(_rank_z(*(_nearest(part, own)[1][:, 0] for part in mine)))
             weights.append(len(mine[0]))
     if not scores:
@@ -140,7 +143,7 @@ def measure_data_copying(sets: Sets, seed: int, intervals: bool) -> dict[str, Me
 COPY_RATE_SPEC = MetricSpec(
     names={"copy_rate": "copy_rate"},
     measure=measure_copy_rate,
-    summary="Share of generated images nearer to a training image than 95 % of held-out ones; 0.05 for new images.",
+    summary="Share of generated images nearer to a training image than 95 % of held-out ones; about 0.05 for new ones.",
     needs=("train",),
 )
 AUTHENTICITY_SPEC = MetricSpec(
@@ -177,6 +180,7 @@ def _nearest(features: Floats, others: Floats, k: int = 1) -> tuple[np.ndarray, 
     indices = np.empty((len(features), k), np.int64)
     centre = others.mean(axis=0)  # distances stay; near the origin they lose fewer digits
     for rows, squared in squared_distances(features - centre, others - centre):
+        # Stable, so that of equal distances the first image is taken on every machine.
         ordered = squared.argmin(axis=1)[:, None] if k == 1 else np.argsort(squared, axis=1, kind="stable")
         indices[rows] = ordered[:, :k]
     # Anew from the differences: copies must tie at 0, whatever the last digit of a product.
@@ -191,7 +195,7 @@ def _nearest_other(features: Floats) -> Floats:
     indices = np.empty(len(features), np.int64)
     centred = features - features.mean(axis=0)
     for rows, squared in squared_distances(centred, centred):
-        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf
+        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf  # not itself
         indices[rows] = squared.argmin(axis=1)
     return pair_distances(features, features, np.arange(len(features)), indices)
 
@@ -211,9 +215,9 @@ def _rank_z(test: Floats, fake: Floats) -> float:
     from scipy.stats import rankdata  # half a second that the other metrics do not need
 
     n, m = len(test), len(fake)
-    ranks = rankdata(np.concatenate([test, fake]))
+    ranks = rankdata(np.concatenate([test, fake]))  # equal distances share their mean rank
     _, ties = np.unique(ranks, return_counts=True)
-    u = ranks[n:].sum() - m * (m + 1) / 2
+    u = ranks[n:].sum() - m * (m + 1) / 2  # pairs in which the fake is the farther one
     total = n + m
     # z = (U - n m / 2) / sd, where ties make the variance n m (n + m + 1) / 12 smaller
     variance = n * m / 12 * (total + 1 - (ties**3 - ties).sum() / (total * (total - 1)))

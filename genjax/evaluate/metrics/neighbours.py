@@ -39,11 +39,14 @@ def precision_recall(real_features: ArrayLike, fake_features: ArrayLike, *, k: i
     """
     real, fake = _checked(real_features, fake_features, k)
     slack = _rounding(real, fake)
+    # Larger by the rounding error: the edge is inside.
     real_radii, fake_radii = _radii(real, k) + slack, _radii(fake, k) + slack
     # precision = mean over fakes of [in any real ball]; recall = mean over reals of [in any fake ball]
     precise, recalled = np.zeros(len(fake), bool), np.zeros(len(real), bool)
     for rows, distances in squared_distances(real, fake):
+        # (rows, m) of [fake j in the ball of real i]
         precise |= (distances <= real_radii[rows, None]).any(axis=0)
+        # (rows, m) of [real i in the ball of fake j]
         recalled[rows] = (distances <= fake_radii).any(axis=1)
     return float(precise.mean()), float(recalled.mean())
 
@@ -63,7 +66,7 @@ def density_coverage(real_features: ArrayLike, fake_features: ArrayLike, *, k: i
         InputError: see `check_features`; k too large.
     """
     real, fake = _checked(real_features, fake_features, k)
-    radii = _radii(real, k) - _rounding(real, fake)
+    radii = _radii(real, k) - _rounding(real, fake)  # smaller: the edge is outside
     # density = 1/(k m) sum over fakes and reals of [fake in ball]; coverage = mean over reals of [any fake in ball]
     balls, covered = 0, np.zeros(len(real), bool)
     for rows, distances in squared_distances(real, fake):
@@ -123,7 +126,7 @@ def squared_distances(features: Floats, others: Floats) -> Iterator[tuple[slice,
     Yields:
         A slice of the rows, and their distances (rows, m).
     """
-    lengths = (others * others).sum(axis=1)
+    lengths = (others * others).sum(axis=1)  # |y|^2, (m,)
     step = max(1, BLOCK // len(others))
     for start in range(0, len(features), step):
         rows = slice(start, min(start + step, len(features)))
@@ -132,7 +135,7 @@ def squared_distances(features: Floats, others: Floats) -> Iterator[tuple[slice,
         distances *= -2
         distances += (features[rows] * features[rows]).sum(axis=1)[:, None]
         distances += lengths
-        yield rows, np.maximum(distances, 0, out=distances)
+        yield rows, np.maximum(distances, 0, out=distances)  # rounding may lead below 0
 
 
 def _checked(real_features: ArrayLike, fake_features: ArrayLike, k: int) -> tuple[Floats, Floats]:
@@ -147,6 +150,7 @@ def _radii(features: Floats, k: int) -> Floats:
     radii = np.empty(len(features))
     for rows, distances in squared_distances(features, features):
         distances[np.arange(len(distances)), np.arange(rows.start, rows.stop)] = np.inf  # no row is its own neighbour
+        # Only the k-th smallest is wanted, which is cheaper than sorting.
         radii[rows] = np.partition(distances, k - 1, axis=1)[:, k - 1]
     return radii
 

@@ -1,4 +1,4 @@
-"""How alike two images are, pixel by pixel and by local structure; and how alike the images of one set are.
+"""Similarity of images: PSNR, SSIM and MS-SSIM of pairs, and MS-SSIM diversity of a set.
 
 The structural similarity compares mean, contrast and correlation inside a Gaussian window. All values are of uint8
 images, whose data range is 255, and are means over the positions of the window and over channels.
@@ -11,20 +11,20 @@ from genjax.errors import InputError
 from genjax.evaluate.features.extractor import check_images
 from genjax.evaluate.metrics.check import Floats
 
-RANGE = 255.0
+RANGE = 255.0  # of uint8 images
 WINDOW, SIGMA = 11, 1.5  # (Wang et al. 2004, section III.C)
-K1, K2 = 0.01, 0.03
+K1, K2 = 0.01, 0.03  # keep quotients finite where an image is dark or flat (Wang et al. 2004)
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, finest first (Wang et al. 2003, section 3.2)
 COARSEST = 8  # pixels that the smaller side has at the coarsest scale, or more: as 128 pixels have after four halvings
 BLOCK = 1 << 20  # values of each image array held at once: 8 MiB, about ten times
 
 
 def psnr(images: np.ndarray, others: np.ndarray) -> Floats:
-    """Peak signal-to-noise ratio of each pair: 10 log10(255^2 / mean squared difference).
+    """Computes the peak signal-to-noise ratio of each pair: 10 log10(255^2 / mean squared difference).
 
     Args:
         images: uint8 (n, height, width, 1 or 3).
-        others: of the same shape.
+        others: uint8 array of the same shape.
     Returns:
         Decibels (n,), higher is more alike. Equal images give infinity: leave them out of a mean.
     Raises:
@@ -34,22 +34,22 @@ def psnr(images: np.ndarray, others: np.ndarray) -> Floats:
     values = np.empty(len(images))
     for rows in _chunks(images):
         difference = images[rows].astype(np.float64) - others[rows]
-        squared = (difference * difference).mean(axis=(1, 2, 3))
-        with np.errstate(divide="ignore"):
+        squared = (difference * difference).mean(axis=(1, 2, 3))  # (rows,)
+        with np.errstate(divide="ignore"):  # equal images: infinity
             values[rows] = 10 * np.log10(RANGE * RANGE / squared)
     return values
 
 
 def ssim(images: np.ndarray, others: np.ndarray) -> Floats:
-    """Structural similarity of each pair, where the whole window fits. (Wang et al. 2004, eq. 13)
+    """Computes the structural similarity of each pair, where the whole window fits. (Wang et al. 2004, eq. 13)
 
-    With Gaussian weights, covariances that are divided by n, and channels one by one.
+    The window has Gaussian weights, covariances are divided by n, and channels are taken one by one.
 
     Args:
         images: uint8 (n, height, width, 1 or 3), sides of 11 pixels or more.
-        others: of the same shape.
+        others: uint8 array of the same shape.
     Returns:
-        (n,), from -1 to 1; 1 for equal images only.
+        Similarities (n,), from -1 to 1; 1 for equal images only.
     Raises:
         InputError: images of another type, too small, or of unlike shapes.
     """
@@ -58,14 +58,16 @@ def ssim(images: np.ndarray, others: np.ndarray) -> Floats:
     values = np.empty(len(images))
     for rows in _chunks(images):
         luminance, structure = _maps(images[rows].astype(np.float64), others[rows].astype(np.float64))
+        # SSIM = mean over windows and channels of l * c * s
         values[rows] = (luminance * structure).mean(axis=(1, 2, 3))
     return values
 
 
 def scales(size: int) -> int:
-    """Scales that `ms_ssim` uses where the smaller side has `size` pixels: halved while 8 are left, at most five.
+    """Returns the number of scales of `ms_ssim` for a smaller side of `size` pixels.
 
-    2 for 16 pixels, 3 for 32, 4 for 64, 5 for 128 and more.
+    The side is halved while 8 pixels are left, at most to five scales: 2 for 16 pixels, 3 for 32, 4 for 64, 5 for 128
+    and more.
 
     Raises:
         InputError: fewer than 8 pixels.
@@ -79,25 +81,27 @@ def scales(size: int) -> int:
 
 
 def ms_ssim(images: np.ndarray, others: np.ndarray) -> Floats:
-    """Structural similarity over several scales: contrast and structure at each, luminance at the coarsest.
+    """Computes the structural similarity over several scales. (Wang et al. 2003, eq. 7)
+
+    Contrast and structure are compared at each scale, luminance at the coarsest.
 
     A scale is half the one before, by the mean of 2 x 2 pixels. `scales` says how many there are. Where there are fewer
     than five, the weights of those that are left are scaled to sum to 1; where a scale is smaller than the window of
     11, the window shrinks to the side and its sigma with it. So 16 pixels can be measured, and images of 16 pixels are
     to be compared with images of 16 pixels only. A negative mean of contrast and structure, of which there is no power,
-    counts as 0. (Wang et al. 2003, eq. 7)
+    counts as 0.
 
     Args:
         images: uint8 (n, height, width, 1 or 3), sides of 8 pixels or more.
-        others: of the same shape.
+        others: uint8 array of the same shape.
     Returns:
-        (n,), from 0 to 1; 1 for equal images.
+        Similarities (n,), from 0 to 1; 1 for equal images.
     Raises:
         InputError: images of another type, too small, or of unlike shapes.
     """
     _check_pairs(images, others)
     weights = np.asarray(WEIGHTS[: scales(min(images.shape[1:3]))])
-    weights = weights / weights.sum()
+    weights = weights / weights.sum()  # fewer than five scales: scaled to sum to 1
     values = np.empty(len(images))
     for rows in _chunks(images):
         values[rows] = _multi_scale(images[rows].astype(np.float64), others[rows].astype(np.float64), weights)
@@ -105,15 +109,17 @@ def ms_ssim(images: np.ndarray, others: np.ndarray) -> Floats:
 
 
 def ms_ssim_diversity(images: np.ndarray, *, pairs: int = 500, seed: int = 0) -> float:
-    """How alike the images of one set are: the mean MS-SSIM of random pairs. (Odena et al. 2017, section 4.2)
+    """Computes the mean MS-SSIM of random pairs of one set. (Odena et al. 2017, section 4.2)
 
     Higher is less varied; a collapsed generator has 1. Compare it with the same of real images, of one class each where
     there are classes, for a set of one colour and noise are far apart in it as well.
 
     Args:
         images: uint8 (n, height, width, 1 or 3), n >= 2.
-        pairs: how many, each of two rows of `images` and none twice; all there are, where those are no more.
-        seed: of the pairs.
+        pairs: most pairs, each of two different images and none twice.
+        seed: seed of the pairs.
+    Returns:
+        A number from 0 to 1.
     Raises:
         InputError: images of another type or too small, fewer than 2, or no pairs.
     """
@@ -147,35 +153,40 @@ def _chunks(images: np.ndarray) -> list[slice]:
 
 
 def _multi_scale(x: Floats, y: Floats, weights: Floats) -> Floats:
+    # product over scales of (contrast * structure)^weight, with luminance at the last
     values = np.ones(len(x))
     for i, weight in enumerate(weights):
         luminance, structure = _maps(x, y)
         last = i + 1 == len(weights)
         mean = (luminance * structure if last else structure).mean(axis=(1, 2, 3))
-        values *= np.maximum(mean, 0) ** weight
+        values *= np.maximum(mean, 0) ** weight  # a negative number has no such power
         if not last:
             x, y = _halved(x), _halved(y)
     return values
 
 
 def _maps(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Luminance, and contrast times structure, at each position of the window. (Wang et al. 2004, eq. 6, 9 and 10)"""
+    """Computes luminance, and contrast times structure, at each window position. (Wang et al. 2004, eq. 6, 9 and 10)"""
     c1, c2 = (K1 * RANGE) ** 2, (K2 * RANGE) ** 2
     mean_x, mean_y = _blur(x), _blur(y)
     both, product = mean_x * mean_x + mean_y * mean_y, mean_x * mean_y
+    # var = E x^2 - (E x)^2, and the same for the covariance; E is the Gaussian mean of a window
     variances = _blur(x * x + y * y) - both
     covariance = _blur(x * y) - product
+    # l = (2 mx my + c1) / (mx^2 + my^2 + c1);  c s = (2 cov + c2) / (vx + vy + c2)
     return (2 * product + c1) / (both + c1), (2 * covariance + c2) / (variances + c2)
 
 
 def _blur(values: Floats) -> Floats:
-    """Gaussian means over windows that lie inside the image, by rows and then by columns."""
-    size = min(WINDOW, *values.shape[1:3])
+    """Computes Gaussian means over windows that lie inside the image, by rows and then by columns."""
+    size = min(WINDOW, *values.shape[1:3])  # a coarse scale may be smaller than the window
     offsets = np.arange(size) - (size - 1) / 2
+    # exp(-x^2 / 2 sigma^2) in one direction: the window is a product of two
     weights = np.exp(-0.5 * (offsets / (SIGMA * size / WINDOW)) ** 2)
     weights /= weights.sum()
     for axis in (1, 2):
         inside = slice(size // 2, size // 2 + values.shape[axis] - size + 1)
+        # Only windows that lie inside: nothing is made up beyond the border.
         values = correlate1d(values, weights, axis=axis)[(slice(None),) * axis + (inside,)]
     return values
 
@@ -185,15 +196,17 @@ def _half(side: int) -> int:
 
 
 def _halved(values: Floats) -> Floats:
-    """Means of 2 x 2 pixels; an odd side repeats its last row, as mirrored borders do."""
+    """Averages 2 x 2 pixels; an odd side repeats its last row, as mirrored borders do."""
     n, height, width, channels = values.shape
     even = np.pad(values, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    # (n, h / 2, 2, w / 2, 2, channels) -> (n, h / 2, w / 2, channels)
     return even.reshape(n, _half(height), 2, _half(width), 2, channels).mean(axis=(2, 4))
 
 
 def _pairs(n: int, pairs: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of two images each. All pairs are numbered (1, 0), (2, 0), (2, 1), (3, 0), and some numbers drawn."""
+    """Draws indices of pairs. All pairs are numbered (1, 0), (2, 0), (2, 1), (3, 0), and some numbers drawn."""
     total = n * (n - 1) // 2
     numbers = np.arange(total) if pairs >= total else rng.choice(total, pairs, replace=False)
+    # Row i begins at number i (i - 1) / 2.
     first = ((1 + np.sqrt(1 + 8 * numbers)) / 2).astype(np.int64)
     return first, numbers - first * (first - 1) // 2

@@ -1,1 +1,1 @@
-"""What a report is drawn with: curves, grids, tables, the HTML around them."""
+"""Drawing for reports: curves, grids, tables, figures, and the HTML around them."""

@@ -15,11 +15,11 @@ COLOURS = 6  # that the page has names for: line-0 to line-5
 
 
 def panel(name: str, series: Sequence[Series]) -> Markup:
-    """A figure of one quantity, a curve for each run.
+    """Draws a figure of one quantity with its name and last value, a curve for each run.
 
     Args:
-        name: of the quantity.
-        series: with at least one point in all.
+        name: name of the quantity.
+        series: curves, with at least one point in all.
     """
     last = [f"{short(one.finite[-1])}" for one in series if len(one.finite)]
     heading = [element("span", name, class_="name")]
@@ -29,7 +29,7 @@ def panel(name: str, series: Sequence[Series]) -> Markup:
 
 
 def chart(name: str, series: Sequence[Series]) -> Markup:
-    """The SVG alone."""
+    """Draws the SVG of `panel` alone."""
     steps = np.concatenate([one.steps for one in series])
     across = Axis(0.0, max(float(steps.max()), 1.0))
     up = span(np.concatenate([values[np.isfinite(values)] for one in series for values in _drawn(one)]))
@@ -43,7 +43,7 @@ def chart(name: str, series: Sequence[Series]) -> Markup:
 
 
 def described(name: str, series: Sequence[Series], *, logarithmic: bool) -> str:
-    """A curve in words: where it begins, ends, and between which values it moves."""
+    """Describes curves in words for those who do not see them: first, last, lowest and highest values."""
     sentences = []
     for one in series:
         if not len(one.steps):
@@ -60,17 +60,18 @@ def described(name: str, series: Sequence[Series], *, logarithmic: bool) -> str:
 
 
 def legend(labels: Sequence[str]) -> Markup:
-    """Which colour is which run."""
+    """Draws the list of runs in their colours."""
     entries = [element("li", label, class_=f"line-{number % COLOURS}") for number, label in enumerate(labels)]
     return element("ul", *entries, class_="legend")
 
 
 def _drawn(one: Series) -> list[np.ndarray]:
+    """Returns all numbers that the axis must hold."""
     return [one.values] if one.low is None or one.high is None else [one.values, one.low, one.high]
 
 
 def _grid(across: Axis, up: Axis) -> Iterator[Markup]:
-    """Lines and numbers."""
+    """Draws horizontal lines, and the numbers of both axes."""
     for value in ticks(up):
         y = _y(up, np.asarray([value]))[0]
         yield element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{y:.1f}", y2=f"{y:.1f}", class_="rule")
@@ -82,7 +83,7 @@ def _grid(across: Axis, up: Axis) -> Iterator[Markup]:
 
 
 def _curve(one: Series, across: Axis, up: Axis) -> Iterator[Markup]:
-    """The interval, the line, and its points where they are few."""
+    """Draws the interval, the line, and its points where they are few."""
     x, y = _x(across, one.steps), _y(up, one.values)
     if one.low is not None and one.high is not None:
         known = np.isfinite(one.low) & np.isfinite(one.high)
@@ -91,12 +92,12 @@ def _curve(one: Series, across: Axis, up: Axis) -> Iterator[Markup]:
         yield element("path", d=_path(ends) + "Z" if ends else "", class_="band")
     pieces = [_path(list(zip(x[part], y[part], strict=True))) for part in unbroken(one.values)]
     yield element("path", d="".join(pieces), class_="line")
-    if len(x) <= FEW:
+    if len(x) <= FEW:  # b == b leaves out NaN
         yield join(element("circle", cx=f"{a:.1f}", cy=f"{b:.1f}", r=2) for a, b in zip(x, y, strict=True) if b == b)
 
 
 def unbroken(values: np.ndarray) -> list[np.ndarray]:
-    """Indices of the stretches between values that are not finite."""
+    """Returns the indices of each stretch of finite values, so that no line is drawn across a gap."""
     known = np.flatnonzero(np.isfinite(values))
     return [part for part in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1) if len(part)]
 

@@ -14,9 +14,9 @@ class Section(NamedTuple):
     """A part of the page.
 
     Attributes:
-        title: its heading, by which the contents name it.
-        content: of which an empty one is left out.
-        lead: a sentence or two below the heading.
+        title: heading, by which the table of contents names it.
+        content: markup of the section, which is left out if this is empty.
+        lead: sentence or two below the heading.
     """
 
     title: str
@@ -25,14 +25,16 @@ class Section(NamedTuple):
 
 
 def page(title: str, summary: str, warnings: Sequence[str], sections: Sequence[Section], *, footer: str) -> str:
-    """A whole HTML document.
+    """Writes a whole HTML document.
 
     Args:
-        title: of the page.
-        summary: a sentence below it.
-        warnings: what a reader must know first.
-        sections: in order.
-        footer: who made it.
+        title: title of the page.
+        summary: sentence below it.
+        warnings: sentences that a reader must see first.
+        sections: parts of the page, in order.
+        footer: line at its end.
+    Returns:
+        The document.
     """
     shown = [section for section in sections if section.content]
     body = join(
@@ -61,6 +63,7 @@ def _head(title: str) -> Markup:
 
 
 def _policy() -> str:
+    """Returns the policy that allows inline images and styles, and the one script by its hash."""
     digest = base64.b64encode(hashlib.sha256(_text("sort.js").encode()).digest()).decode()
     return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
 

@@ -1,4 +1,4 @@
-"""The figure of an adaptation: rows of images under a title each, so that the same latents can be compared."""
+"""A PNG figure of rows of images, each under a title, so that images of the same latents can be compared."""
 
 import logging
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-COLUMNS = 20
+COLUMNS = 20  # images in a line
 
 
 class Row(NamedTuple):
@@ -18,7 +18,13 @@ class Row(NamedTuple):
 
 
 def save_figure(path: Path, title: str, rows: Sequence[Row]) -> None:
-    """Writes the rows below each other as PNG; the file is whole at every moment."""
+    """Writes the rows below each other as PNG; a stopped process leaves no half file.
+
+    Args:
+        path: place of the file.
+        title: title above all rows.
+        rows: one or more rows, whose images may be grey or colour.
+    """
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it announces its cache, which nobody needs
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -1,4 +1,4 @@
-"""Grids of images: the picture that a person looks at first."""
+"""Grids of images as arrays, and PNG files of images."""
 
 import math
 import os
@@ -9,15 +9,15 @@ from PIL import Image
 
 
 def image_grid(images: np.ndarray, *, columns: int = 0, gap: int = 1, background: int = 128) -> np.ndarray:
-    """Images side by side, row by row.
+    """Sets images side by side, row by row.
 
     Args:
-        images: (n, h, w, c), uint8.
-        columns: of the grid; 0 makes it about square.
+        images: images (n, h, w, c), uint8.
+        columns: columns of the grid; 0 makes it about square.
         gap: pixels between two images.
         background: grey level of the gaps and of places that stay empty.
     Returns:
-        (rows * (h + gap) - gap, columns * (w + gap) - gap, c), uint8.
+        The grid (rows * (h + gap) - gap, columns * (w + gap) - gap, c), uint8.
     """
     n, h, w, c = images.shape
     columns = columns or math.ceil(math.sqrt(n))
@@ -30,7 +30,7 @@ def image_grid(images: np.ndarray, *, columns: int = 0, gap: int = 1, background
 
 
 def save_image(path: Path, image: np.ndarray, *, scale: int = 1) -> None:
-    """Writes an image (h, w, c), uint8, as PNG, each pixel `scale` wide; the file is whole at every moment."""
+    """Writes an image (h, w, c), uint8, as PNG, each pixel `scale` wide; a stopped process leaves no half file."""
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -1,4 +1,4 @@
-"""HTML out of Python, safe by construction: whatever is not markup already is escaped."""
+"""HTML elements written from Python, safe by construction: any text that is not `Markup` already is escaped."""
 
 import html
 from collections.abc import Iterable
@@ -13,18 +13,18 @@ class Markup(str):
 
 
 def escape(text: object) -> Markup:
-    """Text as HTML shows it."""
+    """Escapes text, so that HTML shows it as it is."""
     return text if isinstance(text, Markup) else Markup(html.escape(str(text)))
 
 
 def element(tag: str, *children: object, **attributes: object) -> Markup:
-    """One element.
+    """Writes one element.
 
     Args:
-        tag: its name.
+        tag: name of the element.
         children: markup, or anything else, which is escaped.
-        attributes: of the element; a trailing underscore is dropped and others become hyphens (`class_`, `data_value`).
-            None leaves an attribute out.
+        attributes: attributes by name; a trailing underscore is dropped and others become hyphens (`class_`,
+            `data_value`). None leaves an attribute out.
     """
     written = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
@@ -37,5 +37,5 @@ def element(tag: str, *children: object, **attributes: object) -> Markup:
 
 
 def join(children: Iterable[object]) -> Markup:
-    """Children side by side."""
+    """Joins children side by side, and escapes those that are no markup."""
     return Markup("".join(escape(child) for child in children))

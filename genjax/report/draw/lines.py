@@ -1,4 +1,4 @@
-"""Quantities over others. On logarithmic axes a power law is a straight line, and its slope the exponent."""
+"""A PNG figure of line plots. On logarithmic axes a power law is a straight line, and its slope the exponent."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Line(NamedTuple):
-    """One line: its name, where it was measured, and what was found there; above 0 on logarithmic axes."""
+    """One line: its name, and the points (x, y) that it goes through; above 0 on logarithmic axes."""
 
     label: str
     x: Sequence[float]
@@ -17,14 +17,14 @@ class Line(NamedTuple):
 def save_lines(
     path: Path, title: str, panels: Mapping[str, Sequence[Line]], *, across: int = 3, logarithmic: bool = True
 ) -> None:
-    """Writes a PNG with a panel for each entry; the file is whole at every moment.
+    """Writes a PNG with a panel for each entry; a stopped process leaves no half file.
 
     Args:
-        path: of the file.
-        title: above all.
+        path: place of the file.
+        title: title above all panels.
         panels: {title: its lines}.
-        across: panels beside each other.
-        logarithmic: both axes, every point marked; off, both are linear and the upright one begins at 0.
+        across: number of panels beside each other.
+        logarithmic: True makes both axes logarithmic and marks every point; False makes both linear, y from 0.
     """
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it announces its cache, which nobody needs
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -46,7 +46,7 @@ def save_lines(
 
 
 def draw_logarithmic(axis: Any, lines: Sequence[Line]) -> None:
-    """Lines through marked points, with a tick where something was measured."""
+    """Draws lines through marked points, with a tick at each x."""
     for line in lines:
         axis.loglog(line.x, line.y, marker="o", markersize=4, label=line.label)
     ticks = sorted({value for line in lines for value in line.x})
@@ -55,7 +55,7 @@ def draw_logarithmic(axis: Any, lines: Sequence[Line]) -> None:
 
 
 def draw_linear(axis: Any, lines: Sequence[Line]) -> None:
-    """Lines over a ground of 0, against which a change shows as large as it is."""
+    """Draws lines above 0, so that a change looks as large as it is."""
     for line in lines:
         axis.plot(line.x, line.y, label=line.label)
     axis.set_ylim(bottom=0)

@@ -1,4 +1,4 @@
-"""Images inside a page: PNG in the page itself, with a text for those who do not see them."""
+"""Images inside a page: PNG as a data: address, with a text for those who do not see them."""
 
 import base64
 import io
@@ -10,17 +10,17 @@ from PIL import Image
 from genjax.report.draw.grid import image_grid
 from genjax.report.draw.html import Markup, element
 
-LARGEST_PIXEL = 6  # on the screen, for each pixel of an image
+LARGEST_PIXEL = 6  # pixels on the screen for each pixel of an image
 
 
 def picture(images: np.ndarray, *, alt: str, columns: int = 0, pixel: int = 4) -> Markup:
-    """A grid of images, with nothing between them but the page.
+    """Writes a grid of images, whose gaps show the page behind.
 
     Args:
-        images: (n, h, w, c), uint8.
-        alt: what is to be seen, in words.
-        columns: of the grid; 0 makes it about square.
-        pixel: how wide a pixel is on a wide screen, at most `LARGEST_PIXEL`; a narrow one makes all of it smaller.
+        images: images (n, h, w, c), uint8.
+        alt: description for those who do not see it.
+        columns: columns of the grid; 0 makes it about square.
+        pixel: width of a pixel on a wide screen, at most `LARGEST_PIXEL`; a narrow screen makes all of it smaller.
     """
     grid = with_gaps(images, columns=columns)
     height, width = grid.shape[:2]
@@ -31,14 +31,14 @@ def picture(images: np.ndarray, *, alt: str, columns: int = 0, pixel: int = 4) -
 
 
 def with_gaps(images: np.ndarray, *, columns: int = 0) -> np.ndarray:
-    """A grid whose gaps are transparent, as a page may be light or dark: (height, width, c + 1), uint8."""
+    """Makes a grid (height, width, c + 1), uint8, whose gaps are transparent: a page may be light or dark."""
     opaque = np.full((*images.shape[:3], 1), 255, np.uint8)
     colours = image_grid(images, columns=columns)
     return np.concatenate([colours, image_grid(opaque, columns=columns, background=0)], axis=-1)
 
 
 def png_uri(image: np.ndarray) -> str:
-    """An image (h, w, c), uint8, grey or colour, each with or without alpha, as a data: address."""
+    """Writes an image (h, w, c), uint8, grey or colour, with or without alpha, as a data: address."""
     channels = image.shape[-1]
     file = io.BytesIO()
     Image.fromarray(image[..., 0] if channels == 1 else image).save(file, format="PNG", optimize=True)
@@ -46,18 +46,18 @@ def png_uri(image: np.ndarray) -> str:
 
 
 def interleaved(rows: Sequence[np.ndarray], *, columns: int) -> np.ndarray:
-    """Sets of n images in bands: a line of the first set, below it the same images of the second, and so on.
+    """Orders sets of n images in bands: a line of the first set, below it the same images of the second, and so on.
 
     Args:
         rows: arrays (n, h, w, c) of one shape, n a multiple of `columns`.
         columns: images in a line.
     Returns:
-        (len(rows) * n, h, w, c), to be shown in a grid of that many columns.
+        Images (len(rows) * n, h, w, c), to be shown in a grid of that many columns.
     """
     stacked = np.stack([row.reshape(-1, columns, *row.shape[1:]) for row in rows], axis=1)
     return stacked.reshape(-1, *rows[0].shape[1:])
 
 
 def figure(content: Markup, *caption: object, class_: str | None = None) -> Markup:
-    """Something to look at, with what it is below."""
+    """Writes a figure with its caption below; without a caption if none is given."""
     return element("figure", content, element("figcaption", *caption) if caption else "", class_=class_)

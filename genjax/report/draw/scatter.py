@@ -1,4 +1,4 @@
-"""Two numbers of each method against each other, with intervals: who is better in both is seen at a glance."""
+"""A PNG scatter plot of two numbers of each method, with intervals: which one is better in both shows at a glance."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ class Point(NamedTuple):
     """One method.
 
     Attributes:
-        label: its name; the same name has the same colour and marker in every panel.
-        x: a number.
-        y: a number.
-        x_half: half of its interval; NaN where that is not known.
-        y_half: the same.
+        label: name; one name has one colour and marker in all panels.
+        x: number along the axis.
+        y: number upwards.
+        x_half: half of the interval of x; NaN where that is not known.
+        y_half: half of the interval of y; NaN where that is not known.
     """
 
     label: str
@@ -30,14 +30,14 @@ class Point(NamedTuple):
 
 
 def save_scatter(path: Path, title: str, panels: Mapping[str, Sequence[Point]], *, x: str, y: str) -> None:
-    """Writes a PNG with a panel for each entry; the file is whole at every moment.
+    """Writes a PNG with a panel for each entry; a stopped process leaves no half file.
 
     Args:
-        path: of the file.
-        title: above all.
+        path: place of the file.
+        title: title above all panels.
         panels: {title: its points}.
-        x: what is along the axis, in words.
-        y: the same.
+        x: label of the x axis.
+        y: label of the y axis.
     """
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it announces its cache, which nobody needs
     from matplotlib import colormaps

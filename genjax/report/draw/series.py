@@ -1,4 +1,4 @@
-"""Numbers along training, as they are drawn: out of the lines of metrics.jsonl, name by name."""
+"""Curves along training, read from the lines of metrics.jsonl and thinned for drawing."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 MOST_POINTS = 600  # in a curve; more would make the page heavy and the line no clearer
-LOW, HIGH = "/low", "/high"  # names of the ends of an interval, after the name of the value
+LOW, HIGH = "/low", "/high"  # endings of the names of the ends of an interval
 
 
 class Series(NamedTuple):
     """One curve.
 
     Attributes:
-        label: which run it is of; "" where there is only one.
-        steps: (n,), ascending.
-        values: (n,), NaN where it was not finite.
-        low: (n,) lower ends of intervals, or None.
-        high: (n,) upper ends.
+        label: name of the run; "" where there is only one.
+        steps: steps (n,), ascending.
+        values: values (n,), NaN where one was not finite.
+        low: lower ends (n,) of intervals, or None.
+        high: upper ends (n,) of intervals, or None.
     """
 
     label: str
@@ -29,16 +29,16 @@ class Series(NamedTuple):
 
     @property
     def finite(self) -> np.ndarray:
-        """The values that are numbers."""
+        """The values that are finite."""
         return self.values[np.isfinite(self.values)]
 
 
 def read_series(lines: Sequence[Mapping[str, Any]], label: str = "") -> dict[str, Series]:
-    """{name: its curve}, in the order in which names first occur.
+    """Reads {name: its curve} from a log, in the order in which names first occur.
 
     Args:
-        lines: {"step": n, name: number, ...}. `name/low` and `name/high` beside `name` are its interval.
-        label: of the run.
+        lines: lines {"step": n, name: number, ...}. `name/low` and `name/high` beside `name` are its interval.
+        label: name of the run.
     """
     names = dict.fromkeys(name for line in lines for name in line if name != "step")
     found = {}
@@ -59,7 +59,7 @@ def read_series(lines: Sequence[Mapping[str, Any]], label: str = "") -> dict[str
 
 
 def thinned(series: Series, most: int = MOST_POINTS) -> Series:
-    """At most `most` points, the lowest and the highest of each stretch, so that no spike is lost."""
+    """Keeps at most `most` points, the lowest and the highest of each stretch, so that no spike is lost."""
     n = len(series.steps)
     if n <= most:
         return series
@@ -75,7 +75,7 @@ def thinned(series: Series, most: int = MOST_POINTS) -> Series:
 
 
 def constant(series: Sequence[Series]) -> float | None:
-    """The one value that all these curves have everywhere; None if they vary, or there are fewer than two."""
+    """Returns the one value that all points of these curves have; None if they vary, or if there is only one."""
     values = np.concatenate([one.values for one in series])
     same = len(values) > 1 and np.all(values == values[0])
     return float(values[0]) if same and math.isfinite(values[0]) else None

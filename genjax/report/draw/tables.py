@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from genjax.report.draw.html import Markup, element, join
 
-# What a metric's name does not say. Names as records have them, without the extractor in brackets.
+# Explanations beside metrics, by their names in records without the extractor in brackets.
 MEANINGS = {
     "FD": "distance of the two sets, lower is better",
     "FID": "distance of the two sets, lower is better",
@@ -22,24 +22,24 @@ MEANINGS = {
 
 
 class Cell(NamedTuple):
-    """A cell that is sorted by another thing than its text."""
+    """A cell that is sorted by `key` instead of its text."""
 
     text: object
     key: float | str
 
 
 def facts(rows: Sequence[tuple[str, object]]) -> Markup:
-    """Names and values below each other."""
+    """Writes names and values below each other."""
     return element("dl", *(join([element("dt", name), element("dd", value)]) for name, value in rows))
 
 
 def sortable(header: Sequence[str], rows: Sequence[Sequence[object]], *, label: str) -> Markup:
-    """A table that can be sorted by each of its columns.
+    """Writes a table that can be sorted by each of its columns.
 
     Args:
-        header: of the columns.
-        rows: of cells; a number or a `Cell` with a numeric key is set to the right.
-        label: what the table holds, for those who do not see it.
+        header: headings of the columns.
+        rows: cells of each row; a number or a `Cell` with a numeric key is set to the right.
+        label: description of the table, for those who do not see it.
     """
     head = element("tr", *(element("th", element("button", name, type="button"), scope="col") for name in header))
     body = [element("tr", *map(_cell, row)) for row in rows]
@@ -48,7 +48,7 @@ def sortable(header: Sequence[str], rows: Sequence[Sequence[object]], *, label: 
 
 
 def record_rows(records: Sequence[Mapping[str, Any]], run: str = "") -> list[list[object]]:
-    """Rows for RECORD_HEADER; beside other runs, after the name of the run and without what each metric means."""
+    """Makes rows for RECORD_HEADER: with the meaning of each metric, or instead after the name of the run if given."""
     return [[run, *_record_row(record)] if run else _record_row(record, explained=True) for record in records]
 
 

@@ -1,4 +1,4 @@
-"""Values with their intervals below each other on one axis: whether runs differ is seen at a glance."""
+"""Values with their intervals below each other on one axis, which shows at a glance if runs differ."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,17 +9,17 @@ from genjax.report.draw.axis import Axis, short, span, ticks
 from genjax.report.draw.curves import COLOURS
 from genjax.report.draw.html import Markup, element
 
-WIDTH, LEFT, RIGHT, LINE, BOTTOM = 320.0, 10.0, 14.0, 30.0, 20.0
+WIDTH, LEFT, RIGHT, LINE, BOTTOM = 320.0, 10.0, 14.0, 30.0, 20.0  # of the panel, in pixels
 
 
 class Whisker(NamedTuple):
     """One value.
 
     Attributes:
-        label: of the run.
-        value: the number.
-        interval: (low, high), or None.
-        number: of the run's colour.
+        label: name of the run.
+        value: number that was measured.
+        interval: ends (low, high) of its interval, or None.
+        number: number of the run's colour.
     """
 
     label: str
@@ -29,7 +29,7 @@ class Whisker(NamedTuple):
 
 
 def whiskers(name: str, entries: Sequence[Whisker]) -> Markup:
-    """A figure of one metric, an entry for each run; an interval that is not known is not drawn."""
+    """Draws a figure of one metric, an entry for each run; an unknown interval is left out."""
     numbers = [number for entry in entries for number in (entry.value, *(entry.interval or ()))]
     axis = span(np.asarray(numbers))
     height = LINE * len(entries) + BOTTOM
@@ -47,7 +47,7 @@ def whiskers(name: str, entries: Sequence[Whisker]) -> Markup:
 
 
 def in_words(value: float, interval: tuple[float, float] | None) -> str:
-    """`0.12 (0.1 to 0.14)`."""
+    """Writes a value with its interval, such as `0.12 (0.1 to 0.14)`."""
     return short(value) + ("" if interval is None else f" ({short(interval[0])} to {short(interval[1])})")
 
 

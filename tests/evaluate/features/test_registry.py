@@ -16,6 +16,7 @@ from genjax.evaluate import extract_features, frechet_distance, kernel_distance,
 from genjax.evaluate.features.embedded import EMBEDDED_V1_SHA256, WEIGHTS
 from genjax.evaluate.features.extractor import resized
 from genjax.evaluate.features.published import read_weights
+from genjax.evaluate.features.registry import EXTRACTORS, extractors_help
 
 KINDS = [("digits", 16, 1), ("glyphs", 16, 1), ("glyphs", 32, 3)]
 
@@ -75,6 +76,11 @@ def test_the_weights_are_small():
 def test_an_unknown_extractor_teaches():
     with pytest.raises(InputError, match=r"unknown extractor 'embeded-v1'\. Did you mean 'embedded-v1'"):
         load_extractor("embeded-v1")
+
+
+def test_the_help_names_every_extractor():
+    names = [line.partition(": ")[0] for line in extractors_help().splitlines()]
+    assert names == list(EXTRACTORS) == ["embedded-v1", "random-v1", "efflite0", "inception"]
 
 
 def test_other_weights_are_refused(tmp_path):
