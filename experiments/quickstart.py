@@ -1,9 +1,12 @@
-"""Pretrain on real digits, adapt to ten typeset ones, evaluate before and after: once with a GAN, once with a VAE.
+"""Does it work here? Pretrains on real digits, adapts to ten typeset ones, evaluates before and after; a GAN and a VAE.
 
-    python experiments/quickstart.py            # the demo, see the README for what it measured
+    python experiments/quickstart.py            # the demo: 145 s on two free CPU cores, under 1.1 GiB of memory
     python experiments/quickstart.py --quick    # the same in a few steps, to see that everything runs
 
-Stop it at any time; started again it goes on. It writes quickstart.png and summary.json into --out.
+Stop it at any time; started again it goes on. Writes quickstart.png and summary.json into --out.
+
+Measured on 2026-11-26 with seed 0: KD[embedded-v1] against held-out glyphs falls from 3.73 to 0.79 (GAN) and from 3.69
+to 2.10 (VAE). Other seeds are in README.md.
 """
 
 import dataclasses

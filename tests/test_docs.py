@@ -11,7 +11,7 @@ from genjax.devices import backend
 
 ROOT = Path(__file__).parents[1]
 RELIABILITY = (ROOT / "docs" / "reliability.md").read_text()
-FAULTS = (ROOT / "experiments" / "faults.py").read_text()
+FAULTS = (ROOT / "experiments" / "faults" / "promises.py").read_text()
 FAULTS_WITH_PATHS = FAULTS.replace("{TRAIN}", "tests/train/test_")
 ROWS = set(re.findall(r'^    "([\w ]+)": Row\(', FAULTS, re.MULTILINE))
 

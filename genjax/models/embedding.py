@@ -1,6 +1,6 @@
 """The network behind the features embedded-v1: small convolutions, read at two depths.
 
-Trained once by experiments/train_embedding.py to name what a picture of a glyph shows and how it is drawn. The early
+Trained once by experiments/embedding/train_embedding.py to name what a picture of a glyph shows and how it is drawn. The early
 layer sees strokes, colour, noise and blur; the late one sees which glyph it is, and in which style.
 """
 

@@ -1,7 +1,7 @@
 """Features of images, by networks whose weights are fixed: what the metrics compare instead of pixels.
 
 embedded-v1 comes with genjax: a small network trained on handwritten digits and on typeset digits and capitals (see
-experiments/train_embedding.py). It is made for pictures of that kind, and knows nothing of photographs. For those there
+experiments/embedding/train_embedding.py). It is made for pictures of that kind, and knows nothing of photographs. For those there
 are efflite0, and the standard Inception where a user has its file; random-v1 was trained on nothing.
 """
 

@@ -1,0 +1,174 @@
+"""Promises of docs/reliability.md, a row each: what is done to runs to break it, and which tests try it too.
+
+The settings of the experiment are here, since every row reads its numbers from them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.common.tiny_run import FAMILIES
+from experiments.faults.children import Child
+from experiments.faults.fuzz_targets import PROMISED, TARGETS
+from experiments.faults.fuzzer import fuzz
+from experiments.faults.interruptions import killed, read_while_training, second_process, stopped
+
+BATCH = 250  # cases of the fuzzer in one process
+QUICKLY = ("configs", "images", "captions")  # kinds of files that are quickly read
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Kills, stops, damages and starves runs, and says whether what was promised was kept."""
+
+    out: Path = Path("runs/faults")
+    """Folder for the table."""
+    rows: tuple[str, ...] = ()
+    """Which rows; all without it."""
+    kills: int = 100
+    """Of each family, by kill -9 at random moments."""
+    kill_steps: int = 40
+    """Of each run that is killed; every second one is saved."""
+    stops: int = 50
+    """Of each family, in so many steps."""
+    steps: int = 500
+    """That are stopped so often."""
+    cases: int = 250
+    """Of the fuzzer, of each kind of file: four kinds are promised 1,000 together."""
+    seconds: float = 60.0
+    """To read a run of each family that trains."""
+    seed: int = 0
+    """Of what is left to chance."""
+    quick: bool = False
+    """A little of what takes time, of one family; not the tests."""
+
+
+class Row(NamedTuple):
+    """A promise.
+
+    Attributes:
+        what: happens.
+        work: does it, in a folder; None where tests do.
+        tests: that do it too, or do its other parts.
+    """
+
+    what: str
+    work: Callable[[Faults, Path], dict[str, Any]] | None = None
+    tests: tuple[str, ...] = ()
+
+
+def of_families(work: Callable[..., dict[str, Any]], *arguments: str) -> Callable[[Faults, Path], dict[str, Any]]:
+    """The work for each family, with these settings for arguments."""
+
+    def each(settings: Faults, folder: Path) -> dict[str, Any]:
+        found: dict[str, Any] = {"violations": []}
+        for family in FAMILIES[-1:] if settings.quick else FAMILIES:
+            (folder / family).mkdir()
+            values = {name: getattr(settings, name) for name in arguments}
+            counted = work(family, **values, work=folder / family, cache=compiled(folder))
+            found["violations"] += [f"{family}: {violation}" for violation in counted.pop("violations")]
+            found[family] = counted
+        return found
+
+    return each
+
+
+def compiled(folder: Path) -> Path:
+    """Where compiled steps are kept, for all rows: the same tiny networks are trained again and again."""
+    return folder.parent / "compiled"
+
+
+def fuzzed(settings: Faults, folder: Path) -> dict[str, Any]:
+    """Every kind of file, in a process for each so many cases; one that is taken down is a violation."""
+    found: dict[str, Any] = {"violations": [], "promised": list(PROMISED)}
+    for kind in QUICKLY if settings.quick else TARGETS:
+        total = {"cases": 0, "refused": 0, "harmless": 0, "slowest": 0.0}
+        for first in range(0, settings.cases, BATCH):
+            number = min(BATCH, settings.cases - first)
+            place = folder / f"{kind.replace(' ', '_')}-{first}"
+            work = lambda k=kind, n=number, p=place, f=first: fuzz(k, n, work=p, seed=settings.seed, first=f)  # noqa: E731
+            ended = Child(work, compiled(folder)).end()
+            if ended.value is None:
+                at = (place / "cases.txt").read_text() if (place / "cases.txt").exists() else "before the first"
+                found["violations"].append(f"{at} took the process down ({ended.code}): {ended.output[-200:]}")
+                continue
+            found["violations"] += ended.value["violations"]
+            for name in ("cases", "refused", "harmless"):
+                total[name] += ended.value[name]
+            total["slowest"] = max(total["slowest"], ended.value["slowest"])
+        found[kind] = total
+    return found
+
+
+TRAIN = "tests/train/test_"
+ROWS = {
+    "killed": Row(
+        "kill -9 at random moments, saves included; then resumed",
+        of_families(killed, "kills", "kill_steps", "seed"),
+        (f"{TRAIN}run_folder.py", f"{TRAIN}metrics.py"),
+    ),
+    "stopped": Row(
+        "SIGTERM and Ctrl-C in turns at random steps; then resumed",
+        of_families(stopped, "stops", "steps", "seed"),
+        (f"{TRAIN}loop.py::test_a_signal_saves_and_the_run_goes_on_to_the_same_end", f"{TRAIN}seeds.py"),
+    ),
+    "two at once": Row(
+        "a second process on one run's folder",
+        lambda _, folder: second_process(work=folder, cache=compiled(folder)),
+        (f"{TRAIN}lock.py",),
+    ),
+    "read": Row(
+        "sample, evaluate, report, load and TensorBoard while it trains", of_families(read_while_training, "seconds")
+    ),
+    "processes": Row(
+        "one of two processes is preempted; stopped and resumed across one and two",
+        None,
+        (
+            f"{TRAIN}processes.py::test_two_processes_stop_together_and_one_goes_on_and_two_again",
+            f"{TRAIN}sharding.py::test_eight_devices_equal_one_after_five_steps",
+        ),
+    ),
+    "fuzzed": Row("damaged configs, checkpoints, images, captions; models, logs, arrays, weights", fuzzed),
+    "disk": Row("a disk that is full or fails, a folder that vanishes", None, (f"{TRAIN}storage.py",)),
+    "damage": Row("a checkpoint cut, flipped, missing in part", None, (f"{TRAIN}checkpoint.py", f"{TRAIN}doctor.py")),
+    "other": Row(
+        "a checkpoint of another version or another config",
+        None,
+        (
+            f"{TRAIN}loop.py::test_a_checkpoint_of_another_config_is_refused_by_the_names_that_differ",
+            f"{TRAIN}artifact.py",
+        ),
+    ),
+    "not finite": Row(
+        "NaN and infinity in a batch, a gradient, a controller",
+        None,
+        (f"{TRAIN}not_finite.py", f"{TRAIN}recovery.py", "tests/control/test_bounds.py"),
+    ),
+    "images": Row(
+        "images that are none, or of every odd form",
+        None,
+        (
+            "tests/data/test_folder.py",
+            "tests/data/test_images.py",
+            "tests/test_cli.py::test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once",
+        ),
+    ),
+    "memory": Row("out of memory", None, (f"{TRAIN}memory.py",)),
+    "caches": Row(
+        "a preparation or a cache that was interrupted",
+        None,
+        ("tests/test_backend.py", "tests/evaluate/test_statistics.py", "tests/data/test_tfds.py"),
+    ),
+    "surroundings": Row("another clock, time zone, locale, home, path", None, ("tests/test_surroundings.py",)),
+    "hostile": Row(
+        "files made to do harm",
+        None,
+        (
+            "tests/test_hostile.py",
+            "tests/evaluate/test_state_dict.py",
+            "tests/data/test_npz.py",
+            "tests/data/test_idx.py",
+        ),
+    ),
+}
