@@ -1,4 +1,4 @@
-"""Does it work here? Pretrains on real digits, adapts to ten typeset ones, evaluates before and after; a GAN and a VAE.
+"""Quickstart: pretrain on real digits, adapt to ten typeset ones, evaluate before and after; a GAN and a VAE.
 
     python experiments/quickstart.py            # the demo: 145 s on two free CPU cores, under 1.1 GiB of memory
     python experiments/quickstart.py --quick    # the same in a few steps, to see that everything runs
@@ -38,22 +38,22 @@ TRANSFERS = {"gan": "freeze", "vae": "full"}  # of those tried on ten shots, see
 
 @dataclass(frozen=True)
 class Quickstart:
-    """Pretrain on digits, adapt to ten glyphs, evaluate; with a GAN and with a VAE."""
+    """Pretrains on digits, adapts to ten glyphs, evaluates; with a GAN and with a VAE."""
 
     out: Path = Path("runs/quickstart")
     """Folder for the four runs, the picture and the summary."""
     seed: int = 0
-    """Of everything random."""
+    """Seed of everything random."""
     steps: int = 1800
-    """Of each pretraining."""
+    """Steps of each pretraining."""
     adapt_steps: int = 600
-    """Of each adaptation."""
+    """Steps of each adaptation."""
     shots: int = 10
     """Glyphs to adapt to."""
     quick: bool = False
     """A few steps of everything, to see that it runs."""
     force: bool = False
-    """Start again instead of going on."""
+    """Start again instead of resuming."""
 
 
 def main(settings: Quickstart) -> int:
@@ -84,7 +84,7 @@ def main(settings: Quickstart) -> int:
 
 
 def pretrain(settings: Quickstart, family: str, out: Path) -> bool:
-    """Trains the source on all 1,797 digits; whether it came to its end."""
+    """Trains the source on all 1,797 digits; returns True if it came to its end."""
     say(f"\n{FAMILIES[family]}: pretraining on digits")
     config = TrainConfig(
         data="digits", split="all", model=family, size=16, steps=settings.steps, seed=settings.seed, out=out, batch=64
@@ -94,7 +94,7 @@ def pretrain(settings: Quickstart, family: str, out: Path) -> bool:
 
 
 def carry(settings: Quickstart, family: str, source: Path, out: Path) -> bool:
-    """Adapts the source to the shots; whether it came to its end."""
+    """Adapts the source to the shots; returns True if it came to its end."""
     say(f"\n{FAMILIES[family]}: adapting to {settings.shots} glyphs")
     config = AdaptConfig(
         source=source,
@@ -111,12 +111,12 @@ def carry(settings: Quickstart, family: str, source: Path, out: Path) -> bool:
 
 
 def judged(settings: Quickstart, run: Path) -> list[Record]:
-    """Records of a run against held-out glyphs; the quick form has one."""
+    """Evaluates a run against held-out glyphs; the quick form has one metric."""
     return evaluate_run(run, data="glyphs", metrics=("kd",) if settings.quick else CORE, seed=settings.seed)
 
 
 def real_rows(settings: Quickstart) -> list[Row]:
-    """Real images of both sets."""
+    """Selects real images of both sets for the picture."""
     digits, glyphs = load("digits", channels=1, split="all"), load("glyphs", channels=1, seed=settings.seed)
     shots, held_out = few_shot(glyphs, settings.shots, settings.seed), load("glyphs", channels=1, split="test")
     return [
@@ -127,12 +127,12 @@ def real_rows(settings: Quickstart) -> list[Row]:
 
 
 def first(images: Dataset, n: int):
-    """The first n images of a set."""
+    """Selects the first n images of a set."""
     return images.images[: min(n, len(images))]
 
 
 def comparison(summary: dict[str, dict[str, list[dict]]]) -> str:
-    """The table: each record before and after."""
+    """Formats the table of each record before and after."""
     rows = []
     for family, title in FAMILIES.items():
         for before, after in zip(summary[family]["before"], summary[family]["after"], strict=True):

@@ -1,1 +1,1 @@
-"""How fast genjax is, on this machine and on paper: scripts, the timed cases, and the peers beside them."""
+"""Speed of genjax, on this machine and on paper: scripts, the timed cases, and the peers beside them."""

@@ -1,4 +1,4 @@
-"""What does a GPU make of genjax's steps? Compiles, times and compares them, and runs the same command again.
+"""Training steps on a GPU: how fast are they, how near the CPU's numbers, and do the same bits come again?
 
     python experiments/bench/accelerator.py            # ten minutes, most of them compiling; needs a GPU
     python experiments/bench/accelerator.py --quick    # tiny networks on whatever there is, to see that everything runs
@@ -31,17 +31,17 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the runs are 
 import jax
 
 from experiments.bench.accelerator_runs import same_bits
-from experiments.bench.accelerator_steps import TOLD, Accelerator, beside_cpu, several, steps, told
+from experiments.bench.accelerator_steps import XLA_OPTIONS, Accelerator, beside_cpu, several, steps, with_options
 from experiments.bench.accelerator_tables import markdown
 from genjax.errors import InputError
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
 
-RUNS_TOLD = [told for told, options in TOLD.items() if len(options) == 1]
+RUNS_OPTIONS = [name for name, options in XLA_OPTIONS.items() if len(options) == 1]
 
 
 def main(settings: Accelerator) -> int:
-    """Measures, writes and prints; returns the exit code."""
+    """Answers the asked questions, writes after each, prints the report; returns the exit code."""
     if settings.quick:
         settings = dataclasses.replace(settings, turns=1, calls=2, run_steps=4)
     elif jax.default_backend() != "gpu":
@@ -49,7 +49,7 @@ def main(settings: Accelerator) -> int:
     jax.config.update("jax_enable_compilation_cache", False)  # compiling is what is timed
     find: dict[str, Callable[[Accelerator], Any]] = {
         "runs": runs,
-        "told": told,
+        "options": with_options,
         "steps": steps,
         "several": several,
         "cpu": beside_cpu,
@@ -72,10 +72,14 @@ def main(settings: Accelerator) -> int:
 
 
 def runs(settings: Accelerator) -> dict[str, Any]:
-    """Whether runs end in the same bits: the command twice, and once stopped half way and resumed."""
+    """Compares runs bit for bit: the command twice, and once stopped half way and resumed."""
     network = ("--model", "vae", "--vae.width", "8") if settings.quick else ("--model", "gan")
-    told = {what: TOLD[what] for what in RUNS_TOLD[: 1 if settings.quick else None]}
-    return {"steps": settings.run_steps, "network": network[1], "told": same_bits(told, network, settings.run_steps)}
+    options = {name: XLA_OPTIONS[name] for name in RUNS_OPTIONS[: 1 if settings.quick else None]}
+    return {
+        "steps": settings.run_steps,
+        "network": network[1],
+        "options": same_bits(options, network, settings.run_steps),
+    }
 
 
 if __name__ == "__main__":

@@ -12,35 +12,39 @@ from experiments.common.commands import genjax_command
 from genjax.errors import InputError
 
 
-def same_bits(told: Mapping[str, Mapping[str, Any]], network: Sequence[str], steps: int) -> dict[str, dict[str, bool]]:
-    """Whether a run that is started again, and one that is stopped half way and resumed, end as the first did.
+def same_bits(
+    options: Mapping[str, Mapping[str, Any]], network: Sequence[str], steps: int
+) -> dict[str, dict[str, bool]]:
+    """Compares runs that are started again, or stopped half way and resumed, with the first, bit for bit.
 
     Args:
-        told: {name: options of XLA}, which are compared each with itself.
+        options: {name: options of XLA}; runs of the same name are compared.
         network: options of `genjax train`.
-        steps: of each run.
+        steps: steps of each run.
     """
     half, found = steps // 2, {}
     every = ["--sample-every", str(half), "--save-every", str(half), "--log-every", "1", "--evaluate-every", "0"]
     starts = {"once": steps, "again": steps, "resumed": half}
     with tempfile.TemporaryDirectory() as name:
-        folders = {what: Path(name) / str(number) for number, what in enumerate(told)}
+        folders = {what: Path(name) / str(number) for number, what in enumerate(options)}
         ended(
-            genjax("train", *network, *every, "--steps", str(n), "--out", str(folders[what] / run), told=told[what])
-            for what in told
+            genjax(
+                "train", *network, *every, "--steps", str(n), "--out", str(folders[what] / run), options=options[what]
+            )
+            for what in options
             for run, n in starts.items()
         )
         resumed = ("train", "--resume", "--steps", str(steps), "--out")
-        ended(genjax(*resumed, str(folders[what] / "resumed"), told=told[what]) for what in told)
+        ended(genjax(*resumed, str(folders[what] / "resumed"), options=options[what]) for what in options)
         for what, folder in folders.items():
             bits = {run: of_files(folder / run / "model" / "latest") for run in starts}
             found[what] = {"again": bits["again"] == bits["once"], "resumed": bits["resumed"] == bits["once"]}
     return found
 
 
-def genjax(*arguments: str, told: Mapping[str, Any]) -> subprocess.Popen[bytes]:
-    """A command of a user, that finds nothing compiled, and whose XLA is told this."""
-    flags = [f"--{name}={value}".lower() for name, value in told.items()]
+def genjax(*arguments: str, options: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+    """Starts a command of a user that finds nothing compiled, with options of XLA."""
+    flags = [f"--{name}={value}".lower() for name, value in options.items()]
     changed = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
     changed["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()  # of a flag the last one counts
     return subprocess.Popen(
@@ -49,7 +53,7 @@ def genjax(*arguments: str, told: Mapping[str, Any]) -> subprocess.Popen[bytes]:
 
 
 def ended(started: Iterable[subprocess.Popen[bytes]]) -> None:
-    """Waits for runs, for all of them; raises InputError if one failed."""
+    """Waits for all runs; raises InputError if one failed."""
     processes = list(started)
     errors = [process.communicate()[1] for process in processes]
     for process, error in zip(processes, errors, strict=True):
@@ -58,7 +62,7 @@ def ended(started: Iterable[subprocess.Popen[bytes]]) -> None:
 
 
 def of_files(folder: Path) -> str:
-    """sha256 of the networks in a folder.
+    """Hashes the networks in a folder (sha256).
 
     Raises:
         InputError: there are none, and nothing to compare.

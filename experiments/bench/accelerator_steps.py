@@ -25,17 +25,17 @@ from genjax.terminal import say
 from genjax.tree import flatten
 
 DETERMINISTIC = "xla_gpu_deterministic_ops"
-# The first is what entry points set (genjax/backend.py), the last what XLA does by itself.
-TOLD: dict[str, dict[str, Any]] = {
-    "to be deterministic, as genjax has it": {DETERMINISTIC: True},
-    "not to try out kernels": {DETERMINISTIC: False, "xla_gpu_autotune_level": 0},
-    "nothing": {DETERMINISTIC: False},
+# The first is what entry points set (genjax/devices/backend.py), the last what XLA does by itself.
+XLA_OPTIONS: dict[str, dict[str, Any]] = {
+    "deterministic, as genjax sets it": {DETERMINISTIC: True},
+    "no autotuning of kernels": {DETERMINISTIC: False, "xla_gpu_autotune_level": 0},
+    "XLA's defaults": {DETERMINISTIC: False},
 }
 SEVERAL = 10  # steps as one program
 
 
 class Case(NamedTuple):
-    """A training step: its learner, and the batch that it is given."""
+    """Training step to measure: its learner, and its batch."""
 
     learner: Learner
     batch: Batch
@@ -47,20 +47,26 @@ class Accelerator:
 
     out: Path = Path("runs/accelerator")
     """Folder for the figures."""
-    parts: tuple[Literal["runs", "told", "steps", "several", "cpu"], ...] = ("runs", "told", "steps", "several", "cpu")
-    """Which questions."""
+    parts: tuple[Literal["runs", "options", "steps", "several", "cpu"], ...] = (
+        "runs",
+        "options",
+        "steps",
+        "several",
+        "cpu",
+    )
+    """Questions to answer."""
     turns: int = 7
-    """Of each timing; the median counts."""
+    """Turns of each timing; the median counts."""
     calls: int = 20
     """Steps in a turn."""
     run_steps: int = 60
-    """Of each run that is compared bit for bit."""
+    """Steps of each run that is compared bit for bit."""
     quick: bool = False
     """Tiny networks and few steps, on a CPU too."""
 
 
 class Network(NamedTuple):
-    """A GAN without R1, or a VAE, of three channels, and the images in its batch."""
+    """Settings of a GAN without R1, or a VAE, of three channels, and the images in its batch."""
 
     family: str
     size: int
@@ -69,17 +75,17 @@ class Network(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Of its rows."""
+        """Name in the tables."""
         return f"{self.family.upper()}, {self.size}x{self.size}x3, batch {self.batch}"
 
 
 def small(settings: Accelerator) -> tuple[Network, ...]:
-    """A GAN and a VAE at 32 pixels."""
+    """Lists the networks of 32 pixels: a GAN and a VAE; in the quick form a tiny VAE."""
     return (Network("vae", 16, 8, 4),) if settings.quick else (Network("gan", 32, 64), Network("vae", 32, 128))
 
 
 def image_case(network: Network, dtype: str = "float32") -> Case:
-    """A step of it."""
+    """Builds a network's training step on noise."""
     family, size, batch, width = network
     model = ModelConfig(family, size, 3, dtype, batch, GanConfig(width=width, r1_weight=0.0), VaeConfig(width=width))
     images = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
@@ -87,7 +93,7 @@ def image_case(network: Network, dtype: str = "float32") -> Case:
 
 
 def prior_case() -> Case:
-    """The transformer of text and image tokens, as text to image trains it."""
+    """Builds the training step of the transformer of text and image tokens, as text to image trains it."""
     segments = (Segment("text", 45, 1024), Segment("image", 64, 128, 8))
     random = np.random.default_rng(0)
     tokens = {segment.name: random.integers(0, segment.vocabulary, (32, segment.length)) for segment in segments}
@@ -95,21 +101,21 @@ def prior_case() -> Case:
     return Case(learner, {name: values.astype(np.int32) for name, values in tokens.items()})
 
 
-def told(settings: Accelerator) -> list[dict[str, Any]]:
-    """Every case with XLA told otherwise: seconds to compile, milliseconds a step, and whether bits come again."""
+def with_options(settings: Accelerator) -> list[dict[str, Any]]:
+    """Measures every case with other options of XLA: compile time, step time, and if two calls give equal bits."""
     rows = []
     cases: dict[str, Callable[[], Case]] = {one.name: partial(image_case, one) for one in small(settings)}
     if not settings.quick:
         cases["prior, 109 tokens, batch 32"] = prior_case
     for name, make in cases.items():
-        for what, options in list(TOLD.items())[: 1 if settings.quick else None]:
-            say(f"{name}, told {what}")
-            rows.append({"case": name, "told": what} | timed(settings, make(), options))
+        for what, options in list(XLA_OPTIONS.items())[: 1 if settings.quick else None]:
+            say(f"{name}, XLA options: {what}")
+            rows.append({"case": name, "options": what} | timed(settings, make(), options))
     return rows
 
 
 def steps(settings: Accelerator) -> list[dict[str, Any]]:
-    """Larger images and bfloat16, as they come."""
+    """Measures larger images and bfloat16, with XLA's defaults."""
     networks = small(settings) if settings.quick else (*small(settings), Network("gan", 64, 64))
     rows = []
     for network in networks:
@@ -120,7 +126,7 @@ def steps(settings: Accelerator) -> list[dict[str, Any]]:
 
 
 def timed(settings: Accelerator, case: Case, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Seconds to compile a step, milliseconds that it takes, and whether ten from one state give equal bits twice."""
+    """Compiles and times a step, and compares the bits of two walks of ten steps from one state."""
     step = jax.jit(case.learner.step, donate_argnums=0, compiler_options=dict(options))
     first = first_state(case)
     began = time.monotonic()
@@ -148,20 +154,20 @@ def timed(settings: Accelerator, case: Case, options: Mapping[str, Any]) -> dict
 
 
 def first_state(case: Case) -> Callable[[], TrainState]:
-    """Makes the state before the first step, a new one at every call: a step uses up what it is given."""
+    """Makes a function that returns a new first state at every call, since a step donates its input."""
     init = jax.jit(lambda key: case.learner.init(key, case.batch))
     return lambda: init(jax.random.key(0))
 
 
 def walk(step: Callable[..., Any], state: TrainState, batch: Batch, number: int) -> TrainState:
-    """The state after so many steps."""
+    """Makes so many steps; returns the last state."""
     for _ in range(number):
         state, _ = step(state, batch)
     return state
 
 
 def digest(state: TrainState) -> str:
-    """sha256 of all that is trained."""
+    """Hashes all that is trained (sha256)."""
     content = hashlib.sha256()
     for name, leaf in sorted(flatten(state.trainable).items()):
         content.update(name.encode() + np.asarray(leaf).tobytes())
@@ -169,7 +175,7 @@ def digest(state: TrainState) -> str:
 
 
 def several(settings: Accelerator) -> list[dict[str, Any]]:
-    """Milliseconds of a step as the loop runs it, on images that the device keeps: one by one, and ten as a program."""
+    """Times a step as the loop runs it, on images kept on the device: one by one, and ten as one program."""
     rows = []
     for network in small(settings):
         case = image_case(network)
@@ -186,7 +192,7 @@ def several(settings: Accelerator) -> list[dict[str, Any]]:
 
 
 def looped(program: Any, state: TrainState, kept: Any, fed: np.ndarray, turns: int, calls: int) -> float:
-    """Seconds of a call, the indices being sent at each."""
+    """Times a call in seconds, with the indices sent at each."""
 
     def run() -> None:
         nonlocal state
@@ -198,7 +204,7 @@ def looped(program: Any, state: TrainState, kept: Any, fed: np.ndarray, turns: i
 
 
 def beside_cpu(settings: Accelerator) -> list[dict[str, Any]]:
-    """How far the first gradients are from the CPU's, as a part of their length: products as they come, and in full."""
+    """Measures the relative distance of the first gradients from the CPU's, by precision of the products."""
     rows = []
     for network in small(settings):
         expected = gradients(image_case(network), jax.devices("cpu")[0], "highest")
@@ -212,7 +218,7 @@ def beside_cpu(settings: Accelerator) -> list[dict[str, Any]]:
 
 
 def gradients(case: Case, device: Any, precision: str) -> np.ndarray:
-    """Those of the first step, all in one row: Adam's first moments, which are a multiple of them.
+    """Concatenates the gradients of the first step: Adam's first moments, which are a multiple of them.
 
     A generator's come through a critic that has been updated, so that what the critic's differ by is in them too.
     """

@@ -6,11 +6,11 @@ from experiments.bench.accelerator_steps import SEVERAL
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """The tables."""
+    """Writes the tables of the parts that were measured."""
     lines = [
         f"On one {found['device']}, jax {found['jax']}; medians of {found['turns']} turns of {found['calls']} steps."
     ]
-    for part, title, key in (("told", "XLA is told", "told"), ("steps", "computes in", "dtype")):
+    for part, title, key in (("options", "XLA options", "options"), ("steps", "computes in", "dtype")):
         if part in found:
             lines += ["", f"| case | {title} | compiles, s | step, ms | images a second | same bits in one process |"]
             lines += ["|---|---|---|---|---|---|"]
@@ -26,20 +26,20 @@ def markdown(found: dict[str, Any]) -> str:
         run = found["runs"]
         lines += [
             "",
-            f"| a {run['network'].upper()}, {run['steps']} steps, bit for bit; XLA is told | again | resumed |",
+            f"| a {run['network'].upper()}, {run['steps']} steps, bit for bit; XLA options | again | resumed |",
             "|---|---|---|",
         ]
-        for what, same in run["told"].items():
+        for what, same in run["options"].items():
             lines.append(f"| {what} | {equal(same['again'])} | {equal(same['resumed'])} |")
     return "\n".join([*lines, ""])
 
 
 def speed_cells(row: dict[str, Any]) -> str:
-    """The figures of a row, but for its names."""
+    """Formats the figures of a row."""
     cells = [f"{row['compile_seconds']:.1f}", f"{row['milliseconds']:.3g}", f"{row['images_per_second']:,.0f}"]
     return " | ".join([*cells, equal(row["same_bits"])])
 
 
 def equal(same: bool) -> str:
-    """A word for a cell."""
+    """Names the outcome of a comparison of bits."""
     return "equal" if same else "differ"

@@ -1,4 +1,4 @@
-"""What does adaptation cost? Times a controller in a step, a transfer beside `full`, and the Fisher information.
+"""Cost of adaptation: what do a controller, a transfer and the Fisher information add?
 
     python experiments/bench/adaptation.py            # the demo's networks
     python experiments/bench/adaptation.py --quick    # one controller and one transfer, to see that everything runs
@@ -74,11 +74,11 @@ class Bench:
     out: Path = Path("runs/adaptation_cost")
     """Folder for the figures."""
     turns: int = 15
-    """Of each side; the median of the ratios counts."""
+    """Turns of each side; the median of the ratios counts."""
     steps: int = 10
-    """In a turn."""
+    """Steps in a turn."""
     batch: int = 64
-    """Images."""
+    """Images in a batch."""
     only: tuple[str, ...] = ()
     """Mechanisms to time (and "fisher"); the rows of the others stay as they are in --out."""
     quick: bool = False
@@ -115,17 +115,17 @@ def main(settings: Bench) -> int:
 
 
 def demo_model(family: str, batch: int) -> ModelConfig:
-    """The demo's networks."""
+    """Config of the demo's networks."""
     return ModelConfig(family, 16, 1, "float32", batch, GanConfig(), VaeConfig())
 
 
 def held(controller: Controller) -> Controller:
-    """The same knobs, never moved: what is left out is what the controller computes, and what it alone has measured."""
+    """Stops a controller from moving its knobs: without its computation and what only it has measured."""
     return controller._replace(update=lambda signals, state: state, reads=())
 
 
 def time_controller(settings: Bench, family: str, name: str, options: dict[str, float]) -> dict[str, Any]:
-    """A step under a controller, beside the step under the same one held still."""
+    """Compares a step under a controller with a step under the same controller held still."""
     model = demo_model(family, settings.batch)
     moving = build_controller(dataclasses.replace(NO_CONTROL, **options), family)
     still, moved = (build_learner(model, build_transfers(None, model), one) for one in (held(moving), moving))
@@ -133,7 +133,7 @@ def time_controller(settings: Bench, family: str, name: str, options: dict[str, 
 
 
 def time_transfer(settings: Bench, family: str, name: str) -> dict[str, Any]:
-    """A step of an adaptation, beside the same one of `full`."""
+    """Compares a step of an adaptation with one of `full`."""
     model = demo_model(family, settings.batch)
     plain, moved = (
         build_learner(model, build_transfers(AdaptConfig(transfer=transfer), model)) for transfer in ("full", name)
@@ -142,7 +142,7 @@ def time_transfer(settings: Bench, family: str, name: str) -> dict[str, Any]:
 
 
 def compared(settings: Bench, kind: str, family: str, name: str, plain: Learner, moved: Learner) -> dict[str, Any]:
-    """The row of a mechanism: how much longer its step takes than the plain one."""
+    """Times two learners in turns; returns the row of a mechanism."""
     say(f"{family}: {name}")
     sides = {"plain": repeated_step(plain, settings.batch), "moved": repeated_step(moved, settings.batch)}
     times = in_turns(sides, turns=settings.turns, calls=settings.steps)
@@ -159,7 +159,7 @@ def repeated_step(learner: Learner, batch: int) -> Callable[[], None]:
 
 
 def time_fisher(family: str, examples: int) -> dict[str, Any]:
-    """Seconds of a source's Fisher information, its compilation included: it is estimated once a source."""
+    """Times a source's Fisher information with its compilation: it is estimated once a source."""
     say(f"{family}: Fisher information")
     model = demo_model(family, 64)
     learner = build_learner(model, build_transfers(None, model))
@@ -173,7 +173,7 @@ def time_fisher(family: str, examples: int) -> dict[str, Any]:
 
 
 def markdown(rows: list[dict[str, Any]], settings: Bench) -> str:
-    """The table."""
+    """Writes the table."""
     lines = [
         "# What adaptation costs",
         "",
@@ -196,7 +196,7 @@ def markdown(rows: list[dict[str, Any]], settings: Bench) -> str:
 
 
 def cell(row: dict[str, Any] | None) -> str:
-    """Median (least .. greatest), or nothing where the family has no such mechanism."""
+    """Formats median (least .. greatest); empty where the family has no such mechanism."""
     if row is None:
         return ""
     turns = "" if row["turns"] == 15 else f"; {row['turns']}"

@@ -1,5 +1,5 @@
 # pyright: reportMissingImports=false
-"""Is genjax fast? Times every case beside PyTorch, beside plain Flax and beside what the machine can do, in turns.
+"""Benchmark of steps and sampling: how fast is genjax beside PyTorch, plain Flax and the machine's limit?
 
     python experiments/bench/bench.py              # the table; needs torch (pip install "genjax-images[peers]")
     python experiments/bench/bench.py --quick      # few turns, without torch where it is not installed
@@ -48,15 +48,15 @@ class Bench:
     out: Path = Path("runs/bench")
     """Folder for the figures."""
     cases: tuple[str, ...] = ()
-    """Which cases; by default all."""
+    """Cases to time; by default all."""
     turns: int = 9
-    """Of each side; the medians count."""
+    """Turns of each side; the medians count."""
     calls: int = 3
-    """Of each side in a turn."""
+    """Calls of each side in a turn."""
     combine: tuple[Path, ...] = ()
-    """Folders of runs: measure nothing, and write their medians into --out."""
+    """Folders of finished runs: measure nothing, and write their medians into --out."""
     profile: bool = False
-    """The convolutions of the DCGAN and the VAE alone, layer by layer, beside PyTorch's."""
+    """Time the convolutions of the DCGAN and the VAE alone, layer by layer, beside PyTorch's."""
     quick: bool = False
     """Two turns of small cases."""
     json: bool = False
@@ -100,7 +100,7 @@ def finish_profile(settings: Bench) -> int:
 
 
 def combined(folders: tuple[Path, ...]) -> list[dict[str, Any]]:
-    """A row a case: the median over runs of each number, and of a ratio the least and the greatest median too."""
+    """Combines runs into a row a case: medians over runs, and of a ratio the least and the greatest median too."""
     runs = []
     for folder in folders:
         path = folder / "bench.json"
@@ -122,7 +122,7 @@ def combined(folders: tuple[Path, ...]) -> list[dict[str, Any]]:
 
 
 def run(name: str, settings: Bench) -> dict[str, Any]:
-    """The row of a case."""
+    """Times a case; returns its row."""
     say(name)
     title, make = CASES[name]
     case = make()
@@ -141,12 +141,12 @@ def run(name: str, settings: Bench) -> dict[str, Any]:
 
 
 def shown(rows: list[dict[str, Any]]) -> str:
-    """The table for a terminal."""
+    """Formats the table for a terminal."""
     return table(HEADER, [cells(row) for row in rows])
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """The table for a page."""
+    """Writes the table for a page."""
     lines = ["| " + " | ".join(HEADER) + " |", "|" + "---|" * len(HEADER)]
     return "\n".join([*lines, *("| " + " | ".join(cells(row)) + " |" for row in rows), ""])
 
@@ -155,7 +155,7 @@ HEADER = ("case", "genjax, ms", "times PyTorch's rate", "times plain Flax's", "t
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
-    """A row's texts: medians of the ratios, with the least and the greatest."""
+    """Formats a row: medians of the ratios, with the least and the greatest."""
     ratios = [
         "{:.2f} ({:.2f} .. {:.2f})".format(*row[f"against_{side}"]) if f"against_{side}" in row else ""
         for side in ("torch", "naive", "sqrtm")

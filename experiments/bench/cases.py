@@ -34,12 +34,12 @@ from genjax.families.recipes import build_transfers
 
 
 class Case(NamedTuple):
-    """What is timed.
+    """Work to time, a side for each implementation.
 
     Attributes:
-        sides: {"genjax": ..., "torch": ..., "naive": ...}; those that there are.
-        flops: of one call of genjax's side; 0 where that means nothing.
-        calls: in a turn, as a multiple of the setting.
+        sides: {"genjax": ..., "torch": ..., "naive": ...}, those that exist.
+        flops: operations of one call of genjax's side; 0 where that means nothing.
+        calls: calls in a turn, as a multiple of the setting.
     """
 
     sides: dict[str, Side]
@@ -48,7 +48,7 @@ class Case(NamedTuple):
 
 
 def training(model: ModelConfig, *, augmented: bool = False) -> Case:
-    """A training step; the peers have the same parameters, and PyTorch's networks the same outputs."""
+    """Builds a training step; the peers have the same parameters, and PyTorch's networks the same outputs."""
     controller = ada() if augmented else chain()
     learners = {
         "genjax": build_learner(model, build_transfers(None, model), controller),
@@ -73,7 +73,7 @@ def training(model: ModelConfig, *, augmented: bool = False) -> Case:
 
 
 def sampling(batch: int) -> Case:
-    """The DCGAN's images from latents on the host to images on the host."""
+    """Builds the sampling of a DCGAN, from latents on the host to images on the host."""
     model = model_of("gan", 32, 3, 64)
     learner = build_learner(model, build_transfers(None, model))
     params = jax.jit(lambda key: learner.init(key, {"image": uint8_images(model)}))(jax.random.key(0)).trainable
@@ -99,7 +99,7 @@ def sampling(batch: int) -> Case:
 
 
 def resampling() -> Case:
-    """64 images of 32x32x3 seen through maps, as ADA moves them: forward and the gradient in the images."""
+    """Builds the resampling of 64 images of 32x32x3 through maps, as ADA moves them, and its gradient in the images."""
     images = jax.random.uniform(jax.random.key(0), (64, 32, 32, 3), minval=-1.0)
     maps = jnp.eye(3) + 0.1 * jax.random.normal(jax.random.key(1), (64, 3, 3)).at[:, 2].set(0.0)
     gradient = jax.jit(jax.grad(lambda images: jnp.square(warp(images, maps)).sum()))
@@ -122,7 +122,7 @@ def resampling() -> Case:
 
 
 def frechet(dim: int) -> Case:
-    """The Fréchet distance from means and covariances, beside scipy's matrix root, as most public code has it."""
+    """Builds the Fréchet distance from means and covariances, beside its textbook form."""
     rng = np.random.default_rng(0)
     features = (rng.standard_normal((2 * dim, dim)) @ rng.standard_normal((dim, dim)) for _ in range(2))
     numbers = [part for each in features for part in statistics_of(each)[:2]]
@@ -133,7 +133,7 @@ def frechet(dim: int) -> Case:
 
 
 def feeding() -> Case:
-    """One batch of 64 digits, in the order of the seed; PyTorch's DataLoader shuffles the same images in memory."""
+    """Builds one batch of 64 digits in the order of the seed, beside PyTorch's DataLoader on these images."""
     images = load("digits", split="all").images
     everything = images[np.arange(len(images))]
     step = 0

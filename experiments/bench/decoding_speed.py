@@ -1,4 +1,4 @@
-"""How fast does a prior decode and train? With a cache against without, all tokens at once against one by one.
+"""Decoding speed: how much faster is a prior with a cache, and with all tokens at once? How fast does it train?
 
     python experiments/bench/decoding_speed.py --out runs/decoding_speed    # about 10 minutes on two cores
     python experiments/bench/decoding_speed.py --quick                      # a tiny prior, to see that everything runs
@@ -51,13 +51,13 @@ class Bench:
     batches: tuple[int, ...] = (1, 16)
     """Images decoded at once."""
     turns: int = 9
-    """Of all cases, after the one that compiles; the median counts."""
+    """Turns of all cases, after the one that compiles; the median counts."""
     train_batch: int = 64
     """Sequences in a training step."""
     width: int = 192
-    """Of the transformer."""
+    """Width of the transformer."""
     depth: int = 4
-    """Its blocks."""
+    """Blocks of the transformer."""
     out: Path = Path("runs/decoding_speed")
     """Folder of the results."""
     quick: bool = False
@@ -98,7 +98,7 @@ def main(settings: Bench) -> int:
 
 
 def decoders(priors: dict[str, PriorConfig]) -> dict[str, tuple[str, Decoder]]:
-    """{case: (objective, decoder)}."""
+    """Builds {case: (objective, decoder)}."""
     in_turn, at_once = (build_transformer(priors[name], ORDER) for name in ("autoregressive", "masked"))
     plain, guided = DecodingConfig(), DecodingConfig(guidance=GUIDED)
     return {
@@ -113,7 +113,7 @@ def decoders(priors: dict[str, PriorConfig]) -> dict[str, tuple[str, Decoder]]:
 
 
 def measure_decoding(settings: Bench, priors: dict[str, PriorConfig], batch: int) -> dict[str, Any]:
-    """Times of all cases at a batch, and whether the cache changed what was decoded."""
+    """Times all cases at a batch, and compares the tokens with and without the cache."""
     say(f"decoding {batch} at once")
     params = {name: parameters(prior) for name, prior in priors.items()}
     text = jax.random.randint(jax.random.key(1), (batch, TEXT.length), 0, TEXT.vocabulary)
@@ -137,7 +137,7 @@ def measure_decoding(settings: Bench, priors: dict[str, PriorConfig], batch: int
 
 
 def measure_training(settings: Bench, priors: dict[str, PriorConfig]) -> dict[str, Any]:
-    """A step of each objective, and a product of matrices of the size of those in it."""
+    """Times a step of each objective, and a product of matrices of the size of those in it."""
     say(f"training steps of {settings.train_batch}")
     rows, width = settings.train_batch * (TEXT.length + TOKENS.length), settings.width
     left, right = jnp.ones((rows, width)), jnp.ones((width, 4 * width))
@@ -172,19 +172,19 @@ def measure_training(settings: Bench, priors: dict[str, PriorConfig]) -> dict[st
 
 
 def heads_work() -> int:
-    """Logits of one sequence, each segment's own."""
+    """Counts the logits of one sequence, where each segment has its own vocabulary."""
     return sum(segment.length * segment.vocabulary for segment in ORDER)
 
 
 def parameters(prior: PriorConfig) -> Any:
-    """Fresh ones."""
+    """Initialises a prior."""
     transformer = build_transformer(prior, ORDER)
     examples = tuple(jnp.zeros((1, segment.length), jnp.int32) for segment in ORDER)
     return jax.jit(transformer.init)(jax.random.key(0), examples)["params"]
 
 
 def markdown(figures: dict[str, Any]) -> str:
-    """The same as tables."""
+    """Writes the tables."""
     machine, training = figures["machine"], figures["training"]
     load = " and ".join(f"{value:.1f}" for value in machine["load"])
     lines = [
@@ -230,7 +230,7 @@ def markdown(figures: dict[str, Any]) -> str:
 
 
 def spread(value: dict[str, float]) -> str:
-    """Three cells."""
+    """Formats three cells: median, lowest, highest."""
     digits = 1 if value["median"] >= 1 or math.isnan(value["median"]) else 2
     return " | ".join(f"{value[name]:.{digits}f}" for name in ("median", "low", "high"))
 

@@ -1,4 +1,4 @@
-"""How do the time and the memory of a step grow with width, batch and size? Fits an exponent to each.
+"""Growth of a step: how do its time and memory rise with width, batch and size?
 
     python experiments/bench/growth.py            # the demo's GAN and VAE
     python experiments/bench/growth.py --quick    # two points of one, to see that everything runs
@@ -51,7 +51,7 @@ class Growth:
     out: Path = Path("runs/growth")
     """Folder for figures and plot."""
     turns: int = 7
-    """Of each point; the median counts."""
+    """Turns of each point; the median counts."""
     quick: bool = False
     """Two points of the width, one turn."""
 
@@ -76,7 +76,7 @@ def main(settings: Growth) -> int:
 
 
 def measure(family: str, quantity: str, values: tuple[int, ...], turns: int) -> list[dict[str, Any]]:
-    """A row for each value, the others as USUAL."""
+    """Measures a step at each value, the others as in USUAL; returns a row a value."""
     sides, memory = {}, {}
     for value in values:
         sides[str(value)], memory[value] = prepared(family, **(USUAL | {quantity: value}))
@@ -94,7 +94,7 @@ def measure(family: str, quantity: str, values: tuple[int, ...], turns: int) -> 
 
 
 def prepared(family: str, *, width: int, batch: int, size: int) -> tuple[Any, int]:
-    """(a callable that makes a step and waits for it, bytes that the compiled step holds)."""
+    """Compiles a step; returns (a callable that makes it and waits for it, bytes that it holds)."""
     model = ModelConfig(family, size, 3, "float32", batch, GanConfig(width=width), VaeConfig(width=width))
     learner = build_learner(model, build_transfers(None, model))
     images = {"image": np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)}
@@ -104,12 +104,12 @@ def prepared(family: str, *, width: int, batch: int, size: int) -> tuple[Any, in
 
 
 def exponent(rows: list[dict[str, Any]], name: str) -> float:
-    """Slope of the logarithm of a column over that of the value."""
+    """Fits the slope of the logarithm of a column over that of the value."""
     return float(np.polyfit(np.log([row["value"] for row in rows]), np.log([row[name] for row in rows]), 1)[0])
 
 
 def markdown(rows: list[dict[str, Any]], ranges: dict[str, tuple[int, ...]]) -> str:
-    """The table."""
+    """Writes the table."""
     usual = ", ".join(f"{name} {value}" for name, value in USUAL.items())
     lines = [
         f"Where not varied: {usual}, three channels, float32.",
@@ -128,12 +128,12 @@ def markdown(rows: list[dict[str, Any]], ranges: dict[str, tuple[int, ...]]) -> 
 
 
 def of(rows: list[dict[str, Any]], family: str, quantity: str) -> list[dict[str, Any]]:
-    """The rows of a line."""
+    """Selects the rows of a line."""
     return [row for row in rows if (row["family"], row["quantity"]) == (family, quantity)]
 
 
 def plot(path: Path, rows: list[dict[str, Any]], ranges: dict[str, tuple[int, ...]]) -> None:
-    """Time above, memory below, a panel for each quantity."""
+    """Draws time above and memory below, a panel for each quantity."""
     panels = {}
     for name, scale, unit in (("ms", 1.0, "ms of a step"), ("bytes", 1e6, "MB")):
         for quantity in ranges:

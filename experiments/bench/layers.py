@@ -28,13 +28,13 @@ TARGETS = {"dcgan": 1.2, "vae": 1.2, "sample_1": 2.5}  # times PyTorch's rate
 
 
 class Stack(NamedTuple):
-    """How often a training step, or a sampling, runs the layers of one stack.
+    """Number of times that a training step, or a sampling, runs the layers of one stack.
 
     Attributes:
-        name: of the stack.
-        batch: images.
-        calls: of each of FORMS in a layer.
-        image_calls: the same in the layer next to the image, whose gradient in the image is not always needed.
+        name: name of the stack.
+        batch: images in a batch.
+        calls: calls of each of FORMS in a layer.
+        image_calls: calls in the layer next to the image, whose gradient in the image is not always needed.
     """
 
     name: str
@@ -56,8 +56,8 @@ def profile(steps: Mapping[str, Mapping[str, Side]], *, turns: int, calls: int) 
 
     Args:
         steps: {case of STACKS: {"genjax": its step or sampling, "torch": PyTorch's, where it is installed}}.
-        turns: of each side.
-        calls: of each side in a turn.
+        turns: turns of each side.
+        calls: calls of each side in a turn.
     Returns:
         {"layers": a row a layer, "steps": a row a case}, times in milliseconds; "product" is of as many operations as
         one form has, and "product_convolutions" as those of the whole step.
@@ -76,7 +76,7 @@ def profile(steps: Mapping[str, Mapping[str, Side]], *, turns: int, calls: int) 
 
 
 def in_all(case: str, alone: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Milliseconds of all convolutions of a step, from those of its layers alone; and at the rate of the product."""
+    """Sums the convolutions of a step from its layers alone, in milliseconds; and at the rate of the product."""
     calls = [(found, form, n) for found in alone for form, n in needed(case, found["resolution"]).items()]
     sums: dict[str, float] = {"product_convolutions": sum(n * found["product"] for found, _, n in calls)}
     for side in alone[0]["double"]:
@@ -85,14 +85,14 @@ def in_all(case: str, alone: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def needed(case: str, resolution: int) -> dict[str, int]:
-    """How often a step runs each form in the layer whose smaller side has this resolution."""
+    """Counts how often a step runs each form in the layer whose smaller side has this resolution."""
     last = 2 * resolution == SIZE
     of_stacks = [stack.image_calls if last else stack.calls for stack in STACKS[case]]
     return {form: sum(counts) for form, counts in zip(FORMS, zip(*of_stacks, strict=True), strict=True)}
 
 
 def layer(case: str, batch: int, resolution: int, *, turns: int, calls: int) -> dict[str, Any]:
-    """One layer: milliseconds of each form, and of the matrix product's time for as many operations."""
+    """Times one layer: milliseconds of each form, and of a matrix product with as many operations."""
     many = features_at(resolution, size=SIZE, width=WIDTH)
     few = CHANNELS if 2 * resolution == SIZE else features_at(2 * resolution, size=SIZE, width=WIDTH)
     coarse = np.ones((batch, resolution, resolution, many), np.float32)
@@ -127,7 +127,7 @@ def layer(case: str, batch: int, resolution: int, *, turns: int, calls: int) -> 
 
 
 def plain_forms(coarse: np.ndarray, kernel: np.ndarray) -> dict[str, Callable[[Any, Any], Any]]:
-    """XLA's transposed convolution, and the gradients that JAX derives from it."""
+    """Returns XLA's transposed convolution, and the gradients that JAX derives from it."""
 
     def plain(coarse: Any, kernel: Any) -> Any:
         return lax.conv_transpose(coarse, kernel, (2, 2), "SAME", dimension_numbers=LAYOUT)
@@ -144,7 +144,7 @@ def _ours(function: Callable[..., Any], arrays: list[Any]) -> Side:
 
 
 def _theirs(coarse: np.ndarray, fine: np.ndarray, kernel: np.ndarray) -> dict[str, Side]:
-    """PyTorch's forms: its own layout, the same numbers of operations."""
+    """Builds PyTorch's forms: in its own layout, with as many operations."""
     import torch
     from torch.nn import functional
 
@@ -171,7 +171,7 @@ def _theirs(coarse: np.ndarray, fine: np.ndarray, kernel: np.ndarray) -> dict[st
 
 
 def markdown(found: Mapping[str, Any]) -> str:
-    """Both tables, and what follows from them."""
+    """Writes both tables, and the conclusions."""
     lines = ["| layer | wide product | double | halve | correlate |", "|---|---|---|---|---|"]
     for row in found["layers"]:
         cells = [" / ".join(digits(row[form][side], 2) for side in row[form]) for form in FORMS]
@@ -196,12 +196,12 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def digits(value: float, number: int) -> str:
-    """A number with so many digits that count, never with an exponent."""
+    """Formats a number with so many significant digits, never with an exponent."""
     return f"{float(f'{value:.{number}g}'):,.10g}"
 
 
 def verdict(row: Mapping[str, Any]) -> str:
-    """How far the step is from its target, and the convolutions from PyTorch's; empty without PyTorch."""
+    """Compares a step with its target, and its convolutions with PyTorch's; empty without PyTorch."""
     if "torch" not in row:
         return ""
     target, alone = TARGETS[row["case"]], row["genjax_convolutions"]

@@ -1,10 +1,10 @@
-"""Are the metrics fast? Times the Fréchet distance beside its textbook form, and the core metrics on real images.
+"""Benchmark of the metrics: how fast are the Fréchet distance, beside its textbook form, and the core metrics?
 
     python experiments/bench/metrics.py            # the full sizes
     python experiments/bench/metrics.py --quick    # small sizes, to see that everything runs
 
-Times depend on the machine and its load; the ratio is of two forms timed in turns in one run. Prints two tables, and
-writes the figures into --out if it is given.
+The core metrics are timed on real images. Times depend on the machine and its load; the ratio is of two forms timed in
+turns in one run. Prints two tables, and writes the figures into --out if it is given.
 """
 
 import sys
@@ -46,11 +46,11 @@ class Bench:
     dims: tuple[int, ...] = (192, 1280)
     """Features of the Fréchet distance."""
     turns: int = 5
-    """Of each form, alternating; the median counts."""
+    """Turns of each form, alternating; the median counts."""
     num: int = 2000
     """Images on each side of the core set."""
     size: int = 32
-    """Of the images."""
+    """Size of the images in pixels."""
     out: Path | None = None
     """A .json file for the figures; by default none."""
     quick: bool = False
@@ -58,7 +58,7 @@ class Bench:
 
 
 def main(settings: Bench) -> int:
-    """Prints two tables; returns the exit code."""
+    """Times both parts and prints two tables; returns the exit code."""
     if settings.quick:
         settings = Bench(dims=(64,), turns=1, num=100, size=16, out=settings.out)
     frechet = [time_frechet(dim, settings.turns) for dim in settings.dims]
@@ -78,7 +78,7 @@ def main(settings: Bench) -> int:
 
 
 def time_frechet(dim: int, turns: int) -> dict[str, Any]:
-    """Medians of both forms on the statistics of 2 * dim random features each."""
+    """Times both forms on the statistics of 2 * dim random features each."""
     rng = np.random.default_rng(0)
     sets = [statistics_of(rng.standard_normal((2 * dim, dim)) @ rng.standard_normal((dim, dim))) for _ in range(2)]
     arguments = (*sets[0][:2], *sets[1][:2])
@@ -100,7 +100,7 @@ def time_frechet(dim: int, turns: int) -> dict[str, Any]:
 
 
 def time_core(num: int, size: int) -> dict[str, float]:
-    """Seconds of each part of the core set on two sets of glyphs, with intervals, and of all of it."""
+    """Times each part of the core set on two sets of glyphs, and all of it, with intervals and without."""
     extractor = load_extractor("embedded-v1")
     real, fake = (
         load("glyphs", size=size, channels=3, split=split, num=num, seed=seed).images[np.arange(num)]
@@ -120,7 +120,7 @@ def time_core(num: int, size: int) -> dict[str, float]:
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
-    """(seconds, result)."""
+    """Calls a function; returns (seconds, result)."""
     began = time.perf_counter()
     value = call()
     return time.perf_counter() - began, value

@@ -1,4 +1,4 @@
-"""How far does a model scale? Reads operations, memory and exchanged bytes from compiled steps; runs nothing.
+"""Scaling on paper: how many chips are of use, by operations, memory and exchanged bytes of compiled steps?
 
     python experiments/bench/scale_on_paper.py            # 64, 256 and 512 pixels
     python experiments/bench/scale_on_paper.py --quick    # 16 pixels, to see that everything runs
@@ -47,7 +47,7 @@ MEASURED = (8, 16)
 
 
 class Chip(NamedTuple):
-    """What a maker says of a chip: operations a second, bytes of memory, bytes a second to its neighbours."""
+    """A maker's figures of a chip: operations a second, bytes of memory, bytes a second to its neighbours."""
 
     flops: float
     memory: float
@@ -64,7 +64,7 @@ class Paper:
     out: Path = Path("runs/scale_on_paper")
     """Folder for the table."""
     sizes: tuple[int, ...] = (64, 256, 512)
-    """Of the images."""
+    """Sizes of the images in pixels."""
     width: int = 64
     """Channels next to the image, up to eight times as many inside."""
     batch: int = 1024
@@ -90,7 +90,7 @@ def main(settings: Paper) -> int:
 
 
 def read(family: str, size: int, width: int, batch: int) -> dict[str, Any]:
-    """The row of a model."""
+    """Compiles a model; returns its row."""
     model = ModelConfig(family, size, 3, "bfloat16", 4, GanConfig(width=width), VaeConfig(width=width))
     learner = build_learner(model, build_transfers(None, model))
     example = {"image": np.zeros((1, size, size, 3), np.uint8)}
@@ -116,7 +116,7 @@ def read(family: str, size: int, width: int, batch: int) -> dict[str, Any]:
 
 
 def compiled(step: Any, state: Any, size: int, batch: int) -> tuple[float, float]:
-    """(FLOPs, bytes held) of a compiled step."""
+    """Compiles a step; returns (FLOPs, bytes that it holds)."""
     images = {"image": jax.ShapeDtypeStruct((batch, size, size, 3), np.uint8)}
     program = jax.jit(step, donate_argnums=0).lower(state, images).compile()
     cost = program.cost_analysis()
@@ -126,13 +126,13 @@ def compiled(step: Any, state: Any, size: int, batch: int) -> tuple[float, float
 
 
 def useful(chip: Chip, flops: float, travelling: float, batch: int) -> int:
-    """Chips until the gradients take as long as the computation, a power of two and no more than images."""
+    """Counts the chips until gradients travel as long as a step computes: a power of two, at most one chip an image."""
     most = flops / (REACHED * chip.flops) / (2 * travelling / chip.link)
     return 1 << int(np.log2(max(1.0, min(most, batch))))
 
 
 def markdown(rows: list[dict[str, Any]], settings: Paper) -> str:
-    """The table."""
+    """Writes the table."""
     chips = list(CHIPS)
     lines = [
         f"Width {settings.width}, three channels, bfloat16, a global batch of {settings.batch} images. Compiled on a"

@@ -1,4 +1,4 @@
-"""What does a user wait for beside the steps? Times the help, the first step of a run, and images.
+"""Waiting times: how long do the help, the first step of a run, and images take?
 
     python experiments/bench/waiting.py            # a minute or two on two cores
     python experiments/bench/waiting.py --quick    # tiny networks and few steps, to see that everything runs
@@ -42,7 +42,7 @@ from genjax.config import TrainConfig
 from genjax.data import dataset, load
 from genjax.errors import InputError
 from genjax.store.run_folder import write_bytes, write_json
-from genjax.terminal import result
+from genjax.terminal import result, say
 from genjax.training import loop
 from genjax.training.loop import train
 
@@ -51,14 +51,14 @@ Images = Literal["decoded before", "decoded while it runs"]
 
 @dataclass(frozen=True)
 class Waiting:
-    """Times starts, and the part of a run that waits for images."""
+    """Times starts, and the share of a run that waits for images."""
 
     out: Path = Path("runs/waiting")
     """Folder for the figures."""
     turns: int = 3
     """Starts of each kind; the median counts."""
     steps: int = 60
-    """Of each run whose wait for images is measured."""
+    """Steps of each run whose wait for images is measured."""
     photos: int = 500
     """Images of the folder that is read: glyphs of 64x64 pixels, as PNG."""
     quick: bool = False
@@ -79,7 +79,7 @@ def main(settings: Waiting) -> int:
 
 
 def starts(settings: Waiting, folder: Path) -> dict[str, float]:
-    """Seconds of `genjax --help`, and of a run to its first step with an empty cache and a full one."""
+    """Times `genjax --help`, and a run to its first step with an empty cache and a full one, in seconds."""
     taken: dict[str, list[float]] = {"help": [], "first": [], "second": []}
     for turn in range(settings.turns):
         began = time.monotonic()
@@ -91,7 +91,7 @@ def starts(settings: Waiting, folder: Path) -> dict[str, float]:
 
 
 def to_first_step(settings: Waiting, out: Path, *, cache: Path) -> float:
-    """Seconds until the demo's GAN has made a step."""
+    """Times the start of the demo's GAN until it has made a step, in seconds."""
     network = ["--model", "vae", "--vae.width", "8"] if settings.quick else ["--model", "gan"]
     arguments = genjax_command("train", "--log-every", "1", "--out", str(out), *network)
     unset = {"JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"}
@@ -113,7 +113,7 @@ def to_first_step(settings: Waiting, out: Path, *, cache: Path) -> float:
 
 
 def waits(settings: Waiting, folder: Path) -> list[dict[str, Any]]:
-    """A row a case: the milliseconds of a step, and the part of them in which it waited for images."""
+    """Measures each case: milliseconds of a step, and the share of them that waits for images."""
     photos = folder / "photos"
     photos.mkdir()
     for number, image in enumerate(load("glyphs", size=64, num=settings.photos).images[:]):
@@ -134,7 +134,7 @@ def waits(settings: Waiting, folder: Path) -> list[dict[str, Any]]:
 
 
 def config(settings: Waiting, family: Literal["gan", "vae"], data: str, size: int, out: Path) -> TrainConfig:
-    """A run with nothing but steps."""
+    """Config of a run with nothing but steps."""
     never: dict[str, Any] = {"log_every": 10**6, "sample_every": 10**6, "save_every": 10**6, "evaluate_every": 0}
     if settings.quick:
         return tiny(family, out, data=data, size=size, num_images=0, steps=settings.steps, **never)
@@ -142,7 +142,7 @@ def config(settings: Waiting, family: Literal["gan", "vae"], data: str, size: in
 
 
 def waited(config: TrainConfig, images: Images) -> tuple[float, float]:
-    """Seconds of a step, and the part of them in which the loop asked for its next batch."""
+    """Trains a run; returns (seconds of a step, share of them in which the loop asks for its next batch)."""
     asked: list[tuple[float, float]] = []  # when each batch was asked for, and how long it took
     prefetched, in_memory = loop.prefetched, dataset.IN_MEMORY
 
@@ -169,7 +169,7 @@ def waited(config: TrainConfig, images: Images) -> tuple[float, float]:
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """Both tables."""
+    """Writes both tables."""
     starts = found["starts"]
     lines = ["| start | seconds |", "|---|---|"]
     lines += [f"| `genjax --help` | {starts['help']:.2f} |"]
@@ -186,4 +186,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(tyro.cli(Waiting, config=(tyro.conf.FlagCreatePairsOff,))))
     except InputError as error:
-        sys.exit(f"error: {error}")
+        say(f"error: {error}")
+        sys.exit(2)

@@ -29,7 +29,7 @@ POSE = 2  # angle and size, read by one more head as numbers
 
 
 class Labelled(NamedTuple):
-    """Images and all that the heads are asked of them."""
+    """Images with the labels that the heads learn."""
 
     images: np.ndarray  # (n, 32, 32, 3), uint8
     labels: dict[str, np.ndarray]  # {head: (n,)}, UNKNOWN where it does not apply
@@ -37,7 +37,7 @@ class Labelled(NamedTuple):
 
 
 def training_images(glyphs: int, seed: int) -> tuple[Labelled, Labelled]:
-    """The handwritten and the typeset images, at both sizes."""
+    """Loads the handwritten and the typeset images, at both sizes."""
     written = [load("digits", size=size, channels=1) for size in (16, 32)]
     kinds = itertools.product(("glyphs", "glyphs:letters"), (16, 32), (1, 3))
     typeset = [
@@ -48,7 +48,7 @@ def training_images(glyphs: int, seed: int) -> tuple[Labelled, Labelled]:
 
 
 def labelled(dataset: Dataset) -> Labelled:
-    """A set as the network sees it."""
+    """Resizes a set and labels it for every head."""
     n, factors = len(dataset), dataset.factors
     images = resized(dataset.images[np.arange(n)], SIZE)
     names = {
@@ -65,16 +65,16 @@ def labelled(dataset: Dataset) -> Labelled:
 
 
 def positions(known: tuple, values: Iterable) -> np.ndarray:
-    """Where each value stands among the known ones; UNKNOWN for one that is not, such as a held-out font."""
+    """Finds each value's place among the known ones; UNKNOWN for others, such as a held-out font."""
     places = {value: place for place, value in enumerate(known)}
     return np.array([places.get(str(value), UNKNOWN) for value in values])
 
 
 def joined(parts: list[Labelled]) -> Labelled:
-    """Several sets as one."""
+    """Concatenates sets."""
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def take(part: Labelled, chosen: np.ndarray) -> Labelled:
-    """Some of the images."""
+    """Selects some of the images."""
     return jax.tree.map(lambda array: array[chosen], part)

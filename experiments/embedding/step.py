@@ -17,7 +17,7 @@ CLEAN = 0.5  # part of the images that is not blurred, and as large a part that 
 
 
 def make_step(optimizer: optax.GradientTransformation) -> Callable:
-    """One update of the parameters."""
+    """Makes a step (parameters, optimizer state, key, batch) -> (parameters, optimizer state, loss)."""
 
     def step(params, state, key, batch: Labelled):
         images, damage = augmented(key, to_float(jnp.asarray(batch.images)))
@@ -37,27 +37,27 @@ def make_step(optimizer: optax.GradientTransformation) -> Callable:
 
 
 def read(params, images) -> dict[str, jax.Array]:
-    """What the heads say of images in [-1, 1]."""
+    """Applies network and heads to images in [-1, 1]; returns {head: logits}."""
     readings: Any = HEADS.apply({"params": params["heads"]}, Embedding().apply({"params": params["embedding"]}, images))
     return readings
 
 
 def cross_entropy(logits, labels):
-    """The mean over the images that have a label."""
+    """Averages the cross-entropy over the images that have a label."""
     losses = optax.losses.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(labels, 0))
     known = labels != UNKNOWN
     return jnp.where(known, losses, 0).sum() / jnp.maximum(known.sum(), 1)
 
 
 def squared_error(readings, targets):
-    """The mean over the targets that are known."""
+    """Averages the squared error over the targets that are known."""
     known = jnp.isfinite(targets)
     errors = jnp.where(known, readings - jnp.where(known, targets, 0), 0)  # 0 * nan is nan, in a gradient too
     return (errors**2).sum() / jnp.maximum(known.sum(), 1)
 
 
 def augmented(key, images):
-    """Images moved, changed in contrast, blurred and made noisy; and how much, as labels of the last two heads."""
+    """Moves images, lowers their contrast, blurs them and adds noise; returns them and the two levels as labels."""
     keys = iter(jax.random.split(key, 8))
     n = len(images)
     shifts = jax.random.randint(next(keys), (n, 2), -2, 3)
@@ -75,13 +75,13 @@ def augmented(key, images):
 
 
 def damage_level(key, n: int):
-    """0, 1 or 2, mostly 0."""
+    """Draws levels 0, 1 or 2, mostly 0."""
     rest = (1 - CLEAN) / 2
     return jax.random.choice(key, 3, (n,), p=jnp.array([CLEAN, rest, rest]))
 
 
 def blurred(images, level):
-    """Binomial filters over rows and columns, as often as the level says."""
+    """Applies binomial filters over rows and columns, as often as the level says."""
     for times in range(1, max(VALUES["blur"]) + 1):
         padded = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
         rows = padded[:, :-2] / 4 + padded[:, 1:-1] / 2 + padded[:, 2:] / 4

@@ -1,4 +1,4 @@
-"""How were the features embedded-v1 made? Trains their network, once; it wrote genjax/evaluate/features/weights.
+"""Training of the network behind the features embedded-v1; its weights are in genjax/evaluate/features/weights.
 
     python experiments/embedding/train_embedding.py --out embedded.safetensors
     python experiments/embedding/train_embedding.py --quick     # a few steps into a temporary folder
@@ -56,24 +56,24 @@ from genjax.tree import flatten
 
 @dataclass(frozen=True)
 class TrainEmbedding:
-    """Train the network behind embedded-v1."""
+    """Trains the network behind embedded-v1."""
 
     out: Path = WEIGHTS / "embedded-v1.safetensors"
-    """The weights file to write."""
+    """Weights file to write."""
     seed: int = 0
-    """Of everything random."""
+    """Seed of everything random."""
     steps: int = 750
     """Updates."""
     batch: int = 128
-    """Images in each."""
+    """Images in a batch."""
     learning_rate: float = 2e-3
-    """Adam's at its highest; it falls to 0 along a cosine."""
+    """Adam's highest learning rate; it falls to 0 along a cosine."""
     glyphs: int = 1500
     """Typeset images of each kind: digits or capitals, 16 or 32 pixels, grey or in colour."""
     quick: bool = False
     """A few steps on few images, into a temporary folder."""
     force: bool = False
-    """Write over what is there."""
+    """Write over an existing file."""
 
 
 def main(settings: TrainEmbedding) -> int:
@@ -101,7 +101,7 @@ def main(settings: TrainEmbedding) -> int:
 
 
 def train(settings: TrainEmbedding, written: Labelled, typeset: Labelled) -> dict[str, Any]:
-    """The parameters of the network and of its heads. Two of five images are handwritten."""
+    """Trains the network and its heads on batches of which two fifths are handwritten; returns the parameters."""
     key, of_embedding, of_heads = jax.random.split(jax.random.key(settings.seed), 3)
     params = {
         "embedding": Embedding().init(of_embedding, jnp.zeros((1, SIZE, SIZE, 3)))["params"],
@@ -123,7 +123,7 @@ def train(settings: TrainEmbedding, written: Labelled, typeset: Labelled) -> dic
 
 
 def standardise(params, written: Labelled, typeset: Labelled) -> dict[str, Any]:
-    """The same readings from features with mean 0 and deviation 1 over as many images of each origin."""
+    """Scales features to mean 0 and deviation 1 over as many images of each origin; the heads' readings stay."""
     fewest = min(len(written.images), len(typeset.images), 2000)
     images = np.concatenate([part.images[:: len(part.images) // fewest][:fewest] for part in (written, typeset)])
     features = in_batches(jax.jit(lambda x: Embedding().apply({"params": params["embedding"]}, x)), images)
@@ -136,18 +136,18 @@ def standardise(params, written: Labelled, typeset: Labelled) -> dict[str, Any]:
 
 
 def as_stored(leaf) -> np.ndarray:
-    """Numbers as they come back from a file of 16 bits: what is measured is what is published."""
+    """Rounds numbers to 16 bits, so that what is measured is what is published."""
     return np.asarray(leaf, np.float16).astype(np.float32)
 
 
 def in_batches(function, images: np.ndarray, size: int = 200) -> Any:
-    """A function of images in [-1, 1] over many uint8 images."""
+    """Applies a function of images in [-1, 1] to many uint8 images."""
     parts = [function(to_float(images[start : start + size])) for start in range(0, len(images), size)]
     return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def report(params, settings: TrainEmbedding) -> str:
-    """Accuracy of the heads on images that were held out: other digits, and glyphs of other fonts."""
+    """Measures the heads on images that were held out: other digits, and glyphs of other fonts."""
     reading = jax.jit(lambda images: read(params, images))
     columns = ("glyph", "origin", "weight", "slant", "colour")
     rows = []
@@ -160,7 +160,7 @@ def report(params, settings: TrainEmbedding) -> str:
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> str:
-    """In percent, over the images that have a label."""
+    """Formats the accuracy in percent, over the images that have a label."""
     known = labels != UNKNOWN
     return f"{100 * (logits[known].argmax(axis=1) == labels[known]).mean():.1f} %" if known.any() else ""
 

@@ -30,13 +30,13 @@ LONGEST = 600.0  # seconds, after which a child counts as hanging
 
 
 class Ended(NamedTuple):
-    """How a child ended.
+    """End of a child.
 
     Attributes:
-        code: of its exit, or minus the signal that ended it.
-        value: what its work returned; None where it did not come to that.
-        output: what it wrote to the terminal.
-        seconds: it took.
+        code: exit code, or minus the signal that ended it.
+        value: return value of its work; None where it did not return.
+        output: text that it wrote to the terminal.
+        seconds: time from its start to its end.
     """
 
     code: int
@@ -46,14 +46,14 @@ class Ended(NamedTuple):
 
 
 class Child:
-    """Work that runs beside this process."""
+    """Work in a child process, beside this one."""
 
     def __init__(self, work: Callable[[], Any], cache: Path) -> None:
-        """Starts it.
+        """Starts the child.
 
         Args:
-            work: returns plain values.
-            cache: for compiled steps.
+            work: function that returns plain values.
+            cache: folder for compiled steps.
         """
         self.began = time.monotonic()
         self.output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the child
@@ -64,12 +64,12 @@ class Child:
         os.close(writing)
 
     def kill(self, number: int = signal.SIGKILL) -> None:
-        """Sends it a signal."""
+        """Sends a signal to the child."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def wait(self, seconds: float) -> bool:
-        """Whether it ended within this time."""
+        """Waits up to so many seconds; returns True if the child ended."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -79,7 +79,7 @@ class Child:
         return False
 
     def end(self) -> Ended:
-        """Waits for its end; one that hangs is killed."""
+        """Waits for the child's end; kills one that hangs."""
         if not self.wait(LONGEST):
             self.kill()
         status = os.waitpid(self.pid, 0)[1]
@@ -93,7 +93,7 @@ class Child:
 
 
 def _run(work: Callable[[], Any], cache: Path, output: int, result: int) -> None:
-    """The life of a child; it never returns."""
+    """Does the work in the child and exits; it never returns."""
     code = 1
     try:
         os.dup2(output, 1)
@@ -112,7 +112,7 @@ def _run(work: Callable[[], Any], cache: Path, output: int, result: int) -> None
 
 
 def trained(config: TrainConfig, *, resume: bool = False) -> dict[str, Any]:
-    """Trains, in a child: how it ended, and a hash of every bit of its state."""
+    """Trains, in a child; returns how the run ended, and hashes of every bit of its state and log."""
     try:
         outcome = train(config, resume=resume)
     except (InputError, StorageError) as error:
@@ -124,7 +124,7 @@ def trained(config: TrainConfig, *, resume: bool = False) -> dict[str, Any]:
 
 
 def hashes(state: TrainState, run: Path) -> dict[str, str]:
-    """sha256 of a state, and of the log of its run."""
+    """Hashes a state, and the log of its run (sha256)."""
     digest = hashlib.sha256()
     for name, leaf in flatten(state).items():
         known = jax.random.key_data(leaf) if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf

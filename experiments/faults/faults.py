@@ -1,4 +1,4 @@
-"""Does genjax keep its promises of docs/reliability.md? Breaks runs on purpose, a row for each promise.
+"""Fault tests: does genjax keep the promises of docs/reliability.md when runs are broken on purpose?
 
     python experiments/faults/faults.py                        # everything, about 22 minutes; finished rows stay
     python experiments/faults/faults.py --rows killed fuzzed   # some rows
@@ -68,7 +68,7 @@ def main(settings: Faults) -> int:
 
 
 def filled(row: Row, settings: Faults, work: Path) -> dict[str, Any]:
-    """What a row comes to."""
+    """Does the work of a row and runs its tests; returns what was found."""
     began, found = time.monotonic(), {"what": row.what, "violations": []}
     if row.work:
         folder = Path(tempfile.mkdtemp(dir=work))
@@ -81,7 +81,7 @@ def filled(row: Row, settings: Faults, work: Path) -> dict[str, Any]:
 
 
 def run_tests(names: tuple[str, ...]) -> tuple[int, list[str]]:
-    """(how many passed, which failed) of tests of the suite."""
+    """Runs tests of the suite; returns (number that passed, sentences on those that failed)."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", str(report), *names]
@@ -96,12 +96,12 @@ def run_tests(names: tuple[str, ...]) -> tuple[int, list[str]]:
 
 
 def held(row: Mapping[str, Any]) -> str:
-    """Whether a promise was kept."""
+    """Says if a promise was kept."""
     return f"{len(row['violations'])} violations" if row["violations"] else "yes"
 
 
 def tried(row: Mapping[str, Any]) -> str:
-    """What was done, in numbers."""
+    """Summarises in numbers what was done."""
     parts = []
     for name, value in row.items():
         if isinstance(value, dict):
@@ -114,12 +114,12 @@ def tried(row: Mapping[str, Any]) -> str:
 
 
 def machine() -> str:
-    """What it ran on, without its name."""
+    """Describes the machine without its name."""
     return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
 
 def markdown(about: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """The table."""
+    """Writes the table."""
     lines = [
         "# Faults",
         "",

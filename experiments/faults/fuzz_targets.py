@@ -33,11 +33,11 @@ from genjax.training.plan import plan_training, saved_config
 
 
 class Target(NamedTuple):
-    """Something that reads files.
+    """A kind of file, and its reader.
 
     Attributes:
-        files: those of a sound copy, of which one is damaged.
-        read: of the folder of the copy.
+        files: function that lists a sound copy's files, of which one is damaged.
+        read: function that reads the folder of the copy.
     """
 
     files: Callable[[Path], list[Path]]
@@ -71,7 +71,7 @@ def _pictures(folder: Path) -> None:
 
 
 def read_config_of_run(folder: Path) -> None:
-    """All that a resumed run does before it computes, and the doctor."""
+    """Reads a config as the doctor and a resumed run do before it computes."""
     run = folder / "run"
     with contextlib.suppress(InputError):
         cli.main(["doctor", str(run)])
@@ -80,7 +80,7 @@ def read_config_of_run(folder: Path) -> None:
 
 
 def read_checkpoints(folder: Path) -> None:
-    """What a resumed run begins from: the latest is damaged, so it is the one before, or none."""
+    """Restores as a resumed run does: the latest is damaged, so it must find the one before, or none."""
     config = tiny("vae", folder / "run")
     like = jax.eval_shape(lambda: fresh_state(plan_training(config, force=True)))
     with checkpoint.open_checkpoints(folder / "run" / "checkpoints") as manager:
@@ -90,7 +90,7 @@ def read_checkpoints(folder: Path) -> None:
 
 
 def read_sealed_checkpoints(folder: Path) -> None:
-    """The same where the seal has been made to fit: damage that no checksum shows."""
+    """Restores checkpoints whose seal fits the damage, which no checksum shows."""
     for path in (folder / "run" / "checkpoints").iterdir():
         if path.name.isdigit():
             write_json(path / checkpoint.SEAL, checkpoint._hashes(path))
@@ -98,7 +98,7 @@ def read_sealed_checkpoints(folder: Path) -> None:
 
 
 def read_log(folder: Path) -> None:
-    """Everything that reads metrics.jsonl."""
+    """Reads metrics.jsonl in every way that genjax has."""
     run = folder / "run"
     cli.main(["doctor", str(run)])
     if cli.main(["stability", str(run)]) not in (0, 2):
@@ -111,12 +111,12 @@ def read_log(folder: Path) -> None:
 
 
 def latest_checkpoint(folder: Path) -> list[Path]:
-    """Its files."""
+    """Lists the files of the latest checkpoint."""
     return sorted(path for path in (folder / "run" / "checkpoints" / "4").rglob("*") if path.is_file())
 
 
 def both_checkpoints(folder: Path) -> list[Path]:
-    """The files of the latest, after the one before has been deleted."""
+    """Deletes the earlier checkpoint, and lists the files of the latest."""
     shutil.rmtree(folder / "run" / "checkpoints" / "2")
     return [path for path in latest_checkpoint(folder) if path.name != checkpoint.SEAL]
 
@@ -144,7 +144,7 @@ PROMISED = ("configs", "checkpoints", "images", "captions")  # of which there ar
 
 
 def _tensor() -> bytes:
-    """The instructions by which PyTorch writes a tensor of 3x4 numbers."""
+    """Writes the instructions by which PyTorch stores a tensor of 3x4 numbers."""
 
     def text(value: str) -> bytes:
         return b"X" + struct.pack("<I", len(value)) + value.encode()

@@ -30,17 +30,17 @@ HOSTILE = (
 
 
 class Slow(Exception):
-    """A case took longer than it may."""
+    """A case takes longer than it may."""
 
 
 def fuzz(kind: str, cases: int, *, work: Path, seed: int = 0, first: int = 0) -> dict[str, Any]:
-    """Damages and reads so many times, in this process.
+    """Damages and reads files so many times, in this process.
 
     Args:
-        kind: of `TARGETS`.
-        cases: how many.
+        kind: name in `TARGETS`.
+        cases: number of cases.
         work: folder; `work/cases.txt` names the one at hand, in case that it takes the process down.
-        seed: of the damage.
+        seed: seed of the damage.
         first: number of the first case.
     """
     sound, folder = work / "sound", work / "damaged"
@@ -68,7 +68,7 @@ def fuzz(kind: str, cases: int, *, work: Path, seed: int = 0, first: int = 0) ->
 
 
 def attempt(read: Callable[[], object]) -> tuple[str, str]:
-    """("harmless", "refused" or "violation", what was said) of one reading."""
+    """Reads once; returns ("harmless", "refused" or "violation", a sentence on it)."""
 
     def stop(number: int, frame: object) -> None:
         raise Slow
@@ -95,7 +95,7 @@ def attempt(read: Callable[[], object]) -> tuple[str, str]:
 
 
 def damage(path: Path, rng: np.random.Generator) -> str:
-    """Does something to a file; says what."""
+    """Damages a file in one of eleven ways; returns which."""
     content = path.read_bytes()
     how = rng.choice(
         ["cut", "flip", "insert", "drop", "zero", "repeat", "replace", "empty", "delete", "hostile", "swap"]
@@ -132,7 +132,7 @@ def _damaged(how: str, content: bytes, at: int, length: int, rng: np.random.Gene
 
 
 def _hostile(content: bytes, rng: np.random.Generator) -> bytes:
-    """In the place of one value of a text, such as a number of a config, something that should not be there."""
+    """Replaces one value of a text, such as a number of a config, by something that should not be there."""
     values = list(
         re.finditer(rb'(?<=[:\[ ])(-?[\d.e+-]+|"[^"]*"|true|false|null|\{|\[)(?=[,\]}\s])', content[:200_000])
     )

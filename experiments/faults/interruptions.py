@@ -31,15 +31,15 @@ EVERYTHING = {"save_every": 2, "sample_every": 10, "evaluate_every": 10, "evalua
 
 
 def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, kill_steps: int = 40) -> dict[str, Any]:
-    """Kills runs at random moments (kill -9), resumes them, and compares their ends with one that was left alone.
+    """Kills runs at random moments (kill -9), resumes them, and compares their ends with an undisturbed run.
 
     Args:
         family: gan or vae.
-        kills: how many.
+        kills: number of kills.
         work: folder.
-        cache: for compiled steps.
-        seed: of the moments.
-        kill_steps: of each run; every second one is saved.
+        cache: folder for compiled steps.
+        seed: seed of the moments.
+        kill_steps: steps of each run; every second one is saved.
     """
     rng = np.random.default_rng(seed)
     for name in ("warm", "alone"):  # the first compiles, which takes longer; the second is the measure
@@ -70,7 +70,7 @@ def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, k
 
 
 def where_killed(run: Path) -> str:
-    """What a run was doing when it was killed, as far as its folder tells."""
+    """Names what a run was doing when it was killed, as far as its folder shows."""
     folder = RunFolder(run)
     if not is_run(folder):
         return "before it began"
@@ -85,7 +85,7 @@ def where_killed(run: Path) -> str:
 
 
 def broken(run: Path) -> list[str]:
-    """What is worse than it may be after a kill: at most the latest checkpoint and the last line are unfinished."""
+    """Lists damage beyond what a kill may cause: an unfinished latest checkpoint and a torn last line."""
     if not is_run(RunFolder(run)):
         return []
     said = []
@@ -110,14 +110,14 @@ def broken(run: Path) -> list[str]:
 
 
 def unlike(alone: dict[str, Any], ended: Any) -> list[str]:
-    """How a run that was interrupted differs from one that was left alone."""
+    """Lists differences between an interrupted run and an undisturbed one."""
     if ended.code or not ended.value or "state" not in ended.value:
         return [f"it could not go on: {(ended.value or {}).get('error') or ended.output[-300:]}"]
     return [f"its {part} is another" for part in ("state", "log") if ended.value[part] != alone[part]]
 
 
 def stopped(family: str, stops: int, *, work: Path, cache: Path, seed: int = 0, steps: int = 500) -> dict[str, Any]:
-    """Stops a run by SIGTERM and Ctrl-C in turns, at random steps, each time in a process of its own; then compares."""
+    """Stops a run by SIGTERM and Ctrl-C in turns, at random steps, each in a new process; compares its end."""
     rng = np.random.default_rng(seed)
     seldom = {"save_every": steps, "sample_every": steps, "steps": steps, "log_every": 10}
     alone = Child(lambda: trained(tiny(family, work / "alone", **seldom)), cache).end()
@@ -189,7 +189,7 @@ def read_while_training(family: str, seconds: float, *, work: Path, cache: Path)
 
 
 def readers(run: Path, work: Path) -> dict[str, Any]:
-    """Everything that may read a run meanwhile; each returns the identity of the model that it saw, or nothing."""
+    """Makes a function for each way to read a run; each returns the identity of the model it read, or nothing."""
 
     def metrics() -> str:
         steps = [line["step"] for line in read_metrics(run / "metrics.jsonl")]
@@ -219,7 +219,7 @@ def readers(run: Path, work: Path) -> dict[str, Any]:
 
 
 def read_events(path: Path) -> int:
-    """How many numbers TensorBoard would show of a file of events; it ends where a record is not whole yet.
+    """Counts the numbers that TensorBoard would show of a file of events, up to the first unfinished record.
 
     Raises:
         AssertionError: a checksum does not fit, or the steps go back: the file is damaged.
@@ -230,7 +230,7 @@ def read_events(path: Path) -> int:
 
 
 def records(content: bytes) -> Iterator[bytes]:
-    """The whole records of a file: length, checksum of the length, data, checksum of the data. (TFRecord)"""
+    """Yields the whole records of a file: length, checksum of the length, data, checksum of the data. (TFRecord)"""
     at = 0
     while len(content) >= at + 12:
         (length, checksum) = struct.unpack_from("<QI", content, at)
@@ -245,7 +245,7 @@ def records(content: bytes) -> Iterator[bytes]:
 
 
 def second_process(*, work: Path, cache: Path) -> dict[str, Any]:
-    """A second process on a run's folder is refused, and no longer once the first has been killed."""
+    """Starts a second process on a run's folder: refused at first, accepted once the first has been killed."""
     run = work / "run"
     violations = []
     first = Child(lambda: trained(tiny("vae", run, steps=100_000)), cache)

@@ -20,37 +20,37 @@ QUICKLY = ("configs", "images", "captions")  # kinds of files that are quickly r
 
 @dataclass(frozen=True)
 class Faults:
-    """Kills, stops, damages and starves runs, and says whether what was promised was kept."""
+    """Kills, stops, damages and starves runs, and says which promises were kept."""
 
     out: Path = Path("runs/faults")
     """Folder for the table."""
     rows: tuple[str, ...] = ()
-    """Which rows; all without it."""
+    """Rows to fill; by default all."""
     kills: int = 100
-    """Of each family, by kill -9 at random moments."""
+    """Kills of each family, by kill -9 at random moments."""
     kill_steps: int = 40
-    """Of each run that is killed; every second one is saved."""
+    """Steps of each run that is killed; every second one is saved."""
     stops: int = 50
-    """Of each family, in so many steps."""
+    """Stops of each family."""
     steps: int = 500
-    """That are stopped so often."""
+    """Steps of the run that is stopped."""
     cases: int = 250
-    """Of the fuzzer, of each kind of file: four kinds are promised 1,000 together."""
+    """Cases of the fuzzer for each kind of file: four kinds are promised 1,000 together."""
     seconds: float = 60.0
-    """To read a run of each family that trains."""
+    """Seconds to read a run of each family while it trains."""
     seed: int = 0
-    """Of what is left to chance."""
+    """Seed of everything random."""
     quick: bool = False
     """A little of what takes time, of one family; not the tests."""
 
 
 class Row(NamedTuple):
-    """A promise.
+    """A promise, and how it is tried.
 
     Attributes:
-        what: happens.
-        work: does it, in a folder; None where tests do.
-        tests: that do it too, or do its other parts.
+        what: description of what happens to runs.
+        work: function that does it in a folder and returns what it found; None where only tests do.
+        tests: tests of the suite that do it too, or its other parts.
     """
 
     what: str
@@ -59,7 +59,7 @@ class Row(NamedTuple):
 
 
 def of_families(work: Callable[..., dict[str, Any]], *arguments: str) -> Callable[[Faults, Path], dict[str, Any]]:
-    """The work for each family, with these settings for arguments."""
+    """Makes the work of a row that runs once for each family, with these settings for arguments."""
 
     def each(settings: Faults, folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = {"violations": []}
@@ -75,12 +75,12 @@ def of_families(work: Callable[..., dict[str, Any]], *arguments: str) -> Callabl
 
 
 def compiled(folder: Path) -> Path:
-    """Where compiled steps are kept, for all rows: the same tiny networks are trained again and again."""
+    """Folder of compiled steps for all rows: the same tiny networks are trained again and again."""
     return folder.parent / "compiled"
 
 
 def fuzzed(settings: Faults, folder: Path) -> dict[str, Any]:
-    """Every kind of file, in a process for each so many cases; one that is taken down is a violation."""
+    """Fuzzes every kind of file in processes of so many cases; a process that is taken down is a violation."""
     found: dict[str, Any] = {"violations": [], "promised": list(PROMISED)}
     for kind in QUICKLY if settings.quick else TARGETS:
         total = {"cases": 0, "refused": 0, "harmless": 0, "slowest": 0.0}

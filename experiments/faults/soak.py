@@ -1,4 +1,4 @@
-"""Does a long run stay level? Watches memory, pace and open files while a GAN and a VAE train for half an hour each.
+"""Soak test: do memory, pace and open files stay level while a GAN and a VAE train for half an hour each?
 
     python experiments/faults/soak.py                    # an hour: digits, the demo's networks
     python experiments/faults/soak.py --families gan     # one of the two; both can run at the same time
@@ -56,16 +56,16 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Soak:
-    """Trains for long and looks on."""
+    """Trains for long, and watches."""
 
     out: Path = Path("runs/soak")
     """Folder for figures and plot."""
     families: tuple[Literal["gan", "vae"], ...] = FAMILIES
-    """Which of them."""
+    """Families to train."""
     minutes: float = 30.0
-    """Of each family, from its first step on."""
+    """Minutes of each family, from its first step on."""
     warm_up: float = 5.0
-    """Minutes of them that are not judged."""
+    """Minutes at the start that are not judged."""
     every: float = 5.0
     """Seconds between looks."""
     quick: bool = False
@@ -73,7 +73,7 @@ class Soak:
 
 
 class Look(NamedTuple):
-    """What one sees of a process from outside: seconds on the clock and on the processor, images, MB, open files."""
+    """One measurement of a process from outside: wall-clock and CPU seconds, images, MB, open files."""
 
     seconds: float
     cpu: float
@@ -108,14 +108,14 @@ def main(settings: Soak) -> int:
 
 
 def trains(family: str, run: Path, settings: Soak) -> TrainConfig:
-    """A run without an end, with all that a run does beside its steps."""
+    """Config of a run without an end, with all that a run does beside its steps."""
     if settings.quick:
         return tiny(family, run, steps=10**7, save_every=10, sample_every=10)
     return TrainConfig(model=family, data="digits", steps=10**7, log_every=10, out=run)
 
 
 def watched(config: TrainConfig, settings: Soak, cache: Path) -> tuple[list[Look], list[str]]:
-    """(looks at a run from its first step on, what was wrong with its end)."""
+    """Watches a run; returns (looks from its first step on, sentences on what was wrong with its end)."""
     child, looks = Child(lambda: trained(config), cache), []
     log = config.out / "metrics.jsonl"
     while not read_metrics(log) and not child.wait(0.1):
@@ -130,7 +130,7 @@ def watched(config: TrainConfig, settings: Soak, cache: Path) -> tuple[list[Look
 
 
 def look(process: int, seconds: float, images: int) -> Look:
-    """At a process that runs."""
+    """Measures a running process."""
     folder = Path("/proc") / str(process)
     resident = int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()  # the name before may hold spaces
@@ -139,7 +139,7 @@ def look(process: int, seconds: float, images: int) -> Look:
 
 
 def last_step(log: Path) -> int:
-    """The step of the last whole line of a metrics.jsonl, however long it has become."""
+    """Reads the step of the last whole line of a metrics.jsonl, however long the file is."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - TAIL))
         lines = file.read().split(b"\n")[:-1]
@@ -147,7 +147,7 @@ def last_step(log: Path) -> int:
 
 
 def judged(looks: Sequence[Look], warm_up: float) -> dict[str, Any]:
-    """The figures of a run, after its warm-up."""
+    """Computes the figures of a run, after its warm-up."""
     rest = [one for one in looks if one.seconds >= warm_up]
     if len(rest) < 3:
         return {"looks": len(looks)}
@@ -171,20 +171,20 @@ def judged(looks: Sequence[Look], warm_up: float) -> dict[str, Any]:
 
 
 def paces(looks: Sequence[Look], clock: str) -> list[float]:
-    """Images for each second, by one of the clocks, in windows of equal length."""
+    """Computes images a second, by one of the clocks, in windows of equal length."""
     edges = np.linspace(0, len(looks) - 1, min(WINDOWS, len(looks) - 1) + 1).astype(int)
     ends = [looks[edge] for edge in edges]
     return [(b.images - a.images) / max(getattr(b, clock) - getattr(a, clock), 1 / TICKS) for a, b in pairwise(ends)]
 
 
 def growth(times: Sequence[float], values: Sequence[float]) -> float:
-    """By how many % of where it begins the straight line through some values rises to its end; 0 from nothing."""
+    """Fits a straight line; returns its rise over the whole in % of its start, or 0 where it starts at 0 or below."""
     slope, start = np.polyfit(np.asarray(times) - times[0], values, 1)
     return float(100 * slope * (times[-1] - times[0]) / start) if start > 0 else 0.0
 
 
 def grown(values: dict[str, Any]) -> list[str]:
-    """What did not stay as it was, in sentences."""
+    """Lists what did not stay level, in sentences."""
     if "memory_growth" not in values:
         return ["too few looks after the warm-up to judge anything"]
     said = [] if values["images_per_second"] > 0 else ["it stood still"]
@@ -200,7 +200,7 @@ def grown(values: dict[str, Any]) -> list[str]:
 def together(
     settings: Soak, looks: dict[str, list[Look]], found: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, list[Look]], dict[str, dict[str, Any]]]:
-    """Looks and figures with those of other families that a run of the same length has left."""
+    """Merges looks and figures with those of other families that a run of the same length has left."""
     path = settings.out / "soak.json"
     content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if any(content.get(name) != getattr(settings, name) for name in ("quick", "minutes", "warm_up", "every")):
@@ -212,7 +212,7 @@ def together(
 
 
 def write(settings: Soak, looks: dict[str, list[Look]], found: dict[str, dict[str, Any]]) -> None:
-    """Figures, table and plot."""
+    """Writes figures, table and plot."""
     about = {"genjax": __version__, "date": datetime.date.today().isoformat(), "quick": settings.quick}
     about |= {"minutes": settings.minutes, "warm_up": settings.warm_up, "every": settings.every}
     seen = {family: [list(one) for one in of] for family, of in looks.items()}
@@ -229,7 +229,7 @@ def write(settings: Soak, looks: dict[str, list[Look]], found: dict[str, dict[st
 
 
 def cells(found: dict[str, dict[str, Any]]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table."""
+    """Formats header and rows of the table."""
     header = ["family", "images", "memory, MB", "growth, %", "images a CPU second", "change, %"]
     header += ["images a second", "change, %", "open files", "kept"]
     rows = []
@@ -247,7 +247,7 @@ def cells(found: dict[str, dict[str, Any]]) -> tuple[list[str], list[list[str]]]
 
 
 def plot(path: Path, looks: dict[str, list[Look]]) -> None:
-    """Memory, pace and files over minutes, each from 0 up."""
+    """Draws memory, pace and files over minutes, each from 0 up."""
     panels: dict[str, list[Line]] = {"resident memory, MB": [], "images a CPU second": [], "open files": []}
     for family, of in looks.items():
         if len(of) < 2:

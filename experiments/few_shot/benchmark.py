@@ -1,11 +1,12 @@
-"""Which transfer carries a generator to few images best? Every transfer, several shots and seeds, at one budget.
+"""Few-shot benchmark: which transfer carries a generator to few images best, at one budget?
 
     python experiments/few_shot/benchmark.py            # the full grid; resumable: started again it goes on
     python experiments/few_shot/benchmark.py --quick    # a few cells of few steps, to see that everything runs
 
-A cell is one adaptation; `unadapted` is the source as it is, and a transfer that ends farther away has done harm. All
-cells of a family and a pair of sets start from the same source and see the same number of images. Writes results.jsonl
-(a row a cell), results.md (mean and 95 % interval over seeds) and a plot for each pair into --out.
+Every transfer adapts with several shots and seeds. A cell is one adaptation; `unadapted` is the source as it is, and a
+transfer that ends farther away has done harm. All cells of a family and a pair of sets start from the same source and
+see the same number of images. Writes results.jsonl (a row a cell), results.md (mean and 95 % interval over seeds) and a
+plot for each pair into --out.
 
 Measured from 2026-11-23 to 26 on two CPU cores, 3 to 6 seeds (experiments/results/few_shot.md, read in
 experiments/results/README.md): with 10 shots of glyphs no transfer of a GAN beats `full` in KD and in diversity at
@@ -69,7 +70,7 @@ def main(settings: Benchmark) -> int:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows that are whole; the last may be torn where the machine stopped."""
+    """Reads the whole rows; the last may be torn where the machine stopped."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     found = []
     for line in lines:
@@ -81,7 +82,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def check_budget(row: dict[str, Any], settings: Benchmark) -> None:
-    """Raises InputError where a row was made under another budget; the first rows said their images only."""
+    """Raises InputError where a row was made under another budget; the oldest rows state only their images."""
     had = row.get("budget", {"images": row["images_seen"]})
     unlike = [f"{name} {value}" for name, value in had.items() if value != getattr(settings, name)]
     if unlike:

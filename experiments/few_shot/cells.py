@@ -25,7 +25,7 @@ from genjax.tree import count
 
 
 class Pair(NamedTuple):
-    """What is pretrained on what, and carried where."""
+    """Source and target set, and their size and channels."""
 
     source: str
     target: str
@@ -49,30 +49,30 @@ known = functools.cache(load)  # many cells are judged by the same images
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Adapts one source per family and pair with every transfer, and judges the results alike."""
+    """Adapts one source per family and pair with every transfer, and judges all results in the same way."""
 
     out: Path = Path("runs/few_shot")
     """Folder for sources, rows, table and plots."""
     pairs: tuple[str, ...] = ("digits-glyphs",)
-    """digits-glyphs, emoji."""
+    """Pairs of sets: digits-glyphs, emoji."""
     families: tuple[Literal["gan", "vae"], ...] = ("gan", "vae")
-    """Which models."""
+    """Families of generators."""
     transfers: tuple[str, ...] = (UNADAPTED, *ALONE, *COMBINED)
-    """Which transfers, and combinations with commas; unadapted is the source as it is."""
+    """Transfers, and combinations with commas; unadapted is the source as it is."""
     shots: tuple[int, ...] = (1, 5, 10, 100)
-    """Target images."""
+    """Numbers of target images."""
     seeds: int = 3
     """Cells of each kind: seeds 0, 1, ... choose the shots, the latents and their order."""
     source_steps: int = 1800
-    """Of each pretraining, batch 64."""
+    """Steps of each pretraining, batch 64."""
     images: int = 3200
     """Target images seen in each adaptation, the same in every cell."""
     batch: int = 32
-    """Of each adaptation, or all the shots where they are fewer; the steps follow."""
+    """Batch of each adaptation, or all the shots where they are fewer; the steps follow."""
     num: int = 1000
     """Samples, and held-out images at most, in the judgement."""
     only_table: bool = False
-    """Compute nothing: write the table and the plots from the rows that are there."""
+    """Compute nothing: write the table and the plots from the existing rows."""
     quick: bool = False
     """A few cells of few steps, to see that everything runs."""
 
@@ -89,12 +89,12 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """By which its row is found again."""
+        """Name by which its row is found again."""
         return f"{self.pair}/{self.family}/{self.transfer}/{self.shots}/{self.seed}"
 
 
 def cells(settings: Benchmark) -> Iterator[Cell]:
-    """All cells; those of one seed come before those of the next, so that a stopped benchmark is of use."""
+    """Yields all cells, seed by seed, so that a stopped benchmark is of use."""
     for pair in settings.pairs:
         for seed in range(settings.seeds):
             for family in settings.families:
@@ -104,14 +104,14 @@ def cells(settings: Benchmark) -> Iterator[Cell]:
 
 
 class Adapted(NamedTuple):
-    """What is judged.
+    """A run to judge, and what its adaptation cost.
 
     Attributes:
-        run: its folder.
-        steps: of the adaptation.
-        images_seen: in them.
-        trained: numbers of what makes the images.
-        bytes: of these on disk.
+        run: folder of the run.
+        steps: steps of the adaptation.
+        images_seen: images in those steps.
+        trained: trained numbers of what makes the images.
+        bytes: bytes of these on disk.
     """
 
     run: Path
@@ -122,7 +122,7 @@ class Adapted(NamedTuple):
 
 
 def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
-    """The row of a cell; None if a signal stopped it."""
+    """Runs and judges a cell; returns its row, or None if a signal stopped it."""
     source = pretrained(settings, cell)
     if source is None:
         return None
@@ -149,7 +149,7 @@ def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
 
 
 def adaptation(settings: Benchmark, cell: Cell, source: Path) -> Adapted | None:
-    """Carries the source to the shots; None if a signal stopped it."""
+    """Adapts the source to the shots; None if a signal stopped it."""
     target = PAIRS[cell.pair].target
     out, batch = settings.out / "cell", min(settings.batch, cell.shots)
     steps = settings.images // batch
@@ -184,7 +184,7 @@ def adaptation(settings: Benchmark, cell: Cell, source: Path) -> Adapted | None:
 
 
 def judged(settings: Benchmark, cell: Cell, source: Path, run: Path) -> list[Record]:
-    """Records of its samples against held-out images of the target, the shots and the source."""
+    """Compares a run's samples with held-out images of the target, the shots and the source; returns records."""
     _, target, size, channels = PAIRS[cell.pair]
     held_out = known(target, size=size, channels=channels, split="test")
     shots = few_shot(known(target, size=size, channels=channels, seed=cell.seed), cell.shots, cell.seed)
@@ -204,7 +204,7 @@ def judged(settings: Benchmark, cell: Cell, source: Path, run: Path) -> list[Rec
 
 
 def pretrained(settings: Benchmark, cell: Cell) -> Path | None:
-    """The source of a cell, the same for all transfers, shots and seeds; None if a signal stopped its training."""
+    """Trains the source of a cell, one for all transfers, shots and seeds; None if a signal stopped it."""
     source_set, _, size, channels = PAIRS[cell.pair]
     out = settings.out / "sources" / f"{cell.pair}-{cell.family}"
     config = TrainConfig(
@@ -225,5 +225,5 @@ def pretrained(settings: Benchmark, cell: Cell) -> Path | None:
 
 
 def budget(settings: Benchmark) -> dict[str, int]:
-    """What all cells of a folder have in common."""
+    """Settings that all cells of a folder share."""
     return {name: getattr(settings, name) for name in ("images", "batch", "num", "source_steps")}

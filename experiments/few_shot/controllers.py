@@ -1,4 +1,4 @@
-"""Do controllers hold their targets, on sets for which nothing was tuned, and do they steady a GAN on few images?
+"""Controller benchmark: do controllers hold their targets on untuned sets, and do they steady a GAN on few images?
 
     python experiments/few_shot/controllers.py                  # VAE part, then GAN part; resumable
     python experiments/few_shot/controllers.py --parts vae
@@ -35,7 +35,7 @@ from genjax.store.run_folder import RunFolder, write_bytes
 from genjax.terminal import result, say
 from genjax.training.loop import train
 
-TOLERANCE, KL = 0.2, 10.0  # what GECO and PI are told to hold, on every set
+TOLERANCE, KL = 0.2, 10.0  # targets of GECO and PI, on every set
 LATE = 0.2  # of the run, over which the signals are averaged
 OFF = ControlConfig(ada_target=0.0, geco_tolerance=0.0)
 VAES = {
@@ -57,24 +57,24 @@ KD = "evaluate/KD[embedded-v1]"
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Trains VAEs and GANs under controllers, and says what was held."""
+    """Trains VAEs and GANs under controllers, and measures how near their targets they stay."""
 
     out: Path = Path("runs/controllers")
     """Folder for rows and table."""
     parts: tuple[Literal["vae", "gan"], ...] = ("vae", "gan")
-    """Which families."""
+    """Families to train."""
     sets: tuple[str, ...] = SETS
-    """Of the VAEs."""
+    """Sets of the VAEs."""
     controllers: tuple[str, ...] = (*VAES, *GANS)
-    """Which of them."""
+    """Controllers to compare."""
     vae_steps: int = 2000
-    """Of each VAE, batch 64."""
+    """Steps of each VAE, batch 64."""
     gan_steps: int = 1500
-    """Of each GAN, batch 64."""
+    """Steps of each GAN, batch 64."""
     images: tuple[int, ...] = (100, 300, 0)
     """Digits to train a GAN on; 0 is all that are not held out."""
     seeds: int = 3
-    """Of each GAN; a VAE has one."""
+    """Seeds of each GAN; a VAE has one."""
     quick: bool = False
     """A few steps, to see that everything runs."""
 
@@ -106,7 +106,7 @@ def main(settings: Benchmark) -> int:
 
 
 def runs(settings: Benchmark) -> Iterator[tuple[str, TrainConfig]]:
-    """(name, config) of every run."""
+    """Yields (name, config) of every run."""
     settings.out.mkdir(parents=True, exist_ok=True)
     out = settings.out / "run"
     if "vae" in settings.parts:
@@ -131,7 +131,7 @@ def runs(settings: Benchmark) -> Iterator[tuple[str, TrainConfig]]:
 
 
 def vae_row(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """What was held, averaged over the last part of the run."""
+    """Averages the held signals over the last part of the run."""
     late = lines[-max(1, round(LATE * len(lines))) :]
 
     def mean(name: str) -> float:
@@ -147,7 +147,7 @@ def vae_row(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def gan_row(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """How steady the evaluations along training were."""
+    """Measures how steady the evaluations along training were."""
     coverage = [name for name in {name for line in lines for name in line} if name.startswith("evaluate/coverage")]
     try:
         found = stability(lines, metric=KD, diversity=coverage)._asdict()
@@ -157,7 +157,7 @@ def gan_row(lines: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows that are there; a last one that a stop tore is deleted, and made again."""
+    """Reads the rows; a last one that a stop tore is deleted, and made again."""
     lines = path.read_text().splitlines() if path.exists() else []
     rows = [row for row in map(_read, lines) if row]
     if len(rows) < len(lines):
@@ -173,7 +173,7 @@ def _read(line: str) -> dict[str, Any]:
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """The tables of both parts."""
+    """Writes the tables of both parts."""
     text = ["# Controllers", ""]
     vaes = [row for row in rows if row["family"] == "vae"]
     if vaes:
@@ -214,12 +214,12 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def spread(values: list[float]) -> str:
-    """Mean (least .. greatest) of numbers."""
+    """Formats mean (least .. greatest)."""
     return f"{np.mean(values):.2f} ({min(values):.2f} .. {max(values):.2f})" if values else "none"
 
 
 def target(row: dict[str, Any]) -> tuple[str, str]:
-    """What a controller was told to hold, and by how much it is missed."""
+    """Names the target of a controller, and formats by how much it was missed."""
     goals = {"geco": ("RMSE", row["rmse"] / TOLERANCE), "pi": ("KL", row["kl"] / KL)}
     goals["sigma"] = ("weighted error", row["weighted_error"])
     if row["controller"] not in goals:

@@ -13,7 +13,7 @@ SHOWN = ("KD", "FD", "coverage", "intra_diversity", "copy_rate", "retention")
 
 
 def grouped(rows: list[dict[str, Any]]) -> dict[tuple[str, str, int, str], list[dict[str, Any]]]:
-    """{(pair, family, shots, transfer): rows of its seeds}."""
+    """Groups rows as {(pair, family, shots, transfer): rows of its seeds}."""
     groups: dict[tuple[str, str, int, str], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["pair"], row["family"], row["shots"], row["transfer"]), []).append(row)
@@ -21,7 +21,7 @@ def grouped(rows: list[dict[str, Any]]) -> dict[tuple[str, str, int, str], list[
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """A table for each pair, family and number of shots, sorted by KD."""
+    """Writes a table for each pair, family and number of shots, sorted by KD."""
     groups, text = grouped(rows), ["# Few-shot benchmark", "", heading(rows), ""]
     for pair, family, shots in dict.fromkeys(key[:3] for key in groups):
         mine = {key[3]: group for key, group in groups.items() if key[:3] == (pair, family, shots)}
@@ -38,7 +38,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def heading(rows: list[dict[str, Any]]) -> str:
-    """How the numbers came about."""
+    """Explains the numbers: budget, samples, features and direction."""
     record = rows[0]["records"][0]
     return (
         f"Mean and half of the 95 % interval (Student's t) over seeds. Every adaptation saw"
@@ -52,12 +52,12 @@ def heading(rows: list[dict[str, Any]]) -> str:
 
 
 def values(group: list[dict[str, Any]], name: str) -> list[float]:
-    """One metric of the rows that have it."""
+    """Lists one metric of the rows that have it."""
     return [row["values"][name] for row in group if name in row["values"]]
 
 
 def cell_text(found: list[float]) -> str:
-    """Mean ± half interval."""
+    """Formats mean ± half interval."""
     if not found:
         return ""
     mean, half = mean_interval(found)
@@ -65,7 +65,7 @@ def cell_text(found: list[float]) -> str:
 
 
 def verdict(groups: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Which transfers beat plain fine-tuning in KD and in diversity, and which came nearer than the source was."""
+    """Lists the transfers that beat `full` in KD and in diversity, and those that came nearer than the source."""
     lines = []
     others = [name for name in groups if name not in ("full", UNADAPTED) and len(groups[name]) > 1]
     if len(groups.get("full", [])) > 1:
@@ -87,13 +87,13 @@ def verdict(groups: dict[str, list[dict[str, Any]]]) -> list[str]:
 
 
 def apart(rows: list[dict[str, Any]], base: list[dict[str, Any]], name: str, sign: int) -> bool:
-    """Whether a metric is above (sign 1) or below (-1) that of the base by more than both intervals."""
+    """Tests if a metric is above (sign 1) or below (-1) that of the base by more than both intervals."""
     (mean, half), (of_base, half_of_base) = mean_interval(values(rows, name)), mean_interval(values(base, name))
     return sign * (mean - of_base) > half + half_of_base
 
 
 def paired(rows: list[dict[str, Any]], base: list[dict[str, Any]], name: str, sign: int) -> bool:
-    """Whether the differences from the base, seed by seed, are above (sign 1) or below (-1) 0 by their interval.
+    """Tests if the differences from the base, seed by seed, are above (sign 1) or below (-1) 0 by their interval.
 
     Rows that began at another source than the base's of their seed are not compared.
     """
@@ -110,12 +110,12 @@ def _pairing(row: dict[str, Any]) -> tuple[int, str]:
 
 
 def listed(names: list[str]) -> str:
-    """Names in a sentence."""
+    """Joins names for a sentence."""
     return ", ".join(f"`{name}`" for name in names) or "none"
 
 
 def plot(path: Path, rows: list[dict[str, Any]], pair: str, family: str) -> None:
-    """KD against intra_diversity, a panel for each number of shots, intervals drawn."""
+    """Draws KD against intra_diversity with intervals, a panel for each number of shots."""
     panels: dict[str, list[Point]] = {}
     for (of_pair, of_family, shots, transfer), group in grouped(rows).items():
         if (of_pair, of_family) == (pair, family):

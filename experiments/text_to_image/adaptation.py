@@ -52,7 +52,7 @@ DIGITS = {"digit": tuple(range(10))}
 
 
 def digit_stage(settings: Experiment) -> Stage:
-    """The classifier of handwritten digits."""
+    """Builds the training stage of the classifier of handwritten digits."""
     data = load(DATA, size=32)
     learner = make_classifier(digit_classifier(settings), optimizer=optax.adamw(1e-3))
 
@@ -64,17 +64,17 @@ def digit_stage(settings: Experiment) -> Stage:
 
 
 def digit_classifier(settings: Experiment) -> AttributeClassifier:
-    """The network that reads handwritten digits."""
+    """Builds the network that reads handwritten digits."""
     return AttributeClassifier((("digit", 10),), 32, width=4 if settings.quick else 16)
 
 
 def labels_of(data: Dataset) -> np.ndarray:
-    """Which digit each image shows."""
+    """Lists the digit that each image shows."""
     return np.asarray(data.labels, np.int32)
 
 
 def adaptation_figures(settings: Experiment, model: TextToImage, folder: Path) -> dict[str, Any]:
-    """The judge's own share, the source's and each cell's."""
+    """Judges real images, the source and each cell."""
     held_out = load(DATA, size=32, split="test", num=24 if settings.quick else 0)
     real = np.asarray(held_out.images)
     params = load_stage(judges_of(settings), "digits")
@@ -113,7 +113,7 @@ class Cell:
 
 
 def cells(settings: Experiment) -> Iterator[Cell]:
-    """All of them; in the quick form two."""
+    """Yields all cells; in the quick form two."""
     if settings.quick:
         yield from (Cell(way, 10, 0, 2) for way in ("lora", "full, decoder"))
         return
@@ -122,7 +122,7 @@ def cells(settings: Experiment) -> Iterator[Cell]:
 
 
 def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Path, judge: Judge) -> dict[str, Any]:
-    """What one adaptation came to; its folder is not kept."""
+    """Adapts and judges one cell; returns its row and deletes its folder."""
     transfer, decoder = WAYS[cell.way]
     config = AdaptTextToImageConfig(
         source=model_config(settings).out,
@@ -150,7 +150,7 @@ def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Pa
 
 
 def adaptation_table(figures: dict[str, Any]) -> list[str]:
-    """Means over seeds with their 95 % intervals."""
+    """Writes means over seeds with their 95 % intervals."""
     lines = [
         f"Adapted to handwritten digits by {STEPS} updates of the prior with {BATCH} images each;"
         f" {figures['n']} captions of held-out digits drawn, one each; intervals over seeds, or over images where there"
@@ -175,6 +175,6 @@ def adaptation_table(figures: dict[str, Any]) -> list[str]:
 
 
 def shown(values: list[float], form: str) -> str:
-    """Mean and half interval over seeds: `12.3 ± 4.5`."""
+    """Formats mean and half interval over seeds: `12.3 ± 4.5`."""
     mean, half = mean_interval(values)
     return f"{mean:{form}}" + ("" if np.isnan(half) else f" ± {half:{form}}")

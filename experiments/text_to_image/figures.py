@@ -51,7 +51,7 @@ ELSEWHERE = ("out", "parts", "combine")  # settings on which no figure depends
 
 
 def measure(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str, Any]:
-    """All figures. Each is kept when it is found, and not found again."""
+    """Measures all figures; each is stored when it is found, and not computed again."""
     folder = settings.runs / f"figures-{settings.kind}-{settings.seed}"
     folder.mkdir(parents=True, exist_ok=True)
     parts: dict[str, Callable[[], Any]] = {
@@ -80,7 +80,7 @@ def measure(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str
 
 
 def spent(settings: Experiment, seconds: float = 0.0) -> float:
-    """Seconds that training took in all, over all starts; these are added."""
+    """Adds to the seconds that training took over all starts; returns the sum."""
     path = settings.runs / f"seconds-{settings.kind}-{settings.seed}.json"
     total = seconds + (json.loads(path.read_text())["training"] if path.exists() else 0.0)
     write_json(path, {"training": total})
@@ -88,7 +88,7 @@ def spent(settings: Experiment, seconds: float = 0.0) -> float:
 
 
 def training_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
-    """Parameters of each network, and what its training came to."""
+    """Counts the parameters of each network, and reads its last losses."""
     last = {
         name: read_metrics(Path(model.config.out) / name / "metrics.jsonl")[-1]
         for name in ("tokenizer", "prior", "masked", "reranker")
@@ -101,13 +101,13 @@ def training_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]
 
 
 def reader(settings: Experiment) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
-    """uint8 images -> what the classifier sees in them."""
+    """Makes a function from uint8 images to the attributes that the classifier reads."""
     params = load_stage(judges_of(settings), "classifier")
     return lambda images: read_attributes(classifier_of(settings), params, images, VALUES)
 
 
 def classifier_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
-    """How well the judge itself reads: new images of the training's fonts, other fonts, and what the tokens keep."""
+    """Tests the judge itself: on new images of the training's fonts, on other fonts, and through the tokenizer."""
     read, found = reader(settings), {}
     for where, spec in SETS.items():
         for split in ("train", "test"):
@@ -119,13 +119,13 @@ def classifier_figures(settings: Experiment, model: TextToImage) -> dict[str, An
 
 
 def decoded(model: TextToImage, tokens: np.ndarray) -> np.ndarray:
-    """uint8 images of tokens."""
+    """Decodes tokens to uint8 images."""
     decode = jax.jit(functools.partial(model.codec.decode, model.networks["tokenizer"]))
     return np.concatenate([to_uint8(decode(part)) for part in np.array_split(tokens, max(1, len(tokens) // 200))])
 
 
 def sample_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
-    """Attributes and kernel distance of samples, of trained and held-out combinations, of each method."""
+    """Judges samples of each method by attributes and kernel distance, on trained and held-out combinations."""
     read, extractor, found = reader(settings), load_extractor("embedded-v1"), {}
     for where, spec in SETS.items():
         real = load(spec, size=32, num=settings.num, seed=NEW)  # in the fonts that the prior has seen
@@ -153,7 +153,7 @@ def cases(settings: Experiment) -> dict[str, dict[str, Any]]:
 
 
 def likelihood_figures(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str, Any]:
-    """Nats of the image tokens of an image given its caption, against counts of the training set."""
+    """Measures the nats of an image's tokens given its caption, against counts of the training set."""
     learner, codes = build_prior(model.config.prior, model.segments), model.config.tokenizer.codes
     if learner.target_nats is None:
         raise ValueError("this prior has no likelihood")
@@ -174,13 +174,13 @@ def likelihood_figures(settings: Experiment, model: TextToImage, data: Dataset) 
 
 
 def interval_of(values: np.ndarray) -> Share:
-    """Mean, and the ends of its 95 % interval."""
+    """Computes the mean, and the ends of its 95 % interval."""
     mean, half = float(values.mean()), 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5
     return mean, mean - half, mean + half
 
 
 def caption_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
-    """Captions that the swapped transformer writes, the likeliest word at a time: attributes said as they are."""
+    """Judges captions that the swapped transformer writes, the likeliest word at a time, by their attributes."""
     text, tokens = model.segments
     decoder = autoregressive_decoder(
         build_transformer(captioner_config(settings), (tokens, text)), DecodingConfig(temperature=0.0)
@@ -201,7 +201,7 @@ def caption_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
 
 
 def understood(caption: str) -> Any:
-    """What a caption says, or None where it is not of the grammar."""
+    """Parses a caption; None where it is not of the grammar."""
     try:
         return parse(caption)
     except InputError:
@@ -209,7 +209,7 @@ def understood(caption: str) -> Any:
 
 
 def speed_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
-    """Milliseconds of one image from text to pixels, and tokens a second with a cache and without."""
+    """Times one image from text to pixels, and decoding with a cache and without."""
     text, uniform = jnp.asarray(model.vocabulary.encode(PICTURED[:1])), jax.random.key(0)
     runs: dict[str, Callable[[], Any]] = {}
     for name, method, decoding in (

@@ -20,7 +20,7 @@ SEVERAL = 3  # steps in a turn
 
 
 def pace_figures(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str, Any]:
-    """Of each stage its steps, the milliseconds of one, timed in turns, and the minutes of all.
+    """Times a step of each stage in turns; returns its steps, milliseconds of one and minutes of all.
 
     A batch is drawn for each step, as in training. What a training does beside its steps is not in it: compiling,
     checkpoints, and the tokens of the images.
@@ -38,7 +38,7 @@ def pace_figures(settings: Experiment, model: TextToImage, data: Dataset) -> dic
 
 
 def walk_of(stage: Stage) -> Callable[[int], None]:
-    """Makes so many steps of a stage, from where the last call left it."""
+    """Makes a function that makes so many steps of a stage, from where the last call ended."""
     example: dict[str, Any] = {**stage.batch(0)}
     state = jax.jit(lambda: stage.learner.init(jax.random.key(0), example))()
     update, step = make_update(stage.learner, Layout(), state), 0
@@ -54,7 +54,7 @@ def walk_of(stage: Stage) -> Callable[[int], None]:
 
 
 def pace_table(found: dict[str, Any]) -> list[str]:
-    """A row a stage."""
+    """Writes a table with a row a stage."""
     lines = ["| training, by the time of a step | steps | ms a step | minutes |", "|---|---|---|---|"]
     for name, row in found.items():
         lines.append(f"| {name} | {row['steps']:,} | {row['milliseconds']:.0f} | {row['minutes']:.1f} |")

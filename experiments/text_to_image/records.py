@@ -23,7 +23,7 @@ COUNTS |= {"unigram of each place": ("unigram_nats", ", by counts of each place"
 
 
 def records_of(settings: Experiment, figures: dict[str, Any]) -> list[Record]:
-    """Shares of attributes of samples and of real images, lift, kernel distance and likelihood, in that order."""
+    """Makes the records: shares of attributes of samples and of real images, lift, kernel distance and likelihood."""
     samples = {name: row["shares"] for name, row in figures["samples"].items()}
     return [
         *(record for head in ("all", *HEADS) for record in share_records(settings, samples, figures, head)),
@@ -36,7 +36,7 @@ def records_of(settings: Experiment, figures: dict[str, Any]) -> list[Record]:
 def share_records(
     settings: Experiment, samples: dict[str, dict[str, Share]], figures: dict[str, Any], head: str
 ) -> Iterator[Record]:
-    """One attribute: of samples as it was asked for, and of real images, which says how far to trust the classifier."""
+    """Yields records of one attribute: of samples as asked, and of real images, to show the classifier's errors."""
     note, judge = "Wilson, over images", classifier(settings)
     for name, shares in samples.items():
         case, where = name.rsplit(", ", 1)
@@ -49,7 +49,7 @@ def share_records(
 
 
 def lift_records(settings: Experiment, samples: dict[str, dict[str, Share]]) -> Iterator[Record]:
-    """Best of several against the first one, of all attributes at once."""
+    """Yields the gain of the best of several over the first one, with all attributes right."""
     for name, lift in lifts(samples).items():
         case, where = name.rsplit(", ", 1)
         about = about_set(settings, where, "train") | classifier(settings) | {"n_real": 0, "n_fake": settings.num}
@@ -58,14 +58,14 @@ def lift_records(settings: Experiment, samples: dict[str, dict[str, Share]]) -> 
 
 
 def distance_records(settings: Experiment, samples: dict[str, Any]) -> Iterator[Record]:
-    """Kernel distances, with the way of sampling among their settings."""
+    """Yields kernel distances, with the way of sampling among their settings."""
     for name, row in samples.items():
         how = f"{case_of(settings, name.rsplit(', ', 1)[0])}, drawn with seed {drawn(settings)}"
         yield Record.from_json(row["kd"] | {"method": f"{how}; {row['kd']['method']}"})
 
 
 def likelihood_records(settings: Experiment, likelihood: dict[str, dict[str, Share]]) -> Iterator[Record]:
-    """Nats of an image's tokens, by the prior and by counts of the training set."""
+    """Yields the nats of an image's tokens, by the prior and by counts of the training set."""
     none = {"extractor": "none", "extractor_version": "", "extractor_sha256": ""}
     for name, found in likelihood.items():
         where, fonts = name.split(", ")
@@ -77,31 +77,31 @@ def likelihood_records(settings: Experiment, likelihood: dict[str, dict[str, Sha
 
 
 def record(name: str, found: Share, note: str, method: str, seed: int, about: dict[str, Any]) -> Record:
-    """A record of a value and its interval."""
+    """Makes a record of a value and its interval."""
     value, low, high = found
     return Record(name, value, (low, high), note, method, seed=seed, resize="", **about)
 
 
 def case_of(settings: Experiment, case: str) -> str:
-    """A way of sampling, with its guidance."""
+    """Names a way of sampling with its guidance."""
     guidance = cases(settings)[case]["decoding"].guidance
     return case if guidance == 1 else f"{case}, guidance {guidance:g}"
 
 
 def drawn(settings: Experiment) -> int:
-    """The seed of the samples."""
+    """Seed of the samples."""
     return settings.seed + 7
 
 
 def classifier(settings: Experiment) -> dict[str, str]:
-    """The judge, as a record names it."""
+    """Names the judge as a record does."""
     sha256 = read_json(judges_of(settings) / "classifier" / "model.json")["sha256"]
     version = f"{settings.classifier_steps} steps"
     return {"extractor": "attribute classifier", "extractor_version": version, "extractor_sha256": sha256}
 
 
 def about_set(settings: Experiment, where: str, split: str) -> dict[str, Any]:
-    """The images that were judged, or whose captions were drawn."""
+    """Describes the images that were judged, or whose captions were drawn."""
     data = judged(SETS[where], split, settings.num)
     pixels = image_hash(np.asarray(data.images))
     return {"data": SETS[where], "split": split, "data_hash": pixels, "n_real": len(data), "n_fake": 0}
@@ -109,5 +109,5 @@ def about_set(settings: Experiment, where: str, split: str) -> dict[str, Any]:
 
 @functools.cache
 def judged(spec: str, split: str, num: int) -> Dataset:
-    """A set as text_to_image_figures.py judges it."""
+    """Loads a set as figures.py judges it."""
     return load(spec, size=32, split=split, num=num, seed=NEW)

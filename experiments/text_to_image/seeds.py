@@ -12,7 +12,7 @@ from genjax.errors import InputError
 
 
 def over_trainings(folders: Sequence[Path]) -> str:
-    """Tables of the means over these folders' results.
+    """Writes tables of the means over these folders' results.
 
     Raises:
         InputError: fewer than two folders, one without results or parts of them, twice the same seed, or settings that
@@ -43,7 +43,7 @@ def over_trainings(folders: Sequence[Path]) -> str:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The results in a folder."""
+    """Reads the results in a folder."""
     path = folder / "text_to_image.json"
     if not path.exists():
         raise InputError(f"{path} does not exist. Name folders that this experiment has written.")
@@ -63,7 +63,7 @@ def check_alike(settings: Sequence[dict[str, str]]) -> None:
 
 
 def check_parts(folders: Sequence[Path], found: Sequence[dict[str, Any]]) -> None:
-    """Raises InputError where something of what is shown was not measured."""
+    """Raises InputError where a part that the tables need was not measured."""
     for folder, one in zip(folders, found, strict=True):
         missing = [part for part in ("samples", "classifier", "captions", "likelihood") if part not in one]
         if missing:
@@ -71,7 +71,7 @@ def check_parts(folders: Sequence[Path], found: Sequence[dict[str, Any]]) -> Non
 
 
 def of(found: Sequence[dict[str, Any]], part: str) -> list[dict[str, Any]]:
-    """One part of every training."""
+    """Lists one part of every training."""
     return [one[part] for one in found]
 
 
@@ -82,7 +82,7 @@ def table(
     form: str = ".1f",
     scale: float = 100.0,
 ) -> list[str]:
-    """A row a case, a column a figure, over the trainings; a figure's own interval is left out."""
+    """Writes a row a case and a column a figure, over the trainings; a figure's own interval is left out."""
     lines = [f"| {title} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name in rows[0]:
         cells = [shown([scale * value_of(one[name][column]) for one in rows], form) for column in columns]
@@ -91,5 +91,5 @@ def table(
 
 
 def value_of(figure: Any) -> float:
-    """A figure's value, which may come with the ends of its interval."""
+    """Reads a figure's value, which may come with the ends of its interval."""
     return float(figure[0] if isinstance(figure, list) else figure)

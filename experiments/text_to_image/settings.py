@@ -38,11 +38,11 @@ class Experiment:
     """Trains and judges text to image, and image to text, on captioned glyphs."""
 
     kind: Literal["vq", "dvae"] = "vq"
-    """Of the tokenizer."""
+    """Kind of the tokenizer."""
     seed: int = 0
-    """Of everything random."""
+    """Seed of everything random."""
     images: int = 32_000
-    """To train on."""
+    """Images to train on."""
     batch: int = 32
     """Images in a batch."""
     tokenizer_steps: int = 4000
@@ -56,23 +56,23 @@ class Experiment:
     captioner_steps: int = 3000
     """Updates of the captioner."""
     width: int = 128
-    """Of the transformers."""
+    """Width of the transformers."""
     depth: int = 4
-    """Their blocks."""
+    """Blocks of the transformers."""
     guidance: float = 2.0
-    """Of both priors, when they are judged."""
+    """Guidance of both priors when they are judged."""
     num: int = 600
     """Samples of each kind that are judged."""
     turns: int = 15
-    """Of the timings."""
+    """Turns of the timings."""
     parts: tuple[Part, ...] = PARTS
-    """What is measured of the trained model."""
+    """Figures of the trained model to measure."""
     runs: Path = Path("runs/text_to_image")
     """Folder of the models."""
     out: Path = Path("runs/text_to_image/results")
     """Folder of the results."""
     combine: tuple[Path, ...] = ()
-    """Folders of results, of other seeds: train and measure nothing, and write their means into --out."""
+    """Folders of results of other seeds: train and measure nothing, and write their means into --out."""
     quick: bool = False
     """Tiny networks and few steps, to see that everything runs."""
 
@@ -93,7 +93,7 @@ QUICK = {
 
 
 def model_config(settings: Experiment) -> TextToImageConfig:
-    """What is trained."""
+    """Config of the text-to-image model."""
     small = settings.quick
     return TextToImageConfig(
         size=32,
@@ -126,13 +126,13 @@ def judges_of(settings: Experiment) -> Path:
 
 
 def classifier_of(settings: Experiment) -> AttributeClassifier:
-    """The network that reads attributes."""
+    """Builds the network that reads attributes."""
     heads = tuple((name, len(VALUES[name])) for name in HEADS)
     return AttributeClassifier(heads, 32, width=4 if settings.quick else 16)
 
 
 def classifier_stage(settings: Experiment, config: TextToImageConfig) -> Stage:
-    """The classifier, of all combinations, on images that neither trained a prior nor judge it."""
+    """Builds the stage of the classifier: all combinations, on images that neither train a prior nor judge it."""
     data = load("glyphs:captioned:all", size=32, num=settings.images, seed=settings.seed + 1000)
     labels = {name: numbers(data, name) for name in HEADS}
 
@@ -145,18 +145,18 @@ def classifier_stage(settings: Experiment, config: TextToImageConfig) -> Stage:
 
 
 def numbers(data: Dataset, name: str) -> np.ndarray:
-    """Of each image the number of its value of an attribute."""
+    """Numbers each image by its value of an attribute."""
     places = {value: place for place, value in enumerate(VALUES[name])}
     return np.array([places[value] for value in data.factors[name].tolist()], np.int32)
 
 
 def captioner_config(settings: Experiment) -> PriorConfig:
-    """The prior's transformer; only its text is predicted."""
+    """Config of the captioner: the prior's transformer, of which only the text is predicted."""
     return dataclasses.replace(model_config(settings).prior, condition_weight=0.0, null_probability=0.0)
 
 
 def captioner_stage(settings: Experiment, model: TextToImage, data: Dataset) -> Stage:
-    """Image tokens before text: the same transformer, which writes captions."""
+    """Builds the stage of the captioner: image tokens before text, in the same transformer."""
     text, tokens = model.segments
     arrays = {"text": model.vocabulary.encode(data.captions), "tokens": tokens_of(model, data)}
 
@@ -170,5 +170,5 @@ def captioner_stage(settings: Experiment, model: TextToImage, data: Dataset) -> 
 
 
 def tokens_of(model: TextToImage, data: Dataset) -> np.ndarray:
-    """The image tokens of a set."""
+    """Encodes a set as image tokens."""
     return encoded(model.codec.encode, model.networks["tokenizer"], data.images)

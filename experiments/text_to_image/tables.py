@@ -18,7 +18,7 @@ from genjax.report.draw.figure import Row, save_figure
 
 
 def markdown(figures: dict[str, Any]) -> str:
-    """The tables of the report, of the parts that were measured."""
+    """Writes the tables of the parts that were measured."""
     num = figures["settings"]["num"]
     lines = [f"Text to image on captioned glyphs, {num} images of each kind; shares with their 95 % intervals.", ""]
     for part, tables in {
@@ -36,14 +36,12 @@ def markdown(figures: dict[str, Any]) -> str:
         if part in figures:
             lines += tables(figures[part])
     minutes, memory = figures["training_seconds"] / 60, figures["peak_memory_gib"]
-    lines += [
-        f"Training took {minutes:.0f} minutes in the sittings that were timed; the last had {memory:.2f} GiB at most."
-    ]
+    lines += [f"Training took {minutes:.0f} minutes over all timed starts; the last used {memory:.2f} GiB at most."]
     return "\n".join(lines) + "\n"
 
 
 def sample_tables(found: dict[str, Any]) -> list[str]:
-    """Attributes of the samples, the lift of the reranker, and kernel distances."""
+    """Writes attributes of the samples, the lift of the reranker, and kernel distances."""
     samples = {name: row["shares"] for name, row in found.items()}
     lines = share_table("samples read as asked", samples, (*HEADS, "all"))
     lines += ["| best of 8 against the first one, points of `all` | lift | 95 % interval |", "|---|---|---|"]
@@ -58,7 +56,7 @@ def sample_tables(found: dict[str, Any]) -> list[str]:
 
 
 def likelihood_table(found: dict[str, dict[str, Share]]) -> list[str]:
-    """Nats of an image's tokens, by the prior and by counts."""
+    """Writes the nats of an image's tokens, by the prior and by counts."""
     lines = ["| nats of 64 image tokens | prior | unigram | unigram of each place |", "|---|---|---|---|"]
     for name, row in found.items():
         shown = " | ".join(f"{value:.1f} ({low:.1f}, {high:.1f})" for value, low, high in row.values())
@@ -67,7 +65,7 @@ def likelihood_table(found: dict[str, dict[str, Share]]) -> list[str]:
 
 
 def speed_tables(speed: dict[str, Any]) -> list[str]:
-    """Milliseconds, and how many times as fast."""
+    """Writes milliseconds, and how many times as fast."""
     where = f"{speed['cores']} cores" if speed.get("device", "cpu") == "cpu" else f"one {speed['device']}"
     lines = [f"| on {where}, load {speed['load']:.1f} | ms |", "|---|---|"]
     lines += [f"| {name} | {taken:.1f} |" for name, taken in speed["milliseconds"].items()]
@@ -79,7 +77,7 @@ def speed_tables(speed: dict[str, Any]) -> list[str]:
 
 
 def lifts(samples: dict[str, dict[str, Share]]) -> dict[str, Share]:
-    """By how much more of the best of 8 than of the first ones have all attributes right, of each case."""
+    """Computes by how much the best of 8 have all attributes right more often than the first ones, for each case."""
     found = {}
     for name in [name.replace(", best of 8", "") for name in samples if "best of 8" in name]:
         method, where = name.split(", ")
@@ -88,7 +86,7 @@ def lifts(samples: dict[str, dict[str, Share]]) -> dict[str, Share]:
 
 
 def share_table(title: str, rows: dict[str, dict[str, Share]], columns: Sequence[str]) -> list[str]:
-    """A table of shares in per cent."""
+    """Writes a table of shares in per cent."""
     lines = [f"| {title} | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, shares in rows.items():
         cells = [f"{100 * v:.1f} ({100 * low:.1f}, {100 * high:.1f})" for v, low, high in (shares[c] for c in columns)]
@@ -101,7 +99,7 @@ def _ratio(found: dict[str, float]) -> str:
 
 
 def picture(settings: Experiment, model: TextToImage) -> None:
-    """Rows of captions, the last of a combination that was never trained; columns of samples, best of 8."""
+    """Draws a row a caption, the last of a combination that was never trained; columns of samples, best of 8."""
     never = load(SETS["held_out"], size=32, num=60, seed=settings.seed).captions
     texts = (*PICTURED, next(text for text in never if text.startswith("a") and "bold" in text))
     columns = 4 if settings.quick else 20
@@ -117,6 +115,6 @@ def picture(settings: Experiment, model: TextToImage) -> None:
 
 
 def is_held_out(text: str) -> bool:
-    """Whether a text asks for a combination that no training has seen."""
+    """Tests if a text asks for a combination that no training has seen."""
     asked = parse(text)
     return Combination(asked.glyph, asked.colour, asked.weight, asked.tilt) in held_out_combinations()

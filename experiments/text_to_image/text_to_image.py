@@ -1,4 +1,4 @@
-"""Do images show what a caption asks for? A small DALL-E on two cores, judged by a classifier that it never saw.
+"""Text-to-image experiment: do images show what a caption asks for? Trained on two cores, judged independently.
 
     python experiments/text_to_image/text_to_image.py                   # an hour and a half on two cores
     python experiments/text_to_image/text_to_image.py --kind dvae       # with a discrete VAE
@@ -91,7 +91,7 @@ def finish_combined(settings: Experiment) -> int:
 
 
 def train(settings: Experiment) -> Signals | None:
-    """Trains what is not trained yet, judges last; the signal that stopped it, or None."""
+    """Trains what is not trained yet, judges last; returns the signal that stopped it, or None."""
     config = model_config(settings)
     outcome = train_text_to_image(config, resume=is_text_to_image(config.out))
     if outcome.signal is not None:

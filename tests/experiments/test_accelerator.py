@@ -15,9 +15,9 @@ from genjax.errors import InputError
 
 def test_steps_are_compiled_timed_and_compared(tmp_path):
     """On a CPU beside itself: the same gradients, of products as they come too. The part `runs` takes minutes."""
-    quick("bench/accelerator", "--parts", "told", "several", "cpu", "--out", "out", folder=tmp_path)
+    quick("bench/accelerator", "--parts", "options", "several", "cpu", "--out", "out", folder=tmp_path)
     found = json.loads((tmp_path / "out" / "accelerator.json").read_text())
-    (row,) = found["told"]
+    (row,) = found["options"]
     assert row["same_bits"]
     assert row["images_per_second"] == pytest.approx(8 * 1e3 / row["milliseconds"])
     (row,) = found["cpu"]
@@ -36,13 +36,13 @@ def test_without_a_gpu_the_full_form_is_refused(tmp_path):
 
 
 def test_tables_say_what_is_equal():
-    told = {"nothing": {"again": False, "resumed": True}}
+    options = {"nothing": {"again": False, "resumed": True}}
     found = {
         "device": "GPU",
         "jax": "1.0",
         "turns": 7,
         "calls": 20,
-        "runs": {"steps": 60, "network": "gan", "told": told},
+        "runs": {"steps": 60, "network": "gan", "options": options},
     }
     row = {"case": "GAN", "dtype": "bfloat16", "compile_seconds": 8.44, "milliseconds": 2.031, "same_bits": True}
     found["steps"] = [row | {"images_per_second": 31468.9}]

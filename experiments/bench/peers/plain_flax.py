@@ -9,7 +9,7 @@ from genjax.models.stacks import features_at, group_norm, resolutions
 
 
 def upsample(latents: Array, size: int, channels: int, width: int) -> Array:
-    """`genjax.models.stacks.upsample`."""
+    """Maps latents (n, d) to images (n, size, size, channels), as `genjax.models.stacks.upsample`."""
     features = features_at(4, size=size, width=width)
     images = nn.Dense(16 * features, name="stem")(latents).reshape(-1, 4, 4, features)
     for resolution in resolutions(size)[1:]:
@@ -20,7 +20,7 @@ def upsample(latents: Array, size: int, channels: int, width: int) -> Array:
 
 
 def downsample(images: Array, size: int, width: int) -> Array:
-    """`genjax.models.stacks.downsample`."""
+    """Maps images to features (n, 4, 4, c), as `genjax.models.stacks.downsample`."""
     for resolution in reversed(resolutions(size)[:-1]):
         features = features_at(resolution, size=size, width=width)
         images = nn.leaky_relu(nn.Conv(features, (4, 4), (2, 2), padding=1, name=f"down_{resolution}")(images), 0.2)
@@ -28,7 +28,7 @@ def downsample(images: Array, size: int, width: int) -> Array:
 
 
 class Generator(nn.Module):
-    """`genjax.models.dcgan.Generator`."""
+    """Generator of a DCGAN, as `genjax.models.dcgan.Generator`."""
 
     size: int
     channels: int
@@ -37,25 +37,25 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, latents: Array) -> Array:
-        """Images in [-1, 1]."""
+        """Returns images in [-1, 1]."""
         return jnp.tanh(upsample(latents, self.size, self.channels, self.width))
 
 
 class Critic(nn.Module):
-    """`genjax.models.dcgan.Critic`."""
+    """Critic of a DCGAN, as `genjax.models.dcgan.Critic`."""
 
     size: int
     width: int
 
     @nn.compact
     def __call__(self, images: Array) -> Array:
-        """Logits."""
+        """Returns logits (n,)."""
         features = minibatch_deviation(downsample(images, self.size, self.width))
         return nn.Dense(1, name="head")(features.reshape(len(features), -1))[:, 0]
 
 
 class Encoder(nn.Module):
-    """`genjax.models.vae.Encoder`."""
+    """Encoder of a VAE, as `genjax.models.vae.Encoder`."""
 
     size: int
     width: int
@@ -63,14 +63,14 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
-        """Mean and log-variance."""
+        """Returns mean and log-variance, (n, latent_size) each."""
         features = downsample(images, self.size, self.width)
         head = nn.Dense(2 * self.latent_size, name="head")(features.reshape(len(features), -1))
         return head[:, : self.latent_size], head[:, self.latent_size :]
 
 
 class Decoder(nn.Module):
-    """`genjax.models.vae.Decoder`."""
+    """Decoder of a VAE, as `genjax.models.vae.Decoder`."""
 
     size: int
     channels: int
@@ -78,12 +78,12 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, latents: Array) -> Array:
-        """The mean of the image."""
+        """Returns the mean of the image."""
         return upsample(latents, self.size, self.channels, self.width)
 
 
 class Vae(nn.Module):
-    """`genjax.models.vae.Vae`."""
+    """VAE, as `genjax.models.vae.Vae`."""
 
     size: int
     channels: int
@@ -91,18 +91,18 @@ class Vae(nn.Module):
     latent_size: int
 
     def setup(self) -> None:
-        """The two halves."""
+        """Makes encoder and decoder."""
         self.encoder = Encoder(self.size, self.width, self.latent_size)
         self.decoder = Decoder(self.size, self.channels, self.width)
 
     def encode(self, images: Array) -> tuple[Array, Array]:
-        """Mean and log-variance."""
+        """Returns mean and log-variance."""
         return self.encoder(images)
 
     def decode(self, latents: Array) -> Array:
-        """The mean of the image."""
+        """Returns the mean of the image."""
         return self.decoder(latents)
 
     def __call__(self, images: Array) -> Array:
-        """The decoder at the mean."""
+        """Decodes the mean of the latents."""
         return self.decode(self.encode(images)[0])

@@ -19,7 +19,7 @@ FLAX_EPSILON = 1e-6  # of Flax's GroupNorm; PyTorch's own is 1e-5
 
 
 class Upsample(nn.Module):
-    """Latents (n, d) to images (n, c, size, size), unbounded: `genjax.models.stacks.upsample`."""
+    """Network from latents (n, d) to unbounded images (n, c, size, size), as `genjax.models.stacks.upsample`."""
 
     def __init__(self, size: int, channels: int, width: int, latent_size: int) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Upsample(nn.Module):
         self.size = size
 
     def forward(self, latents: Tensor) -> Tensor:
-        """The images."""
+        """Returns the images."""
         stem = self.stem(latents)
         images = stem.reshape(len(stem), 4, 4, -1).permute(0, 3, 1, 2)  # Flax's order of the stem's numbers
         for resolution in resolutions(self.size)[1:]:
@@ -44,15 +44,15 @@ class Upsample(nn.Module):
 
 
 class Generator(Upsample):
-    """Latents to images in [-1, 1]: `genjax.models.dcgan.Generator`."""
+    """Network from latents to images in [-1, 1], as `genjax.models.dcgan.Generator`."""
 
     def forward(self, latents: Tensor) -> Tensor:
-        """The images."""
+        """Returns the images."""
         return torch.tanh(super().forward(latents))
 
 
 class Downsample(nn.Module):
-    """Images to features, and a linear head: `genjax.models.stacks.downsample`."""
+    """Network from images to features with a linear head, as `genjax.models.stacks.downsample`."""
 
     def __init__(self, size: int, channels: int, width: int, outputs: int, extra: int = 0) -> None:
         super().__init__()
@@ -64,24 +64,24 @@ class Downsample(nn.Module):
         self.size = size
 
     def features(self, images: Tensor) -> Tensor:
-        """(n, d, 4, 4)."""
+        """Returns features (n, d, 4, 4)."""
         for resolution in reversed(resolutions(self.size)[:-1]):
             images = F.leaky_relu(getattr(self, f"down_{resolution}")(images), 0.2)
         return images
 
     def forward(self, images: Tensor) -> Tensor:
-        """What the head makes of the features, in Flax's order of them."""
+        """Applies the head to the features, in Flax's order of them."""
         return self.head(self.features(images).permute(0, 2, 3, 1).flatten(1))
 
 
 class Critic(Downsample):
-    """Images to logits (n,): `genjax.models.dcgan.Critic`, minibatch deviation included."""
+    """Network from images to logits (n,), as `genjax.models.dcgan.Critic`, minibatch deviation included."""
 
     def __init__(self, size: int, channels: int, width: int) -> None:
         super().__init__(size, channels, width, outputs=1, extra=1)
 
     def features(self, images: Tensor) -> Tensor:
-        """The features, and the deviation over groups of four as one more channel."""
+        """Returns the features, and the deviation over groups of four as one more channel."""
         features = super().features(images)
         n, _, height, width = features.shape
         group = max(size for size in range(1, min(4, n) + 1) if n % size == 0)
@@ -91,12 +91,12 @@ class Critic(Downsample):
         return torch.cat([features, channel], 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (n,)."""
+        """Returns logits (n,)."""
         return super().forward(images)[:, 0]
 
 
 class Vae(nn.Module):
-    """Encoder and decoder: `genjax.models.vae.Vae`."""
+    """Encoder and decoder, as `genjax.models.vae.Vae`."""
 
     def __init__(self, size: int, channels: int, width: int, latent_size: int) -> None:
         super().__init__()
@@ -104,12 +104,12 @@ class Vae(nn.Module):
         self.decoder = Upsample(size, channels, width, latent_size)
 
     def forward(self, images: Tensor) -> Tensor:
-        """The decoder at the mean of q(z|x)."""
+        """Decodes the mean of q(z|x)."""
         return self.decoder(self.encoder(images).chunk(2, 1)[0])
 
 
 def copy_parameters(network: nn.Module, flat: Mapping[str, np.ndarray]) -> nn.Module:
-    """The network with the parameters of its twin in Flax, {"encoder/down_8/kernel": array, ...}.
+    """Fills a network with the parameters of its twin in Flax, {"encoder/down_8/kernel": array, ...}; returns it.
 
     Raises:
         ValueError: not the same names or numbers of parameters.
@@ -139,14 +139,14 @@ def _turned(module: nn.Module, kind: str, array: np.ndarray) -> np.ndarray:
 
 
 def to_torch(images: np.ndarray) -> Tensor:
-    """uint8 NHWC as floats in [-1, 1], NCHW."""
+    """Converts uint8 NHWC to floats in [-1, 1], NCHW."""
     return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1).contiguous()
 
 
 def gan_step(
     generator: nn.Module, critic: nn.Module, *, latent_size: int, learning_rate: float, r1_weight: float
 ) -> Callable[[np.ndarray], None]:
-    """Non-saturating loss, R1, Adam and the generator's moving average; the fakes serve both updates."""
+    """Makes a step: non-saturating loss, R1, Adam and the generator's moving average; fakes serve both updates."""
     adam: dict[str, Any] = {"lr": learning_rate, "betas": (0.0, 0.99), "fused": True}
     of_generator, of_critic = (torch.optim.Adam(net.parameters(), **adam) for net in (generator, critic))
     average = [parameter.detach().clone() for parameter in generator.parameters()]
@@ -174,7 +174,7 @@ def gan_step(
 
 
 def vae_step(vae: Vae, *, learning_rate: float) -> Callable[[np.ndarray], None]:
-    """The evidence lower bound with a Gaussian of unit scale, Adam, and the moving average."""
+    """Makes a step with the evidence lower bound for a Gaussian of unit scale, Adam, and the moving average."""
     optimizer = torch.optim.Adam(vae.parameters(), lr=learning_rate, fused=True)
     average = [parameter.detach().clone() for parameter in vae.parameters()]
 

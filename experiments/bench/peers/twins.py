@@ -26,18 +26,18 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 
 def model_of(family: str, size: int, channels: int, batch: int, r1_weight: float = 1.0) -> ModelConfig:
-    """Networks of width 64."""
+    """Config of networks of width 64."""
     return ModelConfig(family, size, channels, "float32", batch, GanConfig(r1_weight=r1_weight), VaeConfig())
 
 
 def uint8_images(model: ModelConfig) -> np.ndarray:
-    """A batch of noise."""
+    """Draws a batch of noise."""
     shape = (model.batch, model.size, model.size, model.channels)
     return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
 
 
 def naive_learner(model: ModelConfig, controller: Controller) -> Learner:
-    """The learner of genjax around plain Flax networks."""
+    """Builds the learner of genjax around plain Flax networks."""
     gan, vae = model.gan, model.vae
     if model.family == "vae":
         return make_vae(
@@ -62,13 +62,13 @@ def naive_learner(model: ModelConfig, controller: Controller) -> Learner:
 
 
 def same_shapes(left: Any, right: Any) -> None:
-    """Raises unless both sides have the same parameters, so that a ratio means something."""
+    """Raises AssertionError unless both sides have the same parameters, so that a ratio means something."""
     if jax.tree.map(jnp.shape, left) != jax.tree.map(jnp.shape, right):
         raise AssertionError("the two sides have different parameters")
 
 
 def torch_training(model: ModelConfig, params: Any, learner: Learner, images: np.ndarray) -> Side:
-    """PyTorch's step, with the same parameters; its networks are checked against ours first."""
+    """Makes PyTorch's step with the same parameters, after its networks are checked against ours."""
     import torch
 
     from experiments.bench.peers import pytorch
@@ -99,7 +99,7 @@ def torch_training(model: ModelConfig, params: Any, learner: Learner, images: np
 
 
 def torch_generator(model: ModelConfig, flat: dict[str, np.ndarray], learner: Learner, params: Any) -> Any:
-    """PyTorch's generator, with our parameters, checked against ours."""
+    """Makes PyTorch's generator with our parameters, checked against ours."""
     import torch
 
     from experiments.bench.peers import pytorch
@@ -114,18 +114,18 @@ def torch_generator(model: ModelConfig, flat: dict[str, np.ndarray], learner: Le
 
 
 def on_host(tree: Any) -> dict[str, np.ndarray]:
-    """{"up_8/kernel": array, ...}, writable, as torch wants them."""
+    """Copies a tree to {"up_8/kernel": array, ...}, writable, as torch wants them."""
     return {name: np.array(leaf) for name, leaf in flatten(tree).items()}
 
 
 def check_images(learner: Learner, params: Any, latents: np.ndarray, theirs: np.ndarray) -> None:
-    """Raises unless both networks make the same images of the same latents."""
+    """Raises AssertionError unless both networks make the same images of the same latents."""
     ours = learner.generate(params, {network: {} for network in params}, latents)
     check_equal(np.asarray(ours), theirs.transpose(0, 2, 3, 1))
 
 
 def check_equal(ours: np.ndarray, theirs: np.ndarray) -> None:
-    """Raises unless two networks give the same, to 1e-4 of the largest number or of 1."""
+    """Raises AssertionError where two outputs differ by over 1e-4 of the largest number or of 1."""
     difference = float(np.abs(ours - theirs).max()) / max(1.0, float(np.abs(theirs).max()))
     if difference > 1e-4:
         raise AssertionError(f"the networks differ by {difference:.1e}")
