@@ -101,22 +101,24 @@ def fuzzed(settings: Faults, folder: Path) -> dict[str, Any]:
     return found
 
 
-TRAIN = "tests/train/test_"
 ROWS = {
     "killed": Row(
         "kill -9 at random moments, saves included; then resumed",
         of_families(killed, "kills", "kill_steps", "seed"),
-        (f"{TRAIN}run_folder.py", f"{TRAIN}metrics.py"),
+        ("tests/store/test_run_folder.py", "tests/store/test_metrics.py"),
     ),
     "stopped": Row(
         "SIGTERM and Ctrl-C in turns at random steps; then resumed",
         of_families(stopped, "stops", "steps", "seed"),
-        (f"{TRAIN}loop.py::test_a_signal_saves_and_the_run_goes_on_to_the_same_end", f"{TRAIN}seeds.py"),
+        (
+            "tests/training/test_loop.py::test_a_signal_saves_and_the_run_goes_on_to_the_same_end",
+            "tests/training/test_seeds.py",
+        ),
     ),
     "two at once": Row(
         "a second process on one run's folder",
         lambda _, folder: second_process(work=folder, cache=compiled(folder)),
-        (f"{TRAIN}lock.py",),
+        ("tests/store/test_lock.py",),
     ),
     "read": Row(
         "sample, evaluate, report, load and TensorBoard while it trains", of_families(read_while_training, "seconds")
@@ -125,40 +127,48 @@ ROWS = {
         "one of two processes is preempted; stopped and resumed across one and two",
         None,
         (
-            f"{TRAIN}processes.py::test_two_processes_stop_together_and_one_goes_on_and_two_again",
-            f"{TRAIN}sharding.py::test_eight_devices_equal_one_after_five_steps",
+            "tests/devices/test_processes.py::test_two_processes_stop_together_and_one_goes_on_and_two_again",
+            "tests/devices/test_sharding.py::test_eight_devices_equal_one_after_five_steps",
         ),
     ),
     "fuzzed": Row("damaged configs, checkpoints, images, captions; models, logs, arrays, weights", fuzzed),
-    "disk": Row("a disk that is full or fails, a folder that vanishes", None, (f"{TRAIN}storage.py",)),
-    "damage": Row("a checkpoint cut, flipped, missing in part", None, (f"{TRAIN}checkpoint.py", f"{TRAIN}doctor.py")),
+    "disk": Row("a disk that is full or fails, a folder that vanishes", None, ("tests/store/test_disk_errors.py",)),
+    "damage": Row(
+        "a checkpoint cut, flipped, missing in part",
+        None,
+        ("tests/store/test_checkpoint.py", "tests/store/test_doctor.py"),
+    ),
     "other": Row(
         "a checkpoint of another version or another config",
         None,
         (
-            f"{TRAIN}loop.py::test_a_checkpoint_of_another_config_is_refused_by_the_names_that_differ",
-            f"{TRAIN}artifact.py",
+            "tests/training/test_loop.py::test_a_checkpoint_of_another_config_is_refused_by_the_names_that_differ",
+            "tests/store/test_model.py",
         ),
     ),
     "not finite": Row(
         "NaN and infinity in a batch, a gradient, a controller",
         None,
-        (f"{TRAIN}not_finite.py", f"{TRAIN}recovery.py", "tests/control/test_bounds.py"),
+        ("tests/train/test_not_finite.py", "tests/training/test_recovery.py", "tests/control/test_bounds.py"),
     ),
     "images": Row(
         "images that are none, or of every odd form",
         None,
         (
-            "tests/data/test_folder.py",
+            "tests/data/sources/test_folder.py",
             "tests/data/test_images.py",
-            "tests/test_cli.py::test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once",
+            "tests/cli/test_main.py::test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once",
         ),
     ),
-    "memory": Row("out of memory", None, (f"{TRAIN}memory.py",)),
+    "memory": Row("out of memory", None, ("tests/devices/test_memory.py",)),
     "caches": Row(
         "a preparation or a cache that was interrupted",
         None,
-        ("tests/test_backend.py", "tests/evaluate/test_statistics.py", "tests/data/test_tfds.py"),
+        (
+            "tests/devices/test_backend.py",
+            "tests/evaluate/features/test_statistics.py",
+            "tests/data/sources/test_tfds.py",
+        ),
     ),
     "surroundings": Row("another clock, time zone, locale, home, path", None, ("tests/test_surroundings.py",)),
     "hostile": Row(
@@ -166,9 +176,9 @@ ROWS = {
         None,
         (
             "tests/test_hostile.py",
-            "tests/evaluate/test_state_dict.py",
-            "tests/data/test_npz.py",
-            "tests/data/test_idx.py",
+            "tests/evaluate/features/test_state_dict.py",
+            "tests/data/sources/test_npz.py",
+            "tests/data/sources/test_idx.py",
         ),
     ),
 }
