@@ -101,6 +101,7 @@ def sampling(batch: int) -> Case:
 def resampling() -> Case:
     """Builds the resampling of 64 images of 32x32x3 through maps, as ADA moves them, and its gradient in the images."""
     images = jax.random.uniform(jax.random.key(0), (64, 32, 32, 3), minval=-1.0)
+    # Homogeneous 3x3 maps near the identity: a tenth of a standard normal in the upper two rows
     maps = jnp.eye(3) + 0.1 * jax.random.normal(jax.random.key(1), (64, 3, 3)).at[:, 2].set(0.0)
     gradient = jax.jit(jax.grad(lambda images: jnp.square(warp(images, maps)).sum()))
     sides: dict[str, Side] = {"genjax": lambda: jax.block_until_ready(gradient(images))}
@@ -124,6 +125,7 @@ def resampling() -> Case:
 def frechet(dim: int) -> Case:
     """Builds the Fréchet distance from means and covariances, beside its textbook form."""
     rng = np.random.default_rng(0)
+    # Twice as many samples as dimensions, mixed, so that covariances have full rank and are no multiple of the identity
     features = (rng.standard_normal((2 * dim, dim)) @ rng.standard_normal((dim, dim)) for _ in range(2))
     numbers = [part for each in features for part in statistics_of(each)[:2]]
     return Case(

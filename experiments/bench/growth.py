@@ -99,6 +99,7 @@ def prepared(family: str, *, width: int, batch: int, size: int) -> tuple[Any, in
     learner = build_learner(model, build_transfers(None, model))
     images = {"image": np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)}
     state = jax.jit(lambda key: learner.init(key, images))(jax.random.key(0))
+    # Compiled ahead of time, so that XLA's memory plan can be read
     step = jax.jit(learner.step, donate_argnums=0).lower(state, images).compile()
     return stepper(step, state, images), held_bytes(step)
 

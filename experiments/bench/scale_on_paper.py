@@ -99,6 +99,7 @@ def read(family: str, size: int, width: int, batch: int) -> dict[str, Any]:
     image_flops, image_bytes = ((more_flops - flops) / MEASURED[0], (more_held - held) / MEASURED[0])
     numbers = {network: count(tree) for network, tree in state.trainable.items()}
     travelling = NUMBER * sum(numbers.values())
+    # held(n) = fixed + n * image_bytes: what does not grow with the batch is the state
     fixed = max(0.0, held - MEASURED[0] * image_bytes)
     return {
         "family": family,
@@ -127,6 +128,7 @@ def compiled(step: Any, state: Any, size: int, batch: int) -> tuple[float, float
 
 def useful(chip: Chip, flops: float, travelling: float, batch: int) -> int:
     """Counts the chips until gradients travel as long as a step computes: a power of two, at most one chip an image."""
+    # n chips are of use while (flops / n) / rate > 2 * bytes / link: a ring sends each number twice
     most = flops / (REACHED * chip.flops) / (2 * travelling / chip.link)
     return 1 << int(np.log2(max(1.0, min(most, batch))))
 

@@ -63,7 +63,7 @@ def augmented(key, images):
     shifts = jax.random.randint(next(keys), (n, 2), -2, 3)
     images = jax.vmap(lambda image, shift: jnp.roll(image, shift, axis=(0, 1)))(images, shifts)
     contrast = jax.random.uniform(next(keys), (n, 1, 1, 1), minval=0.75, maxval=1.0)
-    images = (images + 1) * contrast - 1
+    images = (images + 1) * contrast - 1  # black stays black, at -1
     blur, noise = damage_level(next(keys), n), damage_level(next(keys), n)
     images = blurred(images, blur)
     fine = jax.random.normal(next(keys), images.shape)
@@ -76,7 +76,7 @@ def augmented(key, images):
 
 def damage_level(key, n: int):
     """Draws levels 0, 1 or 2, mostly 0."""
-    rest = (1 - CLEAN) / 2
+    rest = (1 - CLEAN) / 2  # the two levels of damage share what is not clean
     return jax.random.choice(key, 3, (n,), p=jnp.array([CLEAN, rest, rest]))
 
 
@@ -84,6 +84,7 @@ def blurred(images, level):
     """Applies binomial filters over rows and columns, as often as the level says."""
     for times in range(1, max(VALUES["blur"]) + 1):
         padded = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+        # One pass of (1, 2, 1) / 4 over rows, then over columns
         rows = padded[:, :-2] / 4 + padded[:, 1:-1] / 2 + padded[:, 2:] / 4
         softer = rows[:, :, :-2] / 4 + rows[:, :, 1:-1] / 2 + rows[:, :, 2:] / 4
         still = jnp.asarray(VALUES["blur"])[level] >= times

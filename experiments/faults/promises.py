@@ -152,7 +152,7 @@ ROWS = {
         ("tests/train/test_not_finite.py", "tests/training/test_recovery.py", "tests/control/test_bounds.py"),
     ),
     "images": Row(
-        "images that are none, or of every odd form",
+        "files that are no images, and images of every odd form",
         None,
         (
             "tests/data/sources/test_folder.py",

@@ -155,8 +155,10 @@ def gan_step(
         real = to_torch(images).requires_grad_(r1_weight > 0)
         fake = generator(torch.randn(len(real), latent_size))
         real_logits = critic(real)
+        # Non-saturating loss: softplus(-D(x)) + softplus(D(G(z)))
         loss = (F.softplus(-real_logits) + F.softplus(critic(fake.detach()))).mean()
         if r1_weight:
+            # R1: gamma/2 |grad_x D(x)|^2, at real images
             (slope,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
             loss = loss + r1_weight / 2 * slope.square().sum((1, 2, 3)).mean()
         of_critic.zero_grad()
@@ -168,6 +170,7 @@ def gan_step(
         critic.requires_grad_(True)
         of_generator.step()
         with torch.no_grad():
+            # Moving average, decay 0.99
             torch._foreach_lerp_(average, list(generator.parameters()), 0.01)
 
     return step
@@ -182,7 +185,9 @@ def vae_step(vae: Vae, *, learning_rate: float) -> Callable[[np.ndarray], None]:
         real = to_torch(images)
         mean, log_variance = vae.encoder(real).chunk(2, 1)
         decoded = vae.decoder(mean + torch.exp(log_variance / 2) * torch.randn_like(mean))
+        # -log p(x|z) = |x - mu(z)|^2 / 2 + const, for a Gaussian of unit scale
         distance = (real - decoded).square().sum((1, 2, 3)) / 2
+        # KL(N(m, s^2) || N(0, 1)) = (s^2 + m^2 - 1 - log s^2) / 2, summed over the latents
         kl = (log_variance.exp() + mean.square() - 1 - log_variance).sum(1) / 2
         optimizer.zero_grad()
         (distance + kl).mean().backward()
