@@ -64,10 +64,10 @@ def main(settings: Quickstart) -> int:
     summary, rows = {}, []
     for family, title in FAMILIES.items():
         source, adapted = settings.out / family / "source", settings.out / family / "adapted"
-        if not pretrain(settings, family, source) or not carry(settings, family, source, adapted):
+        if not pretrain(settings, family, source) or not adapt_to_shots(settings, family, source, adapted):
             return 130
         summary[family] = {
-            when: [record.to_json() for record in judged(settings, run)]
+            when: [record.to_json() for record in evaluate_on_glyphs(settings, run)]
             for when, run in (("before", source), ("after", adapted))
         }
         rows += [
@@ -93,7 +93,7 @@ def pretrain(settings: Quickstart, family: str, out: Path) -> bool:
     return train(config, resume=resume, force=settings.force).signal is None
 
 
-def carry(settings: Quickstart, family: str, source: Path, out: Path) -> bool:
+def adapt_to_shots(settings: Quickstart, family: str, source: Path, out: Path) -> bool:
     """Adapts the source to the shots; returns True if it came to its end."""
     say(f"\n{FAMILIES[family]}: adapting to {settings.shots} glyphs")
     config = AdaptConfig(
@@ -110,7 +110,7 @@ def carry(settings: Quickstart, family: str, source: Path, out: Path) -> bool:
     return adapt(config, resume=resume, force=settings.force).signal is None
 
 
-def judged(settings: Quickstart, run: Path) -> list[Record]:
+def evaluate_on_glyphs(settings: Quickstart, run: Path) -> list[Record]:
     """Evaluates a run against held-out glyphs; the quick form has one metric."""
     return evaluate_run(run, data="glyphs", metrics=("kd",) if settings.quick else CORE, seed=settings.seed)
 
@@ -120,13 +120,13 @@ def real_rows(settings: Quickstart) -> list[Row]:
     digits, glyphs = load("digits", channels=1, split="all"), load("glyphs", channels=1, seed=settings.seed)
     shots, held_out = few_shot(glyphs, settings.shots, settings.seed), load("glyphs", channels=1, split="test")
     return [
-        Row("Real: digits, to pretrain on", first(digits, 20)),
-        Row(f"Real: the {settings.shots} glyphs to adapt to", first(shots, 20)),
-        Row("Real: held-out glyphs in other fonts, to evaluate with", first(held_out, 20)),
+        Row("Real: digits, to pretrain on", first_images(digits, 20)),
+        Row(f"Real: the {settings.shots} glyphs to adapt to", first_images(shots, 20)),
+        Row("Real: held-out glyphs in other fonts, to evaluate with", first_images(held_out, 20)),
     ]
 
 
-def first(images: Dataset, n: int):
+def first_images(images: Dataset, n: int):
     """Selects the first n images of a set."""
     return images.images[: min(n, len(images))]
 

@@ -27,22 +27,22 @@ def same_bits(
     starts = {"once": steps, "again": steps, "resumed": half}
     with tempfile.TemporaryDirectory() as name:
         folders = {what: Path(name) / str(number) for number, what in enumerate(options)}
-        ended(
-            genjax(
+        wait_for_all(
+            start_genjax(
                 "train", *network, *every, "--steps", str(n), "--out", str(folders[what] / run), options=options[what]
             )
             for what in options
             for run, n in starts.items()
         )
         resumed = ("train", "--resume", "--steps", str(steps), "--out")
-        ended(genjax(*resumed, str(folders[what] / "resumed"), options=options[what]) for what in options)
+        wait_for_all(start_genjax(*resumed, str(folders[what] / "resumed"), options=options[what]) for what in options)
         for what, folder in folders.items():
-            bits = {run: of_files(folder / run / "model" / "latest") for run in starts}
+            bits = {run: hash_networks(folder / run / "model" / "latest") for run in starts}
             found[what] = {"again": bits["again"] == bits["once"], "resumed": bits["resumed"] == bits["once"]}
     return found
 
 
-def genjax(*arguments: str, options: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+def start_genjax(*arguments: str, options: Mapping[str, Any]) -> subprocess.Popen[bytes]:
     """Starts a command of a user that finds nothing compiled, with options of XLA."""
     flags = [f"--{name}={value}".lower() for name, value in options.items()]
     changed = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
@@ -52,7 +52,7 @@ def genjax(*arguments: str, options: Mapping[str, Any]) -> subprocess.Popen[byte
     )
 
 
-def ended(started: Iterable[subprocess.Popen[bytes]]) -> None:
+def wait_for_all(started: Iterable[subprocess.Popen[bytes]]) -> None:
     """Waits for all runs; raises InputError if one failed."""
     processes = list(started)
     errors = [process.communicate()[1] for process in processes]
@@ -61,7 +61,7 @@ def ended(started: Iterable[subprocess.Popen[bytes]]) -> None:
             raise InputError(f"a run ended with exit code {process.returncode}: {error.decode()[-500:]}")
 
 
-def of_files(folder: Path) -> str:
+def hash_networks(folder: Path) -> str:
     """Hashes the networks in a folder (sha256).
 
     Raises:

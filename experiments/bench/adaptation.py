@@ -119,7 +119,7 @@ def demo_model(family: str, batch: int) -> ModelConfig:
     return ModelConfig(family, 16, 1, "float32", batch, GanConfig(), VaeConfig())
 
 
-def held(controller: Controller) -> Controller:
+def hold_still(controller: Controller) -> Controller:
     """Stops a controller from moving its knobs: without its computation and what only it has measured."""
     return controller._replace(update=lambda signals, state: state, reads=())
 
@@ -128,8 +128,8 @@ def time_controller(settings: Bench, family: str, name: str, options: dict[str, 
     """Compares a step under a controller with a step under the same controller held still."""
     model = demo_model(family, settings.batch)
     moving = build_controller(dataclasses.replace(NO_CONTROL, **options), family)
-    still, moved = (build_learner(model, build_transfers(None, model), one) for one in (held(moving), moving))
-    return compared(settings, "controller", family, name, still, moved)
+    still, moved = (build_learner(model, build_transfers(None, model), one) for one in (hold_still(moving), moving))
+    return compare(settings, "controller", family, name, still, moved)
 
 
 def time_transfer(settings: Bench, family: str, name: str) -> dict[str, Any]:
@@ -138,10 +138,10 @@ def time_transfer(settings: Bench, family: str, name: str) -> dict[str, Any]:
     plain, moved = (
         build_learner(model, build_transfers(AdaptConfig(transfer=transfer), model)) for transfer in ("full", name)
     )
-    return compared(settings, "transfer", family, name, plain, moved)
+    return compare(settings, "transfer", family, name, plain, moved)
 
 
-def compared(settings: Bench, kind: str, family: str, name: str, plain: Learner, moved: Learner) -> dict[str, Any]:
+def compare(settings: Bench, kind: str, family: str, name: str, plain: Learner, moved: Learner) -> dict[str, Any]:
     """Times two learners in turns; returns the row of a mechanism."""
     say(f"{family}: {name}")
     sides = {"plain": repeated_step(plain, settings.batch), "moved": repeated_step(moved, settings.batch)}

@@ -120,7 +120,7 @@ def markdown(rows: list[dict[str, Any]], ranges: dict[str, tuple[int, ...]]) -> 
     ]
     for family in FAMILIES:
         for quantity in ranges:
-            mine = of(rows, family, quantity)
+            mine = rows_of(rows, family, quantity)
             times, sizes = (", ".join(f"{row[k] / s:.3g}" for row in mine) for k, s in (("ms", 1), ("bytes", 1e6)))
             values = f"{quantity} " + ", ".join(str(row["value"]) for row in mine)
             powers = [f"{quantity}^{exponent(mine, name):.2f}" for name in ("ms", "bytes")]
@@ -128,7 +128,7 @@ def markdown(rows: list[dict[str, Any]], ranges: dict[str, tuple[int, ...]]) -> 
     return "\n".join([*lines, ""])
 
 
-def of(rows: list[dict[str, Any]], family: str, quantity: str) -> list[dict[str, Any]]:
+def rows_of(rows: list[dict[str, Any]], family: str, quantity: str) -> list[dict[str, Any]]:
     """Selects the rows of a line."""
     return [row for row in rows if (row["family"], row["quantity"]) == (family, quantity)]
 
@@ -145,7 +145,7 @@ def plot(path: Path, rows: list[dict[str, Any]], ranges: dict[str, tuple[int, ..
                     [row[name] / scale for row in mine],
                 )
                 for family in FAMILIES
-                for mine in [of(rows, family, quantity)]
+                for mine in [rows_of(rows, family, quantity)]
             ]
     save_lines(path, "How a step grows", panels, across=len(ranges))
 

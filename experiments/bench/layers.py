@@ -71,11 +71,11 @@ def profile(steps: Mapping[str, Mapping[str, Side]], *, turns: int, calls: int) 
         times = in_turns({name: sides[name] for name in ("genjax", "torch") if name in sides}, turns=turns, calls=often)
         row: dict[str, Any] = {"case": case}
         row |= {side: 1e3 * statistics.median(taken) for side, taken in times.items()}
-        rows.append(row | in_all(case, alone))
+        rows.append(row | sum_convolutions(case, alone))
     return {"layers": layers, "steps": rows}
 
 
-def in_all(case: str, alone: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def sum_convolutions(case: str, alone: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Sums the convolutions of a step from its layers alone, in milliseconds; and at the rate of the product."""
     calls = [(found, form, n) for found in alone for form, n in needed(case, found["resolution"]).items()]
     sums: dict[str, float] = {"product_convolutions": sum(n * found["product"] for found, _, n in calls)}

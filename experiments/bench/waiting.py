@@ -70,7 +70,7 @@ def main(settings: Waiting) -> int:
     if settings.quick:
         settings = dataclasses.replace(settings, turns=1, steps=4, photos=40)
     with tempfile.TemporaryDirectory() as folder:
-        found = {"starts": starts(settings, Path(folder)), "images": waits(settings, Path(folder))}
+        found = {"starts": measure_starts(settings, Path(folder)), "images": measure_waits(settings, Path(folder))}
     settings.out.mkdir(parents=True, exist_ok=True)
     write_json(settings.out / "waiting.json", found)
     write_bytes(settings.out / "waiting.md", markdown(found).encode())
@@ -78,7 +78,7 @@ def main(settings: Waiting) -> int:
     return 0
 
 
-def starts(settings: Waiting, folder: Path) -> dict[str, float]:
+def measure_starts(settings: Waiting, folder: Path) -> dict[str, float]:
     """Times `genjax --help`, and a run to its first step with an empty cache and a full one, in seconds."""
     taken: dict[str, list[float]] = {"help": [], "first": [], "second": []}
     for turn in range(settings.turns):
@@ -112,7 +112,7 @@ def to_first_step(settings: Waiting, out: Path, *, cache: Path) -> float:
     return seconds
 
 
-def waits(settings: Waiting, folder: Path) -> list[dict[str, Any]]:
+def measure_waits(settings: Waiting, folder: Path) -> list[dict[str, Any]]:
     """Measures each case: milliseconds of a step, and the share of them that waits for images."""
     photos = folder / "photos"
     photos.mkdir()
@@ -127,7 +127,7 @@ def waits(settings: Waiting, folder: Path) -> list[dict[str, Any]]:
     for family in FAMILIES[1:] if settings.quick else FAMILIES:
         for data, size, images in cases:
             out = folder / f"{family}-{len(rows)}"
-            step, wait = waited(config(settings, family, data, size, out), images)
+            step, wait = measure_wait(config(settings, family, data, size, out), images)
             name = f"{data.partition(':')[0]}, {size} pixels, {images}"
             rows.append({"family": family, "images": name, "step_ms": 1e3 * step, "wait": wait})
     return rows
@@ -141,7 +141,7 @@ def config(settings: Waiting, family: Literal["gan", "vae"], data: str, size: in
     return TrainConfig(model=family, data=data, size=size, steps=settings.steps, out=out, **never)
 
 
-def waited(config: TrainConfig, images: Images) -> tuple[float, float]:
+def measure_wait(config: TrainConfig, images: Images) -> tuple[float, float]:
     """Trains a run; returns (seconds of a step, share of them in which the loop asks for its next batch)."""
     asked: list[tuple[float, float]] = []  # when each batch was asked for, and how long it took
     prefetched, in_memory = loop.prefetched, dataset.IN_MEMORY

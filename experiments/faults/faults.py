@@ -54,12 +54,17 @@ def main(settings: Faults) -> int:
         wanted = name in (settings.rows or ROWS) and name not in found and not (settings.quick and row.work is None)
         if wanted:
             say(f"{name}: {row.what}")
-            found[name] = filled(row, settings, work)
-            about = {"genjax": __version__, "machine": machine(), "quick": settings.quick, "seed": settings.seed}
+            found[name] = fill_row(row, settings, work)
+            about = {
+                "genjax": __version__,
+                "machine": describe_machine(),
+                "quick": settings.quick,
+                "seed": settings.seed,
+            }
             write_json(path, about | {"rows": found})
             write_bytes(settings.out / "faults.md", markdown(about, found).encode())
     shutil.rmtree(work, ignore_errors=True)
-    lines = [(row["what"], held(row), f"{row['seconds']:.0f}") for row in found.values()]
+    lines = [(row["what"], kept_or_not(row), f"{row['seconds']:.0f}") for row in found.values()]
     result(table(("what happens", "kept", "s"), lines))
     for name, row in found.items():
         for violation in row["violations"]:
@@ -67,7 +72,7 @@ def main(settings: Faults) -> int:
     return 1 if any(row["violations"] for row in found.values()) else 0
 
 
-def filled(row: Row, settings: Faults, work: Path) -> dict[str, Any]:
+def fill_row(row: Row, settings: Faults, work: Path) -> dict[str, Any]:
     """Does the work of a row and runs its tests; returns what was found."""
     began, found = time.monotonic(), {"what": row.what, "violations": []}
     if row.work:
@@ -95,12 +100,12 @@ def run_tests(names: tuple[str, ...]) -> tuple[int, list[str]]:
     return len(cases) - len(failures) - len(skipped), said
 
 
-def held(row: Mapping[str, Any]) -> str:
+def kept_or_not(row: Mapping[str, Any]) -> str:
     """Says if a promise was kept."""
     return f"{len(row['violations'])} violations" if row["violations"] else "yes"
 
 
-def tried(row: Mapping[str, Any]) -> str:
+def tried_in_numbers(row: Mapping[str, Any]) -> str:
     """Summarises in numbers what was done."""
     parts = []
     for name, value in row.items():
@@ -113,7 +118,7 @@ def tried(row: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def machine() -> str:
+def describe_machine() -> str:
     """Describes the machine without its name."""
     return f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
 
@@ -130,7 +135,9 @@ def markdown(about: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, row in found.items():
-        lines.append(f"| {name} | {row['what']} | {held(row)} | {tried(row)} | {row['seconds']:.0f} | {row['date']} |")
+        lines.append(
+            f"| {name} | {row['what']} | {kept_or_not(row)} | {tried_in_numbers(row)} | {row['seconds']:.0f} | {row['date']} |"
+        )
     broken = [f"- {name}: {violation}" for name, row in found.items() for violation in row["violations"]]
     return "\n".join([*lines, "", *(["## Broken", "", *broken, ""] if broken else [])])
 

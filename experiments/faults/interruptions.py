@@ -30,7 +30,9 @@ from genjax.training import loop
 EVERYTHING = {"save_every": 2, "sample_every": 10, "evaluate_every": 10, "evaluate_num": 20}
 
 
-def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, kill_steps: int = 40) -> dict[str, Any]:
+def kill_runs(
+    family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, kill_steps: int = 40
+) -> dict[str, Any]:
     """Kills runs at random moments (kill -9), resumes them, and compares their ends with an undisturbed run.
 
     Args:
@@ -59,11 +61,11 @@ def killed(family: str, kills: int, *, work: Path, cache: Path, seed: int = 0, k
             name = where_killed(run)
             moment[name] = moment.get(name, 0) + 1
             found["kills"] += 1
-            found["violations"] += broken(run)
+            found["violations"] += excess_damage(run)
             continue
         ended = child.end()
         found["runs"] += 1
-        found["violations"] += unlike(alone.value, ended)
+        found["violations"] += differences(alone.value, ended)
         shutil.rmtree(run, ignore_errors=True)
         if not more:
             return found
@@ -84,7 +86,7 @@ def where_killed(run: Path) -> str:
     )
 
 
-def broken(run: Path) -> list[str]:
+def excess_damage(run: Path) -> list[str]:
     """Lists damage beyond what a kill may cause: an unfinished latest checkpoint and a torn last line."""
     if not is_run(RunFolder(run)):
         return []
@@ -109,14 +111,14 @@ def broken(run: Path) -> list[str]:
     return said
 
 
-def unlike(alone: dict[str, Any], ended: Any) -> list[str]:
+def differences(alone: dict[str, Any], ended: Any) -> list[str]:
     """Lists differences between an interrupted run and an undisturbed one."""
     if ended.code or not ended.value or "state" not in ended.value:
         return [f"it could not go on: {(ended.value or {}).get('error') or ended.output[-300:]}"]
     return [f"its {part} is another" for part in ("state", "log") if ended.value[part] != alone[part]]
 
 
-def stopped(family: str, stops: int, *, work: Path, cache: Path, seed: int = 0, steps: int = 500) -> dict[str, Any]:
+def stop_run(family: str, stops: int, *, work: Path, cache: Path, seed: int = 0, steps: int = 500) -> dict[str, Any]:
     """Stops a run by SIGTERM and Ctrl-C in turns, at random steps, each in a new process; compares its end."""
     rng = np.random.default_rng(seed)
     seldom = {"save_every": steps, "sample_every": steps, "steps": steps, "log_every": 10}

@@ -12,7 +12,7 @@ from experiments.common.tiny_run import FAMILIES
 from experiments.faults.children import Child
 from experiments.faults.fuzz_targets import PROMISED, TARGETS
 from experiments.faults.fuzzer import fuzz
-from experiments.faults.interruptions import killed, read_while_training, second_process, stopped
+from experiments.faults.interruptions import kill_runs, read_while_training, second_process, stop_run
 
 BATCH = 250  # cases of the fuzzer in one process
 QUICKLY = ("configs", "images", "captions")  # kinds of files that are quickly read
@@ -79,7 +79,7 @@ def compiled(folder: Path) -> Path:
     return folder.parent / "compiled"
 
 
-def fuzzed(settings: Faults, folder: Path) -> dict[str, Any]:
+def fuzz_all(settings: Faults, folder: Path) -> dict[str, Any]:
     """Fuzzes every kind of file in processes of so many cases; a process that is taken down is a violation."""
     found: dict[str, Any] = {"violations": [], "promised": list(PROMISED)}
     for kind in QUICKLY if settings.quick else TARGETS:
@@ -104,12 +104,12 @@ def fuzzed(settings: Faults, folder: Path) -> dict[str, Any]:
 ROWS = {
     "killed": Row(
         "kill -9 at random moments, saves included; then resumed",
-        of_families(killed, "kills", "kill_steps", "seed"),
+        of_families(kill_runs, "kills", "kill_steps", "seed"),
         ("tests/store/test_run_folder.py", "tests/store/test_metrics.py"),
     ),
     "stopped": Row(
         "SIGTERM and Ctrl-C in turns at random steps; then resumed",
-        of_families(stopped, "stops", "steps", "seed"),
+        of_families(stop_run, "stops", "steps", "seed"),
         (
             "tests/training/test_loop.py::test_a_signal_saves_and_the_run_goes_on_to_the_same_end",
             "tests/training/test_seeds.py",
@@ -131,7 +131,7 @@ ROWS = {
             "tests/devices/test_sharding.py::test_eight_devices_equal_one_after_five_steps",
         ),
     ),
-    "fuzzed": Row("damaged configs, checkpoints, images, captions; models, logs, arrays, weights", fuzzed),
+    "fuzzed": Row("damaged configs, checkpoints, images, captions; models, logs, arrays, weights", fuzz_all),
     "disk": Row("a disk that is full or fails, a folder that vanishes", None, ("tests/store/test_disk_errors.py",)),
     "damage": Row(
         "a checkpoint cut, flipped, missing in part",

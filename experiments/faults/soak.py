@@ -95,26 +95,26 @@ def main(settings: Soak) -> int:
     looks, found = {}, {}
     for family in settings.families:
         say(f"{family}, {settings.minutes:g} minutes")
-        config = trains(family, work / family, settings)
-        looks[family], ended = watched(config, settings, work / "compiled")
-        found[family] = judged(looks[family], 60 * settings.warm_up)
-        found[family]["violations"] = [*ended, *([] if settings.quick else grown(found[family]))]
+        config = endless_run(family, work / family, settings)
+        looks[family], ended = watch(config, settings, work / "compiled")
+        found[family] = summarise(looks[family], 60 * settings.warm_up)
+        found[family]["violations"] = [*ended, *([] if settings.quick else find_growth(found[family]))]
     shutil.rmtree(work, ignore_errors=True)
-    write(settings, *together(settings, looks, found))
+    write(settings, *merge_earlier(settings, looks, found))
     violations = [f"{family}: {said}" for family, values in found.items() for said in values["violations"]]
     for violation in violations:
         say(violation)
     return 1 if violations else 0
 
 
-def trains(family: str, run: Path, settings: Soak) -> TrainConfig:
+def endless_run(family: str, run: Path, settings: Soak) -> TrainConfig:
     """Config of a run without an end, with all that a run does beside its steps."""
     if settings.quick:
         return tiny(family, run, steps=10**7, save_every=10, sample_every=10)
     return TrainConfig(model=family, data="digits", steps=10**7, log_every=10, out=run)
 
 
-def watched(config: TrainConfig, settings: Soak, cache: Path) -> tuple[list[Look], list[str]]:
+def watch(config: TrainConfig, settings: Soak, cache: Path) -> tuple[list[Look], list[str]]:
     """Watches a run; returns (looks from its first step on, sentences on what was wrong with its end)."""
     child, looks = Child(lambda: trained(config), cache), []
     log = config.out / "metrics.jsonl"
@@ -122,14 +122,14 @@ def watched(config: TrainConfig, settings: Soak, cache: Path) -> tuple[list[Look
         pass
     began = time.monotonic()
     while time.monotonic() - began < 60 * settings.minutes and not child.wait(settings.every):
-        looks.append(look(child.pid, time.monotonic() - began, last_step(log) * config.batch))
+        looks.append(measure_process(child.pid, time.monotonic() - began, last_step(log) * config.batch))
     child.kill(signal.SIGTERM)
     ended = child.end()
     stopped = (ended.value or {}).get("signal") == "SIGTERM"
     return looks, [] if stopped else [f"it ended by itself: {ended.output[-300:]}"]
 
 
-def look(process: int, seconds: float, images: int) -> Look:
+def measure_process(process: int, seconds: float, images: int) -> Look:
     """Measures a running process."""
     folder = Path("/proc") / str(process)
     resident = int((folder / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -146,7 +146,7 @@ def last_step(log: Path) -> int:
     return int(json.loads(lines[-1])["step"])
 
 
-def judged(looks: Sequence[Look], warm_up: float) -> dict[str, Any]:
+def summarise(looks: Sequence[Look], warm_up: float) -> dict[str, Any]:
     """Computes the figures of a run, after its warm-up."""
     rest = [one for one in looks if one.seconds >= warm_up]
     if len(rest) < 3:
@@ -183,7 +183,7 @@ def growth(times: Sequence[float], values: Sequence[float]) -> float:
     return float(100 * slope * (times[-1] - times[0]) / start) if start > 0 else 0.0
 
 
-def grown(values: dict[str, Any]) -> list[str]:
+def find_growth(values: dict[str, Any]) -> list[str]:
     """Lists what did not stay level, in sentences."""
     if "memory_growth" not in values:
         return ["too few looks after the warm-up to judge anything"]
@@ -197,7 +197,7 @@ def grown(values: dict[str, Any]) -> list[str]:
     return said
 
 
-def together(
+def merge_earlier(
     settings: Soak, looks: dict[str, list[Look]], found: dict[str, dict[str, Any]]
 ) -> tuple[dict[str, list[Look]], dict[str, dict[str, Any]]]:
     """Merges looks and figures with those of other families that a run of the same length has left."""

@@ -132,7 +132,7 @@ def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
     if adapted is None:
         return None
     seconds = time.monotonic() - began
-    records = judged(settings, cell, source, adapted.run)
+    records = judge(settings, cell, source, adapted.run)
     source_set, target, _, _ = PAIRS[cell.pair]
     return {
         "cell": cell.name,
@@ -183,7 +183,7 @@ def adaptation(settings: Benchmark, cell: Cell, source: Path) -> Adapted | None:
     )
 
 
-def judged(settings: Benchmark, cell: Cell, source: Path, run: Path) -> list[Record]:
+def judge(settings: Benchmark, cell: Cell, source: Path, run: Path) -> list[Record]:
     """Compares a run's samples with held-out images of the target, the shots and the source; returns records."""
     _, target, size, channels = PAIRS[cell.pair]
     held_out = known(target, size=size, channels=channels, split="test")

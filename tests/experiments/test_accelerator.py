@@ -8,7 +8,7 @@ import sys
 import pytest
 from experiment import EXPERIMENTS, quick
 
-from experiments.bench.accelerator_runs import of_files
+from experiments.bench.accelerator_runs import hash_networks
 from experiments.bench.accelerator_tables import markdown
 from genjax.errors import InputError
 
@@ -55,6 +55,6 @@ def test_networks_are_compared_by_their_bytes(tmp_path):
     for name, content in {"one": b"1", "again": b"1", "other": b"2"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "generator.safetensors").write_bytes(content)
-    assert of_files(tmp_path / "one") == of_files(tmp_path / "again") != of_files(tmp_path / "other")
+    assert hash_networks(tmp_path / "one") == hash_networks(tmp_path / "again") != hash_networks(tmp_path / "other")
     with pytest.raises(InputError, match="holds no networks"):
-        of_files(tmp_path)
+        hash_networks(tmp_path)

@@ -27,7 +27,7 @@ def test_a_profile_knows_what_a_step_needs_of_its_layers():
 
     one = {form: {"genjax": 1.0, "plain": 10.0} for form in layers.FORMS}
     alone = [{"resolution": resolution, "product": 100.0, **one} for resolution in (8, 16)]
-    assert layers.in_all("vae", alone) == {
+    assert layers.sum_convolutions("vae", alone) == {
         "genjax_convolutions": 11.0,
         "plain_convolutions": 110.0,
         "product_convolutions": 1100.0,
