@@ -135,9 +135,8 @@ def markdown(about: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, row in found.items():
-        lines.append(
-            f"| {name} | {row['what']} | {kept_or_not(row)} | {tried_in_numbers(row)} | {row['seconds']:.0f} | {row['date']} |"
-        )
+        cells = (name, row["what"], kept_or_not(row), tried_in_numbers(row), f"{row['seconds']:.0f}", row["date"])
+        lines.append("| " + " | ".join(cells) + " |")
     broken = [f"- {name}: {violation}" for name, row in found.items() for violation in row["violations"]]
     return "\n".join([*lines, "", *(["## Broken", "", *broken, ""] if broken else [])])
 
