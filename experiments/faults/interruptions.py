@@ -48,7 +48,7 @@ def kill_runs(
         alone = Child(lambda name=name: trained(tiny(family, work / name, steps=kill_steps, **EVERYTHING)), cache).end()
     found: dict[str, Any] = {"kills": 0, "runs": 0, "moments": {}, "violations": []}
     if alone.value is None or "state" not in alone.value:
-        return found | {"violations": [f"the run that is left alone failed: {alone.output[-300:]}"]}
+        return found | {"violations": [f"the undisturbed run failed: {alone.output[-300:]}"]}
     longest, run = alone.seconds, work / "run"
     while True:
         resume, more = is_run(RunFolder(run)), found["kills"] < kills
@@ -79,11 +79,9 @@ def where_killed(run: Path) -> str:
     half = [finding for finding in diagnose(run).findings if not finding.whole]
     if leftovers(folder) or any(finding.part.startswith("checkpoints/") for finding in half):
         return "while it saved"
-    return (
-        "while it trained or started"
-        if folder.checkpoints.exists() and any(folder.checkpoints.iterdir())
-        else ("before its first checkpoint")
-    )
+    if folder.checkpoints.exists() and any(folder.checkpoints.iterdir()):
+        return "while it trained or started"
+    return "before its first checkpoint"
 
 
 def excess_damage(run: Path) -> list[str]:
@@ -114,8 +112,8 @@ def excess_damage(run: Path) -> list[str]:
 def differences(alone: dict[str, Any], ended: Any) -> list[str]:
     """Lists differences between an interrupted run and an undisturbed one."""
     if ended.code or not ended.value or "state" not in ended.value:
-        return [f"it could not go on: {(ended.value or {}).get('error') or ended.output[-300:]}"]
-    return [f"its {part} is another" for part in ("state", "log") if ended.value[part] != alone[part]]
+        return [f"it could not be resumed: {(ended.value or {}).get('error') or ended.output[-300:]}"]
+    return [f"its {part} differs" for part in ("state", "log") if ended.value[part] != alone[part]]
 
 
 def stop_run(family: str, stops: int, *, work: Path, cache: Path, seed: int = 0, steps: int = 500) -> dict[str, Any]:
@@ -126,7 +124,7 @@ def stop_run(family: str, stops: int, *, work: Path, cache: Path, seed: int = 0,
     cuts = sorted(rng.choice(np.arange(1, steps), size=stops, replace=False).tolist())
     found: dict[str, Any] = {"stops": 0, "steps": steps, "violations": []}
     if alone.value is None or "state" not in alone.value:
-        return found | {"violations": [f"the run that is left alone failed: {alone.output[-300:]}"]}
+        return found | {"violations": [f"the undisturbed run failed: {alone.output[-300:]}"]}
     ended = None
     for number, cut in enumerate([*cuts, 0]):
         which = signal.SIGTERM if number % 2 else signal.SIGINT
@@ -151,14 +149,13 @@ def stop_run(family: str, stops: int, *, work: Path, cache: Path, seed: int = 0,
             found["violations"].append(f"stop {number} at step {cut}: {value.get('error') or ended.output[-300:]}")
             break
     log = [json.loads(line) for line in (work / "run" / "metrics.jsonl").read_text().splitlines()]
-    wanted = [
-        line for line in log if line["step"] % 10 == 0 or line["step"] == steps
-    ]  # a stop writes a line of its own
+    # A stop writes a line of its own, which an undisturbed run does not have
+    wanted = [line for line in log if line["step"] % 10 == 0 or line["step"] == steps]
     (work / "run" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in wanted))
     left = (work / "alone" / "metrics.jsonl").read_bytes() == (work / "run" / "metrics.jsonl").read_bytes()
-    found["violations"] += [] if left else ["its log is another"]
+    found["violations"] += [] if left else ["its log differs"]
     same = ended is not None and not ended.code and (ended.value or {}).get("state") == alone.value["state"]
-    found["violations"] += [] if same else ["its state is another"]
+    found["violations"] += [] if same else ["its state differs"]
     return found
 
 

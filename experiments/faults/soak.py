@@ -89,7 +89,7 @@ def main(settings: Soak) -> int:
     if not settings.minutes > settings.warm_up >= 0:
         raise InputError(f"--warm-up {settings.warm_up:g} leaves nothing of --minutes {settings.minutes:g}. Use less.")
     if not Path("/proc/self/statm").exists():
-        raise InputError("this system has no /proc, from which one sees a process. Run it on Linux.")
+        raise InputError("this system has no /proc to watch a process from. Run it on Linux.")
     settings.out.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="genjax-soak-"))
     looks, found = {}, {}
@@ -187,7 +187,7 @@ def find_growth(values: dict[str, Any]) -> list[str]:
     """Lists what did not stay level, in sentences."""
     if "memory_growth" not in values:
         return ["too few looks after the warm-up to judge anything"]
-    said = [] if values["images_per_second"] > 0 else ["it stood still"]
+    said = [] if values["images_per_second"] > 0 else ["it made no progress"]
     if values["memory_growth"] > MEMORY:
         said.append(f"its memory grew by {values['memory_growth']:.1f} %, more than {MEMORY:g}")
     if values["pace_change_cpu"] < -PACE:
