@@ -1,6 +1,7 @@
 """Every experiment says what it does, starts from any folder, and imports no other script."""
 
 import ast
+import re
 import runpy
 import subprocess
 import sys
@@ -91,3 +92,18 @@ def test_a_module_reads_no_arguments(path):
 def test_a_folder_holds_fifteen_files_at_most():
     for folder in {path.parent for path in FILES}:
         assert len(list(folder.glob("*.py"))) <= 15, folder
+
+
+def test_every_experiment_that_is_named_somewhere_exists():
+    """In documents, docstrings, comments, notebooks and the Makefile."""
+    root = EXPERIMENTS.parent
+    folders = [root / name for name in ("docs", "experiments", "genjax", "notebooks", "requirements")]
+    paths = [
+        path for folder in folders for path in folder.rglob("*") if path.suffix in {".md", ".py", ".ipynb", ".txt"}
+    ]
+    paths += [path for path in root.iterdir() if path.suffix == ".md" or path.name in {"Makefile", "pyproject.toml"}]
+    named = [
+        (path, found) for path in paths for found in re.findall(r"(?<![\w/])experiments/[\w/]+\.py", path.read_text())
+    ]
+    assert len(named) > 50
+    assert [(str(path), found) for path, found in named if not (root / found).is_file()] == []
