@@ -1,9 +1,12 @@
-"""Pretrain on real digits, adapt to ten typeset ones, evaluate before and after: once with a GAN, once with a VAE.
+"""Quickstart: pretrain on real digits, adapt to ten typeset ones, evaluate before and after; a GAN and a VAE.
 
-    python experiments/quickstart.py            # the demo, see the README for what it measured
+    python experiments/quickstart.py            # the demo: 145 s on two free CPU cores, under 1.1 GiB of memory
     python experiments/quickstart.py --quick    # the same in a few steps, to see that everything runs
 
-Stop it at any time; started again it goes on. It writes quickstart.png and summary.json into --out.
+Stop it at any time; started again it goes on. Writes quickstart.png and summary.json into --out.
+
+Measured on 2026-11-26 with seed 0: KD[embedded-v1] against held-out glyphs falls from 3.73 to 0.79 (GAN) and from 3.69
+to 2.10 (VAE). Other seeds are in README.md.
 """
 
 import dataclasses
@@ -35,22 +38,22 @@ TRANSFERS = {"gan": "freeze", "vae": "full"}  # of those tried on ten shots, see
 
 @dataclass(frozen=True)
 class Quickstart:
-    """Pretrain on digits, adapt to ten glyphs, evaluate; with a GAN and with a VAE."""
+    """Pretrains on digits, adapts to ten glyphs, evaluates; with a GAN and with a VAE."""
 
     out: Path = Path("runs/quickstart")
     """Folder for the four runs, the picture and the summary."""
     seed: int = 0
-    """Of everything random."""
+    """Seed of everything random."""
     steps: int = 1800
-    """Of each pretraining."""
+    """Steps of each pretraining."""
     adapt_steps: int = 600
-    """Of each adaptation."""
+    """Steps of each adaptation."""
     shots: int = 10
     """Glyphs to adapt to."""
     quick: bool = False
     """A few steps of everything, to see that it runs."""
     force: bool = False
-    """Start again instead of going on."""
+    """Start again instead of resuming."""
 
 
 def main(settings: Quickstart) -> int:
@@ -61,10 +64,10 @@ def main(settings: Quickstart) -> int:
     summary, rows = {}, []
     for family, title in FAMILIES.items():
         source, adapted = settings.out / family / "source", settings.out / family / "adapted"
-        if not pretrain(settings, family, source) or not carry(settings, family, source, adapted):
+        if not pretrain(settings, family, source) or not adapt_to_shots(settings, family, source, adapted):
             return 130
         summary[family] = {
-            when: [record.to_json() for record in judged(settings, run)]
+            when: [record.to_json() for record in evaluate_on_glyphs(settings, run)]
             for when, run in (("before", source), ("after", adapted))
         }
         rows += [
@@ -81,7 +84,7 @@ def main(settings: Quickstart) -> int:
 
 
 def pretrain(settings: Quickstart, family: str, out: Path) -> bool:
-    """Trains the source on all 1,797 digits; whether it came to its end."""
+    """Trains the source on all 1,797 digits; returns True if it came to its end."""
     say(f"\n{FAMILIES[family]}: pretraining on digits")
     config = TrainConfig(
         data="digits", split="all", model=family, size=16, steps=settings.steps, seed=settings.seed, out=out, batch=64
@@ -90,8 +93,8 @@ def pretrain(settings: Quickstart, family: str, out: Path) -> bool:
     return train(config, resume=resume, force=settings.force).signal is None
 
 
-def carry(settings: Quickstart, family: str, source: Path, out: Path) -> bool:
-    """Adapts the source to the shots; whether it came to its end."""
+def adapt_to_shots(settings: Quickstart, family: str, source: Path, out: Path) -> bool:
+    """Adapts the source to the shots; returns True if it came to its end."""
     say(f"\n{FAMILIES[family]}: adapting to {settings.shots} glyphs")
     config = AdaptConfig(
         source=source,
@@ -107,29 +110,29 @@ def carry(settings: Quickstart, family: str, source: Path, out: Path) -> bool:
     return adapt(config, resume=resume, force=settings.force).signal is None
 
 
-def judged(settings: Quickstart, run: Path) -> list[Record]:
-    """Records of a run against held-out glyphs; the quick form has one."""
+def evaluate_on_glyphs(settings: Quickstart, run: Path) -> list[Record]:
+    """Evaluates a run against held-out glyphs; the quick form has one metric."""
     return evaluate_run(run, data="glyphs", metrics=("kd",) if settings.quick else CORE, seed=settings.seed)
 
 
 def real_rows(settings: Quickstart) -> list[Row]:
-    """Real images of both sets."""
+    """Selects real images of both sets for the picture."""
     digits, glyphs = load("digits", channels=1, split="all"), load("glyphs", channels=1, seed=settings.seed)
     shots, held_out = few_shot(glyphs, settings.shots, settings.seed), load("glyphs", channels=1, split="test")
     return [
-        Row("Real: digits, to pretrain on", first(digits, 20)),
-        Row(f"Real: the {settings.shots} glyphs to adapt to", first(shots, 20)),
-        Row("Real: held-out glyphs in other fonts, to evaluate with", first(held_out, 20)),
+        Row("Real: digits, to pretrain on", first_images(digits, 20)),
+        Row(f"Real: the {settings.shots} glyphs to adapt to", first_images(shots, 20)),
+        Row("Real: held-out glyphs in other fonts, to evaluate with", first_images(held_out, 20)),
     ]
 
 
-def first(images: Dataset, n: int):
-    """The first n images of a set."""
+def first_images(images: Dataset, n: int):
+    """Selects the first n images of a set."""
     return images.images[: min(n, len(images))]
 
 
 def comparison(summary: dict[str, dict[str, list[dict]]]) -> str:
-    """The table: each record before and after."""
+    """Formats the table of each record before and after."""
     rows = []
     for family, title in FAMILIES.items():
         for before, after in zip(summary[family]["before"], summary[family]["after"], strict=True):

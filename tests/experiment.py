@@ -11,7 +11,7 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 
 def quick(name, *arguments, folder):
-    """The finished process of an experiment's quick form, run somewhere else than in the checkout."""
+    """Runs the quick form of a script, named as `bench/growth`, outside the checkout; returns the finished process."""
     environment = os.environ | {"XLA_FLAGS": XLA_FLAGS}  # as in conftest.py, on one device
     environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2"}  # several runs of a quick form share steps
     command = [sys.executable, str(EXPERIMENTS / f"{name}.py"), "--quick", *arguments]

@@ -11,8 +11,7 @@ from genjax.devices import backend
 
 ROOT = Path(__file__).parents[1]
 RELIABILITY = (ROOT / "docs" / "reliability.md").read_text()
-FAULTS = (ROOT / "experiments" / "faults.py").read_text()
-FAULTS_WITH_PATHS = FAULTS.replace("{TRAIN}", "tests/train/test_")
+FAULTS = (ROOT / "experiments" / "faults" / "promises.py").read_text()
 ROWS = set(re.findall(r'^    "([\w ]+)": Row\(', FAULTS, re.MULTILINE))
 
 
@@ -25,7 +24,7 @@ def functions(path):
     return {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
 
 
-@pytest.mark.parametrize("text", [RELIABILITY, FAULTS_WITH_PATHS], ids=["docs", "faults"])
+@pytest.mark.parametrize("text", [RELIABILITY, FAULTS], ids=["docs", "faults"])
 def test_every_test_that_is_named_exists(text):
     found = named(text)
     assert len(found) > 20
@@ -40,7 +39,7 @@ def test_every_row_that_is_named_exists():
 
 
 def test_every_file_of_tests_that_a_row_names_is_in_the_promises():
-    rows, promised = ({file for file, _ in named(text)} for text in (FAULTS_WITH_PATHS, RELIABILITY))
+    rows, promised = ({file for file, _ in named(text)} for text in (FAULTS, RELIABILITY))
     assert rows <= promised
 
 

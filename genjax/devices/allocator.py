@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 # What mallopt is told: by the variable with which a user chooses otherwise, the parameter of malloc.h and its value.
 CHOICES = {
-    "MALLOC_ARENA_MAX": (-8, 1),  # with one, memory stays level over hours (experiments/soak.py)
+    "MALLOC_ARENA_MAX": (-8, 1),  # with one, memory stays level over hours (experiments/faults/soak.py)
     "MALLOC_MMAP_MAX_": (-4, 0),
     "MALLOC_TRIM_THRESHOLD_": (-1, 2**31 - 1),
 }

@@ -1,6 +1,6 @@
 """The network of the features `embedded-v1`: small convolutions, whose features are taken at two depths.
 
-It was trained by experiments/train_embedding.py to classify glyphs and their style. The early layer responds to
+It was trained by experiments/embedding/train_embedding.py to classify glyphs and their style. The early layer responds to
 strokes, colour, noise and blur; the late one to the glyph and its style.
 """
 

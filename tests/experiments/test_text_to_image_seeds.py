@@ -1,20 +1,13 @@
 """The table over trainings of the experiment of text to image."""
 
-import importlib
 import json
 
 import pytest
-from experiment import EXPERIMENTS
 
+from experiments.text_to_image.seeds import over_trainings
 from genjax.errors import InputError
 
 SHARES = ("glyph", "colour", "weight", "tilt", "count", "size", "all", "grammatical")
-
-
-@pytest.fixture
-def seeds(monkeypatch):
-    monkeypatch.syspath_prepend(EXPERIMENTS)
-    return importlib.import_module("text_to_image_seeds")
 
 
 def results(folder, seed, share, **settings):
@@ -33,9 +26,9 @@ def results(folder, seed, share, **settings):
     return folder
 
 
-def test_means_and_intervals_are_over_the_trainings(seeds, tmp_path):
+def test_means_and_intervals_are_over_the_trainings(tmp_path):
     """Of 0.7, 0.8 and 0.9: a deviation of 0.1, and 4.303 / sqrt(3) of it to both sides."""
-    text = seeds.over_trainings([results(tmp_path / str(seed), seed, 0.7 + seed / 10) for seed in range(3)])
+    text = over_trainings([results(tmp_path / str(seed), seed, 0.7 + seed / 10) for seed in range(3)])
     lines = text.splitlines()
     assert "seeds 0, 1, 2, 600 images" in lines[0]
     assert "| autoregressive, trained | " + " | ".join(["80.0 ± 24.8"] * 5) + " |" in lines
@@ -44,20 +37,20 @@ def test_means_and_intervals_are_over_the_trainings(seeds, tmp_path):
     assert text.endswith("\n")
 
 
-def test_trainings_that_are_not_alike_are_refused(seeds, tmp_path):
+def test_trainings_that_are_not_alike_are_refused(tmp_path):
     first = results(tmp_path / "first", 0, 0.8)
     with pytest.raises(InputError, match="seeds 0, 0 are not all different"):
-        seeds.over_trainings([first, results(tmp_path / "again", 0, 0.8)])
+        over_trainings([first, results(tmp_path / "again", 0, 0.8)])
     with pytest.raises(InputError, match="differ in kind: dvae, vq"):
-        seeds.over_trainings([first, results(tmp_path / "other", 1, 0.8, kind="dvae")])
+        over_trainings([first, results(tmp_path / "other", 1, 0.8, kind="dvae")])
     with pytest.raises(InputError, match="differ in width: 128, none"):
-        seeds.over_trainings([first, results(tmp_path / "older", 1, 0.8, width="128")])
+        over_trainings([first, results(tmp_path / "older", 1, 0.8, width="128")])
     with pytest.raises(InputError, match="two seeds or more"):
-        seeds.over_trainings([first])
+        over_trainings([first])
     part = results(tmp_path / "part", 1, 0.8)
     found = json.loads((part / "text_to_image.json").read_text())
     (part / "text_to_image.json").write_text(json.dumps({"settings": found["settings"], "samples": found["samples"]}))
     with pytest.raises(InputError, match="part lacks classifier, captions, likelihood"):
-        seeds.over_trainings([first, part])
+        over_trainings([first, part])
     with pytest.raises(InputError, match=r"text_to_image\.json does not exist"):
-        seeds.over_trainings([first, tmp_path / "none"])
+        over_trainings([first, tmp_path / "none"])

@@ -1,6 +1,5 @@
 """What an accelerator makes of training steps, in a quick form that runs on a CPU."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -9,22 +8,16 @@ import sys
 import pytest
 from experiment import EXPERIMENTS, quick
 
+from experiments.bench.accelerator_runs import hash_networks
+from experiments.bench.accelerator_tables import markdown
 from genjax.errors import InputError
-
-
-@pytest.fixture
-def accelerator(monkeypatch):
-    monkeypatch.syspath_prepend(EXPERIMENTS)
-    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the module sets it
-    monkeypatch.setattr("genjax.devices.backend.prepare", lambda: None)  # this process has its settings
-    return importlib.import_module("accelerator")
 
 
 def test_steps_are_compiled_timed_and_compared(tmp_path):
     """On a CPU beside itself: the same gradients, of products as they come too. The part `runs` takes minutes."""
-    quick("accelerator", "--parts", "told", "several", "cpu", "--out", "out", folder=tmp_path)
+    quick("bench/accelerator", "--parts", "options", "several", "cpu", "--out", "out", folder=tmp_path)
     found = json.loads((tmp_path / "out" / "accelerator.json").read_text())
-    (row,) = found["told"]
+    (row,) = found["options"]
     assert row["same_bits"]
     assert row["images_per_second"] == pytest.approx(8 * 1e3 / row["milliseconds"])
     (row,) = found["cpu"]
@@ -35,34 +28,33 @@ def test_steps_are_compiled_timed_and_compared(tmp_path):
 
 
 def test_without_a_gpu_the_full_form_is_refused(tmp_path):
-    command = [sys.executable, str(EXPERIMENTS / "accelerator.py")]
+    command = [sys.executable, str(EXPERIMENTS / "bench" / "accelerator.py")]
     environment = os.environ | {"JAX_PLATFORMS": "cpu"}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.strip() == "error: JAX finds no GPU here. Try --quick, which runs on a CPU too."
 
 
-def test_tables_say_what_is_equal(accelerator):
-    told = {"nothing": {"again": False, "resumed": True}}
+def test_tables_say_what_is_equal():
+    options = {"nothing": {"again": False, "resumed": True}}
     found = {
         "device": "GPU",
         "jax": "1.0",
         "turns": 7,
         "calls": 20,
-        "runs": {"steps": 60, "network": "gan", "told": told},
+        "runs": {"steps": 60, "network": "gan", "options": options},
     }
     row = {"case": "GAN", "dtype": "bfloat16", "compile_seconds": 8.44, "milliseconds": 2.031, "same_bits": True}
     found["steps"] = [row | {"images_per_second": 31468.9}]
-    lines = accelerator.markdown(found).splitlines()
+    lines = markdown(found).splitlines()
     assert "| nothing | differ | equal |" in lines
     assert "| GAN | bfloat16 | 8.4 | 2.03 | 31,469 | equal |" in lines
 
 
-def test_networks_are_compared_by_their_bytes(accelerator, tmp_path):
-    of_files = importlib.import_module("accelerator_runs").of_files
+def test_networks_are_compared_by_their_bytes(tmp_path):
     for name, content in {"one": b"1", "again": b"1", "other": b"2"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "generator.safetensors").write_bytes(content)
-    assert of_files(tmp_path / "one") == of_files(tmp_path / "again") != of_files(tmp_path / "other")
+    assert hash_networks(tmp_path / "one") == hash_networks(tmp_path / "again") != hash_networks(tmp_path / "other")
     with pytest.raises(InputError, match="holds no networks"):
-        of_files(tmp_path)
+        hash_networks(tmp_path)

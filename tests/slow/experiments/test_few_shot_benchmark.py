@@ -1,16 +1,17 @@
 """The benchmark of the transfers."""
 
-import importlib
 import json
 
 import pytest
-from experiment import EXPERIMENTS, quick
+from experiment import quick
 from PIL import Image
+
+from experiments.few_shot.tables import paired
 
 
 def test_the_few_shot_benchmark_fills_its_table_and_goes_on_where_it_was(tmp_path):
     arguments = ("--families", "vae", "--out", "out")
-    quick("few_shot_benchmark", *arguments, folder=tmp_path)
+    quick("few_shot/benchmark", *arguments, folder=tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
     assert [(row["transfer"], row["seed"]) for row in rows] == [
         (t, s) for s in (0, 1) for t in ("unadapted", "full", "lora")
@@ -28,15 +29,12 @@ def test_the_few_shot_benchmark_fills_its_table_and_goes_on_where_it_was(tmp_pat
     assert "Nearer than the source was, paired by seed" in table
     with Image.open(tmp_path / "out" / "digits-glyphs-vae.png") as picture:
         assert picture.width > 400
-    quick("few_shot_benchmark", *arguments, folder=tmp_path)
+    quick("few_shot/benchmark", *arguments, folder=tmp_path)
     assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == len(rows)
 
 
 @pytest.mark.parametrize(("source", "nearer"), [("this", True), ("another", False)])
-def test_only_what_began_at_one_source_is_compared(source, nearer, monkeypatch):
-    monkeypatch.syspath_prepend(EXPERIMENTS)
-    monkeypatch.setattr("genjax.devices.backend.prepare", lambda: None)  # this process has its settings
-    benchmark = importlib.import_module("few_shot_benchmark")
+def test_only_what_began_at_one_source_is_compared(source, nearer):
     base = [{"seed": seed, "source_identity": "this", "values": {"KD": 3.0}} for seed in range(3)]
     rows = [{"seed": seed, "source_identity": source, "values": {"KD": 1.0 + 0.01 * seed}} for seed in range(3)]
-    assert benchmark.paired(rows, base, "KD", -1) is nearer
+    assert paired(rows, base, "KD", -1) is nearer

@@ -6,7 +6,7 @@ from experiment import quick
 
 
 def test_a_soak_looks_at_runs_and_judges_them(tmp_path):
-    quick("soak", "--out", "out", folder=tmp_path)
+    quick("faults/soak", "--out", "out", folder=tmp_path)
     content = json.loads((tmp_path / "out" / "soak.json").read_text())
     assert set(content["found"]) == {"gan", "vae"}
     for family, values in content["found"].items():

@@ -2,17 +2,19 @@
 
 import importlib
 import json
+import sys
 
 import pytest
-from experiment import EXPERIMENTS, quick
+from experiment import quick
 from PIL import Image
 
+from experiments.text_to_image.settings import NEW, Experiment
 from genjax.errors import InputError
 
 
 def test_text_to_image_is_trained_judged_and_drawn_and_goes_on_where_it_was(tmp_path):
     arguments = ("--out", "out", "--runs", "runs")
-    quick("text_to_image", *arguments, folder=tmp_path)
+    quick("text_to_image/text_to_image", *arguments, folder=tmp_path)
     figures = json.loads((tmp_path / "out" / "text_to_image.json").read_text())
     shares = figures["samples"]["autoregressive, held_out"]["shares"]
     assert set(shares) == {"glyph", "colour", "weight", "tilt", "all"}
@@ -42,15 +44,15 @@ def test_text_to_image_is_trained_judged_and_drawn_and_goes_on_where_it_was(tmp_
         assert drawn.width > 400
     trained = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("model.json")}
     assert len(trained) == 7
-    quick("text_to_image", *arguments, folder=tmp_path)
+    quick("text_to_image/text_to_image", *arguments, folder=tmp_path)
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("model.json")} == trained
 
 
 def test_the_seed_of_the_images_that_judge_is_refused_for_a_training(monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(EXPERIMENTS)
+    monkeypatch.setattr(sys, "path", list(sys.path))  # a script prepends the checkout
     monkeypatch.setattr("genjax.devices.backend.prepare", lambda: None)  # this process has its settings
-    experiment, parts = (importlib.import_module(name) for name in ("text_to_image", "text_to_image_parts"))
-    settings = parts.Experiment(seed=parts.NEW, runs=tmp_path / "runs", out=tmp_path / "out")
+    experiment = importlib.import_module("experiments.text_to_image.text_to_image")
+    settings = Experiment(seed=NEW, runs=tmp_path / "runs", out=tmp_path / "out")
     with pytest.raises(InputError, match="that of the images that judge"):
         experiment.main(settings)
     assert not list(tmp_path.iterdir())

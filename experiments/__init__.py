@@ -1,0 +1,1 @@
+"""Experiments: scripts that answer one question each, grouped by question, and the modules that they share."""

@@ -1,0 +1,131 @@
+# pyright: reportMissingImports=false
+"""Twins of genjax's networks in PyTorch and plain Flax: built, filled with its parameters, and checked against it."""
+
+import importlib.util
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from experiments.bench.peers import plain_flax
+from experiments.common.timing import Side
+from genjax.augment import AUGMENTATIONS
+from genjax.config import GanConfig, ModelConfig, VaeConfig
+from genjax.control import Controller
+from genjax.data.images import to_float
+from genjax.families.gan import make_gan
+from genjax.families.learner import Learner
+from genjax.families.vae import LIKELIHOODS, make_vae
+from genjax.losses import ADVERSARIAL
+from genjax.models.dcgan import Critic
+from genjax.tree import flatten
+
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+
+
+def model_of(family: str, size: int, channels: int, batch: int, r1_weight: float = 1.0) -> ModelConfig:
+    """Config of networks of width 64."""
+    return ModelConfig(family, size, channels, "float32", batch, GanConfig(r1_weight=r1_weight), VaeConfig())
+
+
+def uint8_images(model: ModelConfig) -> np.ndarray:
+    """Draws a batch of noise."""
+    shape = (model.batch, model.size, model.size, model.channels)
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def naive_learner(model: ModelConfig, controller: Controller) -> Learner:
+    """Builds the learner of genjax around plain Flax networks."""
+    gan, vae = model.gan, model.vae
+    if model.family == "vae":
+        return make_vae(
+            plain_flax.Vae(model.size, model.channels, vae.width, vae.latent_size),
+            latent_size=vae.latent_size,
+            likelihood=LIKELIHOODS[vae.likelihood],
+            optimizer=optax.adam(vae.learning_rate),
+            controller=controller,
+        )
+    adam = optax.adam(gan.learning_rate, b1=gan.beta1, b2=gan.beta2)
+    return make_gan(
+        plain_flax.Generator(model.size, model.channels, gan.width, gan.latent_size),
+        plain_flax.Critic(model.size, gan.width),
+        latent_size=gan.latent_size,
+        loss=ADVERSARIAL[gan.loss],
+        optimizer=adam,
+        critic_optimizer=adam,
+        augment=AUGMENTATIONS["ada"] if controller.sets else None,
+        controller=controller,
+        r1_weight=gan.r1_weight,
+    )
+
+
+def same_shapes(left: Any, right: Any) -> None:
+    """Raises AssertionError unless both sides have the same parameters, so that a ratio means something."""
+    if jax.tree.map(jnp.shape, left) != jax.tree.map(jnp.shape, right):
+        raise AssertionError("the two sides have different parameters")
+
+
+def torch_training(model: ModelConfig, params: Any, learner: Learner, images: np.ndarray) -> Side:
+    """Makes PyTorch's step with the same parameters, after its networks are checked against ours."""
+    import torch
+
+    from experiments.bench.peers import pytorch
+
+    flat = {network: on_host(tree) for network, tree in params.items()}
+    if model.family == "vae":
+        vae = pytorch.Vae(model.size, model.channels, model.vae.width, model.vae.latent_size)
+        pytorch.copy_parameters(vae, flat["vae"])
+        latents = np.array(learner.latents(jax.random.key(1), 8))
+        with torch.no_grad():
+            check_images(learner, params, latents, vae.decoder(torch.from_numpy(latents)).clamp(-1, 1).numpy())
+            theirs = vae.encoder(pytorch.to_torch(images)).chunk(2, 1)
+        assert learner.encode is not None, "a VAE encodes"
+        for ours, other in zip(learner.encode(params, {"vae": {}}, jnp.asarray(images)), theirs, strict=True):
+            check_equal(np.asarray(ours), other.numpy())
+        step = pytorch.vae_step(vae, learning_rate=model.vae.learning_rate)
+    else:
+        gan = model.gan
+        generator = torch_generator(model, flat["generator"], learner, params)
+        critic = pytorch.copy_parameters(pytorch.Critic(model.size, model.channels, gan.width), flat["critic"])
+        ours = Critic(model.size, gan.width).apply({"params": params["critic"]}, to_float(images))
+        with torch.no_grad():
+            check_equal(np.asarray(ours), critic(pytorch.to_torch(images)).numpy())
+        step = pytorch.gan_step(
+            generator, critic, latent_size=gan.latent_size, learning_rate=gan.learning_rate, r1_weight=gan.r1_weight
+        )
+    return lambda: step(images)
+
+
+def torch_generator(model: ModelConfig, flat: dict[str, np.ndarray], learner: Learner, params: Any) -> Any:
+    """Makes PyTorch's generator with our parameters, checked against ours."""
+    import torch
+
+    from experiments.bench.peers import pytorch
+
+    latents = np.array(learner.latents(jax.random.key(1), 8))
+    theirs = pytorch.copy_parameters(
+        pytorch.Generator(model.size, model.channels, model.gan.width, model.gan.latent_size), flat
+    )
+    with torch.no_grad():
+        check_images(learner, params, latents, theirs(torch.from_numpy(latents)).numpy())
+    return theirs
+
+
+def on_host(tree: Any) -> dict[str, np.ndarray]:
+    """Copies a tree to {"up_8/kernel": array, ...}, writable, as torch wants them."""
+    return {name: np.array(leaf) for name, leaf in flatten(tree).items()}
+
+
+def check_images(learner: Learner, params: Any, latents: np.ndarray, theirs: np.ndarray) -> None:
+    """Raises AssertionError unless both networks make the same images of the same latents."""
+    ours = learner.generate(params, {network: {} for network in params}, latents)
+    check_equal(np.asarray(ours), theirs.transpose(0, 2, 3, 1))
+
+
+def check_equal(ours: np.ndarray, theirs: np.ndarray) -> None:
+    """Raises AssertionError where two outputs differ by over 1e-4 of the largest number or of 1."""
+    difference = float(np.abs(ours - theirs).max()) / max(1.0, float(np.abs(theirs).max()))
+    if difference > 1e-4:
+        raise AssertionError(f"the networks differ by {difference:.1e}")

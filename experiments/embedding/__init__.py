@@ -1,0 +1,1 @@
+"""Training of the network behind the features `embedded-v1`."""

@@ -1,0 +1,1 @@
+"""Kills, stops, damaged files and long runs: the promises of docs/reliability.md, tried on real processes."""

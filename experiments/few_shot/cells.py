@@ -1,0 +1,229 @@
+"""Cells of the few-shot benchmark: settings, the source that each starts from, its adaptation and its judgement."""
+
+import dataclasses
+import functools
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from genjax.config import AdaptConfig, TrainConfig
+from genjax.data import few_shot, load
+from genjax.devices import backend
+from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
+from genjax.evaluate.sampling import sample_run
+from genjax.families.recipes import SAMPLED
+from genjax.store.model import load_model
+from genjax.store.run_folder import RunFolder, is_run
+from genjax.terminal import say
+from genjax.training.loop import adapt, train
+from genjax.tree import count
+
+
+class Pair(NamedTuple):
+    """Source and target set, and their size and channels."""
+
+    source: str
+    target: str
+    size: int
+    channels: Literal[1, 3]
+
+
+PAIRS = {
+    "digits-glyphs": Pair("digits", "glyphs", 16, 1),
+    "emoji": Pair("emoji:!animals-nature", "emoji:animals-nature", 32, 3),
+}
+UNADAPTED = "unadapted"
+ALONE = (
+    *("full", "freeze", "lora", "scale_shift", "singular_values", "l2_sp", "ewc", "miner", "cdc"),
+    *("kernel_modulation", "replay"),
+)
+COMBINED = ("freeze,lora", "freeze,scale_shift", "freeze,cdc", "lora,cdc")
+JUDGED = ("kd", "fd", "coverage", "vendi", "intra_diversity", "copy_rate", "retention")
+known = functools.cache(load)  # many cells are judged by the same images
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Adapts one source per family and pair with every transfer, and judges all results in the same way."""
+
+    out: Path = Path("runs/few_shot")
+    """Folder for sources, rows, table and plots."""
+    pairs: tuple[str, ...] = ("digits-glyphs",)
+    """Pairs of sets: digits-glyphs, emoji."""
+    families: tuple[Literal["gan", "vae"], ...] = ("gan", "vae")
+    """Families of generators."""
+    transfers: tuple[str, ...] = (UNADAPTED, *ALONE, *COMBINED)
+    """Transfers, and combinations with commas; unadapted is the source as it is."""
+    shots: tuple[int, ...] = (1, 5, 10, 100)
+    """Numbers of target images."""
+    seeds: int = 3
+    """Cells of each kind: seeds 0, 1, ... choose the shots, the latents and their order."""
+    source_steps: int = 1800
+    """Steps of each pretraining, batch 64."""
+    images: int = 3200
+    """Target images seen in each adaptation, the same in every cell."""
+    batch: int = 32
+    """Batch of each adaptation, or all the shots where they are fewer; the steps follow."""
+    num: int = 1000
+    """Samples, and held-out images at most, in the judgement."""
+    only_table: bool = False
+    """Compute nothing: write the table and the plots from the existing rows."""
+    quick: bool = False
+    """A few cells of few steps, to see that everything runs."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One adaptation."""
+
+    pair: str
+    family: str
+    transfer: str
+    shots: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name by which its row is found again."""
+        return f"{self.pair}/{self.family}/{self.transfer}/{self.shots}/{self.seed}"
+
+
+def cells(settings: Benchmark) -> Iterator[Cell]:
+    """Yields all cells, seed by seed, so that a stopped benchmark is of use."""
+    for pair in settings.pairs:
+        for seed in range(settings.seeds):
+            for family in settings.families:
+                for shots in settings.shots:
+                    for transfer in settings.transfers:
+                        yield Cell(pair, family, transfer, shots, seed)
+
+
+class Adapted(NamedTuple):
+    """A run to judge, and what its adaptation cost.
+
+    Attributes:
+        run: folder of the run.
+        steps: steps of the adaptation.
+        images_seen: images in those steps.
+        trained: trained numbers of what makes the images.
+        bytes: bytes of these on disk.
+    """
+
+    run: Path
+    steps: int = 0
+    images_seen: int = 0
+    trained: int = 0
+    bytes: int = 0
+
+
+def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
+    """Runs and judges a cell; returns its row, or None if a signal stopped it."""
+    source = pretrained(settings, cell)
+    if source is None:
+        return None
+    say(f"\n{cell.name}")
+    began = time.monotonic()
+    adapted = Adapted(source) if cell.transfer == UNADAPTED else adaptation(settings, cell, source)
+    if adapted is None:
+        return None
+    seconds = time.monotonic() - began
+    records = judge(settings, cell, source, adapted.run)
+    source_set, target, _, _ = PAIRS[cell.pair]
+    return {
+        "cell": cell.name,
+        **dataclasses.asdict(cell),
+        "source": source_set,
+        "source_identity": load_model(source).identity,
+        "target": target,
+        "budget": budget(settings),
+        **{name: value for name, value in adapted._asdict().items() if name != "run"},
+        "seconds": round(seconds, 2),
+        "values": {record.name.partition("[")[0]: record.value for record in records},
+        "records": [record.to_json() for record in records],
+    }
+
+
+def adaptation(settings: Benchmark, cell: Cell, source: Path) -> Adapted | None:
+    """Adapts the source to the shots; None if a signal stopped it."""
+    target = PAIRS[cell.pair].target
+    out, batch = settings.out / "cell", min(settings.batch, cell.shots)
+    steps = settings.images // batch
+    shutil.rmtree(out, ignore_errors=True)
+    config = AdaptConfig(
+        source=source,
+        data=target,
+        shots=cell.shots,
+        transfer=cell.transfer,
+        batch=batch,
+        steps=steps,
+        sample_every=steps,
+        save_every=steps,
+        evaluate_every=0,  # choosing a step by held-out images would flatter the result
+        seed=cell.seed,
+        out=out,
+    )
+    outcome = adapt(config)
+    if outcome.signal is not None:
+        return None
+    return Adapted(
+        out,
+        steps,
+        steps * batch,
+        trained=sum(count(outcome.state.trainable[network]) for network in SAMPLED[cell.family]),
+        bytes=sum(
+            path.stat().st_size
+            for network in SAMPLED[cell.family]
+            for path in RunFolder(out).model().glob(f"{network}-*.safetensors")
+        ),
+    )
+
+
+def judge(settings: Benchmark, cell: Cell, source: Path, run: Path) -> list[Record]:
+    """Compares a run's samples with held-out images of the target, the shots and the source; returns records."""
+    _, target, size, channels = PAIRS[cell.pair]
+    held_out = known(target, size=size, channels=channels, split="test")
+    shots = few_shot(known(target, size=size, channels=channels, seed=cell.seed), cell.shots, cell.seed)
+    return evaluate_images(
+        held_out.images[np.arange(min(settings.num, len(held_out)))],
+        sample_run(run, settings.num, seed=cell.seed),
+        extractor=load_extractor("embedded-v1"),
+        metrics=[name for name in JUDGED if name in METRICS],
+        train_images=shots.images[:],
+        source_images=sample_run(source, settings.num, seed=cell.seed),
+        data=target,
+        split="test",
+        seed=cell.seed,
+        intervals=(),  # intervals are over seeds, in the table
+        cache=backend.cache_folder(),
+    )
+
+
+def pretrained(settings: Benchmark, cell: Cell) -> Path | None:
+    """Trains the source of a cell, one for all transfers, shots and seeds; None if a signal stopped it."""
+    source_set, _, size, channels = PAIRS[cell.pair]
+    out = settings.out / "sources" / f"{cell.pair}-{cell.family}"
+    config = TrainConfig(
+        data=source_set,
+        split="all",
+        model=cell.family,
+        size=size,
+        channels=channels,
+        steps=settings.source_steps,
+        sample_every=settings.source_steps,
+        evaluate_every=0,
+        out=out,
+    )
+    folder = RunFolder(out)
+    if is_run(folder) and (folder.model() / "model.json").exists() and load_model(out).step == settings.source_steps:
+        return out
+    return out if train(config, resume=is_run(folder)).signal is None else None
+
+
+def budget(settings: Benchmark) -> dict[str, int]:
+    """Settings that all cells of a folder share."""
+    return {name: getattr(settings, name) for name in ("images", "batch", "num", "source_steps")}

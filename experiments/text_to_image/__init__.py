@@ -1,0 +1,1 @@
+"""Text to image on captioned glyphs: training, judges, figures and tables."""
