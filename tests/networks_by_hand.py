@@ -1,11 +1,17 @@
 """Networks of one or two numbers, whose gradients are known on paper and whose steps compile in an instant.
 
-A learner asks of a network only `init` and `apply` (`genjax.families.learner.Module`). Images are (n, 2, 2, 1).
+Their optimisers are plain gradient descent with rate 1: parameters move by the gradient. A learner asks of a network
+only `init` and `apply` (`genjax.families.learner.Module`). Images are (n, 2, 2, 1).
 """
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import optax
+
+from genjax.families.gan import make_gan
+from genjax.families.vae import LIKELIHOODS, make_vae
+from genjax.losses import ADVERSARIAL
 
 PIXELS = 4
 
@@ -55,3 +61,15 @@ class ConstantVae(NamedTuple):
 def grey(value, n=8):
     """A batch of n images, every pixel of this value in [-1, 1]."""
     return {"image": jnp.full((n, 2, 2, 1), value, jnp.float32)}
+
+
+def gan_by_hand(w=0.5, b=0.6, **settings):
+    """A GAN learner of two numbers, with the loss D(fake) - D(real)."""
+    usual = {"loss": ADVERSARIAL["wasserstein"], "optimizer": optax.sgd(1.0), "critic_optimizer": optax.sgd(1.0)}
+    return make_gan(Constant(b), Quadratic(w), **({"latent_size": 3} | usual | settings))
+
+
+def vae_by_hand(vae=ConstantVae(1.5, 0.3, 0.2), **settings):  # noqa: B008 - a tuple of numbers
+    """A VAE learner of three numbers."""
+    usual = {"likelihood": LIKELIHOODS["gaussian"], "optimizer": optax.sgd(1.0)}
+    return make_vae(vae, latent_size=1, **(usual | settings))
