@@ -3,11 +3,9 @@
 import json
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny import adapt_config, train_config
-from uncompiled import nothing_compiled
 
 from genjax.cli import main as cli
 from genjax.devices.sharding import along, placed_like
@@ -83,15 +81,6 @@ def test_the_command_prints_a_table_or_json(tmp_path, capsys):
     assert cli.main([*arguments, "--json"]) == 0
     assert set(json.loads(capsys.readouterr().out)) >= {"parameters", "trained", "bytes", "flops"}
     assert not list(tmp_path.iterdir())
-
-
-def test_nothing_is_compiled(source, tmp_path):
-    with nothing_compiled():
-        rehearse(train_config("gan", tmp_path / "gan"))
-        rehearse(train_config("vae", tmp_path / "vae"))
-        rehearse(adapt_config(source.folder.path, tmp_path / "adapted", transfer="freeze,lora"))
-    with pytest.raises(AssertionError, match="convert_element_type"), nothing_compiled():
-        jnp.ones(())  # the smallest program is heard
 
 
 def test_json_is_of_a_rehearsal_only(tmp_path, capsys):
