@@ -1,11 +1,17 @@
 """Networks of one or two numbers, whose gradients are known on paper and whose steps compile in an instant.
 
-A learner asks of a network only `init` and `apply` (`genjax.families.learner.Module`). Images are (n, 2, 2, 1).
+Their optimisers are plain gradient descent with rate 1: parameters move by the gradient. A learner asks of a network
+only `init` and `apply` (`genjax.families.learner.Module`). Images are (n, 2, 2, 1) unless said.
 """
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import optax
+
+from genjax.families.gan import make_gan
+from genjax.families.vae import LIKELIHOODS, make_vae
+from genjax.losses import ADVERSARIAL
 
 PIXELS = 4
 
@@ -26,12 +32,13 @@ class Constant(NamedTuple):
     """A generator: every pixel is b, whatever the latents."""
 
     b: float
+    size: int = 2
 
     def init(self, key, latents):
         return {"params": {"b": jnp.float32(self.b)}}
 
     def apply(self, variables, latents, **kwargs):
-        images = jnp.full((len(latents), 2, 2, 1), variables["params"]["b"])
+        images = jnp.full((len(latents), self.size, self.size, 1), variables["params"]["b"])
         return (images, {}) if "mutable" in kwargs else images
 
 
@@ -41,17 +48,30 @@ class ConstantVae(NamedTuple):
     m: float
     v: float
     b: float
+    size: int = 2
 
     def init(self, key, images):
-        return {"params": {name: jnp.float32(value) for name, value in self._asdict().items()}}
+        return {"params": {name: jnp.float32(getattr(self, name)) for name in "mvb"}}
 
     def apply(self, variables, inputs, *, method):
         params = variables["params"]
         if method == "decode":
-            return jnp.full((len(inputs), 2, 2, 1), params["b"])
+            return jnp.full((len(inputs), self.size, self.size, 1), params["b"])
         return jnp.full((len(inputs), 1), params["m"]), jnp.full((len(inputs), 1), params["v"])
 
 
-def grey(value, n=8):
+def grey(value, n=8, size=2):
     """A batch of n images, every pixel of this value in [-1, 1]."""
-    return {"image": jnp.full((n, 2, 2, 1), value, jnp.float32)}
+    return {"image": jnp.full((n, size, size, 1), value, jnp.float32)}
+
+
+def gan_by_hand(w=0.5, b=0.6, size=2, **settings):
+    """A GAN learner of two numbers, with the loss D(fake) - D(real), for images (n, size, size, 1)."""
+    usual = {"loss": ADVERSARIAL["wasserstein"], "optimizer": optax.sgd(1.0), "critic_optimizer": optax.sgd(1.0)}
+    return make_gan(Constant(b, size), Quadratic(w), **({"latent_size": 3} | usual | settings))
+
+
+def vae_by_hand(vae=ConstantVae(1.5, 0.3, 0.2), **settings):  # noqa: B008 - a tuple of numbers
+    """A VAE learner of three numbers."""
+    usual = {"likelihood": LIKELIHOODS["gaussian"], "optimizer": optax.sgd(1.0)}
+    return make_vae(vae, latent_size=1, **(usual | settings))

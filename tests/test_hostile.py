@@ -82,7 +82,7 @@ def trained_run(tmp_path_factory):
         Image.fromarray(image[..., 0]).save(images / name)
         lines.append(json.dumps({"file": name, "caption": f'"><script>alert({number})</script>'}))
     (images / "captions.jsonl").write_text("\n".join(lines))
-    data = {"data": f"folder:{images}", "num_images": 0, "batch": 4}
+    data = {"data": f"folder:{images}", "num_images": 0}
     train(train_config("vae", folder / "run", **data, steps=2, sample_every=2, save_every=2))
     return folder / "run"
 

@@ -16,6 +16,7 @@ from genjax.cli.options import MachineOptions, TrainCommand
 from genjax.config import TrainConfig
 
 TINY = ["--gan.width", "8", "--gan.latent-size", "8", "--num-images", "40", "--batch", "8", "--evaluate-every", "0"]
+TINY += ["--control.ada-target", "0"]  # the steps of tiny.py, which are compiled once for all
 
 
 def genjax(*arguments):
@@ -29,7 +30,9 @@ def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     assert genjax("train", "--data", "digits", "--model", "gan", "--steps", 3, "--out", folder / "digits", *TINY) == 0
     adapting = ["--source", folder / "digits", "--data", "glyphs", "--shots", 10, "--transfer", "freeze", "--steps", 2]
-    assert genjax("adapt", *adapting, "--evaluate-every", 0, "--out", folder / "glyphs10") == 0
+    assert (
+        genjax("adapt", *adapting, "--evaluate-every", 0, "--control.ada-target", 0, "--out", folder / "glyphs10") == 0
+    )
     return folder
 
 
@@ -199,8 +202,22 @@ def test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once
         Image.new("L", (16, 16), 6 * index).save(folder / f"{index}.png")
     (folder / "7.png").write_bytes((folder / "7.png").read_bytes()[:-30])
     (folder / "text.png").write_text("no image")
-    training = ["train", "--model", "vae", "--vae.width", 8, "--data", f"folder:{folder}", "--steps", 2, "--out", out]
-    training += ["--batch", 4, "--evaluate-every", 2, "--control.geco-tolerance", 0]
+    training = [
+        "train",
+        "--model",
+        "vae",
+        "--vae.width",
+        8,
+        "--vae.latent-size",
+        4,
+        "--data",
+        f"folder:{folder}",
+        "--steps",
+        2,
+        "--out",
+        out,
+    ]
+    training += ["--batch", 8, "--evaluate-every", 2, "--control.ada-target", 0]
     assert genjax(*training) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "2 files that are no images: 7.png (cut off or damaged), text.png (no PNG, JPEG or WebP)" in line

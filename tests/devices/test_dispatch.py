@@ -4,10 +4,13 @@ import dataclasses
 
 import jax
 import numpy as np
+import optax
 import pytest
+from networks_by_hand import ConstantVae, gan_by_hand, vae_by_hand
 from PIL import Image
-from tiny import leaves_equal, plain_gan, tiny_vae, train_config
+from tiny import leaves_equal, train_config
 
+from genjax.control import geco
 from genjax.data import LazyImages, load
 from genjax.data.batches import batch_indices
 from genjax.devices.dispatch import make_dispatch, make_programs
@@ -20,10 +23,21 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 1), dtype=np.uin
 ROWS = np.stack([batch_indices(40, 8, 0, step) for step in range(4)])
 
 
-@pytest.fixture(scope="module", params=["gan", "vae"])
+def noisy(key, images, probability):
+    """An augmentation that shows whether each step draws its own random numbers."""
+    return images + 0.1 * jax.random.normal(key, images.shape)
+
+
+RATE = {"optimizer": optax.adam(1e-2)}
+MADE = {
+    "gan": lambda: gan_by_hand(size=16, augment=noisy, critic_optimizer=optax.adam(1e-2), **RATE),
+    "vae": lambda: vae_by_hand(ConstantVae(1.5, 0.3, 0.2, 16), controller=geco(tolerance=0.2, rate=0.05), **RATE),
+}
+
+
+@pytest.fixture(scope="module", params=MADE)
 def learner(request):
-    """Made once: its step takes seconds to compile."""
-    return {"gan": plain_gan, "vae": tiny_vae}[request.param]()
+    return MADE[request.param]()
 
 
 def close(left, right):
@@ -45,7 +59,6 @@ def test_four_steps_at_once_are_four_steps(learner):
     close(metrics, last)
 
 
-@pytest.mark.parametrize("learner", ["vae"], indirect=True)
 def test_indices_into_what_the_device_keeps_are_the_images(learner):
     """On an accelerator the set lies on the device: the step reads its batch there."""
     state = jax.jit(lambda key: learner.init(key, {"image": IMAGES[:1]}))(jax.random.key(0))

@@ -4,53 +4,49 @@ import re
 
 import jax
 import pytest
-from tiny import plain_gan, tiny_vae, train_config
+from networks_by_hand import ConstantVae, gan_by_hand, grey, vae_by_hand
+from tiny import train_config
 
 from genjax.devices import memory
 from genjax.errors import InputError
 from genjax.training import loop
 from genjax.training.loop import train
 
-
-@pytest.fixture(autouse=True)
-def planned_once(monkeypatch):
-    """The plan of a batch is asked for again and again, and each time the step would be compiled."""
-    planned, known = memory.planned, {}
-
-    def once(learner, state, example, batch):
-        if batch not in known:
-            known[batch] = planned(learner, state, example, batch)
-        return known[batch]
-
-    monkeypatch.setattr(memory, "planned", once)
+SIZE = 16  # the images take most of the room
+EXAMPLE = grey(0.5, size=SIZE)
+VAE = ConstantVae(1.5, 0.3, 0.2, SIZE)
 
 
-@pytest.mark.parametrize("learner", [plain_gan(), tiny_vae()], ids=["gan", "vae"])
-def test_the_batch_that_is_named_fits_and_twice_as_many_do_not(learner, batches):
-    state = jax.eval_shape(lambda: learner.init(jax.random.key(0), batches[0]))
-    limit = memory.planned(learner, state, batches[0], 64)
-    line = memory.advice(learner, state, batches[0], 128, limit)
+def first_state(learner):
+    """The shapes of a state before the first step."""
+    return jax.eval_shape(learner.init, jax.random.key(0), EXAMPLE)
+
+
+@pytest.mark.parametrize("learner", [gan_by_hand(size=SIZE, r1_weight=1.0), vae_by_hand(VAE)], ids=["gan", "vae"])
+def test_the_batch_that_is_named_fits_and_twice_as_many_do_not(learner):
+    state = first_state(learner)
+    limit = memory.planned(learner, state, EXAMPLE, 64)
+    line = memory.advice(learner, state, EXAMPLE, 128, limit)
     (most,) = map(int, re.findall(r"Use --batch (\d+) or smaller", line))
     assert 32 <= most < 64
-    assert (
-        memory.planned(learner, state, batches[0], most) <= limit < memory.planned(learner, state, batches[0], 2 * most)
-    )
-    assert "and no other would" in memory.advice(learner, state, batches[0], 128, limit=1000)
+    assert memory.planned(learner, state, EXAMPLE, most) <= limit < memory.planned(learner, state, EXAMPLE, 2 * most)
+    assert "and no other would" in memory.advice(learner, state, EXAMPLE, 128, limit=10)
 
 
 @pytest.mark.parametrize(
     ("learner", "fits", "parts"),
-    [(plain_gan(critic_steps=3), 32, 1), (tiny_vae(accumulate=4), 20, 4)],
+    [(gan_by_hand(size=SIZE, critic_steps=3), 32, 1), (vae_by_hand(VAE, accumulate=4), 20, 4)],
     ids=["several batches", "parts"],
 )
-def test_the_batch_that_is_named_can_be_computed(learner, fits, parts, batches):
-    state = jax.eval_shape(lambda: learner.init(jax.random.key(0), batches[0]))
-    limit = memory.planned(learner, state, batches[0], fits)
-    line = memory.advice(learner, state, batches[0], 64, limit, parts=parts)
+def test_the_batch_that_is_named_can_be_computed(learner, fits, parts):
+    state = first_state(learner)
+    limit = memory.planned(learner, state, EXAMPLE, fits)
+    line = memory.advice(learner, state, EXAMPLE, 64, limit, parts=parts)
     (most,) = map(int, re.findall(r"--batch 64 does not fit .* Use --batch (\d+) or smaller", line))
     assert 0 < most <= fits
     assert most % parts == 0
-    assert "Use a smaller --size" in memory.advice(learner, state, batches[0], 64, limit=1000, parts=parts)
+    assert memory.planned(learner, state, EXAMPLE, most) <= limit
+    assert "Use a smaller --size" in memory.advice(learner, state, EXAMPLE, 64, limit=10, parts=parts)
 
 
 def test_a_step_that_does_not_fit_names_a_batch(tmp_path, monkeypatch):
@@ -59,12 +55,12 @@ def test_a_step_that_does_not_fit_names_a_batch(tmp_path, monkeypatch):
 
     monkeypatch.setattr(loop, "batch_indices", exhausted)
     monkeypatch.setattr(memory, "available", lambda: 10**6)
-    with pytest.raises(InputError, match="--batch 8 does not fit into memory"):
+    monkeypatch.setattr(memory, "planned", lambda learner, state, example, batch: 10**5 + 2 * 10**5 * batch)
+    with pytest.raises(InputError, match=r"--batch 8 does not fit into memory: .* Use --batch 4 or smaller"):
         train(train_config("vae", tmp_path / "run"))
 
 
-def test_other_errors_pass(batches):
-    learner = tiny_vae()
-    state = jax.eval_shape(lambda: learner.init(jax.random.key(0), batches[0]))
-    with pytest.raises(jax.errors.JaxRuntimeError), memory.watched(learner, state, batches[0], 8):
+def test_other_errors_pass():
+    learner = vae_by_hand(VAE)
+    with pytest.raises(jax.errors.JaxRuntimeError), memory.watched(learner, first_state(learner), EXAMPLE, 8):
         raise jax.errors.JaxRuntimeError("INTERNAL: something else")

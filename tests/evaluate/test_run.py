@@ -2,19 +2,17 @@
 
 import numpy as np
 import pytest
-from tiny import train_config
 
 from genjax.data import load
 from genjax.errors import InputError
 from genjax.evaluate.run import judge
 from genjax.evaluate.sampling import sample_run
 from genjax.report.draw.grid import save_images
-from genjax.training.loop import train
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return train(train_config("vae", tmp_path_factory.mktemp("runs") / "vae", steps=1)).folder.path
+@pytest.fixture
+def run(kept_runs):
+    return kept_runs / "vae"
 
 
 def test_a_set_against_itself_is_at_distance_zero(tmp_path):

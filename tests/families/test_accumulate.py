@@ -28,7 +28,7 @@ def updates(make, batch, **settings):
     found = []
     for parts in (1, 4):
         learner = make(controller=None, accumulate=parts, **settings)
-        state = learner.init(jax.random.key(0), batch)
+        state = jax.jit(learner.init)(jax.random.key(0), batch)
         after, metrics = jax.jit(learner.step)(state, batch)
         found.append((jax.tree.map(jnp.subtract, after.trainable, state.trainable), metrics))
     return found

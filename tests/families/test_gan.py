@@ -5,20 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from networks_by_hand import PIXELS, Constant, Quadratic, grey
+from networks_by_hand import PIXELS, gan_by_hand, grey
 from tiny import leaves_equal, plain_gan
 
 from genjax.control import Controller, chain
-from genjax.families.gan import make_gan
 from genjax.losses import ADVERSARIAL
 
 W, FAKE, REAL = 0.5, 0.6, 0.8  # the critic's number, a pixel of generated and of real images
-
-
-def by_hand(w=W, fake=FAKE, **settings):
-    """A learner whose updates are its gradients: plain gradient descent with rate 1."""
-    usual = {"loss": ADVERSARIAL["wasserstein"], "optimizer": optax.sgd(1.0), "critic_optimizer": optax.sgd(1.0)}
-    return make_gan(Constant(fake), Quadratic(w), **({"latent_size": 3, "ema_images": 0.0} | usual | settings))
 
 
 def stepped(learner, batch):
@@ -29,7 +22,7 @@ def stepped(learner, batch):
 
 def test_both_move_by_the_gradients_of_their_losses():
     """The critic's is D(fake) - D(real), the generator's -D(fake) with the critic as it is by then."""
-    critic, generator, metrics = stepped(by_hand(), grey(REAL))
+    critic, generator, metrics = stepped(gan_by_hand(), grey(REAL))
     slope = PIXELS * (FAKE**2 - REAL**2) / 2
     assert critic == pytest.approx(W - slope, rel=1e-5)
     assert generator == pytest.approx(FAKE + critic * PIXELS * FAKE, rel=1e-5)
@@ -57,7 +50,7 @@ SLOPES = {
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
 def test_the_penalties_are_part_of_the_critics_loss(weights, real):
-    critic, _, metrics = stepped(by_hand(**weights), grey(real))
+    critic, _, metrics = stepped(gan_by_hand(**weights), grey(real))
     slope = PIXELS * (FAKE**2 - real**2) / 2 + sum(weight * SLOPES[name](real) for name, weight in weights.items())
     assert critic == pytest.approx(W - slope, rel=1e-5)
     found = {f"{name.removesuffix('_weight').removesuffix('_penalty')}" for name in weights}
@@ -68,7 +61,7 @@ def test_the_penalties_are_part_of_the_critics_loss(weights, real):
 def test_every_loss_parts_real_from_generated_and_draws_the_generated_to_the_real(loss):
     """For either side of the decision, as a loss may be flat on one of them."""
     for w in (-0.1, 0.1):
-        learner = by_hand(w=w, loss=ADVERSARIAL[loss], critic_optimizer=optax.sgd(0.1))
+        learner = gan_by_hand(w=w, loss=ADVERSARIAL[loss], critic_optimizer=optax.sgd(0.1))
         critic, generator, metrics = stepped(learner, grey(REAL))
         assert critic > w, "real images are brighter, and their logits have to rise above those of generated ones"
         assert np.sign(generator - FAKE) == np.sign(critic), "the generator goes where the critic's logits are higher"
@@ -89,7 +82,7 @@ def test_a_trained_critic_tells_real_from_fake(batches):
 
 
 def test_several_critic_steps_take_batches_of_their_own():
-    learner = by_hand(critic_steps=2)
+    learner = gan_by_hand(critic_steps=2)
     assert learner.batches_per_step == 2
     first, second = 0.8, 0.9
     both = {"image": jnp.concatenate([grey(first)["image"], grey(second)["image"]])}
@@ -109,7 +102,7 @@ def test_of_a_step_in_which_the_generator_pauses_no_gradient_is_known():
         reads=("generator_gradient_norm",),
         sets=("generator_turn",),
     )
-    learner = by_hand(controller=chain(pausing))
+    learner = gan_by_hand(controller=chain(pausing))
     state = learner.init(jax.random.key(0), grey(REAL))
     after, _ = jax.jit(learner.step)(state, grey(REAL))
     assert np.isnan(after.control[0])

@@ -1,18 +1,19 @@
 """Every transfer in a run: it begins at the source exactly, and what is saved is what was trained."""
 
 import json
+import shutil
 
 import jax
 import numpy as np
 import pytest
-from tiny import adapt_config, leaves_equal, train_config
+from tiny import adapt_config, leaves_equal
 
 from genjax.config import AdaptConfig, ControlConfig, EwcConfig
 from genjax.errors import InputError
 from genjax.evaluate.sampling import sample_run
 from genjax.families.recipes import RECIPES
 from genjax.store.model import load_model
-from genjax.training.loop import adapt, fresh_state, train
+from genjax.training.loop import adapt, fresh_state
 from genjax.training.plan import plan_adaptation
 from genjax.transfer import kernel_modulation
 from genjax.tree import flatten
@@ -21,11 +22,11 @@ FEW = EwcConfig(examples=8)
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory):
-    """A source of each family."""
+def sources(kept_runs, tmp_path_factory):
+    """A source of each family; what an adaptation asks of it is kept beside it."""
     folder = tmp_path_factory.mktemp("recipes")
     for family in ("gan", "vae"):
-        train(train_config(family, folder / family))
+        shutil.copytree(kept_runs / family, folder / family)
     return folder
 
 

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from networks_by_hand import PIXELS, ConstantVae, grey
+from networks_by_hand import PIXELS, ConstantVae, grey, vae_by_hand
 from tiny import tiny_vae
 
 from genjax.data import load
-from genjax.families.vae import LIKELIHOODS, make_vae
+from genjax.families.vae import LIKELIHOODS
 
 
 def test_one_batch_is_overfitted_to_half_its_error_in_fifty_steps():
@@ -23,16 +23,10 @@ def test_one_batch_is_overfitted_to_half_its_error_in_fifty_steps():
     assert errors[-1] < 0.5 * errors[0]
 
 
-def by_hand(vae, **settings):
-    """A learner of one latent, for images of four pixels."""
-    usual = {"likelihood": LIKELIHOODS["gaussian"], "optimizer": optax.sgd(1.0)}
-    return make_vae(vae, latent_size=1, **(usual | settings))
-
-
 def test_the_parts_make_the_loss_and_its_gradient_moves_the_parameters():
     """A unit Gaussian around b: -log p = P (x - b)^2 / 2 + P log(2 pi) / 2; KL = (m^2 + e^v - 1 - v) / 2."""
     m, v, b, x, weight = 1.5, 0.3, 0.2, 0.5, 3.0
-    learner = by_hand(ConstantVae(m, v, b), kl_weight=weight, ema_images=0.0)
+    learner = vae_by_hand(ConstantVae(m, v, b), kl_weight=weight, ema_images=0.0)
     after, metrics = jax.jit(learner.step)(learner.init(jax.random.key(0), grey(x)), grey(x))
     parts = {name.removeprefix("loss/"): float(value) for name, value in metrics.items() if name.startswith("loss/")}
     kl, nats = (m**2 + np.exp(v) - 1 - v) / 2, PIXELS * ((x - b) ** 2 + np.log(2 * np.pi)) / 2
@@ -59,7 +53,7 @@ def test_every_likelihood_learns_the_mean_of_the_images_and_the_prior(likelihood
     """Of pixels that are 0.2 in half of the images and 0.6 in the others; nothing is said by the latent."""
     images = {"image": jnp.concatenate([grey(0.2)["image"], grey(0.6)["image"]])}
     settings = {"likelihood": LIKELIHOODS[likelihood], "optimizer": optax.adam(0.05), "ema_images": 0.0}
-    learner = by_hand(ConstantVae(1.0, 1.0, -1.0), **settings)
+    learner = vae_by_hand(ConstantVae(1.0, 1.0, -1.0), **settings)
     step, state = jax.jit(learner.step), learner.init(jax.random.key(0), images)
     for _ in range(300):
         state, _ = step(state, images)
@@ -72,7 +66,7 @@ def test_every_likelihood_learns_the_mean_of_the_images_and_the_prior(likelihood
 
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_what_is_shown_lies_within_the_range_of_images(likelihood):
-    learner = by_hand(ConstantVae(0.0, 0.0, 5.0), likelihood=LIKELIHOODS[likelihood])
+    learner = vae_by_hand(ConstantVae(0.0, 0.0, 5.0), likelihood=LIKELIHOODS[likelihood])
     state = learner.init(jax.random.key(0), grey(0.0))
     images = learner.sample(state, jax.random.key(1), 3)
     assert images.shape == (3, 2, 2, 1)

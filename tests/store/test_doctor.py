@@ -4,21 +4,17 @@ import json
 import shutil
 
 import pytest
-from tiny import train_config
 
 from genjax.cli.main import main
 from genjax.errors import InputError
 from genjax.store.doctor import diagnose
 from genjax.store.lock import locked
-from genjax.training.loop import train
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
+@pytest.fixture
+def run(kept_runs):
     """A run with checkpoints at steps 2 and 4."""
-    folder = tmp_path_factory.mktemp("doctor") / "run"
-    train(train_config("vae", folder, save_every=2, evaluate_every=0))
-    return folder
+    return kept_runs / "vae"
 
 
 @pytest.fixture

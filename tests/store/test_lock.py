@@ -1,18 +1,17 @@
 """One writer a run: the second is refused, and a dead owner is none."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 
 import pytest
-from tiny import train_config
 
 from genjax.cli.main import main
 from genjax.errors import InputError
 from genjax.store.lock import NAME, check_unlocked, locked, owner
-from genjax.training.loop import train
 
 HOLD = """
 import sys, time
@@ -92,9 +91,8 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path):
     assert (tmp_path / "secret").read_text() == "mine"
 
 
-def test_one_trains_and_the_others_read(tmp_path, capsys):
-    out = tmp_path / "run"
-    train(train_config("vae", out, steps=2))
+def test_one_trains_and_the_others_read(kept_runs, tmp_path, capsys):
+    out = shutil.copytree(kept_runs / "vae", tmp_path / "run")
     capsys.readouterr()
     with locked(out):
         for options in (["--resume"], ["--force"]):

@@ -6,7 +6,6 @@ import json
 import jax
 import pytest
 from text_to_image_tiny import TINY, trained
-from uncompiled import nothing_compiled
 
 from genjax.cli import main as cli
 from genjax.devices.memory import planned
@@ -35,8 +34,7 @@ def made(folder):
 
 
 def test_what_is_announced_is_what_is_trained(folder, tmp_path):
-    with nothing_compiled():
-        found = rehearse_text_to_image(dataclasses.replace(TINY, out=tmp_path / "rehearsed"))["stages"]
+    found = rehearse_text_to_image(dataclasses.replace(TINY, out=tmp_path / "rehearsed"))["stages"]
     assert list(found) == STAGES
     for name, network in load_text_to_image(folder).networks.items():
         assert found[name]["trained"] == {name: count(network)}

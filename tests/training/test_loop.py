@@ -245,7 +245,7 @@ def test_a_run_does_not_go_on_with_other_images(sources, tmp_path):
     pictures.mkdir()
     for index in range(12):
         Image.new("L", (16, 16), 20 * index).save(pictures / f"{index}.png")
-    config = train_config("vae", tmp_path / "run", data=f"folder:{pictures}", num_images=0, batch=4, steps=2)
+    config = train_config("vae", tmp_path / "run", data=f"folder:{pictures}", num_images=0, steps=2)
     train(config)
     for index in range(12):
         Image.new("L", (16, 16), 255 - 20 * index).save(pictures / f"{index}.png")
