@@ -23,7 +23,7 @@ class Controller(NamedTuple):
         knobs: state -> {name: scalar ()}, each within the bounds that the controller states.
         reads: names of the signals that `update` needs.
         sets: names of the knobs that it gives.
-        name: the mechanism, for error messages.
+        name: name of the mechanism, for error messages.
     """
 
     init: Callable[[], Any]
@@ -49,7 +49,7 @@ class Setting(NamedTuple):
 
 
 class Controllable(NamedTuple):
-    """What a learner measures and obeys, stated by its family before the learner is built.
+    """The signals that a learner measures and the knobs that it obeys, stated by its family before it is built.
 
     Attributes:
         name: kind of the learner in error messages, such as "GAN".
@@ -69,12 +69,12 @@ class Controllable(NamedTuple):
 class Spec(NamedTuple):
     """A mechanism's description of itself: its options, and how they become controllers.
 
-    Which learners it fits and which mechanisms it clashes with follows from the signals that its controllers read and
-    the knobs that they set; only what these do not show is stated here.
+    It fits the learners that measure all signals that its controllers read and obey all knobs that they set, and it
+    clashes with the mechanisms that set one of the same knobs. Other clashes are stated by `claims`.
 
     Attributes:
         name: name of the mechanism.
-        summary: what it does, in a few words.
+        summary: effect of the mechanism in a few words, as in "holds the KL by its weight".
         options: frozen dataclass of plain values, whose `__post_init__` refuses values that no training could use.
         switches: {option that turns it on: a usual value}; it is off while all of them are 0.
         build: (options, learner) -> its controllers. It is called only with options that turn it on, among those of all

@@ -206,7 +206,7 @@ def flag(name: str) -> str:
 
 def switched_off(specs: Sequence[Spec] = CONTROLLERS) -> dict[str, Any]:
     """Returns {switch: its value when off} for all mechanisms."""
-    fields = {field.name: field.default for spec in specs for field in dataclasses.fields(spec.options)}
+    fields: dict[str, Any] = {field.name: field.default for spec in specs for field in dataclasses.fields(spec.options)}
     return {name: type(fields[name])() for spec in specs for name in spec.switches}
 
 

@@ -1,5 +1,7 @@
 """Every controller: its knobs stay within their bounds whatever is measured, and its state says everything."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 
 from genjax.control import (
     CONTROLLERS,
+    NO_CONTROL,
+    Controllable,
     ada,
     adaptive_critic_steps,
     adaptive_weight,
@@ -73,7 +77,23 @@ ANY_NUMBER = st.one_of(
 
 
 def test_every_controller_is_tried():
-    assert set(CASES) == set(CONTROLLERS)
+    assert set(CASES) == {spec.name for spec in CONTROLLERS} | {
+        "temperature",
+        "kl_annealing",
+        "learning_rate_annealing",
+    }
+
+
+@pytest.mark.parametrize("spec", CONTROLLERS, ids=lambda spec: spec.name)
+def test_each_is_registered_with_the_signals_and_knobs_of_its_case(spec):
+    """By its SPEC, with the usual values of its switches, it reads and sets what the controller tried here does."""
+    learner = Controllable("learner", signals=("real_logit", "fake_logit"), knobs=(), networks=("vae",))
+    control = dataclasses.replace(NO_CONTROL, **spec.switches)
+    (built,) = spec.build(control, learner)
+    tried, bounds = CASES[spec.name]
+    assert built.name.startswith(spec.name)
+    assert (built.reads, built.sets) == (tried.reads, tried.sets)
+    assert set(built.knobs(built.init())) == set(bounds)
 
 
 @pytest.fixture(scope="module", params=CASES)
