@@ -27,34 +27,55 @@ NEAREST, STRIPS = 4, 6  # training images beside a sample, and samples at each e
 SPREAD = 300  # images between which distances are averaged
 
 
-class Drawn(NamedTuple):
-    """What a model makes, uint8.
+class Pictures(NamedTuple):
+    """The images that a report shows of a model, uint8.
 
     Attributes:
         samples: (n, h, w, c), of seed 0.
-        interpolations: (PATHS, BETWEEN, h, w, c).
-        originals: (m, h, w, c), held-out images; None where there is no encoder.
-        reconstructed: the same through encoder and decoder.
+        interpolations: (PATHS, BETWEEN, h, w, c); None for a model without latents.
+        drawn: texts, each with several images; () for a model without.
+        originals: (m, h, w, c), real images; None where there is no encoder.
+        reconstructed: the same through the encoder and back.
     """
 
     samples: np.ndarray
-    interpolations: np.ndarray
+    interpolations: np.ndarray | None = None
+    drawn: tuple[Drawn, ...] = ()
     originals: np.ndarray | None = None
     reconstructed: np.ndarray | None = None
 
 
-def draw(model: Model, held_out: Dataset | None) -> Drawn:
-    """Pictures of a model's averaged parameters; its samples are those of `genjax sample --seed 0`."""
-    learner = build_learner(model.config, build_transfers(None, model.config) | model.transfers)
-    render = make_renderer(learner)
-    latents = learner.latents(jax.random.key(0), SAMPLED)
-    between = jnp.concatenate([on_sphere(latents[2 * row], latents[2 * row + 1], BETWEEN) for row in range(PATHS)])
-    images = render(model.networks, model.context, jnp.concatenate([latents, between]))
-    samples, paths = images[:SAMPLED], images[SAMPLED:]
-    drawn = Drawn(samples, paths.reshape(PATHS, BETWEEN, *paths.shape[1:]))
-    if learner.reconstruct is None or held_out is None:
-        return drawn
-    return _with_reconstructions(drawn, learner, model, held_out)
+def draw_pictures(trained: Trained, shown: Dataset | None, texts: Sequence[str] | None) -> Pictures:
+    """Draws the pictures of a model; its samples are those of `genjax sample --seed 0`.
+
+    Args:
+        trained: functions of the model.
+        shown: real images to reconstruct; None without.
+        texts: one a sample, for a model of texts.
+    """
+    key = jax.random.key(0)
+    if texts is not None:
+        pictures = Pictures(trained.draw(key, len(texts), texts, None), drawn=_drawn_texts(trained, texts))
+    elif trained.draw_latents is not None and trained.render is not None:
+        latents = trained.draw_latents(key, SAMPLED)
+        paths = [on_sphere(latents[2 * row], latents[2 * row + 1], BETWEEN) for row in range(PATHS)]
+        images = trained.render(jnp.concatenate([latents, *paths]))
+        between = images[SAMPLED:]
+        pictures = Pictures(images[:SAMPLED], between.reshape(PATHS, BETWEEN, *between.shape[1:]))
+    else:
+        pictures = Pictures(trained.draw(key, SAMPLED, None, None))
+    if trained.reconstruct is None or shown is None:
+        return pictures
+    originals = spread_out(shown, RECONSTRUCTED).images[:]
+    return pictures._replace(originals=originals, reconstructed=trained.reconstruct(originals))
+
+
+def _drawn_texts(trained: Trained, texts: Sequence[str]) -> tuple[Drawn, ...]:
+    """Draws the first texts that differ, each as often as a line has room."""
+    some = list(dict.fromkeys(texts))[:TEXTS]
+    asked = [text for text in some for _ in range(LINE)]
+    images = trained.draw(jax.random.key(1), len(asked), asked, None)
+    return tuple(Drawn(text, images[LINE * row : LINE * (row + 1)]) for row, text in enumerate(some))
 
 
 def on_sphere(start: jax.Array, end: jax.Array, n: int) -> jax.Array:
@@ -121,13 +142,3 @@ def about(images: Dataset, index: int) -> str:
     if images.captions:
         return images.captions[index]
     return "" if images.labels is None else f"class {images.class_names[images.labels[index]]}"
-
-
-def _with_reconstructions(drawn: Drawn, learner: Learner, model: Model, held_out: Dataset) -> Drawn:
-    from genjax.data.images import to_uint8
-
-    if learner.reconstruct is None:
-        return drawn
-    originals = spread_out(held_out, RECONSTRUCTED).images[:]
-    decoded = jax.jit(learner.reconstruct)(model.networks, model.context, originals)
-    return drawn._replace(originals=originals, reconstructed=to_uint8(np.asarray(decoded)))
