@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "training": {*BELOW, "families", "devices", "store", "evaluate", "report"},
     "cli": {*BELOW, "families", "devices", "store", "evaluate", "report", "training"},
 }
-FOR_ALL = {"errors", "limits", "lazy_jax", "config", "tree", "terminal", "__version__"}
+FOR_ALL = {"errors", "limits", "json_config", "tree", "terminal", "__version__"}
 FOR_ALL_FILES = {"genjax.devices.backend", "genjax.devices.allocator"}  # they know nothing of the others
 
 

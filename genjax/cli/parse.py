@@ -1,72 +1,62 @@
 """From a command line to a command: options, a resumed run's own settings, and one clear line where they are wrong."""
 
-import argparse
 import contextlib
 import dataclasses
 import io
 import itertools
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Union
 
 import tyro
 
-from genjax.cli.options import (
-    AdaptCommand,
-    AdaptTextToImageCommand,
-    Command,
-    DoctorCommand,
-    EvaluateCommand,
-    ReportCommand,
-    SampleCommand,
-    StabilityCommand,
-    TextToImageCommand,
-    TrainCommand,
-)
-from genjax.config import AdaptConfig, RunConfig, TrainConfig
-from genjax.config.model import TEXT_TO_IMAGE
-from genjax.config.text_to_image import AdaptTextToImageConfig, TextToImageConfig
+from genjax.cli.doctor import DoctorCommand
+from genjax.cli.evaluate import EvaluateCommand
+from genjax.cli.report import ReportCommand
+from genjax.cli.sample import SampleCommand, sample_type
+from genjax.cli.stability import StabilityCommand
 from genjax.errors import InputError, did_you_mean
 
+VERBS = {
+    "train": "Pretrains a generator on a set of images.",
+    "adapt": "Adapts the generator of a run to another set, of few images or many.",
+    "evaluate": EvaluateCommand,
+    "sample": SampleCommand,
+    "report": ReportCommand,
+    "stability": StabilityCommand,
+    "doctor": DoctorCommand,
+}
+FREEZE = re.compile(r"--freeze\.(?!patterns)([a-z_]+)(?:=(.*))?")
 
-def parse(arguments: Sequence[str]) -> Command:
-    """The command that these arguments ask for. A resumed run's own settings are the defaults of its options.
+
+def parse(arguments: Sequence[str]) -> Any:
+    """Reads the command that these arguments ask for. A resumed run's own settings are the defaults of its options.
 
     Raises:
         InputError: a value that a config refuses, an option that does not exist, or nothing to resume.
         SystemExit: for --help.
     """
-    defaults: dict[str, Any] = {
-        "train": TrainCommand(),
-        "adapt": AdaptCommand(),
-        "evaluate": EvaluateCommand(),
-        "sample": SampleCommand(),
-        "report": ReportCommand(),
-        "stability": StabilityCommand(),
-        "doctor": DoctorCommand(),
-    }
     verb = arguments[0] if arguments else "--help"
-    if verb == "sample" and len(arguments) > 1 and not arguments[1].startswith("-"):
-        arguments = [verb, "--run", *arguments[1:]]
-    if verb == "train" and _means_text_to_image(arguments[1:]):
-        defaults[verb] = TextToImageCommand(_resumed_text_to_image(arguments[1:]))
-    elif verb == "adapt" and _adapts_text_to_image(arguments[1:]):
-        defaults[verb] = AdaptTextToImageCommand(_resumed_text_adaptation(arguments[1:]))
-    elif verb in ("train", "adapt") and "--resume" in arguments:
-        defaults[verb] = type(defaults[verb])(_resumed(arguments[1:], defaults[verb].config))
+    rest = list(arguments[1:])
+    if verb == "sample" and rest and not rest[0].startswith("-"):
+        rest = ["--run", *rest]
+    if verb == "adapt":
+        rest = with_freeze_patterns(rest)
+    kind, default = _typed(verb, rest)
     choices: Any = tuple(
-        Annotated[type(default), tyro.conf.subcommand(name, default=default)] for name, default in defaults.items()
+        Annotated[kind if name == verb else _Help, tyro.conf.subcommand(name, description=_summary(name), **extra)]
+        for name in VERBS
+        for extra in [{"default": default} if name == verb else {}]
     )
     command: Any = Union[choices]  # noqa: UP007 - a union made at run time
     complaint = io.StringIO()
     try:
         with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
+            found = tyro.cli(
                 command,
                 prog="genjax",
                 description="Adaptive image generation in JAX.",
-                args=list(arguments) or ["--help"],
+                args=[verb, *rest],
                 config=(tyro.conf.FlagCreatePairsOff,),
             )
     except SystemExit as exit_:
@@ -76,7 +66,55 @@ def parse(arguments: Sequence[str]) -> Command:
             raise refused from None
         if exit_.code == 0 or not complaint.getvalue():
             raise
-        raise InputError(_in_a_line(complaint.getvalue(), verb, list(defaults))) from None
+        raise InputError(_in_a_line(complaint.getvalue(), verb, list(VERBS))) from None
+    if verb in ("train", "adapt"):
+        from genjax.cli.training import plain_command
+
+        return plain_command(found)
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Help:
+    """Stands for the options of the verbs that were not typed."""
+
+
+def _summary(verb: str) -> str:
+    entry = VERBS[verb]
+    return entry if isinstance(entry, str) else (entry.__doc__ or "")
+
+
+def _typed(verb: str, rest: Sequence[str]) -> tuple[Any, Any]:
+    """Returns the type of a verb's command, with the options that depend on the other arguments, and its default."""
+    if verb in ("train", "adapt"):
+        from genjax.cli import training
+
+        return (training.train_default if verb == "train" else training.adapt_default)(rest)
+    if verb == "sample":
+        kind = sample_type(rest)
+        return kind, kind()
+    kind = VERBS.get(verb, _Help)
+    return (kind, kind()) if isinstance(kind, type) else (_Help, _Help())
+
+
+def with_freeze_patterns(arguments: Sequence[str]) -> list[str]:
+    """Writes `--freeze.NETWORK PATTERN ...` as `--freeze.patterns NETWORK/PATTERN ...`."""
+    kept: list[str] = []
+    patterns: list[str] = []
+    network = ""
+    for argument in arguments:
+        found = FREEZE.fullmatch(argument)
+        if found:
+            network = found[1]
+            patterns += [f"{network}/{found[2]}"] if found[2] is not None else [f"{network}/"]
+        elif network and not argument.startswith("--"):
+            if patterns and patterns[-1] == f"{network}/":
+                patterns.pop()
+            patterns.append(f"{network}/{argument}")
+        else:
+            network = ""
+            kept.append(argument)
+    return [*kept, "--freeze.patterns", *patterns] if patterns else kept
 
 
 def _in_a_line(complaint: str, verb: str, verbs: list[str]) -> str:
@@ -108,69 +146,3 @@ def _cause(error: BaseException | None) -> InputError | None:
     while error is not None and not isinstance(error, InputError):
         error = error.__context__
     return error
-
-
-def _resumed(arguments: Sequence[str], default: TrainConfig | AdaptConfig) -> RunConfig:
-    """The settings of the run that is gone on with; of several seeds, those of the first that was begun."""
-    from genjax.store.run_folder import RunFolder
-    from genjax.training.plan import saved_config
-
-    out = Path(_given_options(arguments, "--out")["--out"] or default.out)
-    return dataclasses.replace(saved_config(RunFolder(_first(out)), type(default)), out=out)
-
-
-def _first(out: Path) -> Path:
-    """The run in a folder, or where --seeds has made several in it, the first of them."""
-    from genjax.store.run_folder import RunFolder, is_run
-    from genjax.training.seeds import of_each_seed
-
-    begun = [run for run in of_each_seed([out]) if is_run(RunFolder(run))]
-    return begun[0] if begun else out
-
-
-def _means_text_to_image(arguments: Sequence[str]) -> bool:
-    """Whether `train` is asked for a text-to-image model, or to go on with one."""
-    given = _given_options(arguments, "--model", "--out")
-    if given["--model"] or "--resume" not in arguments or not given["--out"]:
-        return given["--model"] == TEXT_TO_IMAGE
-    from genjax.families.text_to_image.model import is_text_to_image
-
-    return is_text_to_image(_first(Path(given["--out"])))
-
-
-def _resumed_text_to_image(arguments: Sequence[str]) -> TextToImageConfig:
-    """The settings of the training that is gone on with; the default ones where a new one begins."""
-    if "--resume" not in arguments:
-        return TextToImageConfig()
-    from genjax.training.text_to_image import saved_text_to_image
-
-    out = Path(_given_options(arguments, "--out")["--out"] or TextToImageConfig().out)
-    return dataclasses.replace(saved_text_to_image(_first(out)), out=out)
-
-
-def _adapts_text_to_image(arguments: Sequence[str]) -> bool:
-    """Whether `adapt` starts from a text-to-image model, or is asked to go on with the adaptation of one."""
-    from genjax.families.text_to_image.model import is_text_to_image
-
-    given = _given_options(arguments, "--source", "--out")
-    if "--resume" in arguments:
-        return is_text_to_image(_first(Path(given["--out"] or AdaptTextToImageConfig().out)))
-    return bool(given["--source"]) and is_text_to_image(Path(given["--source"]))
-
-
-def _resumed_text_adaptation(arguments: Sequence[str]) -> AdaptTextToImageConfig:
-    """The settings of the adaptation that is gone on with; the default ones where a new one begins."""
-    if "--resume" not in arguments:
-        return AdaptTextToImageConfig()
-    from genjax.training.adapt_text_to_image import saved_adaptation
-
-    out = Path(_given_options(arguments, "--out")["--out"] or AdaptTextToImageConfig().out)
-    return dataclasses.replace(saved_adaptation(_first(out)), out=out)
-
-
-def _given_options(arguments: Sequence[str], *names: str) -> dict[str, str]:
-    """The values of these options, "" for one that is not there."""
-    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name in names:
-        reader.add_argument(name, default="", nargs="?", dest=name)
-    return {name: value or "" for name, value in vars(reader.parse_known_args(arguments)[0]).items()}

@@ -210,4 +210,11 @@ def switched_off(specs: Sequence[Spec] = CONTROLLERS) -> dict[str, Any]:
     return {name: type(fields[name])() for spec in specs for name in spec.switches}
 
 
+def only_set(control: Any) -> Any:
+    """Turns off the mechanisms that are on by default and were left so: for learners that bring their own."""
+    defaults = type(control)()
+    untouched = [name for name in switched_off() if getattr(control, name) == getattr(defaults, name)]
+    return dataclasses.replace(control, **{name: switched_off()[name] for name in untouched})
+
+
 NO_CONTROL = ControlConfig(**switched_off())

@@ -186,14 +186,14 @@ def kl_annealing(steps: int, *, weight: float = 6.6) -> Controller:
 
 
 def learning_rate_annealing(steps: int, *, last: float = 0.01) -> Controller:
-    """Sets `learning_rate_scale`, from 1 to `last` in `steps` updates. (Loshchilov & Hutter 2017, without restarts)
+    """Sets `annealed_rate`, from 1 to `last` in `steps` updates. (Loshchilov & Hutter 2017, without restarts)
 
     Raises:
         InputError: a scale outside of 0 to 1, or a negative number of steps.
     """
     if not 0 <= last <= 1:
         raise InputError(f"a last scale of {last} was given, expected a number from 0 to 1.")
-    return schedule("learning_rate_annealing", {"learning_rate_scale": half_cosine(1.0, last, steps)})
+    return schedule("learning_rate_annealing", {"annealed_rate": half_cosine(1.0, last, steps)})
 
 
 def half_cosine(first: float, last: float, steps: int) -> Callable[[Array], Array]:

@@ -174,6 +174,8 @@ class Family(NamedTuple):
         adapt_defaults: the same as `defaults` of an adaptation.
         adapted: (source's config, adaptation options, number of images) -> config of the adapted model.
         transfers: (model config, chosen transfers, offers) -> {network: transfer}.
+        check_typed: raises InputError for options of this family (of its model, an adaptation, a drawing) that were
+            typed and that nothing would read; others are accepted.
         sampling: frozen dataclass of the options that `sample` has beside the common ones.
         functions: those of `Trained` that its models have, beside drawing.
         rules: what `--transfer auto` means, by the number of shots.
@@ -195,6 +197,7 @@ class Family(NamedTuple):
     adapt_defaults: Mapping[str, Any] = {}
     adapted: Callable[[ModelConfig, Any, int], ModelConfig] = as_it_is
     transfers: Callable[[ModelConfig, Sequence[Any], Mapping[str, Offer]], dict[str, Transfer]] = by_choice
+    check_typed: Callable[[Any], None] = lambda options: None
     sampling: type = NoOptions
     functions: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()

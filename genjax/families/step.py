@@ -17,7 +17,7 @@ from genjax.tree import Tree, check_alike, copy
 
 # Signals that every learner measures and knobs that it obeys, beside its own.
 SHARED_SIGNALS = ("images", "finite", "diversity", "loss_gradient_norm", "penalty_gradient_norm")
-SHARED_KNOBS = ("transfer_weight", "learning_rate_scale", "collapsed", "unsound_steps", "rollbacks")
+SHARED_KNOBS = ("transfer_weight", "learning_rate_scale", "annealed_rate", "collapsed", "unsound_steps", "rollbacks")
 
 IN_A_ROW = "_in_a_row"  # ends the name of the metric that counts the latest updates, all of them skipped
 FIXED = 4  # latents whose images are watched in every step where a controller reads `diversity`
@@ -127,7 +127,8 @@ def update(
     """Takes one step of the optimiser, or skips and counts it if the gradients are not finite.
 
     Args:
-        optimizer: its updates are multiplied by the knobs `learning_rate_scale` and `{network}_rate`.
+        optimizer: its updates are multiplied by the knobs `learning_rate_scale`,
+            `annealed_rate` and `{network}_rate`.
         gradients: of `trainable`. Longer ones than the knob `{network}_gradient_limit` are shortened to it, or, where
             `{network}_gradient_skip` is 1, not used.
         optimizer_state: state of the optimiser.
@@ -143,7 +144,7 @@ def update(
         gradients = jax.tree.map(lambda leaf: leaf * jnp.minimum(1.0, limit / jnp.maximum(norm, 1e-12)), gradients)
     before, skipped, in_a_row = optimizer_state
     updates, after = optimizer.update(gradients, before, trainable)
-    for rate in (knobs.get(name) for name in ("learning_rate_scale", f"{network}_rate")):
+    for rate in (knobs.get(name) for name in ("learning_rate_scale", "annealed_rate", f"{network}_rate")):
         if rate is not None:
             accepted &= jnp.isfinite(rate)
             updates = jax.tree.map(lambda leaf, rate=rate: leaf * rate, updates)

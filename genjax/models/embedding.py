@@ -1,7 +1,7 @@
 """The network of the features `embedded-v1`: small convolutions, whose features are taken at two depths.
 
-It was trained by experiments/embedding/train_embedding.py to classify glyphs and their style. The early layer responds to
-strokes, colour, noise and blur; the late one to the glyph and its style.
+It was trained by experiments/embedding/train_embedding.py to classify glyphs and their style. The early layer
+responds to strokes, colour, noise and blur; the late one to the glyph and its style.
 """
 
 from collections.abc import Mapping

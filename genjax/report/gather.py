@@ -1,4 +1,4 @@
-"""From runs to a page that one looks at: what `genjax report` gathers and writes."""
+"""The report of runs: everything that `genjax report` gathers and writes."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,26 +8,28 @@ import numpy as np
 
 from genjax import __version__
 from genjax.config import AdaptConfig, TrainConfig
+from genjax.data import Dataset
 from genjax.errors import InputError
 from genjax.evaluate import Extractor, load_extractor
-from genjax.evaluate.model_metrics import explain
+from genjax.evaluate.kept_records import kept_records
+from genjax.evaluate.model_metrics import explain, explains
 from genjax.evaluate.records import COMPARED
-from genjax.evaluate.run_data import real_images, source_samples
-from genjax.families.text_to_image.model import is_text_to_image
+from genjax.evaluate.run_data import Real, real_images, source_samples
+from genjax.evaluate.sampling import load_trained
+from genjax.families.model import ModelConfig
+from genjax.json_config import read_json
 from genjax.report import warnings
 from genjax.report.command import command_line
 from genjax.report.comparison import comparison_page
-from genjax.report.draw.series import read_series
+from genjax.report.draw.series import Series, read_series
 from genjax.report.facts import facts, summary
-from genjax.report.gather_text_to_image import gather_text_to_image
 from genjax.report.measure import PICTURED, TRAINING_PICTURED, measure, training_caption
-from genjax.report.nearest import SAMPLED, draw, neighbourhoods, spread_out
+from genjax.report.nearest import SAMPLED, SEARCHED, draw_pictures, neighbourhoods, spread_out
 from genjax.report.page import Neighbourhood, RunReport, run_page
 from genjax.store.metrics import read_metrics
-from genjax.store.model import load_model
-from genjax.evaluate.kept_records import kept_records
-from genjax.store.run_folder import RunFolder, read_config, write_bytes
-from genjax.training.plan import run_config
+from genjax.store.model import plain_stages, read_description
+from genjax.store.run_config import run_config
+from genjax.store.run_folder import RunFolder, read_config, stage_folder, write_bytes
 
 BESIDE = 32  # latents through the source and the adaptation
 EXPLAINED = 200  # held-out images whose likelihood a VAE is asked for
@@ -76,14 +78,14 @@ def write_report(
 
 
 def target(runs: Sequence[Path], out: Path | None) -> Path:
-    """The file to write."""
+    """Returns the file to write."""
     if out is None:
         return runs[0] / ("report.html" if len(runs) == 1 else "comparison.html")
     return out if out.suffix.lower() in (".html", ".htm") else out / "report.html"
 
 
 def run_names(runs: Sequence[Path]) -> list[str]:
-    """What the runs are called: the ends of their paths, as long as it takes to tell them apart.
+    """Names the runs: the ends of their paths, as long as it takes to tell them apart.
 
     Raises:
         InputError: no run, or one that was named twice.
@@ -98,7 +100,7 @@ def run_names(runs: Sequence[Path]) -> list[str]:
 
 
 def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = None, num: int = JUDGED) -> RunReport:
-    """Everything that the report of one run shows.
+    """Gathers everything that the report of one run shows.
 
     Args:
         run: its folder.
@@ -109,74 +111,135 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
     Raises:
         InputError: no run there, one without a model, or a LoRA whose source is missing.
     """
-    if is_text_to_image(run):
-        return gather_text_to_image(run, name, extractor=extractor, num=num)
     folder = RunFolder(run)
-    values = read_config(folder)
-    config = run_config(folder)
+    values, config = read_config(folder), run_config(folder)
     # Given, a source must be the run's own; not given, it is only needed where the model lies on it.
-    model = load_model(run, source=source if isinstance(config, AdaptConfig) else None, sampled_only=True)
-    lines = read_metrics(folder.metrics)
+    loaded = load_trained(run, source=source if isinstance(config, AdaptConfig) else None)
+    model = loaded.model
     train, held_out, notes = real = real_images(config, model.config, str(values.get("data_hash", "")))
-    drawn = draw(model, held_out)
-    beside, source_notes = source_beside(run, config, source)
-    records = measure(drawn.samples, real, beside, extractor, num)
-    if held_out is not None and model.config.family == "vae":
-        images = spread_out(held_out, EXPLAINED).images[:]
-        records += explain(model, images, data=held_out.name, split=held_out.split)
+    said: list[str] = []
+    if model.config.condition.kind == "text":
+        held_out, read = _readable(run, model.config, real)
+        said += read
+    texts = None if model.config.condition.kind != "text" else _texts(held_out, train, num)
+    pictures = draw_pictures(loaded.trained, held_out if texts is None else held_out or train, texts)
+    beside, source_notes = source_beside(run, config, source, texts)
+    judged = real._replace(held_out=held_out)
+    records = measure(pictures.samples, judged, beside, extractor, num)
+    if held_out is not None and explains(loaded.trained):
+        known = None if train is None else spread_out(train, SEARCHED).images[:]
+        images = spread_out(held_out, EXPLAINED)
+        records += explain(loaded, images, train=known, data=held_out.name, split=held_out.split)
 
-    said = warnings.training_warnings(lines, steps=config.steps, step=model.step)
+    series, finished = run_series(run, model.config, name)
+    for lines, steps, step in finished:
+        said += warnings.training_warnings(lines, steps=steps, step=step)
     closest: tuple[Neighbourhood, ...] = ()
     farthest, unit = closest, ""
     if train is not None:
-        closest, farthest, unit, likeness = neighbourhoods(drawn.samples, real, extractor)
+        closest, farthest, unit, likeness = neighbourhoods(pictures.samples, judged, extractor)
         said += warnings.likeness_warnings(likeness)
         split = config.split if isinstance(config, TrainConfig) else "train"
         said += warnings.image_warnings(len(train), len(held_out) if held_out else 0, split=split)
     kept, kept_notes = kept_records(run)
     said += [*warnings.record_warnings([*records, *kept], data=config.data), *notes, *source_notes, *kept_notes]
+    asked = "" if texts is None else f"Captions of {'held-out' if held_out else 'training'} images"
     return RunReport(
         name=name,
-        summary=summary(config, train, model),
+        summary=summary(config, train, loaded),
         command=command_line(config),
-        facts=facts(values, config, model, train=train, held_out=held_out),
+        facts=facts(values, config, loaded, train=train, held_out=held_out),
         config=values,
-        samples=drawn.samples[:PICTURED],
+        samples=pictures.samples[:PICTURED],
         warnings=tuple(said),
         training=None if train is None else spread_out(train, TRAINING_PICTURED).images[:],
         training_caption=training_caption(train),
         source=None if beside is None else beside[:BESIDE],
-        interpolations=drawn.interpolations,
+        interpolations=pictures.interpolations,
+        asked=asked,
+        drawn=pictures.drawn,
         closest=closest,
         farthest=farthest,
         distance_unit=unit,
-        held_out=drawn.originals,
-        reconstructed=drawn.reconstructed,
-        series=read_series(lines, name),
+        held_out=pictures.originals,
+        reconstructed=pictures.reconstructed,
+        series=series,
         records=tuple(record.to_json() for record in records),
         kept=tuple(record.to_json() for record in kept),
     )
 
 
+def _readable(run: Path, model: ModelConfig, real: Real) -> tuple[Dataset | None, list[str]]:
+    """Returns the held-out images whose captions the model can read, and what is said of the others.
+
+    Raises:
+        InputError: there is no text to draw at all.
+    """
+    if real.held_out is None and real.train is None:
+        raise InputError(f"{run}: there is no text to draw. {real.notes[0]}")
+    if real.held_out is None or model.condition.vocabulary is None:
+        return None, []
+    places = model.condition.vocabulary.readable(real.held_out.captions)
+    if len(places) == len(real.held_out):
+        return real.held_out, []
+    missing = f"{len(real.held_out) - len(places)} of {len(real.held_out)} captions"
+    note = f"{missing} that were to be drawn have words that the model does not know, and are left out."
+    return real.held_out.take(places), [note]
+
+
+def _texts(held_out: Dataset | None, train: Dataset | None, num: int) -> list[str]:
+    """Returns the captions that the samples of a model of texts are drawn of."""
+    spoken = held_out or train
+    if spoken is None:
+        raise ValueError("a model of texts was left without any")
+    return list(spread_out(spoken, num).captions)
+
+
+def run_series(
+    run: Path, model: ModelConfig, name: str
+) -> tuple[dict[str, Series], list[tuple[list[dict[str, Any]], int, int]]]:
+    """Reads the curves of all stages: those of several stand under the heading of their kind, `loss/prior/total`.
+
+    Returns:
+        The curves, and for each stage its log, its steps and the step of its model.
+    """
+    stages = plain_stages(model)
+    names, found, logs = [stage.name for stage in stages], {}, []
+    for stage in stages:
+        folder = stage_folder(run, stage.name, names)
+        lines = read_metrics(folder.metrics)
+        for curve_name, curve in read_series(lines, name).items():
+            kind, _, rest = curve_name.partition("/")
+            inside = f"{kind}/{stage.name}/{rest}" if rest else f"{stage.name}/{kind}"
+            found[curve_name if len(stages) == 1 else inside] = curve
+        reached = int(lines[-1]["step"]) if lines else 0
+        if len(stages) == 1:
+            steps = int(read_json(RunFolder(run).config)["config"]["steps"])
+            logs.append((lines, steps, int(read_description(run)["step"])))
+        elif lines:
+            logs.append((lines, reached, reached))
+    return found, logs
+
+
 def source_beside(
-    run: Path, config: TrainConfig | AdaptConfig, source: Path | None
+    run: Path, config: TrainConfig | AdaptConfig, source: Path | None, texts: Sequence[str] | None
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """(what the source makes of the latents of seed 0, notes); None for a pretraining and where it is missing."""
+    """Draws what the source makes of the latents of seed 0, with notes; None for a pretraining and if it is missing."""
     if not isinstance(config, AdaptConfig):
         return None, ()
     try:
-        return source_samples(run, SAMPLED, source=source), ()
+        return source_samples(run, SAMPLED, source=source, texts=texts), ()
     except InputError as error:
         return None, (f"The source is not shown beside its adaptation: {error}",)
 
 
 def alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether two records were measured alike, so that their difference means something."""
+    """Returns True if two records were measured alike, so that their difference means something."""
     return all(first[name] == second[name] for name in COMPARED)
 
 
 def comparison_warnings(reports: Sequence[RunReport]) -> list[str]:
-    """Which runs cannot be held against each other by their numbers."""
+    """Names the runs that cannot be held against each other by their numbers."""
     measured = [report for report in reports if report.records]
     unlike = [one.name for one in measured[1:] if not alike(one.records[0], measured[0].records[0])]
     if not unlike:

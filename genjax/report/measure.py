@@ -1,4 +1,4 @@
-"""What reports of all kinds of models measure alike: samples against held-out images, and what is shown of a set."""
+"""The evaluation in a report: samples against held-out images, by the metrics for which there are images enough."""
 
 import numpy as np
 
@@ -14,13 +14,13 @@ AROUND = 5  # held-out images for every training image, from which on one looks 
 
 
 def training_caption(train: Dataset | None) -> str:
-    """Which of the training images are shown."""
+    """Says which of the training images are shown."""
     few = train is None or len(train) <= TRAINING_PICTURED
     return "all images that it was trained on" if few else f"{TRAINING_PICTURED} of the images that it was trained on"
 
 
 def measure(samples: np.ndarray, real: Real, source: np.ndarray | None, extractor: Extractor, num: int) -> list[Record]:
-    """Records of samples against as many held-out images, by the metrics for which there are images enough."""
+    """Measures samples against as many held-out images, by the metrics for which there are images enough."""
     if real.held_out is None:
         return []
     chosen = spread_out(real.held_out, num)

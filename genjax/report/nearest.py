@@ -1,5 +1,6 @@
-"""What a report shows of a model: its samples, what lies between them, and the real images that are nearest."""
+"""The pictures of a report: samples, what lies between them, reconstructions, and the real images that are nearest."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -11,14 +12,11 @@ from genjax.evaluate import Extractor, extract_features
 from genjax.evaluate.metrics.memorisation import nearest
 from genjax.evaluate.metrics.neighbours import squared_distances
 from genjax.evaluate.run_data import Real
-from genjax.families.build import build_learner
-from genjax.families.learner import Learner
-from genjax.families.recipes import build_transfers
-from genjax.families.render import make_renderer
-from genjax.report.page import LINE, Neighbourhood
+from genjax.families.family import Trained
+from genjax.report.page import LINE, Drawn, Neighbourhood
 from genjax.report.warnings import Likeness, likeness
-from genjax.store.model import Model
 
+TEXTS = 8  # that are drawn several times
 SAMPLED = 1000  # images that are drawn, to be judged and searched
 BETWEEN, PATHS = 8, 6  # images of an interpolation, and how many of these
 RECONSTRUCTED = 2 * LINE
@@ -79,7 +77,7 @@ def _drawn_texts(trained: Trained, texts: Sequence[str]) -> tuple[Drawn, ...]:
 
 
 def on_sphere(start: jax.Array, end: jax.Array, n: int) -> jax.Array:
-    """n latents from one to another, on the arc between them, where Gaussian latents lie: (n, d). (White 2016)"""
+    """Returns n latents (n, d) on the arc from one to another, where Gaussian latents lie. (White 2016)"""
     cosine = jnp.vdot(start, end) / (jnp.linalg.norm(start) * jnp.linalg.norm(end))
     angle = jnp.arccos(jnp.clip(cosine, -1 + 1e-6, 1 - 1e-6))
     part = jnp.linspace(0.0, 1.0, n)[:, None]
@@ -89,7 +87,11 @@ def on_sphere(start: jax.Array, end: jax.Array, n: int) -> jax.Array:
 def neighbourhoods(
     samples: np.ndarray, real: Real, extractor: Extractor
 ) -> tuple[tuple[Neighbourhood, ...], tuple[Neighbourhood, ...], str, Likeness]:
-    """(the samples nearest to a training image, those farthest from any, the unit of distance, how they lie in all)."""
+    """Finds the samples nearest to a training image and those farthest from any.
+
+    Returns:
+        These two, the unit of distance in words, and how all samples lie.
+    """
     if real.train is None:
         raise ValueError("without training images there are no nearest ones")
     train = spread_out(real.train, SEARCHED)
@@ -126,19 +128,19 @@ def neighbourhoods(
 
 
 def mean_distance(features: np.ndarray) -> float:
-    """Between two of the first `SPREAD` rows, over all pairs; 0 for a single one."""
+    """Returns the mean distance between two of the first `SPREAD` rows, over all pairs; 0 for a single one."""
     some = features[:SPREAD]
     total = sum(np.sqrt(squared).sum() for _, squared in squared_distances(some, some))
     return float(total / max(1, len(some) * (len(some) - 1)))
 
 
 def spread_out(images: Dataset, most: int) -> Dataset:
-    """At most `most` images, from all over a set that may be sorted."""
+    """Takes at most `most` images, from all over a set that may be sorted."""
     return images.take(np.unique(np.linspace(0, len(images) - 1, min(most, len(images))).round()))
 
 
 def about(images: Dataset, index: int) -> str:
-    """The caption of an image, else its class, else nothing."""
+    """Returns the caption of an image, else its class, else nothing."""
     if images.captions:
         return images.captions[index]
     return "" if images.labels is None else f"class {images.class_names[images.labels[index]]}"

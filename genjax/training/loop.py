@@ -29,7 +29,7 @@ class Outcome:
         folder: of the run.
         state: after the last step of the last stage that was begun.
         signal: that stopped it before its end; None when it is done.
-        stage: that was stopped or given up; empty when all are done.
+        stage: that was stopped or given up, of several; empty when all are done.
         collapse: why a stage was given up, in a line; empty when none was.
     """
 
@@ -92,7 +92,8 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
         for stage, like in zip(plan.stages, shapes, strict=True):
             ended = run_stage(plan, stage, like, finished, interruption, resume=resume, data_hash=data_hash)
             if not ended.done:
-                return Outcome(plan.folder, ended.state, ended.signal, stage.name, ended.collapse)
+                own = stage.name if len(plan.stages) > 1 else ""
+                return Outcome(plan.folder, ended.state, ended.signal, own, ended.collapse)
             finished = finished | ended.params
     return Outcome(plan.folder, ended.state)
 

@@ -58,7 +58,7 @@ CASES = {  # name: (controller, {knob: (low, high)}), with settings under which 
     "cyclical": (cyclical(8, cycles=2), {"kl_weight": (0, 1)}),
     "temperature": (temperature(5), {"temperature": (1 / 16, 1)}),
     "kl_annealing": (kl_annealing(5), {"kl_weight": (0, 6.6)}),
-    "learning_rate_annealing": (learning_rate_annealing(5, last=0.1), {"learning_rate_scale": (0.1, 1)}),
+    "learning_rate_annealing": (learning_rate_annealing(5, last=0.1), {"annealed_rate": (0.1, 1)}),
     "adaptive_weight": (adaptive_weight(smoothing=0.1, bound=50.0), {"transfer_weight": (0, 50)}),
     "gradient_guard": (
         gradient_guard("vae", start=2, patience=3, skip=True),

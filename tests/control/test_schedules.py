@@ -64,7 +64,7 @@ def test_the_papers_values_are_the_defaults():
 
 
 def test_the_learning_rate_falls_to_a_hundredth():
-    values = course(learning_rate_annealing(10), "learning_rate_scale", 12)
+    values = course(learning_rate_annealing(10), "annealed_rate", 12)
     assert values[0] == 1
     assert values == sorted(values, reverse=True)
     assert values[-1] == pytest.approx(0.01)

@@ -17,7 +17,12 @@ from genjax.families.model import Condition, Model, ModelConfig
 from genjax.families.text_to_image import dvae, vq
 from genjax.families.text_to_image.model import text_to_image
 from genjax.families.text_to_image.one_network import knobs_of, signals_of
-from genjax.families.text_to_image.options import TextToImageAdaptation, TextToImageConfig, TextToImageDrawing
+from genjax.families.text_to_image.options import (
+    TextToImageAdaptation,
+    TextToImageConfig,
+    TextToImageDrawing,
+    check_typed,
+)
 from genjax.families.text_to_image.stages import LABEL, build_stages, stage_networks, stage_steps, vocabulary_of
 from genjax.families.text_to_image.text import byte_pair_vocabulary, word_vocabulary
 from genjax.transfer import Transfer, freeze, full
@@ -121,5 +126,6 @@ TEXT_TO_IMAGE = Family(
     adapt_defaults={"data": "digits:captioned", "source": Path("runs/text2image"), "transfer": "lora"},
     adapted=_adapted,
     transfers=_transfers,
+    check_typed=check_typed,
     sampling=TextToImageDrawing,
 )

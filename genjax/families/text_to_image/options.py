@@ -1,7 +1,7 @@
 """Options of a text-to-image model: its vocabulary, its stages, and what an adaptation and a drawing may choose."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Literal
 
 from genjax.errors import InputError
 from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig, RerankerConfig
@@ -71,3 +71,27 @@ class TextToImageDrawing:
     """With --text: one token after the other, or all of them in a few steps by the masked prior."""
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     """With --text: how tokens are drawn."""
+
+
+def check_typed(options: object) -> None:
+    """Raises InputError for options that were typed and that nothing would read."""
+    if isinstance(options, TextToImageConfig):
+        kind = options.tokenizer.kind
+        other = "dvae" if kind == "vq" else "vq"
+        for name in _changed(getattr(options.tokenizer, other)):
+            raise InputError(
+                f"--tokenizer.{other}.{name.replace('_', '-')} does nothing with --tokenizer.kind {kind}. Leave it out."
+            )
+        if options.text == "words" and "text_size" in _changed(options):
+            raise InputError("--text-size is of byte pairs, and --text words has a word each. Leave it out.")
+    if isinstance(options, TextToImageDrawing) and options.method == "autoregressive":
+        for name in _changed(options.decoding):
+            if name in ("steps", "choice_temperature"):
+                option = f"--decoding.{name}".replace("_", "-")
+                raise InputError(f"{option} does nothing with --method autoregressive. Leave it out.")
+
+
+def _changed(options: Any) -> list[str]:
+    """Returns the plain fields that are not at their defaults."""
+    plain = [one for one in fields(options) if one.default is not MISSING]
+    return [one.name for one in plain if getattr(options, one.name) != one.default]

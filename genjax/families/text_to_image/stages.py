@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from genjax.control import Controllable, Controller, learning_rate_annealing
+from genjax.control.registry import only_set
 from genjax.data import Dataset
 from genjax.data.batches import Columns
 from genjax.data.captioned import require_captions
@@ -142,6 +143,8 @@ def build_learners(model: ModelConfig, how: Training) -> dict[str, Learner]:
     shared: dict[str, Any] = {"dtype": dtype, "learning_rate_scale": scale, "accumulate": how.accumulate}
     # Learning rates fall to the end of a stage's steps.
     settled = dataclasses.replace(options.tokenizer, learning_rate_steps=options.tokenizer_steps)
+    if not isinstance(how.control, Controller):  # GECO and ADA are on by default for a VAE and a GAN, not for these
+        how = how._replace(control=only_set(how.control))
     measured = measured_stages(model)
     among = together(list(measured.values()))
     found = {

@@ -1,0 +1,40 @@
+"""`genjax report`: writes an HTML page about a run, or several compared."""
+
+from dataclasses import dataclass
+
+from genjax.cli.shown import Page, Runs, Source
+from genjax.errors import InputError
+from genjax.terminal import result
+
+
+@dataclass(frozen=True)
+class ReportCommand:
+    """Writes one self-contained HTML page about a run, or about several compared."""
+
+    runs: Runs = ()
+    """Folders of the runs, separated by spaces."""
+    out: Page = None
+    """An .html file or a folder."""
+    num: int = 500
+    """Samples and held-out images in its evaluation, at most."""
+    extractor: str = "embedded-v1"
+    """Network behind its metrics and nearest images."""
+    source: Source = None
+    """Where the run that these were adapted from lies, if it has been moved."""
+
+
+def run_report(command: ReportCommand) -> int:
+    """Writes the report, and prints where it is."""
+    from genjax.report.gather import write_report
+
+    if not command.runs:
+        raise InputError("no run was named. Name one or more: genjax report runs/digits.")
+    written = write_report(
+        command.runs,
+        command.out,
+        source=command.source,
+        extractor=command.extractor,
+        num=command.num,
+    )
+    result(str(written))
+    return 0
