@@ -9,8 +9,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import optax
 
-from genjax.families.gan import make_gan
-from genjax.families.vae import LIKELIHOODS, make_vae
+from genjax.families.gan.learner import make_gan
+from genjax.families.vae.learner import LIKELIHOODS, make_vae
 from genjax.losses import ADVERSARIAL
 
 PIXELS = 4

@@ -3,9 +3,9 @@
 import pytest
 
 from genjax.config import from_json, to_json
+from genjax.errors import InputError
 from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig, RerankerConfig
 from genjax.models.segments import Segment
-from genjax.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from signal import SIGTERM
 
 import jax
 from filelock import FileLock
+from genjax.config.text_to_image import TextToImageConfig
+from genjax.store.stage_files import load_stage, save_stage
+from genjax.training.text_to_image import train_text_to_image
 
 from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
-from genjax.config.text_to_image import TextToImageConfig
 from genjax.families.text_to_image.tokenizer_options import TokenizerConfig
-from genjax.store.stage_files import load_stage, save_stage
 from genjax.training.interruption import Interruption
 from genjax.training.stage import run_stage
-from genjax.training.text_to_image import train_text_to_image
 
 TINY = TextToImageConfig(
     size=16,

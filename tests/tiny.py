@@ -8,8 +8,8 @@ import optax
 from genjax.augment import AUGMENTATIONS
 from genjax.config import AdaptConfig, ControlConfig, GanConfig, ModelConfig, TrainConfig, VaeConfig
 from genjax.control import ada, chain, geco
-from genjax.families.gan import make_gan
-from genjax.families.vae import LIKELIHOODS, make_vae
+from genjax.families.gan.learner import make_gan
+from genjax.families.vae.learner import LIKELIHOODS, make_vae
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic, Generator
 from genjax.models.vae import Vae
@@ -19,9 +19,12 @@ TINY_VAE = VaeConfig(width=8, latent_size=4)
 TINY_CONTROL = ControlConfig(ada_target=0.0)  # augmentation takes longest to compile
 
 
+TINY_OPTIONS = {"gan": TINY_GAN, "vae": TINY_VAE}
+
+
 def tiny_model(family):
     """The config of a model that compiles in a second or two."""
-    return ModelConfig(family, 16, 1, "float32", 8, TINY_GAN, TINY_VAE)
+    return ModelConfig(family, 16, 1, "float32", 8, TINY_OPTIONS[family])
 
 
 def tiny_gan(**changes):
@@ -69,10 +72,10 @@ def leaves_equal(left, right):
 
 
 def train_config(family, out, **changes):
-    """A pretraining of a few seconds."""
+    """A pretraining of a few seconds. Options of the family may come under its name: `vae=VaeConfig(...)`."""
     settings = {
         "data": "digits",
-        "model": family,
+        "model": changes.pop(family, TINY_OPTIONS.get(family)),
         "size": 16,
         "steps": 4,
         "batch": 8,
@@ -83,8 +86,6 @@ def train_config(family, out, **changes):
         "evaluate_every": 0,
         "control": TINY_CONTROL,
         "out": out,
-        "gan": TINY_GAN,
-        "vae": TINY_VAE,
     }
     return TrainConfig(**(settings | changes))
 

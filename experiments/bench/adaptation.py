@@ -28,6 +28,7 @@ backend.prepare()  # before jax is imported
 
 import jax
 import numpy as np
+from genjax.families.recipes import SAMPLED, build_transfers
 
 from experiments.common.calls import stepper
 from experiments.common.timing import in_turns, ratio
@@ -35,9 +36,8 @@ from genjax.config import AdaptConfig, GanConfig, ModelConfig, VaeConfig
 from genjax.control import Controller
 from genjax.control.registry import NO_CONTROL, build_controller
 from genjax.errors import InputError, lookup
-from genjax.families.build import build_learner
 from genjax.families.learner import Learner
-from genjax.families.recipes import SAMPLED, build_transfers
+from genjax.families.registry import build_learner
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
 from genjax.transfer import diagonal_fisher
@@ -128,7 +128,7 @@ def time_controller(settings: Bench, family: str, name: str, options: dict[str, 
     """Compares a step under a controller with a step under the same controller held still."""
     model = demo_model(family, settings.batch)
     moving = build_controller(dataclasses.replace(NO_CONTROL, **options), family)
-    still, moved = (build_learner(model, build_transfers(None, model), one) for one in (hold_still(moving), moving))
+    still, moved = (build_learner(model, build_transfers((), model), one) for one in (hold_still(moving), moving))
     return compare(settings, "controller", family, name, still, moved)
 
 
@@ -162,7 +162,7 @@ def time_fisher(family: str, examples: int) -> dict[str, Any]:
     """Times a source's Fisher information with its compilation: it is estimated once a source."""
     say(f"{family}: Fisher information")
     model = demo_model(family, 64)
-    learner = build_learner(model, build_transfers(None, model))
+    learner = build_learner(model, build_transfers((), model))
     image = {"image": np.zeros((1, 16, 16, 1), np.uint8)}
     params = jax.jit(lambda key: learner.init(key, image))(jax.random.key(0)).trainable
     keys = jax.random.split(jax.random.key(0), examples)

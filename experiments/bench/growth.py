@@ -33,8 +33,7 @@ from experiments.common.timing import in_turns
 from genjax.config import GanConfig, ModelConfig, VaeConfig
 from genjax.devices.memory import held_bytes
 from genjax.errors import InputError
-from genjax.families.build import build_learner
-from genjax.families.recipes import build_transfers
+from genjax.families.registry import build_learner, build_transfers
 from genjax.report.draw.lines import Line, save_lines
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
@@ -96,7 +95,7 @@ def measure(family: str, quantity: str, values: tuple[int, ...], turns: int) -> 
 def prepared(family: str, *, width: int, batch: int, size: int) -> tuple[Any, int]:
     """Compiles a step; returns (a callable that makes it and waits for it, bytes that it holds)."""
     model = ModelConfig(family, size, 3, "float32", batch, GanConfig(width=width), VaeConfig(width=width))
-    learner = build_learner(model, build_transfers(None, model))
+    learner = build_learner(model, build_transfers((), model))
     images = {"image": np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)}
     state = jax.jit(lambda key: learner.init(key, images))(jax.random.key(0))
     # Compiled ahead of time, so that XLA's memory plan can be read

@@ -33,8 +33,7 @@ import numpy as np
 from genjax.config import GanConfig, ModelConfig, VaeConfig
 from genjax.devices.memory import held_bytes
 from genjax.errors import InputError
-from genjax.families.build import build_learner
-from genjax.families.recipes import build_transfers
+from genjax.families.registry import build_learner, build_transfers
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
 from genjax.tree import count
@@ -92,7 +91,7 @@ def main(settings: Paper) -> int:
 def read(family: str, size: int, width: int, batch: int) -> dict[str, Any]:
     """Compiles a model; returns its row."""
     model = ModelConfig(family, size, 3, "bfloat16", 4, GanConfig(width=width), VaeConfig(width=width))
-    learner = build_learner(model, build_transfers(None, model))
+    learner = build_learner(model, build_transfers((), model))
     example = {"image": np.zeros((1, size, size, 3), np.uint8)}
     state = jax.eval_shape(lambda key: learner.init(key, example), jax.random.key(0))
     (flops, held), (more_flops, more_held) = (compiled(learner.step, state, size, number) for number in MEASURED)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from genjax.families.recipes import SAMPLED
 
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import few_shot, load
 from genjax.devices import backend
 from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
 from genjax.evaluate.sampling import sample_run
-from genjax.families.recipes import SAMPLED
 from genjax.store.model import load_model
 from genjax.store.run_folder import RunFolder, is_run
 from genjax.terminal import say

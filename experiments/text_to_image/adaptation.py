@@ -17,10 +17,13 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from genjax.config.text_to_image import AdaptTextToImageConfig
+from genjax.families.text_to_image.prior_recipes import prior_transfer
+from genjax.store.stage_files import load_stage
+from genjax.training.adapt_text_to_image import adapt_text_to_image
 
 from experiments.common.intervals import mean_interval
 from experiments.text_to_image.settings import Experiment, judges_of, model_config
-from genjax.config.text_to_image import AdaptTextToImageConfig
 from genjax.data import Dataset, few_shot, load
 from genjax.data.batches import batch_indices
 from genjax.errors import InputError
@@ -28,12 +31,9 @@ from genjax.evaluate import evaluate_images, load_extractor
 from genjax.evaluate.attribute_classifier import make_classifier, read_attributes
 from genjax.evaluate.attributes import agreement
 from genjax.families.text_to_image.model import TextToImage, load_text_to_image
-from genjax.families.text_to_image.prior_recipes import prior_transfer
 from genjax.models.attributes import AttributeClassifier
 from genjax.store.run_folder import write_bytes
-from genjax.store.stage_files import load_stage
 from genjax.terminal import say
-from genjax.training.adapt_text_to_image import adapt_text_to_image
 from genjax.training.stage import Stage
 from genjax.tree import count
 

@@ -14,6 +14,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from genjax.config.prior import DecodingConfig
+from genjax.store.stage_files import load_stage
 
 from experiments.common.calls import waiting
 from experiments.common.timing import in_turns, ratio
@@ -30,7 +32,6 @@ from experiments.text_to_image.settings import (
     judges_of,
     tokens_of,
 )
-from genjax.config.prior import DecodingConfig
 from genjax.data import Dataset, load, to_uint8
 from genjax.data.glyphs.captions import VALUES, parse
 from genjax.errors import InputError
@@ -43,7 +44,6 @@ from genjax.families.text_to_image.decoding import autoregressive_decoder
 from genjax.families.text_to_image.model import TextToImage
 from genjax.store.metrics import read_metrics
 from genjax.store.run_folder import write_json
-from genjax.store.stage_files import load_stage
 from genjax.terminal import say
 from genjax.tree import count
 
@@ -155,9 +155,11 @@ def cases(settings: Experiment) -> dict[str, dict[str, Any]]:
 def likelihood_figures(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str, Any]:
     """Measures the nats of an image's tokens given its caption, against counts of the training set."""
     learner, codes = build_prior(model.config.prior, model.segments), model.config.tokenizer.codes
-    if learner.target_nats is None:
+    if learner.likelihood.target_nats is None:
         raise ValueError("this prior has no likelihood")
-    nats_of = jax.jit(functools.partial(learner.target_nats, {"prior": model.networks["prior"]}, {"prior": ()}))
+    nats_of = jax.jit(
+        functools.partial(learner.likelihood.target_nats, {"prior": model.networks["prior"]}, {"prior": ()})
+    )
     train, found = tokens_of(model, data), {}
     for where, spec in SETS.items():
         for split in ("train", "test"):

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import jax
+from genjax.training.text_to_image import stages
 
 from experiments.common.timing import in_turns
 from experiments.text_to_image.settings import Experiment, model_config
@@ -14,7 +15,6 @@ from genjax.devices.dispatch import make_update
 from genjax.devices.sharding import Layout
 from genjax.families.text_to_image.model import TextToImage, learners_of
 from genjax.training.stage import Stage
-from genjax.training.text_to_image import stages
 
 SEVERAL = 3  # steps in a turn
 

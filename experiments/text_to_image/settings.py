@@ -7,16 +7,16 @@ from typing import Literal, get_args
 
 import numpy as np
 import optax
-
-from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
 from genjax.config.text_to_image import TextToImageConfig
-from genjax.families.text_to_image.tokenizer_options import DvaeConfig, TokenizerConfig
+
 from genjax.data import Dataset, load
 from genjax.data.batches import batch_indices
 from genjax.data.glyphs.captions import VALUES
 from genjax.evaluate.attribute_classifier import make_classifier
 from genjax.families.text_to_image.build_prior import build_prior
 from genjax.families.text_to_image.model import TextToImage, parts_of
+from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
+from genjax.families.text_to_image.tokenizer_options import DvaeConfig, TokenizerConfig
 from genjax.models.attributes import AttributeClassifier
 from genjax.training.stage import Stage, encoded
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+from genjax.config.prior import DecodingConfig
 
 from experiments.text_to_image.adaptation import adaptation_table
 from experiments.text_to_image.pace import pace_table
 from experiments.text_to_image.settings import HEADS, PICTURED, SETS, Experiment
-from genjax.config.prior import DecodingConfig
 from genjax.data import load
 from genjax.data.glyphs.captions import VALUES, parse
 from genjax.data.glyphs.combinations import Combination, held_out_combinations

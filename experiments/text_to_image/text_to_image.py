@@ -29,6 +29,8 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
+from genjax.training.text_to_image import load_images, train_text_to_image
+
 from experiments.text_to_image.adaptation import digit_stage
 from experiments.text_to_image.figures import measure, spent
 from experiments.text_to_image.records import records_of
@@ -44,12 +46,11 @@ from experiments.text_to_image.settings import (
 )
 from experiments.text_to_image.tables import markdown, picture
 from genjax.errors import InputError
-from genjax.families.text_to_image.model import is_text_to_image, load_text_to_image
 from genjax.evaluate.kept_records import keep_records
+from genjax.families.text_to_image.model import is_text_to_image, load_text_to_image
 from genjax.store.run_folder import RunFolder, is_run, write_bytes, write_json
 from genjax.terminal import result, say
 from genjax.training.stage import run_stage, sitting
-from genjax.training.text_to_image import load_images, train_text_to_image
 
 
 def main(settings: Experiment) -> int:

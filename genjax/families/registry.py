@@ -1,17 +1,22 @@
 """The families that there are, a line each, and how a model's config is found in JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from genjax.control import Controllable
+from genjax.control import NO_CONTROL, Controllable
 from genjax.errors import InputError, did_you_mean
-from genjax.families.family import Family
+from genjax.families.family import Family, Training
 from genjax.families.gan.family import GAN
+from genjax.families.learner import Learner
 from genjax.families.model import Condition, ModelConfig
 from genjax.families.text_to_image.family import TEXT_TO_IMAGE
 from genjax.families.text_to_image.text.files import from_json as vocabulary_from_json
 from genjax.families.text_to_image.text.files import to_json as vocabulary_to_json
 from genjax.families.vae.family import VAE
 from genjax.json_config import from_json, to_json
+from genjax.transfer import Transfer
+from genjax.transfer.registry import Choice, chosen
+from genjax.tree import Tree
 
 FAMILIES: dict[str, Family] = {
     "gan": GAN,
@@ -46,6 +51,43 @@ def family_of(options: Any) -> Family:
 def other_families() -> tuple[Controllable, ...]:
     """Returns signals and knobs of all families, to say which of them an option of a controller is for."""
     return tuple(family.measured for family in FAMILIES.values())
+
+
+def build_learner(
+    model: ModelConfig, transfers: Mapping[str, Transfer] | None = None, control: Any = NO_CONTROL, **how: Any
+) -> Learner:
+    """Builds the learner of a model of one stage.
+
+    Args:
+        model: its networks and losses.
+        transfers: {network: its transfer}; one that is not there is trained in full.
+        control: options of the controllers while it trains, or a controller itself.
+        how: `learning_rate_scale`, `accumulate` and `share`, as in `genjax.families.family.Training`.
+    Raises:
+        InputError: controllers that do not fit.
+    """
+    training = Training(transfers or {}, control=control, others=other_families(), **how)
+    (stage,) = FAMILIES[model.family].stages(model, training)
+    return stage.learner
+
+
+def build_transfers(
+    choice: str | Choice, model: ModelConfig, fisher: Mapping[str, Tree] | None = None
+) -> dict[str, Transfer]:
+    """Builds {network: transfer} of a model.
+
+    Args:
+        choice: options of the transfers, or their names, "freeze,lora"; () as in a pretraining.
+        model: that is adapted.
+        fisher: {network: Fisher information} of the source; without, as to sample from a model on disk, none is known.
+    Raises:
+        InputError: transfers that do not go together or that the model does not offer what they need.
+    """
+    family = FAMILIES[model.family]
+    offers = family.offers(model)
+    if fisher:
+        offers = {name: offer._replace(fisher=fisher.get(name)) for name, offer in offers.items()}
+    return family.transfers(model, chosen(choice) if isinstance(choice, str) else choice, offers)
 
 
 def model_to_json(model: ModelConfig) -> dict[str, Any]:

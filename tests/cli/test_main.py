@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from genjax.cli.options import MachineOptions, TrainCommand
 from PIL import Image
 
 from genjax.cli import main as cli
-from genjax.cli.options import MachineOptions, TrainCommand
 from genjax.config import TrainConfig
 
 TINY = ["--gan.width", "8", "--gan.latent-size", "8", "--num-images", "40", "--batch", "8", "--evaluate-every", "0"]

@@ -13,8 +13,8 @@ from tiny import train_config
 from genjax.errors import InputError
 from genjax.evaluate import Record
 from genjax.evaluate.attributes import wilson
-from genjax.report.gather import write_report
 from genjax.evaluate.kept_records import keep_records, kept_records
+from genjax.report.gather import write_report
 from genjax.training.loop import train
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 from tiny import tiny_gan, tiny_vae
 
-from genjax.families.accumulate import averaged
+from genjax.families.step import averaged
 
 RNG = np.random.default_rng(0)
 

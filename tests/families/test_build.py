@@ -2,12 +2,12 @@
 
 import jax
 import pytest
+from genjax.families.recipes import NETWORKS, RECIPES, build_transfers, needs_fisher, transfer_names
 from tiny import tiny_model
 
 from genjax.config import AdaptConfig
 from genjax.errors import InputError
-from genjax.families.build import build_learner, check_names
-from genjax.families.recipes import NETWORKS, RECIPES, build_transfers, needs_fisher, transfer_names
+from genjax.families.registry import build_learner, check_names
 from genjax.transfer import TRANSFERS
 from genjax.tree import flatten
 

@@ -66,7 +66,7 @@ def test_samples_are_images_of_the_averaged_parameters(compiled, batches):
     state = init(jax.random.key(0))
     for batch in batches[:3]:
         state, _ = step(state, batch)
-    generate, latents = jax.jit(learner.generate), learner.latents(jax.random.key(1), 3)
+    generate, latents = jax.jit(learner.latents.generate), learner.latents.draw(jax.random.key(1), 3)
     images = jax.jit(learner.sample, static_argnums=2)(state, jax.random.key(1), 3)
     assert images.shape == (3, 16, 16, 1)
     assert float(jnp.abs(images).max()) <= 1

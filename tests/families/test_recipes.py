@@ -6,12 +6,12 @@ import shutil
 import jax
 import numpy as np
 import pytest
+from genjax.families.recipes import RECIPES
 from tiny import adapt_config, leaves_equal
 
 from genjax.config import AdaptConfig, ControlConfig, EwcConfig
 from genjax.errors import InputError
 from genjax.evaluate.sampling import sample_run
-from genjax.families.recipes import RECIPES
 from genjax.store.model import load_model
 from genjax.training.loop import adapt, fresh_state
 from genjax.training.plan import plan_adaptation

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.models.segments import Segment
 from genjax.models.contrastive import Contrastive, bounded_scale
+from genjax.models.segments import Segment
 from genjax.tree import flatten
 
 TEXT = Segment("text", 4, 9)

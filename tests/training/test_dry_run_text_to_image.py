@@ -5,6 +5,8 @@ import json
 
 import jax
 import pytest
+from genjax.training.dry_run_text_to_image import FED, rehearse_text_to_image
+from genjax.training.text_to_image import plan_text_to_image, stages
 from text_to_image_tiny import TINY, trained
 
 from genjax.cli import main as cli
@@ -12,8 +14,6 @@ from genjax.devices.memory import planned
 from genjax.errors import InputError
 from genjax.families.text_to_image.model import load_text_to_image
 from genjax.store.checkpoint import open_checkpoints, restore
-from genjax.training.dry_run_text_to_image import FED, rehearse_text_to_image
-from genjax.training.text_to_image import plan_text_to_image, stages
 from genjax.tree import count
 
 STAGES = ["tokenizer", "prior", "masked", "reranker"]

@@ -9,19 +9,19 @@ import signal
 import jax
 import numpy as np
 import pytest
+from genjax.store.stage_files import load_stage
+from genjax.training.text_to_image import load_images, train_text_to_image
 from text_to_image_tiny import TINY, retrained, stops_when_fresh, trained
 from tiny import leaves_equal
 
-from genjax.families.text_to_image.network_options import DecodingConfig
-from genjax.families.text_to_image.tokenizer_options import VqConfig
 from genjax.errors import InputError, StorageError
 from genjax.families.text_to_image.model import is_text_to_image, load_text_to_image
+from genjax.families.text_to_image.network_options import DecodingConfig
+from genjax.families.text_to_image.tokenizer_options import VqConfig
 from genjax.store import checkpoint
 from genjax.store.metrics import read_metrics
-from genjax.store.stage_files import load_stage
 from genjax.training import text_to_image
 from genjax.training.stage import run_stage
-from genjax.training.text_to_image import load_images, train_text_to_image
 
 TEXTS = ["a bold red seven", "two small blue zeros, tilted left"]
 STAGES = {"tokenizer": 4, "prior": 4, "masked": 3, "reranker": 3}

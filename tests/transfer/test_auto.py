@@ -1,9 +1,9 @@
 """`--transfer auto`: what it means is written into the run, and a resumed run keeps it."""
 
 import pytest
+from genjax.families.recipes import transfer_names
 from tiny import adapt_config, train_config
 
-from genjax.families.recipes import transfer_names
 from genjax.training.loop import adapt, train
 from genjax.training.plan import plan_adaptation, saved_config
 from genjax.transfer.auto import Rule, choose

@@ -15,9 +15,9 @@ from genjax.augment import AUGMENTATIONS
 from genjax.config import GanConfig, ModelConfig, VaeConfig
 from genjax.control import Controller
 from genjax.data.images import to_float
-from genjax.families.gan import make_gan
+from genjax.families.gan.learner import make_gan
 from genjax.families.learner import Learner
-from genjax.families.vae import LIKELIHOODS, make_vae
+from genjax.families.vae.learner import LIKELIHOODS, make_vae
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic
 from genjax.tree import flatten
@@ -77,12 +77,12 @@ def torch_training(model: ModelConfig, params: Any, learner: Learner, images: np
     if model.family == "vae":
         vae = pytorch.Vae(model.size, model.channels, model.vae.width, model.vae.latent_size)
         pytorch.copy_parameters(vae, flat["vae"])
-        latents = np.array(learner.latents(jax.random.key(1), 8))
+        latents = np.array(learner.latents.draw(jax.random.key(1), 8))
         with torch.no_grad():
             check_images(learner, params, latents, vae.decoder(torch.from_numpy(latents)).clamp(-1, 1).numpy())
             theirs = vae.encoder(pytorch.to_torch(images)).chunk(2, 1)
         assert learner.encode is not None, "a VAE encodes"
-        for ours, other in zip(learner.encode(params, {"vae": {}}, jnp.asarray(images)), theirs, strict=True):
+        for ours, other in zip(learner.encoder.encode(params, {"vae": {}}, jnp.asarray(images)), theirs, strict=True):
             check_equal(np.asarray(ours), other.numpy())
         step = pytorch.vae_step(vae, learning_rate=model.vae.learning_rate)
     else:
@@ -104,7 +104,7 @@ def torch_generator(model: ModelConfig, flat: dict[str, np.ndarray], learner: Le
 
     from experiments.bench.peers import pytorch
 
-    latents = np.array(learner.latents(jax.random.key(1), 8))
+    latents = np.array(learner.latents.draw(jax.random.key(1), 8))
     theirs = pytorch.copy_parameters(
         pytorch.Generator(model.size, model.channels, model.gan.width, model.gan.latent_size), flat
     )
@@ -120,7 +120,7 @@ def on_host(tree: Any) -> dict[str, np.ndarray]:
 
 def check_images(learner: Learner, params: Any, latents: np.ndarray, theirs: np.ndarray) -> None:
     """Raises AssertionError unless both networks make the same images of the same latents."""
-    ours = learner.generate(params, {network: {} for network in params}, latents)
+    ours = learner.latents.generate(params, {network: {} for network in params}, latents)
     check_equal(np.asarray(ours), theirs.transpose(0, 2, 3, 1))
 
 

@@ -9,13 +9,13 @@ import optax
 import pytest
 from tiny import leaves_equal
 
-from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig
-from genjax.models.segments import Segment
 from genjax.control import chain, collapse_guard, gradient_guard
 from genjax.errors import InputError
 from genjax.evaluate.metrics.unigram import unigram_nats
 from genjax.families.text_to_image.build_prior import build_prior, build_transformer
+from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig
 from genjax.families.text_to_image.prior import drop_condition, make_prior
+from genjax.models.segments import Segment
 from genjax.transfer import chain as combined
 from genjax.transfer import diagonal_fisher, ewc, freeze, l2_sp, lora, miner, replay
 from genjax.tree import count, flatten
@@ -109,7 +109,7 @@ def test_one_batch_is_learned_by_heart(overfitted, kind):
     if kind == "masked":
         assert float(metrics["loss/nats_per_hidden_token"]) < 0.5  # a tenth of the batch has lost its condition
         return
-    nats = np.asarray(jax.jit(learner.target_nats)(state.average, state.context, batch))
+    nats = np.asarray(jax.jit(learner.likelihood.target_nats)(state.average, state.context, batch))
     assert nats.shape == (4,)
     assert nats.max() < 0.05
     tokens = target(kind, batch)[1]
@@ -134,7 +134,10 @@ def test_the_first_loss_is_that_of_a_uniform_guess(objective, compiled):
         first, last = ORDERS[kind]
         np.testing.assert_allclose(metrics["loss/target_nats"], last.length * guess, rtol=0.05)
         np.testing.assert_allclose(metrics["loss/condition_nats"], first.length * np.log(first.vocabulary), rtol=0.05)
-    assert learner.latents(jax.random.key(0), 3).shape == (3, {"masked": 8 * 2 * 8}.get(kind, ORDERS[kind][-1].length))
+    assert learner.latents.draw(jax.random.key(0), 3).shape == (
+        3,
+        {"masked": 8 * 2 * 8}.get(kind, ORDERS[kind][-1].length),
+    )
 
 
 def test_the_step_is_a_function_of_seed_and_step(compiled):
@@ -187,8 +190,8 @@ def test_samples_are_tokens_of_the_averaged_parameters(compiled, objective):
     assert tokens.shape == (3, TOKENS.length)
     assert 0 <= tokens.min() <= tokens.max() < TOKENS.vocabulary
     nothing = np.full((3, TEXT.length), TEXT.absent)
-    latents = learner.latents(jax.random.key(1), 3)
-    without = jax.jit(learner.generate)(state.average, state.context, latents)
+    latents = learner.latents.draw(jax.random.key(1), 3)
+    without = jax.jit(learner.latents.generate)(state.average, state.context, latents)
     np.testing.assert_array_equal(sample(state, jax.random.key(1), 3, nothing), without)
 
 

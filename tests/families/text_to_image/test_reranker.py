@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from tiny import leaves_equal
 
-from genjax.families.text_to_image.network_options import RerankerConfig
-from genjax.models.segments import Segment
 from genjax.errors import InputError
 from genjax.families.text_to_image.build_prior import build_reranker
 from genjax.families.text_to_image.decoding import best_of, repeated
+from genjax.families.text_to_image.network_options import RerankerConfig
+from genjax.models.segments import Segment
 from genjax.transfer import lora
 
 TEXT = Segment("text", 4, 9)
@@ -51,7 +51,7 @@ def trained(compiled):
 def test_it_finds_the_text_of_images_that_it_never_saw(trained):
     learner, state, metrics = trained
     images = batch_of(32, seed=1000)
-    score = jax.jit(learner.score)
+    score = jax.jit(learner.ranker.score)
     table = np.stack(
         [score(state.average, state.context, images["image"], np.tile(words, (32, 1))) for words in WORDS], axis=1
     )
@@ -63,7 +63,7 @@ def test_it_picks_the_candidate_that_fits(trained):
     learner, state, _ = trained
     made = batch_of(24, seed=2000)
     asked = repeated(jnp.asarray(WORDS), 6)
-    score = learner.score
+    score = learner.ranker.score
     assert score is not None
     scores = score(state.average, state.context, made["image"], asked)
     picked = np.asarray(best_of(jnp.asarray(made["image"]), scores, 6))
@@ -93,9 +93,9 @@ def test_an_adaptation_starts_with_the_sources_scores(compiled):
     state = jax.jit(lambda source: adapted.init(jax.random.key(1), batch_of(16), source=source))(source.trainable)
     pairs = batch_of(16)
     assert adapted.score is not None
-    assert learner.score is not None
+    assert learner.ranker.score is not None
     found = adapted.score(state.trainable, state.context, pairs["image"], pairs["text"])
-    expected = learner.score(source.trainable, source.context, pairs["image"], pairs["text"])
+    expected = learner.ranker.score(source.trainable, source.context, pairs["image"], pairs["text"])
     np.testing.assert_array_equal(found, expected)
 
 

@@ -46,7 +46,9 @@ def overfitted(compiled):
 def test_eight_images_are_learned_by_heart(overfitted):
     learner, state, batch, _ = overfitted
     images = batch["image"].astype(np.float32) / 127.5 - 1
-    error = np.square(np.asarray(learner.reconstruct(state.average, state.context, batch["image"])) - images).mean()
+    error = np.square(
+        np.asarray(learner.encoder.reconstruct(state.average, state.context, batch["image"])) - images
+    ).mean()
     assert error < 0.1 * images.var()
 
 
@@ -59,7 +61,7 @@ def test_tokens_make_the_round_trip(overfitted, kind):
     assert 0 <= int(tokens.min()) <= int(tokens.max()) < 16
     images = codec.decode(params, tokens)
     assert float(jnp.abs(images).max()) <= 1
-    np.testing.assert_array_equal(images, learner.reconstruct(state.average, state.context, batch["image"]))
+    np.testing.assert_array_equal(images, learner.encoder.reconstruct(state.average, state.context, batch["image"]))
     assert float((codec.encode(params, images) == tokens).mean()) > 0.8
 
 
@@ -113,10 +115,10 @@ def test_an_adaptation_begins_as_its_source(overfitted, kind, transfer):
     source, state, batch, _ = overfitted
     learner = tiny_tokenizer(dataclasses.replace(TINY, kind=kind), transfer=transfer)
     assert source.reconstruct is not None
-    assert learner.reconstruct is not None
+    assert learner.encoder.reconstruct is not None
     before = source.reconstruct(state.average, state.context, batch["image"])
     fresh = started(learner, 1, state.average)
-    np.testing.assert_array_equal(learner.reconstruct(fresh.average, fresh.context, batch["image"]), before)
+    np.testing.assert_array_equal(learner.encoder.reconstruct(fresh.average, fresh.context, batch["image"]), before)
 
 
 def test_a_frozen_codebook_stays_where_it_is(overfitted, kind):
@@ -149,10 +151,10 @@ def test_samples_are_images_and_have_a_likelihood(compiled):
     state = started(learner)
     images = learner.sample(state, jax.random.key(1), 3)
     assert images.shape == (3, 8, 8, 1)
-    latents = learner.latents(jax.random.key(1), 3)
-    assert learner.log_likelihood is not None
-    nats = learner.log_likelihood(state.average, state.context, images, latents)
-    mean = np.asarray(learner.generate(state.average, state.context, latents))
+    latents = learner.latents.draw(jax.random.key(1), 3)
+    assert learner.likelihood.log_likelihood is not None
+    nats = learner.likelihood.log_likelihood(state.average, state.context, images, latents)
+    mean = np.asarray(learner.latents.generate(state.average, state.context, latents))
     np.testing.assert_array_equal(mean, images)
     assert nats.shape == (3,)
     assert bool(jnp.isfinite(nats).all())

@@ -4,12 +4,12 @@ import dataclasses
 
 import jax.numpy as jnp
 import pytest
+from genjax.training.dry_run_text_to_image import rehearse_text_to_image
 from text_to_image_tiny import TINY
 from tiny import adapt_config, train_config
 from uncompiled import nothing_compiled
 
 from genjax.training.dry_run import rehearse
-from genjax.training.dry_run_text_to_image import rehearse_text_to_image
 from genjax.training.loop import train
 
 

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.errors import InputError
 from genjax.families.text_to_image.decoding.autoregressive import cached_steps, uncached_steps
 from genjax.families.text_to_image.decoding.decoder import autoregressive_decoder
 from genjax.families.text_to_image.decoding.guidance import guided_steps
+from genjax.families.text_to_image.network_options import DecodingConfig
 
 N, LENGTH = 3, 8
 

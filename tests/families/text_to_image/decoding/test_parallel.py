@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.errors import InputError
 from genjax.families.text_to_image.decoding.decoder import parallel_decoder
 from genjax.families.text_to_image.decoding.filters import make_filter
 from genjax.families.text_to_image.decoding.masking import cosine_schedule
 from genjax.families.text_to_image.decoding.parallel import Infill, decode_in_parallel
+from genjax.families.text_to_image.network_options import DecodingConfig
 
 LENGTH, VOCABULARY = 8, 6
 ABSENT = VOCABULARY
