@@ -1,4 +1,4 @@
-"""Presets: configs that were tried, each with the command, the machine, the minutes and the number that was measured."""
+"""Presets: configs that were tried, each with its command, machine, minutes and the number that was measured."""
 
 from pathlib import Path
 from typing import NamedTuple
