@@ -69,5 +69,5 @@ def test_a_missing_library_is_one_clear_error(monkeypatch):
 
 
 def test_the_extra_names_the_library():
-    pyproject = Path(__file__).parents[2] / "pyproject.toml"
+    pyproject = Path(__file__).parents[4] / "pyproject.toml"
     assert 'text = ["tokenizers' in pyproject.read_text()
