@@ -1,6 +1,5 @@
 """Byte pairs: no text is outside of them, and frequent words are short."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -40,19 +39,6 @@ def test_a_frequent_word_is_one_token_wherever_it_stands():
     assert vocabulary.length == 2
     first, second = vocabulary.encode(["red seven", "seven red"])
     assert list(first) == list(second[::-1])
-
-
-def test_other_processes_merge_the_same():
-    code = """
-import sys
-from genjax.families.text_to_image.text import byte_pair_vocabulary
-sys.stdout.write(byte_pair_vocabulary(sys.stdin.read().split("\\n"), size=400, length=256).contents["tokenizer"])
-"""
-    found = [
-        subprocess.run([sys.executable, "-c", code], input="\n".join(EMOJI), capture_output=True, text=True, check=True)
-        for _ in range(2)
-    ]
-    assert found[0].stdout == found[1].stdout == byte_pair_vocabulary(EMOJI, size=400, length=256).contents["tokenizer"]
 
 
 def test_a_size_without_room_is_refused():
