@@ -56,7 +56,7 @@ def prepare_or_warn() -> None:
 
 
 def flags_of(version: str) -> tuple[str, ...]:
-    """What this version of jaxlib is told."""
+    """Returns the XLA flags for this version of jaxlib."""
     return tuple(flag for flag, tried in FLAGS.items() if version in tried)
 
 
@@ -119,14 +119,14 @@ def check_device(name: str) -> None:
 
 
 def on_cpu() -> bool:
-    """Whether JAX computes on a CPU here, for which some operations have a form of their own."""
+    """Returns True if JAX computes on a CPU here, for which some operations have a form of their own."""
     import jax
 
     return jax.default_backend() == "cpu"
 
 
 def cpu_has_bfloat16(info: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor multiplies numbers of that type; true where it does not say."""
+    """Returns True if the processor multiplies numbers of that type; true where it does not say."""
     try:
         words = set(info.read_text().split())
     except OSError:

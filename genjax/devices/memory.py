@@ -1,4 +1,4 @@
-"""What to say when a step does not fit into memory: the largest batch that would, from the plans of compiled steps."""
+"""Advice when a step does not fit into memory: the largest batch that would, from the plans of compiled steps."""
 
 import os
 from collections.abc import Iterator

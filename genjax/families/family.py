@@ -69,7 +69,7 @@ class Stage(NamedTuple):
 
 
 class Training(NamedTuple):
-    """How the stages of a model are to be trained.
+    """The settings by which the stages of a model are trained.
 
     Attributes:
         transfers: {network: its transfer}.

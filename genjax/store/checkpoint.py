@@ -166,7 +166,7 @@ def on_disk(folder: Path) -> list[Path]:
 
 
 def damage(folder: Path) -> str:
-    """What is wrong with the files of a checkpoint, found before any of it is used; empty when it is whole."""
+    """Describes the damage of a checkpoint, found before any of it is used; empty when it is whole."""
     try:
         sealed = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         found = _hashes(folder)

@@ -37,7 +37,7 @@ TRIES = 20  # to read a model whose run goes on meanwhile and replaces it
 
 @dataclass(frozen=True)
 class Origin:
-    """What an adapted model was made from.
+    """The source of an adapted model.
 
     Attributes:
         config: of the adaptation.
@@ -101,7 +101,7 @@ def save_model(
 
 
 def is_whole(transfer: Transfer, trainable: Tree, context: Tree) -> bool:
-    """Whether a network is written as its parameters, which need no source: where what is trained is no smaller."""
+    """Returns True if a network is written as its parameters, which need no source: if what is trained is no smaller."""
     params = jax.eval_shape(transfer.params, trainable, context)
     return transfer.latents is same_latents and count(trainable) >= count(params)
 

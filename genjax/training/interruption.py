@@ -18,7 +18,7 @@ class Interruption:
     signal: Signals | None = None
 
     def asked(self) -> bool:
-        """Whether to stop; of several processes, all hear of it at the same step, whichever got the signal."""
+        """Returns True to stop; of several processes, all hear of it at the same step, whichever got the signal."""
         if several() and asked_to_stop():
             self.signal = SIGTERM
         return self.signal is not None

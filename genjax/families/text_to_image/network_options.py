@@ -48,7 +48,7 @@ class PriorConfig:
 
 @dataclass(frozen=True)
 class DecodingConfig:
-    """How tokens are drawn from a prior."""
+    """Settings of drawing tokens from a prior."""
 
     temperature: float = 1.0
     """Divides the logits: below 1 likely tokens become likelier; 0 takes the likeliest."""
