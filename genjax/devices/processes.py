@@ -104,5 +104,5 @@ def told(work: Callable[[], T]) -> T:
 
 
 def asked_to_stop() -> bool:
-    """Returns True if a process of several got SIGTERM: true in all of them at the same call, which is the same step."""
+    """Returns True if any process got SIGTERM: in all of them at the same call, which is the same step."""
     return multihost_utils.reached_preemption_sync_point(next(_asked))

@@ -1,4 +1,4 @@
-"""The layout of a run on its devices: each has its share of every batch, and all of the state, or its share of that too.
+"""The layout of a run on its devices: a share of every batch on each, and all of the state or a share of that too.
 
 There is one mesh axis, "data", and XLA's partitioner does the rest. (Xu et al. 2021, GSPMD) The step is written for the
 whole batch and names no axis, so that a mean is over the whole batch and a random number belongs to a place in it: what

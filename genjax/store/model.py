@@ -101,7 +101,7 @@ def save_model(
 
 
 def is_whole(transfer: Transfer, trainable: Tree, context: Tree) -> bool:
-    """Returns True if a network is written as its parameters, which need no source: if what is trained is no smaller."""
+    """Returns True if a network is written as its parameters: if what is trained is no smaller."""
     params = jax.eval_shape(transfer.params, trainable, context)
     return transfer.latents is same_latents and count(trainable) >= count(params)
 

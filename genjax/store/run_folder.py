@@ -105,7 +105,7 @@ def begin(folder: RunFolder, config: dict[str, Any], *, force: bool) -> None:
 
 
 def _counts(path: Path) -> bool:
-    """Returns True if a file means that a folder is in use: neither a lock that nobody holds nor what was never finished."""
+    """Returns True if a file means that a folder is in use: no free lock, and nothing that was never finished."""
     return path.name != LOCK and not (path.name.startswith(".") and path.name.endswith(PART))
 
 

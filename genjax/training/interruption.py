@@ -26,7 +26,7 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Inside, Ctrl-C and SIGTERM are noted instead of ending the process; a second Ctrl-C ends it.
+    """Notes Ctrl-C and SIGTERM instead of letting them end the process; a second Ctrl-C ends it.
 
     Schedulers send SIGTERM more than once: a second one changes nothing, as everything is being saved already.
 

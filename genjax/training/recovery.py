@@ -15,7 +15,7 @@ STUCK = 100  # updates of a network in a row that could not be used, after which
 
 
 def collapsed(measured: Mapping[str, Any]) -> bool:
-    """Returns True if the run is lost: the collapse guard says so, or, without one, nothing has been learned for long."""
+    """Returns True if the collapse guard says that the run is lost, or, without one, nothing was learned for long."""
     return float(measured.get("control/collapsed", 0)) > 0 or bool(stuck(measured))
 
 
