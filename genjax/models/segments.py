@@ -17,7 +17,7 @@ class Segment:
     vocabulary: int
     """Tokens are 0, ..., vocabulary - 1. Text counts the padding of each position as a word: words + length."""
     columns: int = 0
-    """Columns of the grid that an image's tokens are the rows of, which gives them a row and a column; 0 for a line of text."""
+    """Columns of the grid whose rows are the tokens, which then have a row and a column; 0 for a line of text."""
 
     def __post_init__(self) -> None:
         """Refuses what no sequence could be."""
