@@ -26,9 +26,6 @@ from genjax.terminal import result, say
 from genjax.training.seeds import of_each_seed
 from genjax.transfer.registry import TRANSFERS, check_used, chosen, help_text, names, spec_of
 
-MODELS = tuple(FAMILIES)
-
-
 @dataclass(frozen=True)
 class TrainCommand:
     """Pretrains a generator on a set of images."""
@@ -70,7 +67,7 @@ def train_default(arguments: Sequence[str]) -> tuple[type, Any]:
         config = default_config(family)
     family = config.family
     model = Annotated[
-        Literal[MODELS], tyro.conf.arg(help="Family of the model; each has options of its own in this help.")
+        Literal[tuple(FAMILIES)], tyro.conf.arg(help="Family of the model; each has options of its own in this help.")
     ]
     kind = with_options(
         TrainConfig,
