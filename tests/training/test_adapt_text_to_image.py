@@ -6,18 +6,18 @@ import json
 import jax
 import numpy as np
 import pytest
+from genjax.config.text_to_image import AdaptTextToImageConfig
+from genjax.families.text_to_image.prior_recipes import PRIOR_RECIPES, prior_transfer
+from genjax.store.stage_files import load_stage
+from genjax.training.adapt_text_to_image import adapt_text_to_image, saved_adaptation
 from text_to_image_tiny import retrained, stops_when_fresh, trained
 from tiny import leaves_equal
 
-from genjax.config.text_to_image import AdaptTextToImageConfig
 from genjax.data.captioned import load_captioned
 from genjax.errors import InputError
 from genjax.families.text_to_image.model import load_text_to_image
-from genjax.families.text_to_image.prior_recipes import PRIOR_RECIPES, prior_transfer
 from genjax.store.metrics import read_metrics
-from genjax.store.stage_files import load_stage
 from genjax.training import text_to_image
-from genjax.training.adapt_text_to_image import adapt_text_to_image, saved_adaptation
 from genjax.tree import flatten
 
 
