@@ -18,8 +18,8 @@ from genjax.store.model import load_model
 from genjax.training import loop
 from genjax.training.loop import adapt
 from genjax.training.plan import plan_adaptation
-from genjax.transfer.registry import TRANSFERS
 from genjax.transfer.freeze import Freeze
+from genjax.transfer.registry import TRANSFERS
 from genjax.tree import content_hash, flatten
 
 
@@ -109,7 +109,9 @@ def test_the_decoder_may_follow_and_tokens_keep_their_meaning(source, tmp_path):
         assert needs == {"tokenizer": content_hash(after["tokenizer"])}
 
 
-PRIOR_TRANSFERS = [name for name, spec in TRANSFERS.items() if "latents" not in spec.needs and "images" not in spec.needs]
+PRIOR_TRANSFERS = [
+    name for name, spec in TRANSFERS.items() if "latents" not in spec.needs and "images" not in spec.needs
+]
 
 
 @pytest.mark.parametrize("name", PRIOR_TRANSFERS)
