@@ -187,7 +187,7 @@ def test_stages_of_two_models_are_refused(copy):
     values = json.loads(path.read_text())
     values["model"]["condition"]["vocabulary"]["words"].reverse()
     path.write_text(json.dumps(values))
-    with pytest.raises(InputError, match="are not of one model. Bring back its own, or train it again"):
+    with pytest.raises(InputError, match=r"are not of one model. Bring back its own, or train it again"):
         load_model(copy)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from text_to_image_tiny import stage_parameters, stops_in, text_config
 
-from genjax.devices.dispatch import make_update
+from genjax.devices.dispatch import make_programs
 from genjax.devices.sharding import place
 from genjax.training import loop
 from genjax.training.loop import train
@@ -51,7 +51,7 @@ def test_a_device_holds_its_share_of_the_transformer_alone(tmp_path):
     text = rng.integers(0, 4, (8, prior.example["text"].shape[1]), dtype=np.int32)
     batch = {"text": text, "tokens": rng.integers(0, 8, (8, 16), dtype=np.int32)}
     first = fresh_state(plan, prior)
-    state, _ = make_update(prior.learner, plan.layout, first)(place(plan.layout, first), batch)
+    state, _ = make_programs(prior.learner, plan.layout, first).single(place(plan.layout, first), None, batch)
     for leaf in jax.tree.leaves((state.trainable, state.optimizer)):
         if leaf.size >= 1024:
             assert leaf.addressable_shards[0].data.size == leaf.size // 8
