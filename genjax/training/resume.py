@@ -30,7 +30,8 @@ def check_settings(notes: Mapping[str, Any], plan: Plan) -> None:
     now = kept_settings(plan.config)
     saved = notes.get("config") or now
     if notes.get("format", FORMAT if "config" not in notes else 1) == 1:
-        saved = {name: value for name, value in settings_from_1(saved).items() if name not in MAY_CHANGE}
+        moved = settings_from_1(saved, plan.model.family)
+        saved = {name: value for name, value in moved.items() if name not in MAY_CHANGE}
     changed = changes(saved, now)
     if changed:
         raise InputError(
