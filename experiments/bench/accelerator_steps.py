@@ -11,15 +11,16 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
-from genjax.config.prior import PriorConfig, Segment
 
 from experiments.common.timing import in_turns
 from genjax.config import GanConfig, ModelConfig, VaeConfig
 from genjax.devices.dispatch import make_programs
 from genjax.devices.sharding import Layout
 from genjax.families.learner import Batch, Learner, TrainState
-from genjax.families.registry import build_learner, build_transfers
+from genjax.families.registry import build_learner
 from genjax.families.text_to_image.build_prior import build_prior
+from genjax.families.text_to_image.network_options import PriorConfig
+from genjax.models.segments import Segment
 from genjax.terminal import say
 from genjax.tree import flatten
 
@@ -86,9 +87,10 @@ def small(settings: Accelerator) -> tuple[Network, ...]:
 def image_case(network: Network, dtype: str = "float32") -> Case:
     """Builds a network's training step on noise."""
     family, size, batch, width = network
-    model = ModelConfig(family, size, 3, dtype, batch, GanConfig(width=width, r1_weight=0.0), VaeConfig(width=width))
+    options = {"gan": GanConfig(width=width, r1_weight=0.0), "vae": VaeConfig(width=width)}[family]
+    model = ModelConfig(family, size, 3, dtype, batch, options)
     images = np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
-    return Case(build_learner(model, build_transfers((), model)), {"image": images})
+    return Case(build_learner(model), {"image": images})
 
 
 def prior_case() -> Case:

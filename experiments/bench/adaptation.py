@@ -28,16 +28,14 @@ backend.prepare()  # before jax is imported
 
 import jax
 import numpy as np
-from genjax.families.recipes import SAMPLED, build_transfers
 
 from experiments.common.calls import stepper
 from experiments.common.timing import in_turns, ratio
-from genjax.config import AdaptConfig, GanConfig, ModelConfig, VaeConfig
-from genjax.control import Controller
-from genjax.control.registry import NO_CONTROL, build_controller
+from genjax.config import ModelConfig
+from genjax.control import NO_CONTROL, Controller, build_controller
 from genjax.errors import InputError, lookup
 from genjax.families.learner import Learner
-from genjax.families.registry import build_learner
+from genjax.families.registry import FAMILIES, build_learner, build_transfers
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
 from genjax.transfer import diagonal_fisher
@@ -63,8 +61,8 @@ CONTROLLERS: dict[str, dict[str, dict[str, float]]] = {
         "collapse_guard": {"collapse_rollbacks": 3},
     },
 }
+COMPARED = ("gan", "vae")
 TRANSFERS = ("freeze", "lora", "scale_shift", "singular_values", "l2_sp", "miner", "replay", "cdc")
-FAMILIES = ("gan", "vae")
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,10 @@ def main(settings: Bench) -> int:
         transfers, controllers = ("lora",), {"gan": {}, "vae": {"geco": CONTROLLERS["vae"]["geco"]}}
     work = {
         **{
-            (f, name): (time_controller, settings, f, name, on) for f in FAMILIES for name, on in controllers[f].items()
+            (f, name): (time_controller, settings, f, name, on) for f in COMPARED for name, on in controllers[f].items()
         },
-        **{(f, name): (time_transfer, settings, f, name) for f in FAMILIES for name in transfers},
-        **{(f, "fisher"): (time_fisher, f, 4 if settings.quick else 256) for f in FAMILIES},
+        **{(f, name): (time_transfer, settings, f, name) for f in COMPARED for name in transfers},
+        **{(f, "fisher"): (time_fisher, f, 4 if settings.quick else 256) for f in COMPARED},
     }
     for name in settings.only:
         lookup({mechanism: True for _, mechanism in work}, name, "mechanism")
@@ -116,7 +114,7 @@ def main(settings: Bench) -> int:
 
 def demo_model(family: str, batch: int) -> ModelConfig:
     """Config of the demo's networks."""
-    return ModelConfig(family, 16, 1, "float32", batch, GanConfig(), VaeConfig())
+    return ModelConfig(family, 16, 1, "float32", batch, FAMILIES[family].options())
 
 
 def hold_still(controller: Controller) -> Controller:
@@ -127,17 +125,15 @@ def hold_still(controller: Controller) -> Controller:
 def time_controller(settings: Bench, family: str, name: str, options: dict[str, float]) -> dict[str, Any]:
     """Compares a step under a controller with a step under the same controller held still."""
     model = demo_model(family, settings.batch)
-    moving = build_controller(dataclasses.replace(NO_CONTROL, **options), family)
-    still, moved = (build_learner(model, build_transfers((), model), one) for one in (hold_still(moving), moving))
+    moving = build_controller(dataclasses.replace(NO_CONTROL, **options), FAMILIES[family].measured)
+    still, moved = (build_learner(model, control=one) for one in (hold_still(moving), moving))
     return compare(settings, "controller", family, name, still, moved)
 
 
 def time_transfer(settings: Bench, family: str, name: str) -> dict[str, Any]:
     """Compares a step of an adaptation with one of `full`."""
     model = demo_model(family, settings.batch)
-    plain, moved = (
-        build_learner(model, build_transfers(AdaptConfig(transfer=transfer), model)) for transfer in ("full", name)
-    )
+    plain, moved = (build_learner(model, build_transfers(transfer, model)) for transfer in ("full", name))
     return compare(settings, "transfer", family, name, plain, moved)
 
 
@@ -162,11 +158,11 @@ def time_fisher(family: str, examples: int) -> dict[str, Any]:
     """Times a source's Fisher information with its compilation: it is estimated once a source."""
     say(f"{family}: Fisher information")
     model = demo_model(family, 64)
-    learner = build_learner(model, build_transfers((), model))
+    learner = build_learner(model)
     image = {"image": np.zeros((1, 16, 16, 1), np.uint8)}
     params = jax.jit(lambda key: learner.init(key, image))(jax.random.key(0)).trainable
     keys = jax.random.split(jax.random.key(0), examples)
-    sampled = {network: params[network] for network in SAMPLED[family]}
+    sampled = {network: params[network] for network in FAMILIES[family].published(model)}
     began = time.perf_counter()
     jax.block_until_ready(diagonal_fisher(lambda moved, key: learner.evidence(moved, params, key), sampled, keys))
     return {"kind": "fisher", "family": family, "examples": examples, "seconds": time.perf_counter() - began}
@@ -186,7 +182,7 @@ def markdown(rows: list[dict[str, Any]], settings: Bench) -> str:
     for kind, beside in (("controller", "itself, held still"), ("transfer", "`full`")):
         for name in dict.fromkeys(row["name"] for row in rows if row["kind"] == kind):
             mine = {row["family"]: row for row in rows if (row["kind"], row.get("name")) == (kind, name)}
-            lines.append(f"| `{name}` | {beside} | " + " | ".join(cell(mine.get(family)) for family in FAMILIES) + " |")
+            lines.append(f"| `{name}` | {beside} | " + " | ".join(cell(mine.get(family)) for family in COMPARED) + " |")
     seconds = [
         f"{row['seconds']:.1f} s ({row['family'].upper()}, {row['examples']} samples)"
         for row in rows

@@ -29,7 +29,7 @@ from genjax.data.batches import batch_indices
 from genjax.devices import jaxpr_cost as estimate
 from genjax.evaluate import frechet_distance_from_statistics
 from genjax.evaluate.features.statistics import statistics_of
-from genjax.families.registry import build_learner, build_transfers
+from genjax.families.registry import build_learner
 
 
 class Case(NamedTuple):
@@ -50,7 +50,7 @@ def training(model: ModelConfig, *, augmented: bool = False) -> Case:
     """Builds a training step; the peers have the same parameters, and PyTorch's networks the same outputs."""
     controller = ada() if augmented else chain()
     learners = {
-        "genjax": build_learner(model, build_transfers((), model), controller),
+        "genjax": build_learner(model, control=controller),
         "naive": naive_learner(model, controller),
     }
     images = uint8_images(model)
@@ -74,12 +74,12 @@ def training(model: ModelConfig, *, augmented: bool = False) -> Case:
 def sampling(batch: int) -> Case:
     """Builds the sampling of a DCGAN, from latents on the host to images on the host."""
     model = model_of("gan", 32, 3, 64)
-    learner = build_learner(model, build_transfers((), model))
+    learner = build_learner(model)
     params = jax.jit(lambda key: learner.init(key, {"image": uint8_images(model)}))(jax.random.key(0)).trainable
     latents = np.array(learner.latents.draw(jax.random.key(1), batch))
     generate = jax.jit(learner.latents.generate)
     plain = naive_learner(model, chain())
-    plain_generate = jax.jit(plain.generate)
+    plain_generate = jax.jit(plain.latents.generate)
     context = {network: {} for network in params}
     sides: dict[str, Side] = {}
     if HAS_TORCH:
@@ -94,7 +94,7 @@ def sampling(batch: int) -> Case:
         sides["torch"] = sample
     sides["genjax"] = lambda: np.asarray(generate(params, context, latents))
     sides["naive"] = lambda: np.asarray(plain_generate(params, context, latents))
-    return Case(sides, estimate.flops(learner.generate, params, context, latents), calls=8)
+    return Case(sides, estimate.flops(learner.latents.generate, params, context, latents), calls=8)
 
 
 def resampling() -> Case:

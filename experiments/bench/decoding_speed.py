@@ -28,13 +28,14 @@ backend.prepare()  # before jax is imported
 
 import jax
 import jax.numpy as jnp
-from genjax.config.prior import DecodingConfig, PriorConfig, Segment
 
 from experiments.common.calls import waiting
 from experiments.common.timing import in_turns, ratio
 from genjax.errors import InputError
 from genjax.families.text_to_image.build_prior import build_prior, build_transformer
 from genjax.families.text_to_image.decoding import Decoder, autoregressive_decoder, parallel_decoder
+from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig
+from genjax.models.segments import Segment
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
 from genjax.tree import count

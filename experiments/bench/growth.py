@@ -30,17 +30,17 @@ import numpy as np
 
 from experiments.common.calls import stepper
 from experiments.common.timing import in_turns
-from genjax.config import GanConfig, ModelConfig, VaeConfig
+from genjax.config import ModelConfig
 from genjax.devices.memory import held_bytes
 from genjax.errors import InputError
-from genjax.families.registry import build_learner, build_transfers
+from genjax.families.registry import FAMILIES, build_learner
 from genjax.report.draw.lines import Line, save_lines
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
 
 USUAL = {"width": 32, "batch": 64, "size": 16}
 RANGES = {"width": (16, 32, 64, 128), "batch": (16, 32, 64, 128, 256), "size": (16, 32, 64)}
-FAMILIES = ("gan", "vae")
+COMPARED = ("gan", "vae")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def main(settings: Growth) -> int:
         settings = dataclasses.replace(settings, turns=1)
         ranges = {"width": (8, 16)}
     rows = []
-    for family in FAMILIES:
+    for family in COMPARED:
         for quantity, values in ranges.items():
             say(f"{family}, {quantity} {values[0]} to {values[-1]}")
             rows += measure(family, quantity, values, settings.turns)
@@ -94,8 +94,8 @@ def measure(family: str, quantity: str, values: tuple[int, ...], turns: int) -> 
 
 def prepared(family: str, *, width: int, batch: int, size: int) -> tuple[Any, int]:
     """Compiles a step; returns (a callable that makes it and waits for it, bytes that it holds)."""
-    model = ModelConfig(family, size, 3, "float32", batch, GanConfig(width=width), VaeConfig(width=width))
-    learner = build_learner(model, build_transfers((), model))
+    model = ModelConfig(family, size, 3, "float32", batch, FAMILIES[family].options(width=width))
+    learner = build_learner(model)
     images = {"image": np.random.default_rng(0).integers(0, 256, (batch, size, size, 3), dtype=np.uint8)}
     state = jax.jit(lambda key: learner.init(key, images))(jax.random.key(0))
     # Compiled ahead of time, so that XLA's memory plan can be read
@@ -117,7 +117,7 @@ def markdown(rows: list[dict[str, Any]], ranges: dict[str, tuple[int, ...]]) -> 
         "| family | over | time, ms | grows as | memory, MB | grows as |",
         "|---|---|---|---|---|---|",
     ]
-    for family in FAMILIES:
+    for family in COMPARED:
         for quantity in ranges:
             mine = rows_of(rows, family, quantity)
             times, sizes = (", ".join(f"{row[k] / s:.3g}" for row in mine) for k, s in (("ms", 1), ("bytes", 1e6)))
@@ -143,7 +143,7 @@ def plot(path: Path, rows: list[dict[str, Any]], ranges: dict[str, tuple[int, ..
                     [row["value"] for row in mine],
                     [row[name] / scale for row in mine],
                 )
-                for family in FAMILIES
+                for family in COMPARED
                 for mine in [rows_of(rows, family, quantity)]
             ]
     save_lines(path, "How a step grows", panels, across=len(ranges))

@@ -30,15 +30,15 @@ backend.prepare()  # before jax is imported
 import jax
 import numpy as np
 
-from genjax.config import GanConfig, ModelConfig, VaeConfig
+from genjax.config import ModelConfig
 from genjax.devices.memory import held_bytes
 from genjax.errors import InputError
-from genjax.families.registry import build_learner, build_transfers
+from genjax.families.registry import FAMILIES, build_learner
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
 from genjax.tree import count
 
-FAMILIES = ("gan", "vae")
+COMPARED = ("gan", "vae")
 REACHED = 0.4  # of a chip's rate
 NUMBER = 4  # bytes of a gradient's number, float32
 # Images of the programs that are compared, the second twice the first; above FEW_IMAGES of layers.py.
@@ -77,7 +77,7 @@ def main(settings: Paper) -> int:
     if settings.quick:
         settings = dataclasses.replace(settings, sizes=(16,), width=8)
     rows = []
-    for family in FAMILIES:
+    for family in COMPARED:
         for size in settings.sizes:
             say(f"{family}, {size} pixels")
             rows.append(read(family, size, settings.width, settings.batch))
@@ -90,8 +90,8 @@ def main(settings: Paper) -> int:
 
 def read(family: str, size: int, width: int, batch: int) -> dict[str, Any]:
     """Compiles a model; returns its row."""
-    model = ModelConfig(family, size, 3, "bfloat16", 4, GanConfig(width=width), VaeConfig(width=width))
-    learner = build_learner(model, build_transfers((), model))
+    model = ModelConfig(family, size, 3, "bfloat16", 4, FAMILIES[family].options(width=width))
+    learner = build_learner(model)
     example = {"image": np.zeros((1, size, size, 3), np.uint8)}
     state = jax.eval_shape(lambda key: learner.init(key, example), jax.random.key(0))
     (flops, held), (more_flops, more_held) = (compiled(learner.step, state, size, number) for number in MEASURED)

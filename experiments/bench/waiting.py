@@ -43,7 +43,7 @@ from genjax.data import dataset, load
 from genjax.errors import InputError
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say
-from genjax.training import loop
+from genjax.training import stage
 from genjax.training.loop import train
 
 Images = Literal["decoded before", "decoded while it runs"]
@@ -144,7 +144,7 @@ def config(settings: Waiting, family: Literal["gan", "vae"], data: str, size: in
 def measure_wait(config: TrainConfig, images: Images) -> tuple[float, float]:
     """Trains a run; returns (seconds of a step, share of them in which the loop asks for its next batch)."""
     asked: list[tuple[float, float]] = []  # when each batch was asked for, and how long it took
-    prefetched, in_memory = loop.prefetched, dataset.IN_MEMORY
+    prefetched, in_memory = stage.prefetched, dataset.IN_MEMORY
 
     @contextmanager
     def timed(*arguments: Any, **keywords: Any) -> Iterator[Callable[[int], Any]]:
@@ -158,11 +158,11 @@ def measure_wait(config: TrainConfig, images: Images) -> tuple[float, float]:
 
             yield batch
 
-    loop.prefetched, dataset.IN_MEMORY = timed, 0 if images == "decoded while it runs" else in_memory
+    stage.prefetched, dataset.IN_MEMORY = timed, 0 if images == "decoded while it runs" else in_memory
     try:
         train(config)
     finally:
-        loop.prefetched, dataset.IN_MEMORY = prefetched, in_memory
+        stage.prefetched, dataset.IN_MEMORY = prefetched, in_memory
     steady = asked[1:]  # the first step is compiled
     seconds = steady[-1][0] - steady[0][0]
     return seconds / (len(steady) - 1), float(np.sum([wait for _, wait in steady[:-1]])) / seconds

@@ -10,7 +10,7 @@ import numpy as np
 from genjax.data import Dataset, load
 from genjax.data.glyphs.drawing import COLOURS, VARIANTS
 from genjax.data.glyphs.fonts import TRAIN_FONTS
-from genjax.evaluate.features.registry import resized
+from genjax.evaluate.features.extractor import resized
 from genjax.models.embedding import SIZE
 
 UNKNOWN = -1  # a label that an image does not have

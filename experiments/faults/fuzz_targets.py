@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import numpy as np
 from PIL import Image
 
@@ -23,13 +22,14 @@ from genjax.data.sources.npz import read_npz
 from genjax.errors import InputError
 from genjax.evaluate.features.state_dict import read_state_dict
 from genjax.report.draw.series import read_series
-from genjax.report.warnings import training_cautions
+from genjax.report.warnings import training_warnings
 from genjax.store import checkpoint
 from genjax.store.metrics import open_metrics, read_metrics
 from genjax.store.model import load_model
+from genjax.store.run_config import saved_config
 from genjax.store.run_folder import RunFolder, write_json
-from genjax.training.loop import fresh_state
-from genjax.training.plan import plan_training, saved_config
+from genjax.training.plan import plan_training
+from genjax.training.stage import state_shapes
 
 
 class Target(NamedTuple):
@@ -81,8 +81,8 @@ def read_config_of_run(folder: Path) -> None:
 
 def read_checkpoints(folder: Path) -> None:
     """Restores as a resumed run does: the latest is damaged, so it must find the one before, or none."""
-    config = tiny("vae", folder / "run")
-    like = jax.eval_shape(lambda: fresh_state(plan_training(config, force=True)))
+    plan = plan_training(tiny("vae", folder / "run"), force=True)
+    like = state_shapes(plan, plan.stages[0])
     with checkpoint.open_checkpoints(folder / "run" / "checkpoints") as manager:
         found = checkpoint.restore(manager, like)
     if found is None or int(found[0].step) not in (2, 4):
@@ -105,7 +105,7 @@ def read_log(folder: Path) -> None:
         raise AssertionError("stability failed")
     lines = read_metrics(run / "metrics.jsonl")
     read_series(lines, "run")
-    training_cautions(lines, steps=4, step=4)
+    training_warnings(lines, steps=4, step=4)
     with open_metrics(RunFolder(run), step=3):
         pass
 

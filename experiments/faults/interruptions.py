@@ -25,7 +25,7 @@ from genjax.store.doctor import diagnose
 from genjax.store.metrics import read_metrics
 from genjax.store.model import load_model
 from genjax.store.run_folder import RunFolder, is_run, leftovers
-from genjax.training import loop
+from genjax.training import stage
 
 EVERYTHING = {"save_every": 2, "sample_every": 10, "evaluate_every": 10, "evaluate_num": 20}
 
@@ -130,14 +130,14 @@ def stop_run(family: str, stops: int, *, work: Path, cache: Path, seed: int = 0,
         which = signal.SIGTERM if number % 2 else signal.SIGINT
 
         def segment(number: int = number, cut: int = cut, which: int = which) -> dict[str, Any]:
-            real = loop.batch_indices
+            real = stage.batch_indices
 
             def interrupting(n: int, batch: int, seed: int, step: int) -> np.ndarray:
                 if step + 1 == cut:
                     os.kill(os.getpid(), which)
                 return real(n, batch, seed, step)
 
-            loop.batch_indices = interrupting
+            stage.batch_indices = interrupting
             return trained(tiny(family, work / "run", **seldom), resume=number > 0)
 
         ended = Child(segment, cache).end()

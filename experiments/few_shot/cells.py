@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from genjax.families.recipes import SAMPLED
 
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import few_shot, load
 from genjax.devices import backend
 from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
 from genjax.evaluate.sampling import sample_run
-from genjax.store.model import load_model
+from genjax.families.registry import FAMILIES
+from genjax.store.model import load_model, read_model_config
 from genjax.store.run_folder import RunFolder, is_run
 from genjax.terminal import say
 from genjax.training.loop import adapt, train
@@ -170,14 +170,15 @@ def adaptation(settings: Benchmark, cell: Cell, source: Path) -> Adapted | None:
     outcome = adapt(config)
     if outcome.signal is not None:
         return None
+    published = FAMILIES[cell.family].published(read_model_config(out))
     return Adapted(
         out,
         steps,
         steps * batch,
-        trained=sum(count(outcome.state.trainable[network]) for network in SAMPLED[cell.family]),
+        trained=sum(count(outcome.state.trainable[network]) for network in published),
         bytes=sum(
             path.stat().st_size
-            for network in SAMPLED[cell.family]
+            for network in published
             for path in RunFolder(out).model().glob(f"{network}-*.safetensors")
         ),
     )

@@ -27,7 +27,7 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
-from genjax.config import ControlConfig, TrainConfig, VaeConfig
+from genjax.config import ControlConfig, TrainConfig
 from genjax.errors import InputError
 from genjax.evaluate.metrics.stability import stability
 from genjax.store.metrics import read_metrics
@@ -94,9 +94,15 @@ def main(settings: Benchmark) -> int:
         if outcome.signal is not None:
             return 130
         lines = read_metrics(RunFolder(config.out).metrics)
-        row = {"run": name, "family": config.model, "data": config.data, "seed": config.seed, "steps": config.steps}
+        row = {
+            "run": name,
+            "family": config.family.name,
+            "data": config.data,
+            "seed": config.seed,
+            "steps": config.steps,
+        }
         row |= {"controller": name.split("/")[2], "images": config.num_images, "collapse": outcome.collapse}
-        row |= vae_row(lines) if config.model == "vae" else gan_row(lines)
+        row |= vae_row(lines) if config.family.name == "vae" else gan_row(lines)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     rows = read_rows(path)
@@ -115,7 +121,7 @@ def runs(settings: Benchmark) -> Iterator[tuple[str, TrainConfig]]:
             for controller, control in VAES.items():
                 base = TrainConfig(data=data, model="vae", steps=steps, evaluate_every=0, out=out, control=control)
                 every = {"log_every": max(1, steps // 100), "sample_every": steps, "save_every": steps}
-                yield f"vae/{data}/{controller}/0", dataclasses.replace(base, vae=VaeConfig(), **every)
+                yield f"vae/{data}/{controller}/0", dataclasses.replace(base, **every)
     if "gan" in settings.parts:
         steps = settings.gan_steps
         for seed in range(settings.seeds):

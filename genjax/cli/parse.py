@@ -119,7 +119,7 @@ def with_freeze_patterns(arguments: Sequence[str]) -> list[str]:
 
 
 def _in_a_line(complaint: str, verb: str, verbs: list[str]) -> str:
-    """What tyro says in a box about a command line that it cannot read."""
+    """Puts into a line what tyro says in a box about a command line that it cannot read."""
     if verb not in verbs:
         return f"unknown verb {verb!r}. {did_you_mean(verb, verbs)}"
     lines = [line.strip("│| ") for line in complaint.splitlines()]

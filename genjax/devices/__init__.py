@@ -1,1 +1,1 @@
-"""Where a run computes: backend, memory, several devices and processes, and how steps reach them."""
+"""The machine of a run: backend, memory, several devices and processes, and how steps reach them."""

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import re
+import sys
 import warnings
 from glob import escape as glob_escape
 from pathlib import Path
@@ -37,8 +38,25 @@ def prepare() -> None:
     allocator.keep()
 
 
+def prepare_or_warn() -> None:
+    """Prepares the backend for a verb called in Python; says once what is lost where jax was imported before.
+
+    XLA reads its flags when jax starts, so that they come too late then. What needs no flag is done all the same.
+    """
+    if "jax" in sys.modules:
+        known = flags_of(importlib.metadata.version("jaxlib"))
+        missing = [flag for flag in known if flag not in os.environ.get("XLA_FLAGS", "")]
+        if missing:
+            warnings.warn(
+                f"jax was imported before genjax, so that {' '.join(missing)} could not be set: steps on a CPU may be"
+                " slower. Call a function of genjax first, or genjax.devices.backend.prepare().",
+                stacklevel=3,
+            )
+    prepare()  # after a warning the flags are there, so that it comes once
+
+
 def flags_of(version: str) -> tuple[str, ...]:
-    """What this version of jaxlib is told."""
+    """Returns the XLA flags for this version of jaxlib."""
     return tuple(flag for flag, tried in FLAGS.items() if version in tried)
 
 
@@ -101,14 +119,14 @@ def check_device(name: str) -> None:
 
 
 def on_cpu() -> bool:
-    """Whether JAX computes on a CPU here, for which some operations have a form of their own."""
+    """Returns True if JAX computes on a CPU here, for which some operations have a form of their own."""
     import jax
 
     return jax.default_backend() == "cpu"
 
 
 def cpu_has_bfloat16(info: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor multiplies numbers of that type; true where it does not say."""
+    """Returns True if the processor multiplies numbers of that type; true where it does not say."""
     try:
         words = set(info.read_text().split())
     except OSError:

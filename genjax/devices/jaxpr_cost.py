@@ -1,4 +1,4 @@
-"""What a step needs, read from its program and not from a compiled one: floating-point operations and memory."""
+"""The cost of a step, read from its jaxpr and not from a compiled program: floating-point operations and memory."""
 
 from collections.abc import Iterable
 from typing import Any

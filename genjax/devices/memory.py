@@ -1,4 +1,4 @@
-"""What to say when a step does not fit into memory: the largest batch that would, from the plans of compiled steps."""
+"""Advice when a step does not fit into memory: the largest batch that would, from the plans of compiled steps."""
 
 import os
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ TRIES = 5  # compilations to see that a batch fits, each with a tenth less
 def watched(
     learner: Learner, state: TrainState, example: dict[str, Any], batch: int, *, parts: int = 1
 ) -> Iterator[None]:
-    """Inside, running out of memory becomes an InputError that names a batch that fits.
+    """Turns running out of memory into an InputError that names a batch that fits.
 
     Args:
         learner: whose step runs.

@@ -17,7 +17,7 @@ AHEAD = 6  # batches that are kept ready, and lie in memory
 def prefetched(
     make: Callable[[int], T], *, following: Callable[[int], int], last: int, ahead: int = AHEAD
 ) -> Iterator[Callable[[int], T]]:
-    """Inside, a function from a step to its batch; the batches after it are then on their way.
+    """Yields a function from a step to its batch, which sets the batches after it on their way.
 
     Args:
         make: the batch of a step.

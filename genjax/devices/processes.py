@@ -51,17 +51,17 @@ def meet() -> None:
 
 
 def several() -> bool:
-    """Whether there is more than one process."""
+    """Returns True if there is more than one process."""
     return jax.process_count() > 1
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes and talks."""
+    """Returns True in the process that writes and talks."""
     return jax.process_index() == 0
 
 
 def together(work: Callable[[], T]) -> T:
-    """What `work` gives, in every process, unless it fails in one: then it fails in all, with one line.
+    """Does `work` in every process; if it fails in one, it fails in all, with one line.
 
     Raises:
         InputError: that of the first process that has one, or what the disk or the memory of another has said.
@@ -88,7 +88,7 @@ def together(work: Callable[[], T]) -> T:
 
 
 def told(work: Callable[[], T]) -> T:
-    """What `work` gives in the first process, in every one; it is done there alone.
+    """Does `work` in the first process alone, and returns its result in every one.
 
     Args:
         work: gives what JSON can hold.
@@ -104,5 +104,5 @@ def told(work: Callable[[], T]) -> T:
 
 
 def asked_to_stop() -> bool:
-    """Whether a process of several got SIGTERM: true in all of them at the same call, which is the same step."""
+    """Returns True if any process got SIGTERM: in all of them at the same call, which is the same step."""
     return multihost_utils.reached_preemption_sync_point(next(_asked))

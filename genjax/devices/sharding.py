@@ -1,4 +1,4 @@
-"""How a run lies on its devices: each has its share of every batch, and all of the state, or its share of that too.
+"""The layout of a run on its devices: a share of every batch on each, and all of the state or a share of that too.
 
 There is one mesh axis, "data", and XLA's partitioner does the rest. (Xu et al. 2021, GSPMD) The step is written for the
 whole batch and names no axis, so that a mean is over the whole batch and a random number belongs to a place in it: what
@@ -26,7 +26,7 @@ LEAST = 1024  # numbers in an array from which on it is worth sharing: smaller o
 
 
 class Layout(NamedTuple):
-    """How a run lies on its devices.
+    """The devices of a run, and what of its state each of them holds.
 
     Attributes:
         mesh: the devices in a row, those of a process side by side; None for a single one.
@@ -38,7 +38,7 @@ class Layout(NamedTuple):
 
     @property
     def devices(self) -> int:
-        """How many there are."""
+        """Returns the number of devices."""
         return 1 if self.mesh is None else self.mesh.size
 
 
@@ -97,7 +97,7 @@ def _near(batch: int, divisor: int) -> str:
 
 
 def sharing(layout: Layout) -> Share:
-    """What a learner calls on what it draws for a batch, so that no device computes another's share.
+    """Returns the function that a learner calls on what it draws, so that no device computes another's share.
 
     Real images come with their layout; what a step makes out of nothing, such as latents, has none of its own.
     """

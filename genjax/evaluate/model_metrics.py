@@ -39,7 +39,7 @@ class Explained(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a metric is measured on.
+    """The inputs of a metric.
 
     Attributes:
         trained: functions of the model.

@@ -10,7 +10,7 @@ from genjax.errors import InputError
 
 
 def in_chunks(function: Callable[..., Any], *rows: Any, chunk: int) -> Any:
-    """What `function` gives for all rows, as it gives it for `chunk` of them; the last ones are padded with zeros.
+    """Applies a function to all rows, `chunk` of them at a time; the last ones are padded with zeros.
 
     Args:
         function: of arrays with a leading axis, to a tree of such arrays; each row's result is its own. Jitted, it is

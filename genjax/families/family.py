@@ -64,11 +64,12 @@ class Stage(NamedTuple):
         """Returns the seed of this stage in a run of that seed."""
         if self.stream is None:
             return seed
-        return int(jax.random.randint(jax.random.fold_in(jax.random.key(seed), self.stream), (), 0, 1 << 30))
+        with jax.ensure_compile_time_eval():  # it may be asked while shapes are traced
+            return int(jax.random.randint(jax.random.fold_in(jax.random.key(seed), self.stream), (), 0, 1 << 30))
 
 
 class Training(NamedTuple):
-    """How the stages of a model are to be trained.
+    """The settings by which the stages of a model are trained.
 
     Attributes:
         transfers: {network: its transfer}.

@@ -11,13 +11,13 @@ class Segment:
     """A part of a sequence of tokens: a caption, or the tokens of an image. Each has a vocabulary of its own."""
 
     name: str
-    """Of its array in a batch, and in the names of its parameters."""
+    """Name of its array in a batch, and in the names of its parameters."""
     length: int
     """Tokens, the same in every sequence."""
     vocabulary: int
     """Tokens are 0, ..., vocabulary - 1. Text counts the padding of each position as a word: words + length."""
     columns: int = 0
-    """Of the grid that an image's tokens are the rows of, which gives them a row and a column; 0 for a line of text."""
+    """Columns of the grid whose rows are the tokens, which then have a row and a column; 0 for a line of text."""
 
     def __post_init__(self) -> None:
         """Refuses what no sequence could be."""

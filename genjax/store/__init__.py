@@ -1,1 +1,1 @@
-"""What a run keeps on disk: folder, lock, checkpoints, models, records, metrics."""
+"""The files of a run: folder, lock, checkpoints, models, records, metrics."""

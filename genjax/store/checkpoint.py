@@ -166,7 +166,7 @@ def on_disk(folder: Path) -> list[Path]:
 
 
 def damage(folder: Path) -> str:
-    """What is wrong with the files of a checkpoint, found before any of it is used; empty when it is whole."""
+    """Describes the damage of a checkpoint, found before any of it is used; empty when it is whole."""
     try:
         sealed = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         found = _hashes(folder)
@@ -239,6 +239,6 @@ def delete_after(manager: ocp.CheckpointManager, step: int) -> None:
 
 
 def _score(metrics: Any) -> float:
-    """Of a checkpoint, or infinity where it has none that could be compared: that one may be damaged."""
+    """Returns the score of a checkpoint, or infinity where it has none to compare: that one may be damaged."""
     score = metrics.get(METRIC) if isinstance(metrics, dict) else None
     return score if isinstance(score, int | float) and score == score else float("inf")

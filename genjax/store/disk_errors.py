@@ -1,4 +1,4 @@
-"""What goes wrong with a disk while a run trains: said in one line, with what is left and how to go on."""
+"""Errors of the disk while a run trains, as one line that says what is left and how to go on."""
 
 import errno
 from collections.abc import Iterator, Sequence

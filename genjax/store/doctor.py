@@ -1,4 +1,4 @@
-"""What of a run is whole, what is damaged, and what one can still do with it: `genjax doctor`."""
+"""The diagnosis of a run: parts that are whole, parts that are damaged, and what can still be done with it."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ class Finding(NamedTuple):
 
 
 class Diagnosis(NamedTuple):
-    """What was found in a run's folder.
+    """The findings in a run's folder.
 
     Attributes:
         findings: of every part.
@@ -47,7 +47,7 @@ class Diagnosis(NamedTuple):
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is damaged."""
+        """Returns True if nothing is damaged."""
         return all(finding.whole for finding in self.findings)
 
 
@@ -105,7 +105,7 @@ def _stages(folder: RunFolder) -> list[str]:
 
 
 def _file(folder: Path, name: str, sha256: str) -> str:
-    """What is wrong with a file of parameters; empty for a whole one."""
+    """Describes the damage of a file of parameters; empty for a whole one."""
     try:
         content = (folder / Path(name).name).read_bytes()
     except OSError:
@@ -155,13 +155,13 @@ def _model(folder: Path, which: str) -> Finding:
 
 
 def _leftovers(folder: RunFolder) -> Iterator[Finding]:
-    """What a stopped machine leaves of files that were being written: harmless, and named."""
+    """Yields what a stopped machine left of files that were being written: harmless, and named."""
     for path in leftovers(folder):
         yield Finding(str(path.relative_to(folder.path)), True, "left over from a stop; the next start deletes it")
 
 
 def to_json(run: Path, found: Diagnosis) -> str:
-    """The same for programs."""
+    """Formats a diagnosis for programs."""
     values = found._asdict() | {"run": str(run), "healthy": found.healthy}
     values["findings"] = [finding._asdict() for finding in found.findings]
     return json.dumps(values, indent=2)

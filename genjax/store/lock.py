@@ -64,7 +64,7 @@ def _open(folder: Path, flags: int = 0) -> int:
 
 
 def _is_there(folder: Path, file: int) -> bool:
-    """Whether the open file is still the one that others would ask."""
+    """Returns True if the open file is still the one that others would ask."""
     with suppress(OSError):
         return os.path.samestat(os.stat(folder / NAME), os.fstat(file))
     return False
@@ -83,7 +83,7 @@ def _taken(folder: Path) -> str:
 
 
 def _acquire(file: int) -> bool:
-    """Whether the lock of an open file could be had.
+    """Tries to take the lock of an open file; returns False if another process holds it.
 
     Those who only ask share it for as long as they ask, and stand in nobody's way: where it can be shared there is no
     owner, and it is asked for again.
@@ -96,7 +96,7 @@ def _acquire(file: int) -> bool:
 
 
 def _lock(file: int, *, shared: bool = False) -> bool:
-    """Whether the kernel gave a lock at once; also where the system or the file system has none."""
+    """Asks the kernel for a lock; returns True if it gave one at once, or if there are no locks here."""
     try:
         import fcntl
     except ImportError:  # Windows

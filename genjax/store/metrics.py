@@ -1,4 +1,4 @@
-"""What a run measured, for people and programs: metrics.jsonl, and the same scalars and pictures for TensorBoard."""
+"""The measurements of a run: metrics.jsonl, and the same scalars and pictures for TensorBoard."""
 
 import json
 import os

@@ -9,12 +9,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from genjax import __version__
 from genjax.errors import InputError
 from genjax.json_config import read_json
 from genjax.store.lock import NAME as LOCK
 from genjax.store.lock import check_unlocked
 from genjax.store.migrations import FORMAT, RUN_CONFIGS, migrated
+from genjax.version import __version__
 
 MARK = "genjax_run"  # the key by which a config.json is known as ours
 PART = ".part"  # ends the hidden name under which a file is written, until it is whole
@@ -29,7 +29,7 @@ class RunFolder:
 
     @property
     def config(self) -> Path:
-        """What was asked for, and what it was resolved to."""
+        """Settings that were asked for, with what they were resolved to."""
         return self.path / "config.json"
 
     @property
@@ -39,7 +39,7 @@ class RunFolder:
 
     @property
     def records(self) -> Path:
-        """What was measured apart and kept for the report."""
+        """Records that were measured apart and are kept for the report."""
         return self.path / "records.json"
 
     @property
@@ -58,7 +58,7 @@ class RunFolder:
 
 
 def check_free(folder: RunFolder, *, force: bool) -> None:
-    """Whether a run may begin in this folder; to be asked before anything is computed.
+    """Checks that a run may begin in this folder; to be called before anything is computed.
 
     Raises:
         InputError: something is there and `force` is off, or what is there is not a run, which is never deleted, or
@@ -105,7 +105,7 @@ def begin(folder: RunFolder, config: dict[str, Any], *, force: bool) -> None:
 
 
 def _counts(path: Path) -> bool:
-    """Whether a file means that a folder is in use: neither a lock that nobody holds nor what was never finished."""
+    """Returns True if a file means that a folder is in use: no free lock, and nothing that was never finished."""
     return path.name != LOCK and not (path.name.startswith(".") and path.name.endswith(PART))
 
 
@@ -143,7 +143,7 @@ def leftovers(folder: RunFolder) -> list[Path]:
 
 
 def is_run(folder: RunFolder) -> bool:
-    """Whether the folder holds a run of genjax."""
+    """Returns True if the folder holds a run of genjax."""
     try:
         return MARK in read_json(folder.config)
     except InputError:
@@ -151,7 +151,7 @@ def is_run(folder: RunFolder) -> bool:
 
 
 def read_config(folder: RunFolder) -> dict[str, Any]:
-    """What `begin` wrote.
+    """Reads what `begin` wrote, in today's format.
 
     Raises:
         InputError: no run there, or one of a form that this genjax does not read.

@@ -109,7 +109,7 @@ def described(found: dict[str, Any]) -> str:
 
 
 def demand_lines(found: dict[str, Any], limit: int) -> list[str]:
-    """What `demands` found, for people: a table of the parameters, a line of memory and one of work.
+    """Formats what `demands` found for people: a table of the parameters, a line of memory and one of work.
 
     Args:
         found: by `demands`.

@@ -18,7 +18,7 @@ class Interruption:
     signal: Signals | None = None
 
     def asked(self) -> bool:
-        """Whether to stop; of several processes, all hear of it at the same step, whichever got the signal."""
+        """Returns True to stop; of several processes, all hear of it at the same step, whichever got the signal."""
         if several() and asked_to_stop():
             self.signal = SIGTERM
         return self.signal is not None
@@ -26,7 +26,7 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Inside, Ctrl-C and SIGTERM are noted instead of ending the process; a second Ctrl-C ends it.
+    """Notes Ctrl-C and SIGTERM instead of letting them end the process; a second Ctrl-C ends it.
 
     Schedulers send SIGTERM more than once: a second one changes nothing, as everything is being saved already.
 

@@ -15,7 +15,7 @@ STUCK = 100  # updates of a network in a row that could not be used, after which
 
 
 def collapsed(measured: Mapping[str, Any]) -> bool:
-    """Whether this run is lost: the collapse guard says so, or, without one, nothing has been learned for long."""
+    """Returns True if the collapse guard says that the run is lost, or, without one, nothing was learned for long."""
     return float(measured.get("control/collapsed", 0)) > 0 or bool(stuck(measured))
 
 
@@ -26,7 +26,7 @@ def stuck(measured: Mapping[str, Any]) -> list[str]:
 
 
 def skips(measured: Mapping[str, Any]) -> str:
-    """How many updates of each network were skipped, in a line; empty where all were used."""
+    """Counts the skipped updates of each network, in a line; empty where all were used."""
     totals = {name: value for name, value in measured.items() if name.startswith("skipped/")}
     found = [
         f"{int(value)} of the {name.removeprefix('skipped/')}"
@@ -37,7 +37,7 @@ def skips(measured: Mapping[str, Any]) -> str:
 
 
 def sound(measured: Mapping[str, Any]) -> bool:
-    """Whether nothing was amiss in this step, so that one can come back to it."""
+    """Returns True if nothing was amiss in this step, so that one can come back to it."""
     return float(measured.get("control/unsound_steps", 0)) == 0
 
 
@@ -69,7 +69,7 @@ def roll_back(
 
 
 def autopsy(step: int, measured: Mapping[str, Any]) -> str:
-    """What was seen when a run was given up, in a line."""
+    """Describes in a line what was measured when a run was given up."""
     seen = (
         "control/rollbacks",
         "logits/real",

@@ -19,7 +19,7 @@ FOLLOWED = ("evaluate/KD", "evaluate/KID")  # beginnings of names: the metric of
 
 
 class Steadiness(NamedTuple):
-    """How steady several runs were.
+    """Figures of how steady several runs were.
 
     Attributes:
         metric: that was followed, as it is called in metrics.jsonl.
@@ -45,7 +45,7 @@ def seed_configs(config: C, num: int) -> list[C]:
 
 
 def seed_folder(out: Path, seed: int) -> Path:
-    """Where the run of a seed lies."""
+    """Returns the folder of the run of a seed."""
     return out / f"seed-{seed}"
 
 

@@ -96,7 +96,7 @@ def run_stage(
 
 
 class _Loop(NamedTuple):
-    """What stays the same over the steps of a stage; the best score so far when they begin."""
+    """The loop over the steps of a stage: all that stays the same while it runs."""
 
     plan: Plan
     stage: Stage

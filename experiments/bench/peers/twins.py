@@ -27,7 +27,8 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 def model_of(family: str, size: int, channels: int, batch: int, r1_weight: float = 1.0) -> ModelConfig:
     """Config of networks of width 64."""
-    return ModelConfig(family, size, channels, "float32", batch, GanConfig(r1_weight=r1_weight), VaeConfig())
+    options = {"gan": GanConfig(r1_weight=r1_weight), "vae": VaeConfig()}[family]
+    return ModelConfig(family, size, channels, "float32", batch, options)
 
 
 def uint8_images(model: ModelConfig) -> np.ndarray:
@@ -38,8 +39,8 @@ def uint8_images(model: ModelConfig) -> np.ndarray:
 
 def naive_learner(model: ModelConfig, controller: Controller) -> Learner:
     """Builds the learner of genjax around plain Flax networks."""
-    gan, vae = model.gan, model.vae
     if model.family == "vae":
+        vae: VaeConfig = model.options
         return make_vae(
             plain_flax.Vae(model.size, model.channels, vae.width, vae.latent_size),
             latent_size=vae.latent_size,
@@ -47,6 +48,7 @@ def naive_learner(model: ModelConfig, controller: Controller) -> Learner:
             optimizer=optax.adam(vae.learning_rate),
             controller=controller,
         )
+    gan: GanConfig = model.options
     adam = optax.adam(gan.learning_rate, b1=gan.beta1, b2=gan.beta2)
     return make_gan(
         plain_flax.Generator(model.size, model.channels, gan.width, gan.latent_size),
@@ -75,18 +77,18 @@ def torch_training(model: ModelConfig, params: Any, learner: Learner, images: np
 
     flat = {network: on_host(tree) for network, tree in params.items()}
     if model.family == "vae":
-        vae = pytorch.Vae(model.size, model.channels, model.vae.width, model.vae.latent_size)
+        vae = pytorch.Vae(model.size, model.channels, model.options.width, model.options.latent_size)
         pytorch.copy_parameters(vae, flat["vae"])
         latents = np.array(learner.latents.draw(jax.random.key(1), 8))
         with torch.no_grad():
             check_images(learner, params, latents, vae.decoder(torch.from_numpy(latents)).clamp(-1, 1).numpy())
             theirs = vae.encoder(pytorch.to_torch(images)).chunk(2, 1)
-        assert learner.encode is not None, "a VAE encodes"
+        assert learner.encoder is not None and learner.encoder.encode is not None, "a VAE encodes"
         for ours, other in zip(learner.encoder.encode(params, {"vae": {}}, jnp.asarray(images)), theirs, strict=True):
             check_equal(np.asarray(ours), other.numpy())
-        step = pytorch.vae_step(vae, learning_rate=model.vae.learning_rate)
+        step = pytorch.vae_step(vae, learning_rate=model.options.learning_rate)
     else:
-        gan = model.gan
+        gan: GanConfig = model.options
         generator = torch_generator(model, flat["generator"], learner, params)
         critic = pytorch.copy_parameters(pytorch.Critic(model.size, model.channels, gan.width), flat["critic"])
         ours = Critic(model.size, gan.width).apply({"params": params["critic"]}, to_float(images))
@@ -106,7 +108,7 @@ def torch_generator(model: ModelConfig, flat: dict[str, np.ndarray], learner: Le
 
     latents = np.array(learner.latents.draw(jax.random.key(1), 8))
     theirs = pytorch.copy_parameters(
-        pytorch.Generator(model.size, model.channels, model.gan.width, model.gan.latent_size), flat
+        pytorch.Generator(model.size, model.channels, model.options.width, model.options.latent_size), flat
     )
     with torch.no_grad():
         check_images(learner, params, latents, theirs(torch.from_numpy(latents)).numpy())

@@ -1,4 +1,4 @@
-"""What critic and generator of a GAN minimise. (Goodfellow et al. 2014)"""
+"""The losses of critic and generator. (Goodfellow et al. 2014)"""
 
 from collections.abc import Callable
 from typing import NamedTuple

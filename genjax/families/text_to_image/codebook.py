@@ -19,7 +19,7 @@ LEAST = 1e-6  # count of a code, as a share, from which on its average is known
 
 
 class CodeAverages(NamedTuple):
-    """What a codebook is the quotient of.
+    """Moving averages whose quotient is the codebook.
 
     Attributes:
         counts: (codes,), vectors of a batch that choose each code, N in the paper.
@@ -31,7 +31,7 @@ class CodeAverages(NamedTuple):
 
 
 class CodeUse(NamedTuple):
-    """How often each code was chosen, int32 (codes,).
+    """Counts of how often each code was chosen, int32 (codes,).
 
     Attributes:
         running: in the epoch that has begun.

@@ -7,7 +7,15 @@ from jax import Array
 from genjax.control import Controller, chain, check
 from genjax.families.learner import Learner
 from genjax.families.step import SHARED_KNOBS, SHARED_SIGNALS, network_knobs, network_signals
-from genjax.families.text_to_image.tokenizer import Codec, Knobs, PixelLikelihood, Reading, make_codec, make_tokenizer
+from genjax.families.text_to_image.tokenizer import (
+    Codec,
+    Knobs,
+    Parts,
+    PixelLikelihood,
+    Reading,
+    make_codec,
+    make_tokenizer,
+)
 from genjax.losses.gumbel import gumbel_softmax, uniform_kl
 from genjax.losses.variational import constrained_kl
 from genjax.models.tokenizer import Tokenizer
@@ -85,22 +93,24 @@ def make_dvae(
         return loss, Reading(metrics, logits.argmax(axis=-1).reshape(len(images), -1), logits)
 
     return make_tokenizer(
-        tokenizer,
-        dvae_codec(tokenizer, likelihood),
-        objective=objective,
-        follow=None,
-        neutral={
-            "reconstruction_weight": 1.0,
-            "kl_weight": kl_weight,
-            "free_nats": 0.0,
-            "kl_capacity": 0.0,
-            "temperature": temperature,
-        },
-        likelihood=likelihood,
-        optimizer=optimizer,
-        controller=controller,
-        ema_images=ema_images,
-        images_per_epoch=images_per_epoch,
-        transfer=transfer,
-        accumulate=accumulate,
+        Parts(
+            tokenizer,
+            dvae_codec(tokenizer, likelihood),
+            objective=objective,
+            follow=None,
+            neutral={
+                "reconstruction_weight": 1.0,
+                "kl_weight": kl_weight,
+                "free_nats": 0.0,
+                "kl_capacity": 0.0,
+                "temperature": temperature,
+            },
+            likelihood=likelihood,
+            optimizer=optimizer,
+            controller=controller,
+            ema_images=ema_images,
+            images_per_epoch=images_per_epoch,
+            transfer=transfer,
+            accumulate=accumulate,
+        )
     )

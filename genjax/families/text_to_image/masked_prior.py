@@ -76,7 +76,7 @@ def make_masked_prior(
     latents, sample = make_samplers(NETWORK, decoder, segments, transfer, to_images)
 
     def evidence(params: Networks, source: Networks, key: Array) -> Array:
-        """Of an image without a condition, which this model does not make: the nats of the tokens that a key hides."""
+        """Returns minus the nats of the tokens that a key hides, of an image that was drawn without a condition."""
         sample_key, hide_key = jax.random.split(key)
         given = tuple(jnp.full((1, segment.length), segment.absent, jnp.int32) for segment in segments[:-1])
         tokens = (*given, decoder.decode(source[NETWORK], given, latents.draw(sample_key, 1)))

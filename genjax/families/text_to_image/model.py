@@ -106,7 +106,7 @@ class TextToImage:
         return Sampled(to_uint8(images[chosen]), scores[chosen])
 
     def drawer(self, method: str, decoding: DecodingConfig) -> tuple[Decoder, Draw]:
-        """How images are drawn by a method: a decoder, and a compiled function that is kept.
+        """Returns the decoder of a method, and a compiled function that draws by it and is kept.
 
         Raises:
             InputError: no such method, no such prior, or settings that the tokens do not allow.

@@ -18,21 +18,21 @@ class PriorConfig:
     depth: int = 4
     """Blocks."""
     heads: int = 6
-    """Of the attention; they divide the width."""
+    """Heads of the attention; they divide the width."""
     condition_weight: float = 0.125
     """Autoregressive: part of the loss for predicting the condition, 1 to 7 as in DALL-E; 0 is off."""
     null_probability: float = 0.1
     """How often a condition is dropped in training, so that guidance has a branch without one."""
     learning_rate: float = 1e-3
-    """Adam's."""
+    """Learning rate (Adam)."""
     warm_up_steps: int = 100
-    """In which the learning rate rises from 0; 0 is off."""
+    """Steps in which the learning rate rises from 0; 0 is off."""
     beta1: float = 0.9
-    """Adam's first moment decay."""
+    """Decay of Adam's first moment."""
     beta2: float = 0.96
-    """Adam's second moment decay; .96 is DALL-E's."""
+    """Decay of Adam's second moment; .96 is DALL-E's."""
     weight_decay: float = 0.045
-    """Of the kernels, decoupled (AdamW); .045 is DALL-E's; 0 is off."""
+    """Decay of the kernels, decoupled (AdamW); .045 is DALL-E's; 0 is off."""
     ema_images: float = 10_000
     """Half-life, in images, of the moving average of the parameters that is sampled from; 0 is off."""
 
@@ -48,7 +48,7 @@ class PriorConfig:
 
 @dataclass(frozen=True)
 class DecodingConfig:
-    """How tokens are drawn from a prior."""
+    """Settings of drawing tokens from a prior."""
 
     temperature: float = 1.0
     """Divides the logits: below 1 likely tokens become likelier; 0 takes the likeliest."""
@@ -83,13 +83,13 @@ class RerankerConfig:
     text_depth: int = 2
     """Blocks that read the text."""
     text_heads: int = 4
-    """Of their attention; they divide the text's width."""
+    """Heads of their attention; they divide the text's width."""
     embedding_size: int = 64
     """Length of what images and texts are compared by."""
     learning_rate: float = 1e-3
-    """Adam's."""
+    """Learning rate (Adam)."""
     weight_decay: float = 0.01
-    """Of the kernels, decoupled (AdamW); 0 is off."""
+    """Decay of the kernels, decoupled (AdamW); 0 is off."""
     ema_images: float = 10_000
     """Half-life, in images, of the moving average of the parameters that ranks; 0 is off."""
 

@@ -12,11 +12,11 @@ class VqConfig:
     """A VQ-VAE: each place has the code that is nearest to it."""
 
     likelihood: str = "gaussian"
-    """Of the image given its codes: gaussian (unit scale), optimal_gaussian, bernoulli or logit_laplace."""
+    """Likelihood of the image given its codes: gaussian (unit scale), optimal_gaussian, bernoulli or logit_laplace."""
     commitment_weight: float = 0.25
-    """Of the squared distance of the encoder's vectors to their codes, beta."""
+    """Weight of the squared distance of the encoder's vectors to their codes, beta."""
     decay: float = 0.99
-    """Of the moving averages that the codes are, per step."""
+    """Decay per step of the moving averages that the codes are."""
     restart_below: float = 0.02
     """Share of its part of the vectors under which a code is moved to where it is needed; 0 is off."""
 
@@ -35,13 +35,13 @@ class DvaeConfig:
     """
 
     likelihood: str = "gaussian"
-    """Of the image given its codes: gaussian (unit scale), optimal_gaussian, bernoulli or logit_laplace."""
+    """Likelihood of the image given its codes: gaussian (unit scale), optimal_gaussian, bernoulli or logit_laplace."""
     kl_weight: float = 0.1
     """Weight of the KL divergence from uniform codes at the end of its annealing, beta."""
     kl_steps: int = 0
     """Steps in which that weight rises from 0; 0 is from the start."""
     last_temperature: float = 1 / 16
-    """Of the relaxed draws, which begins at 1."""
+    """Temperature of the relaxed draws at the end; it begins at 1."""
     temperature_steps: int = 1500
     """Steps in which the temperature falls; 0 is from the start."""
 
@@ -60,7 +60,7 @@ class TokenizerConfig:
     grid: int = 8
     """Rows and columns of tokens: 8 makes 64 tokens of an image. A power of two, less than the image's size."""
     codes: int = 256
-    """Of the codebook."""
+    """Codes of the codebook."""
     code_size: int = 32
     """Length of a code."""
     width: int = 32
@@ -68,7 +68,7 @@ class TokenizerConfig:
     depth: int = 2
     """Residual blocks of encoder and decoder, at the resolution of the grid."""
     learning_rate: float = 1e-3
-    """Adam's."""
+    """Learning rate (Adam)."""
     learning_rate_steps: int = 0
     """Steps in which it falls to a hundredth, along a cosine: those of the whole training; 0 is never."""
     ema_images: float = 10_000

@@ -10,7 +10,15 @@ from genjax.control import Controller, chain, check
 from genjax.families.learner import Learner
 from genjax.families.step import SHARED_KNOBS, SHARED_SIGNALS, network_knobs, network_signals
 from genjax.families.text_to_image.codebook import follow
-from genjax.families.text_to_image.tokenizer import Codec, Knobs, PixelLikelihood, Reading, make_codec, make_tokenizer
+from genjax.families.text_to_image.tokenizer import (
+    Codec,
+    Knobs,
+    Parts,
+    PixelLikelihood,
+    Reading,
+    make_codec,
+    make_tokenizer,
+)
 from genjax.losses.quantization import commitment, nearest_codes, straight_through
 from genjax.models.tokenizer import Tokenizer
 from genjax.transfer import Transfer, full
@@ -87,16 +95,18 @@ def make_vq(
         return loss, Reading(metrics, tokens.reshape(len(images), -1), vectors)
 
     return make_tokenizer(
-        tokenizer,
-        vq_codec(tokenizer, likelihood),
-        objective=objective,
-        follow=functools.partial(follow, decay=decay, restart_below=restart_below),
-        neutral={"reconstruction_weight": 1.0, "commitment_weight": commitment_weight},
-        likelihood=likelihood,
-        optimizer=optimizer,
-        controller=controller,
-        ema_images=ema_images,
-        images_per_epoch=images_per_epoch,
-        transfer=transfer,
-        accumulate=accumulate,
+        Parts(
+            tokenizer,
+            vq_codec(tokenizer, likelihood),
+            objective=objective,
+            follow=functools.partial(follow, decay=decay, restart_below=restart_below),
+            neutral={"reconstruction_weight": 1.0, "commitment_weight": commitment_weight},
+            likelihood=likelihood,
+            optimizer=optimizer,
+            controller=controller,
+            ema_images=ema_images,
+            images_per_epoch=images_per_epoch,
+            transfer=transfer,
+            accumulate=accumulate,
+        )
     )
