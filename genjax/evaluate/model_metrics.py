@@ -139,7 +139,7 @@ EXPLANATIONS: dict[str, ModelMetric] = {
 def explains(trained: Trained) -> tuple[str, ...]:
     """Returns the names of `EXPLANATIONS` that a model has.
 
-    Under optimal_gaussian a density belongs to a batch: the bound of an image depends on which others are with it.
+    Where a density belongs to a batch, the bound of an image would depend on which others are with it.
     """
     return tuple(
         name
@@ -197,7 +197,7 @@ def explain(
     meaningless = [name for name in metrics if name not in known]
     if meaningless:
         raise InputError(
-            f"{meaningless[0]} of a model with --vae.likelihood optimal_gaussian has no meaning: the scale is that of a"
+            f"{meaningless[0]} of a model with {trained.no_density} has no meaning: the scale is that of a"
             " batch, so that an image has no density of its own. Leave it out."
         )
     some = images.images[: min(MOST, len(images))]
