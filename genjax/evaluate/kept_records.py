@@ -61,7 +61,7 @@ def model_identity(run: Path) -> str:
     Raises:
         InputError: there is none.
     """
-    described = sorted({RunFolder(run).model() / "model.json", *run.glob("*/model.json")})
+    described = sorted({RunFolder(run).model() / "model.json", *run.glob("*/model/latest/model.json")})
     hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in described if path.is_file()]
     if not hashes:
         raise InputError(f"{run} holds no model that records could be of. Train it first.")
