@@ -5,29 +5,33 @@ a learner once a run, and has no use for it. Only what is keyed by frozen config
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from genjax.config import ControlConfig
+from genjax.control import ControlConfig
 from genjax.devices import dispatch
 from genjax.devices.sharding import stay
-from genjax.families import build, recipes
+from genjax.families.family import Family, Stage, Training
+from genjax.families.model import NO_CONDITION, ModelConfig
+from genjax.families.registry import FAMILIES
 from genjax.families.text_to_image import model as text_to_image
-from genjax.families.text_to_image.text import Vocabulary, dump_vocabulary
+from genjax.families.text_to_image.text import dump_vocabulary
 
 MOST = 200  # learners and steps that are kept at once
+ANY_STEPS = -1  # stands for the steps of a run, on which no learner depends
 
 
 def remember() -> None:
     """Replaces what builds learners and steps by what remembers them; before other modules import it."""
-    recipes.build_transfers = _transfers(recipes.build_transfers)
-    build.build_transfers = recipes.build_transfers
-    build.build_learner = _learners(build.build_learner)
+    for name, family in list(FAMILIES.items()):
+        FAMILIES[name] = remembering(family)
     dispatch.make_programs = _steps(dispatch.make_programs)
-    dispatch.make_update = _steps(dispatch.make_update)
-    text_to_image.learners_of = _stages(text_to_image.learners_of)
     text_to_image.TextToImage.drawer = _drawers(text_to_image.TextToImage.drawer)
+
+
+def remembering(family: Family) -> Family:
+    """Returns a family whose transfers and stages are built once for equal configs."""
+    return family._replace(stages=_stages(family.stages), transfers=_transfers(family.transfers))
 
 
 def _kept(known: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
@@ -38,56 +42,56 @@ def _kept(known: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
     return known[key]
 
 
+def _key(model: ModelConfig) -> Any:
+    """Returns a hashable object that is equal for equal models; vocabularies are told apart by what they contain."""
+    kind, names, vocabulary = model.condition
+    contents = None if vocabulary is None else dump_vocabulary(vocabulary)
+    return dataclasses.replace(model, condition=NO_CONDITION), kind, names, contents
+
+
 def _transfers(make: Callable[..., Any]) -> Callable[..., Any]:
     """Without Fisher information, which is large and no config."""
     known: dict[Any, Any] = {}
 
-    def build_transfers(config: Any, model: Any, fisher: Any = None) -> Any:
-        if fisher:
-            return make(config, model, fisher)
-        return dict(_kept(known, (config, model), lambda: make(config, model)))
+    def transfers(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, Any]) -> Any:
+        if any(offer.fisher is not None for offer in offers.values()):
+            return make(model, choice, offers)
+        key = (_key(model), tuple(choice), tuple(offers.items()))
+        return dict(_kept(known, key, lambda: make(model, choice, offers)))
 
-    return build_transfers
+    return transfers
 
 
-def _learners(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Transfers are told apart by identity, and kept with the learner, so that no later one has the same."""
+def _stages(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Transfers are told apart by identity, and kept with the stages, so that no later one has the same."""
     known: dict[Any, Any] = {}
 
-    def build_learner(model: Any, transfers: Mapping[str, Any], control: Any = build.NO_CONTROL, **options: Any) -> Any:
-        if not isinstance(control, ControlConfig) or options.get("share", stay) is not stay:
-            return make(model, transfers, control, **options)
-        settings = tuple(sorted((name, value) for name, value in options.items() if name != "share"))
-        key = (model, tuple(sorted((name, id(one)) for name, one in transfers.items())), control, settings)
-        return _kept(known, key, lambda: (make(model, transfers, control, **options), transfers))[0]
+    def stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
+        if not isinstance(how.control, ControlConfig) or how.share is not stay:
+            return make(model, how)
+        transfers = tuple(sorted((name, id(one)) for name, one in how.transfers.items()))
+        others = tuple(id(one) for one in how.others)  # of families, which live as long as the process
+        settings = (how.control, how.adaptation, how.accumulate, how.learning_rate_scale, how.images)
+        built, _ = _kept(
+            known,
+            (_key(model), transfers, others, settings),
+            lambda: (make(model, how._replace(steps=ANY_STEPS)), how),
+        )
+        return tuple(stage._replace(steps=how.steps) if stage.steps == ANY_STEPS else stage for stage in built)
 
-    return build_learner
+    return stages
 
 
 def _steps(make: Callable[..., Any]) -> Callable[..., Any]:
     """On one device; on several, the compiled step depends on the state's shapes."""
     known: dict[Any, Any] = {}
 
-    def make_steps(learner: Any, layout: Any, like: Any) -> Any:
+    def make_programs(learner: Any, layout: Any, like: Any) -> Any:
         if layout.mesh is not None:
             return make(learner, layout, like)
         return _kept(known, id(learner.step), lambda: (make(learner, layout, like), learner))[0]
 
-    return make_steps
-
-
-def _stages(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Of a text-to-image model that is not adapted."""
-    known: dict[Any, Any] = {}
-
-    def learners_of(config: Any, vocabulary: Vocabulary, channels: int, **options: Any) -> Any:
-        if options.get("transfers"):
-            return make(config, vocabulary, channels, **options)
-        settings = options.get("images_per_epoch", 0)
-        key = (dataclasses.replace(config, out=Path()), dump_vocabulary(vocabulary), channels, settings)
-        return dict(_kept(known, key, lambda: make(config, vocabulary, channels, **options)))
-
-    return learners_of
+    return make_programs
 
 
 def _drawers(make: Callable[..., Any]) -> Callable[..., Any]:
@@ -95,8 +99,7 @@ def _drawers(make: Callable[..., Any]) -> Callable[..., Any]:
     known: dict[Any, Any] = {}
 
     def drawer(self: text_to_image.TextToImage, method: str, decoding: Any) -> Any:
-        config = dataclasses.replace(self.config, out=Path())
-        key = (config, self.channels, self.segments, frozenset(self.networks), method, decoding)
+        key = (_key(self.config), frozenset(self.networks), method, decoding)
         return _kept(known, key, lambda: make(self, method, decoding))
 
     return drawer

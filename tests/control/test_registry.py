@@ -7,10 +7,10 @@ import sys
 import jax.numpy as jnp
 import pytest
 
-from genjax.config import ControlConfig, from_json, to_json
 from genjax.control import (
     CONTROLLERS,
     NO_CONTROL,
+    ControlConfig,
     Controllable,
     Controller,
     Setting,
@@ -23,8 +23,10 @@ from genjax.control import (
 from genjax.control.collapse_guard import CollapseState
 from genjax.control.registry import is_on, join_options
 from genjax.errors import InputError
-from genjax.families import gan, vae
+from genjax.families.gan import learner as gan
 from genjax.families.text_to_image import dvae, prior
+from genjax.families.vae import learner as vae
+from genjax.json_config import from_json, to_json
 from genjax.limits import at_least
 
 GAN = Controllable("GAN", gan.SIGNALS, (*gan.KNOBS, "augment_probability"), ("critic", "generator"))

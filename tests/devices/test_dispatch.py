@@ -1,6 +1,7 @@
 """Several steps in one program are the same steps, fed with images or with indices."""
 
 import dataclasses
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -11,10 +12,11 @@ from PIL import Image
 from tiny import leaves_equal, train_config
 
 from genjax.control import geco
-from genjax.data import LazyImages, load
-from genjax.data.batches import batch_indices
+from genjax.data import Dataset, LazyImages, load
+from genjax.data.batches import batch_indices, columns
+from genjax.devices import dispatch as module
 from genjax.devices.dispatch import make_dispatch, make_programs
-from genjax.devices.sharding import Layout
+from genjax.devices.sharding import Layout, lay_out, place, whole
 from genjax.errors import InputError
 from genjax.store.metrics import read_metrics
 from genjax.training.loop import train
@@ -49,7 +51,7 @@ def close(left, right):
 def test_four_steps_at_once_are_four_steps(learner):
     fresh = jax.jit(lambda key: learner.init(key, {"image": IMAGES[:1]}))
     one = four = fresh(jax.random.key(0))
-    dispatch = make_dispatch(learner, IMAGES, Layout(), one)
+    dispatch = make_dispatch(learner, {"image": IMAGES}, Layout(), one)
     metrics = {}
     for row in ROWS:
         one, metrics = dispatch.update(one, dispatch.feed(row[None]))
@@ -63,9 +65,50 @@ def test_indices_into_what_the_device_keeps_are_the_images(learner):
     """On an accelerator the set lies on the device: the step reads its batch there."""
     state = jax.jit(lambda key: learner.init(key, {"image": IMAGES[:1]}))(jax.random.key(0))
     program = make_programs(learner, Layout(), state).single
-    kept, _ = program(jax.tree.map(lambda leaf: leaf.copy(), state), jax.device_put(IMAGES), ROWS[0].astype(np.int32))
-    fed, _ = program(state, None, IMAGES[ROWS[0]])
+    on_device = {"image": jax.device_put(IMAGES)}
+    kept, _ = program(jax.tree.map(lambda leaf: leaf.copy(), state), on_device, ROWS[0].astype(np.int32))
+    fed, _ = program(state, None, {"image": IMAGES[ROWS[0]]})
     leaves_equal(kept.trainable, fed.trainable)
+
+
+def rows_of_all_columns():
+    """A set with labels and factors that tell its rows apart."""
+    numbers = np.arange(len(IMAGES))
+    return Dataset(
+        "numbered",
+        "train",
+        IMAGES,
+        labels=numbers % 7,
+        class_names=tuple("abcdefg"),
+        factors={"angle": numbers / 3, "place": numbers, "font": np.asarray(["serif"] * len(IMAGES))},
+    )
+
+
+class Seen(NamedTuple):
+    """Stands for a learner: its step returns the batch that it is given."""
+
+    step: Any
+
+
+@pytest.mark.parametrize("devices", [1, 8])
+@pytest.mark.parametrize("kept", [False, True], ids=["fed", "kept"])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_all_columns_of_a_batch_reach_the_step(devices, kept, parts, monkeypatch):
+    """Fed from the host, and from rows that the devices keep: image, label, and every factor that is a number."""
+    monkeypatch.setattr(module, "keeps_rows", lambda columns, layout: kept)
+    layout, rows = lay_out(devices), columns(rows_of_all_columns())
+    assert set(rows) == {"image", "label", "factors/angle", "factors/place"}
+    learner = Seen(lambda state, batch: (state, dict(batch)))
+    state = place(layout, vae_by_hand().init(jax.random.key(0), {"image": IMAGES[:1]}))
+    indices = np.stack([batch_indices(40, 16, 0, step) for step in range(3)])
+    dispatch = make_dispatch(learner, rows, layout, state, parts=parts)
+    for steps in (indices[:1], indices[1:]):  # one, and two in one program, of which the last is seen
+        state, batch = dispatch.update(state, dispatch.feed(steps))
+        assert set(batch) == set(rows)
+        for name, values in batch.items():
+            found, expected = np.asarray(whole(layout, values)), rows[name][steps[-1]]
+            np.testing.assert_array_equal(found.reshape(expected.shape), expected, err_msg=name)
+            assert found.dtype == expected.dtype
 
 
 def test_a_run_in_longer_strides_ends_where_it_ends_otherwise_and_is_called_slow_on_a_cpu(tmp_path, capsys):

@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from genjax.cli.options import MachineOptions
-
+from genjax.config.machine import MachineOptions
 from genjax.devices import processes
 from genjax.devices.processes import is_first, several, together, told
 from genjax.errors import InputError

@@ -9,7 +9,7 @@ import pytest
 from tiny import LEARNERS, leaves_equal, tiny_vae
 
 from genjax.data.batches import batch_indices
-from genjax.devices.dispatch import feed, keep, keeps_images, make_programs
+from genjax.devices.dispatch import feed, keep, keeps_rows, make_programs
 from genjax.devices.sharding import Layout, check_share, lay_out, place, sharing, stay, whole
 from genjax.errors import InputError
 from genjax.families.learner import TrainState
@@ -17,6 +17,7 @@ from genjax.tree import copy, count
 
 RNG = np.random.default_rng
 IMAGES = RNG(0).integers(0, 256, (100, 16, 16, 1), dtype=np.uint8)
+COLUMNS = {"image": IMAGES}
 BATCH, STEPS = 32, 5
 COLLECTIVE = re.compile(r" (all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter)(?:-start)?\(")
 
@@ -47,8 +48,8 @@ def run(family, layout):
     learner = LEARNERS[family](share=sharing(layout))
     state = place(layout, start(learner))
     trainable = {name: 4 * count(tree) for name, tree in state.trainable.items()}
-    kept = keep(IMAGES, layout) if keeps_images(IMAGES, layout) else None
-    fed = [feed(IMAGES, kept, batch_indices(100, BATCH, 0, step), layout, 1) for step in range(STEPS)]
+    kept = keep(COLUMNS, layout) if keeps_rows(COLUMNS, layout) else None
+    fed = [feed(COLUMNS, kept, batch_indices(100, BATCH, 0, step), layout, 1) for step in range(STEPS)]
     program, metrics = make_programs(learner, layout, state).single.lower(state, kept, fed[0]).compile(), {}
     for part in fed:
         state, metrics = program(state, kept, part)
@@ -122,9 +123,9 @@ def test_each_device_has_its_share_of_each_part_of_a_batch(parts):
     """Images, where no device keeps them, and indices, where all do."""
     layout, indices = lay_out(8), batch_indices(100, BATCH, 0, 3)
     rows = indices.reshape((BATCH,) if parts == 1 else (parts, -1))
-    images = feed(IMAGES, None, indices, layout, parts)
+    images = feed(COLUMNS, None, indices, layout, parts)["image"]
     np.testing.assert_array_equal(images, IMAGES[rows])
-    np.testing.assert_array_equal(feed(IMAGES, keep(IMAGES, layout), indices, layout, parts), rows)
+    np.testing.assert_array_equal(feed(COLUMNS, keep(COLUMNS, layout), indices, layout, parts), rows)
     assert {shard.data.shape[parts - 1] for shard in images.addressable_shards} == {BATCH // parts // 8}
 
 

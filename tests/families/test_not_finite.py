@@ -10,7 +10,7 @@ from tiny import LEARNERS, TINY_VAE, leaves_equal, train_config
 from genjax.cli.main import main
 from genjax.config import VaeConfig
 from genjax.control import Controller, collapse_guard
-from genjax.families.learner import counted, update
+from genjax.families.step import counted, update
 from genjax.store.metrics import read_metrics
 from genjax.training import loop, recovery
 from genjax.training.loop import train

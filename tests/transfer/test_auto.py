@@ -1,12 +1,13 @@
 """`--transfer auto`: what it means is written into the run, and a resumed run keeps it."""
 
 import pytest
-from genjax.families.recipes import transfer_names
 from tiny import adapt_config, train_config
 
+from genjax.store.run_config import saved_config
 from genjax.training.loop import adapt, train
-from genjax.training.plan import plan_adaptation, saved_config
+from genjax.training.plan import plan_adaptation
 from genjax.transfer.auto import Rule, choose
+from genjax.transfer.registry import names
 
 GAN, VAE = (Rule(None, "freeze"),), (Rule(30, "miner"),)
 
@@ -34,6 +35,5 @@ def test_what_it_means_is_written_into_the_run(tmp_path):
     config = adapt_config(tmp_path / "source", tmp_path / "run", transfer="auto", steps=2)
     outcome = adapt(config)
     saved = saved_config(outcome.folder, type(config))
-    assert saved.transfer == "miner"
-    assert transfer_names(saved) == ["miner"]
+    assert names(saved.transfers) == "miner"
     assert plan_adaptation(config, resume=True).config == saved

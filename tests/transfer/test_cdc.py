@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genjax.errors import InputError
-from genjax.families.learner import forward_with_features
+from genjax.families.step import forward_with_features
 from genjax.models.dcgan import Generator
 from genjax.transfer import chain, lora
 from genjax.transfer.cdc import cdc

@@ -6,19 +6,27 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from genjax.families.recipes import RECIPES
 from tiny import adapt_config, leaves_equal
 
-from genjax.config import AdaptConfig, ControlConfig, EwcConfig
+from genjax.config import AdaptConfig, ControlConfig
 from genjax.errors import InputError
 from genjax.evaluate.sampling import sample_run
 from genjax.store.model import load_model
-from genjax.training.loop import adapt, fresh_state
+from genjax.training.loop import adapt
 from genjax.training.plan import plan_adaptation
-from genjax.transfer import kernel_modulation
+from genjax.training.stage import fresh_state
+from genjax.transfer import TRANSFERS, kernel_modulation
+from genjax.transfer.ewc import Ewc
+from genjax.transfer.registry import chosen
 from genjax.tree import flatten
 
-FEW = EwcConfig(examples=8)
+FEW = {"ewc": Ewc(examples=8)}
+
+
+def first_state(plan):
+    """Returns the state before the first step of a model of one stage."""
+    (stage,) = plan.stages
+    return fresh_state(plan, stage)
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +40,21 @@ def sources(kept_runs, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("family", "name"),
-    [*(("vae", name) for name in (*RECIPES, "lora,cdc")), *(("gan", name) for name in ("freeze", "ewc", "miner"))],
+    [*(("vae", name) for name in (*TRANSFERS, "lora,cdc")), *(("gan", name) for name in ("freeze", "ewc", "miner"))],
 )
 def test_it_begins_at_the_source_exactly(sources, tmp_path, family, name):
-    plan = plan_adaptation(adapt_config(sources / family, tmp_path / "run", transfer=name, ewc=FEW))
-    state, source = fresh_state(plan), load_model(sources / family)
+    plan = plan_adaptation(adapt_config(sources / family, tmp_path / "run", transfer=chosen(name, FEW)))
+    state, source = first_state(plan), load_model(sources / family)
+    (stage,) = plan.stages
     for network, params in source.params().items():
-        leaves_equal(plan.learner.transfers[network].params(state.trainable[network], state.context[network]), params)
+        leaves_equal(stage.learner.transfers[network].params(state.trainable[network], state.context[network]), params)
 
 
 @pytest.mark.parametrize(
     "name", ["ewc", "miner", "cdc", "kernel_modulation", "replay", "scale_shift", "singular_values"]
 )
 def test_what_is_saved_is_what_was_trained(sources, tmp_path, name):
-    outcome = adapt(adapt_config(sources / "vae", tmp_path / "run", transfer=name, ewc=FEW))
+    outcome = adapt(adapt_config(sources / "vae", tmp_path / "run", transfer=chosen(name, FEW)))
     model = load_model(tmp_path / "run")
     saved, trained = model.networks["vae"], outcome.state.average["vae"]
     if name == "kernel_modulation":  # holds more numbers than the parameters, so that these are saved
@@ -57,7 +66,7 @@ def test_what_is_saved_is_what_was_trained(sources, tmp_path, name):
         return
     (kept,) = (sources / "vae" / "model" / "latest").glob("fisher-*.safetensors")
     before = kept.stat().st_mtime_ns
-    plan_adaptation(adapt_config(sources / "vae", tmp_path / "again", transfer=name, ewc=FEW))
+    plan_adaptation(adapt_config(sources / "vae", tmp_path / "again", transfer=chosen(name, FEW)))
     assert kept.stat().st_mtime_ns == before, "the information is kept with the source"
 
 
@@ -80,7 +89,7 @@ def test_controllers_are_reset_or_carried(sources, tmp_path):
     (name,) = (name for name in ended if name.endswith("log_weight"))
     for choice, expected in (("reset", 0.0), ("carry", ended[name][1])):
         plan = plan_adaptation(adapt_config(sources / "vae", tmp_path / "run", control_state=choice))
-        assert float(fresh_state(plan).control[0].log_weight) == expected
+        assert float(first_state(plan).control[0].log_weight) == expected
     assert expected != 0
     other = adapt_config(
         sources / "vae", tmp_path / "run", control_state="carry", control=ControlConfig(geco_tolerance=0.0)
@@ -92,11 +101,11 @@ def test_controllers_are_reset_or_carried(sources, tmp_path):
 def test_what_is_carried_outlives_the_run_that_uses_it_up(sources, tmp_path):
     """A rollback to the beginning needs it once more; a step writes over the state that it is given."""
     plan = plan_adaptation(adapt_config(sources / "vae", tmp_path / "run", control_state="carry"))
-    first = fresh_state(plan)
+    first = first_state(plan)
     expected = jax.tree.map(np.array, first.control)
     for leaf in jax.tree.leaves(first.control):
         leaf.delete()
-    leaves_equal(fresh_state(plan).control, expected)
+    leaves_equal(first_state(plan).control, expected)
 
 
 def test_options_of_the_other_family_are_refused(sources, tmp_path):
