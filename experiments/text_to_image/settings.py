@@ -13,6 +13,7 @@ import optax
 from experiments.text_to_image.judges import Judge
 from genjax.config import TextToImageConfig, TrainConfig
 from genjax.data import Dataset, load
+from genjax.data.batches import Columns
 from genjax.data.glyphs.captions import VALUES
 from genjax.evaluate.attribute_classifier import make_classifier
 from genjax.families.text_to_image.build_prior import build_prior
@@ -167,7 +168,7 @@ def captioner_config(settings: Experiment) -> PriorConfig:
 def captioner_judge(settings: Experiment, model: TextToImage, data: Dataset) -> Judge:
     """Makes the captioner: image tokens before text, in the same transformer."""
     text, tokens = segments_of(model.config)
-    columns = {"text": model.vocabulary.encode(data.captions), "tokens": tokens_of(model, data)}
+    columns: Columns = {"text": model.vocabulary.encode(data.captions), "tokens": tokens_of(model, data)}
     learner = build_prior(captioner_config(settings), (tokens, text))
     words = json.dumps(to_json(model.vocabulary), sort_keys=True)
     needs = {
