@@ -1,7 +1,37 @@
 """genjax: adaptive image generation in JAX.
 
-*Data* train *models* under *losses*, steered by *control*, carried by *transfer*, judged by *evaluate*: each noun is a
-sub-package, imported on its own (``from genjax.losses import adversarial``). Importing this one does no work.
+*Data* train *models* of a *family* under *losses*, steered by *control*, carried by *transfer*, judged by *evaluate*,
+shown by *report*: each noun is a sub-package, and the verbs are functions of this one:
+
+    run = genjax.train(data="digits", model="gan", steps=1800)
+    adapted = genjax.adapt(run, data="glyphs", shots=10, transfer="freeze")
+    images = genjax.load(adapted).sample(64, seed=0)
+
+Importing this package does no work; JAX is imported, and prepared, with the first use of a verb.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genjax.api import adapt, load, sample, train
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "adapt", "evaluate", "load", "report", "sample", "train"]
+
+VERBS = ("adapt", "load", "sample", "train")  # `evaluate` and `report` are rooms that can be called
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a verb when it is first used, after the backend was prepared for it."""
+    if name in ("evaluate", "report"):
+        import importlib
+
+        return importlib.import_module(f"genjax.{name}")
+    if name not in VERBS:
+        raise AttributeError(f"module 'genjax' has no attribute {name!r}")
+    from genjax.devices import backend
+
+    backend.prepare_or_warn()
+    from genjax import api
+
+    return getattr(api, name)

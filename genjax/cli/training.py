@@ -13,6 +13,7 @@ from genjax.cli.dynamic import Own, own_options, with_options
 from genjax.cli.given import given_options
 from genjax.cli.stability import stability_table
 from genjax.config.machine import MachineOptions
+from genjax.config.presets import preset_named, presets_help
 from genjax.config.run import AdaptConfig, AnyConfig, TrainConfig, default_config
 from genjax.devices import backend
 from genjax.errors import InputError
@@ -24,9 +25,6 @@ from genjax.store.run_folder import RunFolder, is_run
 from genjax.terminal import result, say
 from genjax.training.seeds import of_each_seed
 from genjax.transfer.registry import TRANSFERS, check_used, chosen, help_text, names, spec_of
-
-MODELS = tuple(FAMILIES)
-
 
 @dataclass(frozen=True)
 class TrainCommand:
@@ -59,25 +57,28 @@ def train_default(arguments: Sequence[str]) -> tuple[type, Any]:
     Raises:
         InputError: no such family, or nothing to resume.
     """
-    given = given_options(arguments, "--model", "--out")
+    given = given_options(arguments, "--model", "--out", "--preset")
     if "--resume" in arguments:
         config = _resumed(TrainConfig, given["--out"])
+    elif given["--preset"]:
+        config = preset_named(given["--preset"]).config
     else:
         family = family_named(given["--model"] or TrainConfig().family.name)
         config = default_config(family)
     family = config.family
     model = Annotated[
-        Literal[MODELS], tyro.conf.arg(help="Family of the model; each has options of its own in this help.")
+        Literal[tuple(FAMILIES)], tyro.conf.arg(help="Family of the model; each has options of its own in this help.")
     ]
     kind = with_options(
         TrainConfig,
         {
+            "preset": Own(Annotated[str, tyro.conf.arg(help=presets_help())], ""),
             "model": Own(model, family.name),
             "own": own_options(family.options, config.model, prefix=family.prefix),
         },
         checked=False,
     )
-    values = _values(TrainConfig, config) | {"model": family.name, "own": config.model}
+    values = _values(TrainConfig, config) | {"preset": "", "model": family.name, "own": config.model}
     return _command(TrainCommand, kind, values)
 
 
@@ -159,6 +160,10 @@ def plain_command(command: Any) -> Any:
         own = typed.own
         config = TrainConfig(**_values(TrainConfig, typed) | {"model": own})
         if typed.model != config.family.name:
+            if typed.preset:
+                raise InputError(
+                    f"--preset {typed.preset} is a {config.family.name}, and --model {typed.model} another."
+                )
             raise InputError(
                 f"a resumed run keeps its settings, and these differ: model {config.family.name!r} -> {typed.model!r}. "
                 "Leave them out, or start another run with --out."

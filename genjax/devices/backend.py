@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import re
+import sys
 import warnings
 from glob import escape as glob_escape
 from pathlib import Path
@@ -35,6 +36,23 @@ def prepare() -> None:
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder / "compiled"))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "1")
     allocator.keep()
+
+
+def prepare_or_warn() -> None:
+    """Prepares the backend for a verb called in Python; says once what is lost where jax was imported before.
+
+    XLA reads its flags when jax starts, so that they come too late then. What needs no flag is done all the same.
+    """
+    if "jax" in sys.modules:
+        known = flags_of(importlib.metadata.version("jaxlib"))
+        missing = [flag for flag in known if flag not in os.environ.get("XLA_FLAGS", "")]
+        if missing:
+            warnings.warn(
+                f"jax was imported before genjax, so that {' '.join(missing)} could not be set: steps on a CPU may be"
+                " slower. Call a function of genjax first, or genjax.devices.backend.prepare().",
+                stacklevel=3,
+            )
+    prepare()  # after a warning the flags are there, so that it comes once
 
 
 def flags_of(version: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ The metrics themselves are functions of features, arrays (images, numbers); `eva
 records that can be kept and compared.
 """
 
+from genjax.callable_room import make_callable
 from genjax.evaluate.features.extractor import Extractor, extract_features, feature_sets
 from genjax.evaluate.features.registry import EXTRACTORS, load_extractor
 from genjax.evaluate.features.statistics import Statistics, real_statistics, statistics_of
@@ -59,3 +60,5 @@ __all__ = [
     "statistics_of",
     "vendi_score",
 ]
+
+make_callable(__name__)

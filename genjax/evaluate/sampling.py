@@ -58,6 +58,22 @@ def sample_run(
     if num < 1:
         raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
     loaded = load_trained(run, which=which, source=source)
+    return draw_loaded(loaded, run, num, seed=seed, texts=texts, class_name=class_name, drawing=drawing)
+
+
+def draw_loaded(
+    loaded: Loaded,
+    run: Path,
+    num: int,
+    *,
+    seed: int = 0,
+    texts: Sequence[str] | None = None,
+    class_name: str = "",
+    drawing: Any = None,
+) -> np.ndarray:
+    """Draws images by a model that was loaded from a run. Arguments and errors as in `sample_run`."""
+    if num < 1:
+        raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
     condition = conditions(run, loaded.model.config, texts, class_name, num)
     total = num if condition is None else len(condition)
     return loaded.trained.draw(jax.random.key(seed), total, condition, drawing)

@@ -64,7 +64,8 @@ class Stage(NamedTuple):
         """Returns the seed of this stage in a run of that seed."""
         if self.stream is None:
             return seed
-        return int(jax.random.randint(jax.random.fold_in(jax.random.key(seed), self.stream), (), 0, 1 << 30))
+        with jax.ensure_compile_time_eval():  # it may be asked while shapes are traced
+            return int(jax.random.randint(jax.random.fold_in(jax.random.key(seed), self.stream), (), 0, 1 << 30))
 
 
 class Training(NamedTuple):

@@ -6,7 +6,7 @@ updates, frozen parts) holds only what was trained and names the identity of tha
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -185,7 +185,8 @@ def load_model(run: Path, *, which: str = "latest", source: Path | None = None, 
 
     Args:
         run: its folder.
-        which: latest or best; a stage that has no best one gives its latest.
+        which: latest or best; a stage that has no best one, or whose networks others were trained with, gives its
+            latest.
         source: where the run that it was adapted from lies, if it has been moved since.
         sampled_only: load only the networks that make images, which is enough for sampling.
     Raises:
@@ -272,13 +273,15 @@ def _stored(run: Path, which: str, config: ModelConfig, needed: Collection[str])
         InputError: a stage that is not there, a damaged file, or stages of two different models.
     """
     stages = FAMILIES[config.family].stage_networks(config)
+    folders = {stage: stage_folder(run, stage, stages) for stage in stages}
     values: dict[str, Any] = {}
     entries, trees, needs = {}, {}, {}
+    relied_on = _relied_on(list(folders.values()))
     for stage, networks in stages.items():
-        folder = stage_folder(run, stage, stages)
-        found = folder.model(which)
-        if len(stages) > 1 and not (found / "model.json").exists():
-            found = folder.model()
+        found = folders[stage].model(which)
+        # Later stages were trained with the latest networks of the earlier ones, not with their best.
+        if len(stages) > 1 and (relied_on & set(networks) or not (found / "model.json").exists()):
+            found = folders[stage].model()
         if not (found / "model.json").exists():
             raise InputError(f"{run} has no trained {stage}. Go on with its training first: --resume.")
         described = _description(found / "model.json")
@@ -291,6 +294,15 @@ def _stored(run: Path, which: str, config: ModelConfig, needed: Collection[str])
             if network in needed:
                 trees[network] = _read(found, entries[network])
     return _Stored(values, entries, trees, needs)
+
+
+def _relied_on(folders: Sequence[RunFolder]) -> set[str]:
+    """Returns the networks that those of later stages were trained with."""
+    found: set[str] = set()
+    for folder in folders:
+        if (folder.model() / "model.json").exists():
+            found |= set(_description(folder.model() / "model.json").get("needs", {}))
+    return found
 
 
 def _check_needs(model: Model, needs: Mapping[str, Mapping[str, str]], run: Path) -> None:

@@ -60,11 +60,12 @@ def test_the_penalties_are_part_of_the_critics_loss(weights, real):
 @pytest.mark.parametrize("loss", ADVERSARIAL)
 def test_every_loss_parts_real_from_generated_and_draws_the_generated_to_the_real(loss):
     """For either side of the decision, as a loss may be flat on one of them."""
+    dark = 0.1
     for w in (-0.1, 0.1):
-        learner = gan_by_hand(w=w, loss=ADVERSARIAL[loss], critic_optimizer=optax.sgd(0.1))
+        learner = gan_by_hand(w=w, b=dark, loss=ADVERSARIAL[loss], critic_optimizer=optax.sgd(0.1))
         critic, generator, metrics = stepped(learner, grey(REAL))
         assert critic > w, "real images are brighter, and their logits have to rise above those of generated ones"
-        assert np.sign(generator - FAKE) == np.sign(critic), "the generator goes where the critic's logits are higher"
+        assert np.sign(generator - dark) == np.sign(critic), "the generator goes where the critic's logits are higher"
         assert all(bool(jnp.isfinite(value)) for value in metrics.values())
 
 

@@ -11,7 +11,7 @@ TINY = ["--model", "vae", "--vae.width", "8", "--vae.latent-size", "4", "--num-i
 TINY += ["--log-every", "1", "--sample-every", "2", "--save-every", "2", "--evaluate-every", "0"]
 
 
-TRAIN = "import sys; from genjax import cli; sys.exit(cli.main(sys.argv[1:]))"
+TRAIN = "import sys; from genjax.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 USUAL = """

@@ -101,9 +101,12 @@ def build_stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
         steps |= {"tokenizer": how.adaptation.tokenizer_steps, "reranker": 0}
     codec, vocabulary = codec_of(model), vocabulary_of(model)
 
+    known: dict[int, np.ndarray] = {}  # both priors read the same tokens
+
     def sequences(dataset: Dataset, finished: Networks) -> Columns:
-        text = vocabulary.encode(require_captions(dataset))
-        return {"text": text, "tokens": tokens_of(codec, finished["tokenizer"], dataset)}
+        if id(dataset) not in known:
+            known[id(dataset)] = tokens_of(codec, finished["tokenizer"], dataset)
+        return {"text": vocabulary.encode(require_captions(dataset)), "tokens": known[id(dataset)]}
 
     found = {
         "tokenizer": (("image",), lambda dataset, finished: {"image": dataset.images}, reconstructions, ()),

@@ -1,0 +1,64 @@
+"""Presets: configs that were tried, each with its command, machine, minutes and the number that was measured."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from genjax.config.run import TrainConfig, default_config
+from genjax.errors import InputError, did_you_mean
+from genjax.families.registry import FAMILIES
+
+
+class Preset(NamedTuple):
+    """A config with its evidence.
+
+    Attributes:
+        config: settings of the run.
+        summary: one sentence for the help.
+        minutes: of training, on `machine`.
+        machine: on which it was measured.
+        measured: number, with its count of images and its seeds; empty until it was measured.
+        date: of the measurement.
+    """
+
+    config: TrainConfig
+    summary: str
+    minutes: str = ""
+    machine: str = ""
+    measured: str = ""
+    date: str = ""
+
+
+PRESETS: dict[str, Preset] = {
+    "digits-gan": Preset(
+        TrainConfig(data="digits", model="gan", size=16, steps=1800, out=Path("runs/digits-gan")),
+        "A GAN of handwritten digits, 16 pixels: the demo's source.",
+    ),
+    "digits-vae": Preset(
+        TrainConfig(data="digits", model="vae", size=16, steps=1800, out=Path("runs/digits-vae")),
+        "A VAE of handwritten digits, 16 pixels: the demo's source.",
+    ),
+    "glyphs-text2image": Preset(
+        default_config(FAMILIES["text2image"]),
+        "A text-to-image model of captioned glyphs, 32 pixels.",
+    ),
+}
+
+
+def preset_named(name: str) -> Preset:
+    """Returns the preset of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in PRESETS:
+        raise InputError(f"unknown preset {name!r}. {did_you_mean(name, list(PRESETS))}")
+    return PRESETS[name]
+
+
+def presets_help() -> str:
+    """Returns a line for each preset, for the help."""
+    lines = []
+    for name, preset in PRESETS.items():
+        measured = f" {preset.measured} ({preset.minutes} on {preset.machine}, {preset.date})."
+        lines.append(f"{name}: {preset.summary}{measured if preset.measured else ''}")
+    return " ".join(["Settings to begin from, which the other options change.", *lines])
