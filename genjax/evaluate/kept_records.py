@@ -56,7 +56,7 @@ def _record(values: dict[str, Any], *, where: str) -> Record:
 
 
 def model_identity(run: Path) -> str:
-    """sha256 over the descriptions of a run's networks, which hold those of the networks.
+    """Returns the sha256 over the descriptions of a run's stages, which hold those of their networks.
 
     Raises:
         InputError: there is none.
