@@ -26,6 +26,7 @@ from genjax.terminal import result, say
 from genjax.training.seeds import of_each_seed
 from genjax.transfer.registry import TRANSFERS, check_used, chosen, help_text, names, spec_of
 
+
 @dataclass(frozen=True)
 class TrainCommand:
     """Pretrains a generator on a set of images."""
@@ -155,7 +156,8 @@ def plain_command(command: Any) -> Any:
         transfer, own = chosen(typed.transfer, given), typed.adaptation
         if not command.resume:
             check_used(transfer, given)
-        config: AnyConfig = AdaptConfig(**_values(AdaptConfig, typed) | {"transfer": transfer})
+        values: dict[str, Any] = _values(AdaptConfig, typed) | {"transfer": transfer}
+        config: AnyConfig = AdaptConfig(**values)
     else:
         own = typed.own
         config = TrainConfig(**_values(TrainConfig, typed) | {"model": own})
