@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +31,7 @@ def blocks(page):
 
 def run_page(page):
     """The names that the blocks of a page leave, all run in one place."""
-    names = {"__name__": page}  # by which dataclasses find where they are
+    names: dict[str, Any] = {"__name__": page}  # by which dataclasses find where they are
     for code in blocks(page):
         if not code.startswith(TAKEN):
             exec(compile(code, page, "exec", dont_inherit=True), names)

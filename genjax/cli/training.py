@@ -156,7 +156,8 @@ def plain_command(command: Any) -> Any:
         transfer, own = chosen(typed.transfer, given), typed.adaptation
         if not command.resume:
             check_used(transfer, given)
-        config: AnyConfig = AdaptConfig(**_values(AdaptConfig, typed) | {"transfer": transfer})
+        values: dict[str, Any] = _values(AdaptConfig, typed) | {"transfer": transfer}
+        config: AnyConfig = AdaptConfig(**values)
     else:
         own = typed.own
         config = TrainConfig(**_values(TrainConfig, typed) | {"model": own})

@@ -25,11 +25,17 @@ SPECS = {spec.name: spec for spec in CONTROLLERS}
 FITTING = ("adaptive_weight", "gradient_guard", "collapse_guard")
 
 
+def generator(learner):
+    """The learner's function from latents to images, compiled."""
+    assert learner.latents is not None
+    return jax.jit(learner.latents.generate)
+
+
 @pytest.fixture(scope="module")
 def expected(source):
     """The images that the source makes of LATENTS."""
     kept = load_model(source)
-    return jax.jit(build_learner(kept.config).latents.generate)(kept.networks, kept.context, LATENTS)
+    return generator(build_learner(kept.config))(kept.networks, kept.context, LATENTS)
 
 
 @pytest.mark.parametrize("transfer", [name for name in TRANSFERS if name != "cdc"])
@@ -37,7 +43,7 @@ def test_a_transfer_begins_with_the_images_of_the_source_and_trains(transfer, ex
     config = adapted_toy(source, tmp_path / "run", transfer)
     plan = plan_adaptation(config)
     (stage,) = plan.stages
-    generate, state = jax.jit(stage.learner.latents.generate), fresh_state(plan, stage)
+    generate, state = generator(stage.learner), fresh_state(plan, stage)
     np.testing.assert_array_equal(generate(state.trainable, state.context, LATENTS), expected)
     after = adapt(config).state
     assert int(after.step) == 2
