@@ -10,28 +10,25 @@ shown by *report*: each noun is a sub-package, and the verbs are functions of th
 Importing this package does no work; JAX is imported, and prepared, with the first use of a verb.
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
+
+from genjax.version import __version__
 
 if TYPE_CHECKING:
     from genjax.api import adapt, load, sample, train
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "adapt", "evaluate", "load", "report", "sample", "train"]
 
-VERBS = ("adapt", "load", "sample", "train")  # `evaluate` and `report` are rooms that can be called
+VERBS = ("adapt", "load", "sample", "train")
+ROOMS = ("evaluate", "report")  # packages that can be called, see `genjax.callable_room`
 
 
 def __getattr__(name: str) -> Any:
     """Imports a verb when it is first used, after the backend was prepared for it."""
-    if name in ("evaluate", "report"):
-        import importlib
-
+    if name in ROOMS:
         return importlib.import_module(f"genjax.{name}")
     if name not in VERBS:
         raise AttributeError(f"module 'genjax' has no attribute {name!r}")
-    from genjax.devices import backend
-
-    backend.prepare_or_warn()
-    from genjax import api
-
-    return getattr(api, name)
+    importlib.import_module("genjax.devices.backend").prepare_or_warn()
+    return getattr(importlib.import_module("genjax.api"), name)

@@ -1,8 +1,11 @@
 """Rooms that are verbs as well: `genjax.evaluate(...)` and `genjax.report(...)` call the package of that name."""
 
+import importlib
 import sys
 from types import ModuleType
 from typing import Any
+
+from genjax.devices.backend import prepare_or_warn
 
 
 class CallableRoom(ModuleType):
@@ -10,12 +13,10 @@ class CallableRoom(ModuleType):
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Prepares the backend and calls the function."""
-        from genjax.devices import backend
-
-        backend.prepare_or_warn()
-        from genjax import api
-
-        return getattr(api, self.__name__.rpartition(".")[2])(*arguments, **options)
+        prepare_or_warn()
+        # By its name, as an entry point is: `genjax.api` imports the rooms that are called by it.
+        verbs = importlib.import_module("genjax.api")
+        return getattr(verbs, self.__name__.rpartition(".")[2])(*arguments, **options)
 
 
 def make_callable(name: str) -> None:

@@ -40,7 +40,7 @@ import numpy as np
 
 from experiments.common.tiny_run import FAMILIES, tiny
 from experiments.faults.children import Child, trained
-from genjax import __version__
+from genjax.version import __version__
 from genjax.config import TrainConfig
 from genjax.errors import InputError
 from genjax.report.draw.lines import Line, save_lines

@@ -26,6 +26,7 @@ from genjax.terminal import result, say
 from genjax.training.seeds import of_each_seed
 from genjax.transfer.registry import TRANSFERS, check_used, chosen, help_text, names, spec_of
 
+
 @dataclass(frozen=True)
 class TrainCommand:
     """Pretrains a generator on a set of images."""

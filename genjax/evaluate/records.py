@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from genjax import __version__
 from genjax.errors import InputError, did_you_mean
+from genjax.version import __version__
 
 # Hash of the weights file of the network of the published FID and KID.
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"

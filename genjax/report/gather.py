@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from genjax import __version__
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import Dataset
 from genjax.errors import InputError
@@ -30,6 +29,7 @@ from genjax.store.metrics import read_metrics
 from genjax.store.model import plain_stages, read_description
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder, read_config, stage_folder, write_bytes
+from genjax.version import __version__
 
 BESIDE = 32  # latents through the source and the adaptation
 EXPLAINED = 200  # held-out images whose likelihood a VAE is asked for

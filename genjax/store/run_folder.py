@@ -9,12 +9,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from genjax import __version__
 from genjax.errors import InputError
 from genjax.json_config import read_json
 from genjax.store.lock import NAME as LOCK
 from genjax.store.lock import check_unlocked
 from genjax.store.migrations import FORMAT, RUN_CONFIGS, migrated
+from genjax.version import __version__
 
 MARK = "genjax_run"  # the key by which a config.json is known as ours
 PART = ".part"  # ends the hidden name under which a file is written, until it is whole

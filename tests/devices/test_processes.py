@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from genjax.config.machine import MachineOptions
 from genjax.devices import processes
 from genjax.devices.processes import is_first, several, together, told
