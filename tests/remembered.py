@@ -84,7 +84,8 @@ def _stages(make: Callable[..., Any]) -> Callable[..., Any]:
         if options.get("transfers"):
             return make(config, vocabulary, channels, **options)
         settings = options.get("images_per_epoch", 0)
-        key = (dataclasses.replace(config, out=Path()), dump_vocabulary(vocabulary), channels, settings)
+        # A seed is of the run, not of what is trained.
+        key = (dataclasses.replace(config, out=Path(), seed=0), dump_vocabulary(vocabulary), channels, settings)
         return dict(_kept(known, key, lambda: make(config, vocabulary, channels, **options)))
 
     return learners_of
