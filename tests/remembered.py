@@ -5,6 +5,7 @@ a learner once a run, and has no use for it. Only what is keyed by frozen config
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from genjax.devices import dispatch
 from genjax.devices.sharding import stay
 from genjax.families import build, recipes
 from genjax.families.text_to_image import model as text_to_image
+from genjax.families.text_to_image import prior_recipes
 from genjax.families.text_to_image.text import Vocabulary, dump_vocabulary
 
 MOST = 200  # learners and steps that are kept at once
@@ -26,8 +28,12 @@ def remember() -> None:
     build.build_learner = _learners(build.build_learner)
     dispatch.make_programs = _steps(dispatch.make_programs)
     dispatch.make_update = _steps(dispatch.make_update)
+    prior_recipes.prior_transfer = _prior_transfers(prior_recipes.prior_transfer)
     text_to_image.learners_of = _stages(text_to_image.learners_of)
     text_to_image.TextToImage.drawer = _drawers(text_to_image.TextToImage.drawer)
+    from genjax.training import adapt_text_to_image as adaptation  # which imports what is replaced above
+
+    adaptation.freeze = functools.lru_cache(adaptation.freeze)
 
 
 def _kept(known: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
@@ -76,17 +82,24 @@ def _steps(make: Callable[..., Any]) -> Callable[..., Any]:
     return make_steps
 
 
+def _prior_transfers(make: Callable[..., Any]) -> Callable[..., Any]:
+    known: dict[Any, Any] = {}
+
+    def prior_transfer(config: Any) -> Any:
+        return _kept(known, dataclasses.replace(config, source=Path(), out=Path(), seed=0), lambda: make(config))
+
+    return prior_transfer
+
+
 def _stages(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Of a text-to-image model that is not adapted."""
+    """Of a text-to-image model; a seed is of the run, not of what is trained. Transfers as in `_learners`."""
     known: dict[Any, Any] = {}
 
     def learners_of(config: Any, vocabulary: Vocabulary, channels: int, **options: Any) -> Any:
-        if options.get("transfers"):
-            return make(config, vocabulary, channels, **options)
-        settings = options.get("images_per_epoch", 0)
-        # A seed is of the run, not of what is trained.
-        key = (dataclasses.replace(config, out=Path(), seed=0), dump_vocabulary(vocabulary), channels, settings)
-        return dict(_kept(known, key, lambda: make(config, vocabulary, channels, **options)))
+        transfers = options.get("transfers") or {}
+        settings = (channels, options.get("images_per_epoch", 0), *sorted((k, id(v)) for k, v in transfers.items()))
+        key = (dataclasses.replace(config, out=Path(), seed=0), dump_vocabulary(vocabulary), settings)
+        return dict(_kept(known, key, lambda: (make(config, vocabulary, channels, **options), transfers))[0])
 
     return learners_of
 
