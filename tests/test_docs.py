@@ -3,10 +3,12 @@
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from genjax.config import ControlConfig, GanConfig
 from genjax.devices import backend
 
 ROOT = Path(__file__).parents[1]
@@ -43,18 +45,20 @@ def test_every_file_of_tests_that_a_row_names_is_in_the_promises():
     assert rows <= promised
 
 
-def test_the_readmes_python_makes_images(monkeypatch):
-    monkeypatch.setattr(backend, "prepare", lambda: None)  # this process has its settings
+def test_the_readmes_python_makes_images(monkeypatch, tmp_path):
+    for name in ("prepare", "prepare_or_warn"):
+        monkeypatch.setattr(backend, name, lambda: None)  # this process has its settings
+    monkeypatch.chdir(tmp_path)
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    tiny = "steps=2, evaluate_every=0, control=ControlConfig(ada_target=0.0)"
     for long, short in {
-        "range(1000)": "range(2)",
-        "Generator()": "Generator(width=4)",
-        "Critic()": "Critic(width=4)",
+        '"gan", size=16, steps=3000': f"GanConfig(width=8, latent_size=8), size=16, num_images=40, batch=8, {tiny}",
+        "shots=10,": f"shots=10, {tiny},",
     }.items():
         assert long in code
         code = code.replace(long, short)
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {"GanConfig": GanConfig, "ControlConfig": ControlConfig}
     exec(compile(code, "README.md", "exec"), names)
-    images = np.asarray(names["images"])
-    assert images.shape == (16, 16, 16, 1)
-    assert np.abs(images).max() <= 1
+    for images in (names["images"], names["before"]):
+        assert (images.shape, images.dtype) == ((64, 16, 16, 1), np.uint8)
+    assert Path(names["page"]).exists()
