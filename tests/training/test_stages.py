@@ -242,7 +242,6 @@ def test_a_finished_stage_is_not_trained_again(copy, folder, monkeypatch):
         ({"batch": 100}, "--batch 100 is larger than the set"),
         ({"tokenizer": replace(TINY.tokenizer, vq=VqConfig(likelihood="gausian"))}, "'gausian'"),
         ({"devices": 3}, r"--batch 8 does not divide among 3 devices. Use --batch 6 or 9 or --devices 2"),
-        ({"data": "digits"}, "captions"),
     ],
 )
 def test_what_cannot_be_trained_on_is_refused_and_nothing_written(tmp_path, changes, message):
