@@ -135,7 +135,7 @@ def test_a_source_of_what_was_never_adapted_is_an_error(folder):
 
 def test_a_description_of_other_networks_is_refused_by_name(copy):
     """The files are whole, and not of this model: flax would fail inside the first compile."""
-    rewrite(copy, lambda values: values["model"]["gan"].update(width=16))
+    rewrite(copy, lambda values: values["model"]["options"].update(width=16))
     with pytest.raises(
         InputError, match=r"the generator of .* does not fit the model: .*has shape .*, expected"
     ) as error:
@@ -155,16 +155,15 @@ def test_a_model_that_says_that_it_lies_on_itself_is_refused(folder, tmp_path):
 def test_a_model_that_is_replaced_while_it_is_read_is_read_anew(folder, copy, monkeypatch):
     """The run has saved another one and deleted the first, between its description and its files."""
     latest, newer = copy / "model" / "latest", folder / "other" / "model" / "latest"
-    real, reads = artifact._read_description, []
+    real, reads = artifact._read, []
 
-    def replaced(run, which):
-        found = real(run, which)
+    def replaced(found, entry):
         if not reads:
             shutil.rmtree(latest)
             shutil.copytree(newer, latest)
-        reads.append(which)
-        return found
+        reads.append(entry["file"])
+        return real(found, entry)
 
-    monkeypatch.setattr(artifact, "_read_description", replaced)
+    monkeypatch.setattr(artifact, "_read", replaced)
     assert load_model(copy).identity == load_model(folder / "other").identity
-    assert len(reads) == 3
+    assert len(reads) == 3  # a file that was gone, and then both

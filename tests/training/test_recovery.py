@@ -60,7 +60,7 @@ def test_it_goes_back_to_the_last_sound_checkpoint(tmp_path, monkeypatch):
 
 
 def test_the_command_says_so_and_fails(wild, monkeypatch, capsys):
-    monkeypatch.setattr("genjax.train.train", lambda config, **options: wild[1])
+    monkeypatch.setattr("genjax.training.loop.train", lambda config, **options: wild[1])
     assert cli.main(["train"]) == 1
     assert "collapsed at step" in capsys.readouterr().err
     assert json.loads((wild[0] / "config.json").read_text())["config"]["control"]["collapse_rollbacks"] == 2

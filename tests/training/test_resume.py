@@ -1,9 +1,10 @@
 """A run that is resumed goes on as it was begun, or not at all."""
 
 import json
+from dataclasses import replace
 
 import pytest
-from tiny import adapt_config, train_config
+from tiny import TINY_VAE, adapt_config, train_config
 
 from genjax.errors import InputError
 from genjax.training.loop import adapt, train
@@ -30,8 +31,7 @@ def test_a_config_that_was_edited_is_refused_by_the_name_that_differs(folder):
     values = json.loads(path.read_text())
     values["config"]["vae"]["kl_weight"] = 2.0
     path.write_text(json.dumps(values))
-    edited = train_config("vae", folder / "source", steps=4)
-    edited = type(edited)(**{**vars(edited), "vae": type(edited.vae)(**{**vars(edited.vae), "kl_weight": 2.0})})
+    edited = train_config("vae", folder / "source", steps=4, vae=replace(TINY_VAE, kl_weight=2.0))
     with pytest.raises(InputError, match=r"saved under other settings than config.json has now: .*kl.weight"):
         train(edited, resume=True)
 

@@ -7,6 +7,7 @@ from tiny import train_config
 
 from genjax.cli import main as cli
 from genjax.errors import InputError
+from genjax.store.migrations import FORMAT
 from genjax.training.loop import train
 from genjax.training.seeds import run_seeds, seed_configs, steadiness
 
@@ -16,7 +17,7 @@ KD = "evaluate/KD[embedded-v1]"
 def fake_run(folder, values, *, coverage=(), name=KD):
     """The text files of a run that was evaluated every 100 steps."""
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps({"genjax_run": 1, "kind": "train", "config": {}}))
+    (folder / "config.json").write_text(json.dumps({"genjax_run": FORMAT, "kind": "train", "config": {}}))
     lines = [{"step": 100 * index, name: value, f"{name}/low": value - 9} for index, value in enumerate(values, 1)]
     for line, value in zip(lines, coverage, strict=False):
         line["evaluate/coverage[embedded-v1]"] = value
