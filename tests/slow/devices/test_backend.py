@@ -41,7 +41,7 @@ def test_a_compiled_step_that_was_not_kept_whole_is_kept_anew(tmp_path):
 
 
 def test_a_device_that_is_not_there_is_refused_in_one_line(tmp_path):
-    start = "import sys; from genjax import cli; sys.exit(cli.main(sys.argv[1:]))"
+    start = "import sys; from genjax.cli.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", start, "train", "--device", "tpu", "--out", str(tmp_path / "run")]
     environment = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

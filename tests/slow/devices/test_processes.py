@@ -15,7 +15,7 @@ from compiling import XLA_FLAGS
 
 from genjax.store.metrics import read_metrics
 
-GENJAX = [sys.executable, "-c", "import sys; from genjax import cli; sys.exit(cli.main(sys.argv[1:]))"]
+GENJAX = [sys.executable, "-c", "import sys; from genjax.cli.main import main; sys.exit(main(sys.argv[1:]))"]
 
 
 # A small step: what is rounded otherwise on another number of devices must not grow over some hundred steps.
