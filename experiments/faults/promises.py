@@ -127,7 +127,7 @@ ROWS = {
         "one of two processes is preempted; stopped and resumed across one and two",
         None,
         (
-            "tests/devices/test_processes.py::test_two_processes_stop_together_and_one_goes_on_and_two_again",
+            "tests/slow/devices/test_processes.py::test_two_processes_stop_together_and_one_goes_on_and_two_again",
             "tests/devices/test_sharding.py::test_eight_devices_equal_one_after_five_steps",
         ),
     ),
@@ -149,7 +149,7 @@ ROWS = {
     "not finite": Row(
         "NaN and infinity in a batch, a gradient, a controller",
         None,
-        ("tests/train/test_not_finite.py", "tests/training/test_recovery.py", "tests/control/test_bounds.py"),
+        ("tests/families/test_not_finite.py", "tests/training/test_recovery.py", "tests/control/test_bounds.py"),
     ),
     "images": Row(
         "files that are no images, and images of every odd form",
@@ -166,11 +166,16 @@ ROWS = {
         None,
         (
             "tests/devices/test_backend.py",
+            "tests/slow/devices/test_backend.py",
             "tests/evaluate/features/test_statistics.py",
             "tests/data/sources/test_tfds.py",
         ),
     ),
-    "surroundings": Row("another clock, time zone, locale, home, path", None, ("tests/test_surroundings.py",)),
+    "surroundings": Row(
+        "another clock, time zone, locale, home, path",
+        None,
+        ("tests/test_surroundings.py", "tests/slow/test_surroundings.py"),
+    ),
     "hostile": Row(
         "files made to do harm",
         None,
