@@ -2,9 +2,9 @@
 
 import pytest
 
-from genjax.config import from_json, to_json
 from genjax.errors import InputError
 from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig, RerankerConfig
+from genjax.json_config import from_json, to_json
 from genjax.models.segments import Segment
 
 

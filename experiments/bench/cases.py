@@ -19,7 +19,7 @@ from experiments.bench.peers.twins import (
     torch_training,
     uint8_images,
 )
-from experiments.common.calls import stepper
+from experiments.common.calls import latents_of, stepper
 from experiments.common.timing import Side
 from genjax.augment.warp import warp
 from genjax.config import ModelConfig
@@ -75,11 +75,12 @@ def sampling(batch: int) -> Case:
     """Builds the sampling of a DCGAN, from latents on the host to images on the host."""
     model = model_of("gan", 32, 3, 64)
     learner = build_learner(model)
+    made = latents_of(learner)
     params = jax.jit(lambda key: learner.init(key, {"image": uint8_images(model)}))(jax.random.key(0)).trainable
-    latents = np.array(learner.latents.draw(jax.random.key(1), batch))
-    generate = jax.jit(learner.latents.generate)
+    latents = np.array(made.draw(jax.random.key(1), batch))
+    generate = jax.jit(made.generate)
     plain = naive_learner(model, chain())
-    plain_generate = jax.jit(plain.latents.generate)
+    plain_generate = jax.jit(latents_of(plain).generate)
     context = {network: {} for network in params}
     sides: dict[str, Side] = {}
     if HAS_TORCH:
@@ -94,7 +95,7 @@ def sampling(batch: int) -> Case:
         sides["torch"] = sample
     sides["genjax"] = lambda: np.asarray(generate(params, context, latents))
     sides["naive"] = lambda: np.asarray(plain_generate(params, context, latents))
-    return Case(sides, estimate.flops(learner.latents.generate, params, context, latents), calls=8)
+    return Case(sides, estimate.flops(made.generate, params, context, latents), calls=8)
 
 
 def resampling() -> Case:

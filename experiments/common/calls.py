@@ -5,10 +5,19 @@ from typing import Any
 
 import jax
 
+from genjax.families.learner import Latents, Learner
+
 
 def waiting(call: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
     """Makes a callable that waits for what a compiled function computes of these arguments, and returns it."""
     return lambda: jax.block_until_ready(call(*arguments))
+
+
+def latents_of(learner: Learner) -> Latents:
+    """Returns the latents of a learner whose images are made of some."""
+    if learner.latents is None:
+        raise ValueError("this learner makes no images of latents")
+    return learner.latents
 
 
 def stepper(step: Callable[..., Any], state: Any, batch: Any) -> Callable[[], None]:

@@ -32,10 +32,10 @@ from genjax.devices import backend
 backend.prepare()  # before jax is imported
 
 from experiments.faults.promises import ROWS, Faults, Row
-from genjax.version import __version__
 from genjax.errors import InputError, lookup
 from genjax.store.run_folder import write_bytes, write_json
 from genjax.terminal import result, say, table
+from genjax.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -40,13 +40,13 @@ import numpy as np
 
 from experiments.common.tiny_run import FAMILIES, tiny
 from experiments.faults.children import Child, trained
-from genjax.version import __version__
 from genjax.config import TrainConfig
 from genjax.errors import InputError
 from genjax.report.draw.lines import Line, save_lines
 from genjax.store.metrics import read_metrics
 from genjax.store.run_folder import write_bytes
 from genjax.terminal import result, say, table
+from genjax.version import __version__
 
 MEMORY, PACE = 2.0, 5.0  # %: growth of the memory, and loss of pace by CPU time, that count as none
 WINDOWS = 10  # of the pace

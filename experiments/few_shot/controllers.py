@@ -94,15 +94,10 @@ def main(settings: Benchmark) -> int:
         if outcome.signal is not None:
             return 130
         lines = read_metrics(RunFolder(config.out).metrics)
-        row = {
-            "run": name,
-            "family": config.family.name,
-            "data": config.data,
-            "seed": config.seed,
-            "steps": config.steps,
-        }
+        family = config.family.name
+        row = {"run": name, "family": family, "data": config.data, "seed": config.seed, "steps": config.steps}
         row |= {"controller": name.split("/")[2], "images": config.num_images, "collapse": outcome.collapse}
-        row |= vae_row(lines) if config.family.name == "vae" else gan_row(lines)
+        row |= vae_row(lines) if family == "vae" else gan_row(lines)
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     rows = read_rows(path)

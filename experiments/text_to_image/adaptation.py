@@ -17,24 +17,23 @@ from typing import Any
 import jax
 import numpy as np
 import optax
-from genjax.config.text_to_image import AdaptTextToImageConfig
-from genjax.families.text_to_image.prior_recipes import prior_transfer
-from genjax.store.stage_files import load_stage
-from genjax.training.adapt_text_to_image import adapt_text_to_image
 
 from experiments.common.intervals import mean_interval
-from experiments.text_to_image.settings import Experiment, judges_of, model_config
+from experiments.text_to_image.judges import Judge, load_judge
+from experiments.text_to_image.settings import Experiment, judges_of, run_config
+from genjax.config import AdaptConfig, TextToImageAdaptation
 from genjax.data import Dataset, few_shot, load
-from genjax.data.batches import batch_indices
 from genjax.errors import InputError
 from genjax.evaluate import evaluate_images, load_extractor
 from genjax.evaluate.attribute_classifier import make_classifier, read_attributes
 from genjax.evaluate.attributes import agreement
-from genjax.families.text_to_image.model import TextToImage, load_text_to_image
+from genjax.families.registry import build_transfers
+from genjax.families.text_to_image.model import TextToImage, text_to_image
 from genjax.models.attributes import AttributeClassifier
+from genjax.store.model import load_model
 from genjax.store.run_folder import write_bytes
 from genjax.terminal import say
-from genjax.training.stage import Stage
+from genjax.training.loop import adapt
 from genjax.tree import count
 
 DATA = "digits:captioned"
@@ -47,20 +46,16 @@ WAYS = {  # name -> (transfer of the prior, updates of the tokenizer's decoder)
     "full, decoder": ("full", STEPS),
 }
 SHOTS, SEEDS = (10, 100), (0, 1, 2)
-Judge = Callable[[TextToImage, np.ndarray], dict[str, Any]]  # (adapted, its shots) -> what was measured
+Measure = Callable[[TextToImage, np.ndarray], dict[str, Any]]  # (adapted, its shots) -> what was measured
 DIGITS = {"digit": tuple(range(10))}
 
 
-def digit_stage(settings: Experiment) -> Stage:
-    """Builds the training stage of the classifier of handwritten digits."""
+def digit_judge(settings: Experiment) -> Judge:
+    """Makes the classifier of handwritten digits."""
     data = load(DATA, size=32)
     learner = make_classifier(digit_classifier(settings), optimizer=optax.adamw(1e-3))
-
-    def batch(step: int) -> dict[str, np.ndarray]:
-        rows = batch_indices(len(data), settings.batch, settings.seed, step)
-        return {"image": data.images[rows], "digit": labels_of(data)[rows]}
-
-    return Stage("digits", learner, settings.classifier_steps // 2, batch, settings.batch, {})
+    columns = {"image": data.images, "digit": labels_of(data)}
+    return Judge("digits", learner, columns, settings.classifier_steps // 2, {})
 
 
 def digit_classifier(settings: Experiment) -> AttributeClassifier:
@@ -77,7 +72,7 @@ def adaptation_figures(settings: Experiment, model: TextToImage, folder: Path) -
     """Judges real images, the source and each cell."""
     held_out = load(DATA, size=32, split="test", num=24 if settings.quick else 0)
     real = np.asarray(held_out.images)
-    params = load_stage(judges_of(settings), "digits")
+    params = load_judge(judges_of(settings), "digits")
 
     def judged(images: np.ndarray, shots: np.ndarray | None = None) -> dict[str, Any]:
         read = read_attributes(digit_classifier(settings), params, images, DIGITS)
@@ -121,30 +116,31 @@ def cells(settings: Experiment) -> Iterator[Cell]:
         yield from (Cell(way, shots, seed, STEPS) for shots in SHOTS for way in WAYS)
 
 
-def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Path, judge: Judge) -> dict[str, Any]:
+def adapted_row(cell: Cell, settings: Experiment, model: TextToImage, folder: Path, measure: Measure) -> dict[str, Any]:
     """Adapts and judges one cell; returns its row and deletes its folder."""
     transfer, decoder = WAYS[cell.way]
-    config = AdaptTextToImageConfig(
-        source=model_config(settings).out,
+    config = AdaptConfig(
+        source=run_config(settings).out,
         data=DATA,
         shots=cell.shots,
         transfer=transfer,
-        tokenizer_steps=min(decoder, cell.steps),
-        prior_steps=cell.steps,
+        adaptation=TextToImageAdaptation(tokenizer_steps=min(decoder, cell.steps), prior_steps=cell.steps),
+        sample_every=cell.steps,
+        evaluate_every=0,
         batch=BATCH,
         seed=cell.seed,
         out=folder / "adapted",
     )
     began = time.monotonic()
-    ended = adapt_text_to_image(config, force=True)
+    ended = adapt(config, force=True)
     if ended.signal is not None:
         raise KeyboardInterrupt
     if ended.collapse:
         raise InputError(ended.collapse)
     seconds = time.monotonic() - began
-    trained, _ = prior_transfer(config).init(model.networks["prior"], jax.random.key(0))
+    trained, _ = build_transfers(transfer, model.config)["prior"].init(model.networks["prior"], jax.random.key(0))
     shots = few_shot(load(DATA, size=32, seed=cell.seed), cell.shots, cell.seed)
-    found = judge(load_text_to_image(config.out), np.asarray(shots.images))
+    found = measure(text_to_image(load_model(config.out)), np.asarray(shots.images))
     shutil.rmtree(config.out)
     return {"cell": dataclasses.asdict(cell), "trained": count(trained), "seconds": seconds, **found}
 

@@ -8,18 +8,16 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from genjax.config.prior import DecodingConfig
-from genjax.store.stage_files import load_stage
 
 from experiments.common.calls import waiting
 from experiments.common.timing import in_turns, ratio
 from experiments.text_to_image.adaptation import adaptation_figures
+from experiments.text_to_image.judges import load_judge
 from experiments.text_to_image.pace import pace_figures
 from experiments.text_to_image.settings import (
     HEADS,
@@ -30,6 +28,7 @@ from experiments.text_to_image.settings import (
     captioner_config,
     classifier_of,
     judges_of,
+    run_config,
     tokens_of,
 )
 from genjax.data import Dataset, load, to_uint8
@@ -39,9 +38,11 @@ from genjax.evaluate import evaluate_images, load_extractor
 from genjax.evaluate.attribute_classifier import read_attributes
 from genjax.evaluate.attributes import Share, agreement, wilson
 from genjax.evaluate.metrics.unigram import placed_unigram_nats, unigram_nats
-from genjax.families.text_to_image.build_prior import build_prior, build_transformer
+from genjax.families.text_to_image.build_prior import build_transformer
 from genjax.families.text_to_image.decoding import autoregressive_decoder
 from genjax.families.text_to_image.model import TextToImage
+from genjax.families.text_to_image.network_options import DecodingConfig
+from genjax.families.text_to_image.stages import segments_of
 from genjax.store.metrics import read_metrics
 from genjax.store.run_folder import write_json
 from genjax.terminal import say
@@ -90,7 +91,7 @@ def spent(settings: Experiment, seconds: float = 0.0) -> float:
 def training_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
     """Counts the parameters of each network, and reads its last losses."""
     last = {
-        name: read_metrics(Path(model.config.out) / name / "metrics.jsonl")[-1]
+        name: read_metrics(run_config(settings).out / name / "metrics.jsonl")[-1]
         for name in ("tokenizer", "prior", "masked", "reranker")
     }
     shown = ("loss/", "codebook/", "accuracy/")
@@ -102,7 +103,7 @@ def training_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]
 
 def reader(settings: Experiment) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """Makes a function from uint8 images to the attributes that the classifier reads."""
-    params = load_stage(judges_of(settings), "classifier")
+    params = load_judge(judges_of(settings), "classifier")
     return lambda images: read_attributes(classifier_of(settings), params, images, VALUES)
 
 
@@ -154,21 +155,13 @@ def cases(settings: Experiment) -> dict[str, dict[str, Any]]:
 
 def likelihood_figures(settings: Experiment, model: TextToImage, data: Dataset) -> dict[str, Any]:
     """Measures the nats of an image's tokens given its caption, against counts of the training set."""
-    learner, codes = build_prior(model.config.prior, model.segments), model.config.tokenizer.codes
-    if learner.likelihood.target_nats is None:
-        raise ValueError("this prior has no likelihood")
-    nats_of = jax.jit(
-        functools.partial(learner.likelihood.target_nats, {"prior": model.networks["prior"]}, {"prior": ()})
-    )
-    train, found = tokens_of(model, data), {}
+    train, codes, found = tokens_of(model, data), model.options.tokenizer.codes, {}
     for where, spec in SETS.items():
         for split in ("train", "test"):
             judged = load(spec, size=32, split=split, num=settings.num, seed=NEW)
-            tokens, text = tokens_of(model, judged), model.vocabulary.encode(judged.captions)
-            parts = np.array_split(np.arange(len(tokens)), max(1, len(tokens) // 100))
-            nats = np.concatenate([nats_of({"text": text[rows], "tokens": tokens[rows]}) for rows in parts])
+            tokens = tokens_of(model, judged)
             found[f"{where}, {split} fonts"] = {
-                "prior": interval_of(nats),
+                "prior": interval_of(model.token_nats(tokens, judged.captions)),
                 "unigram": interval_of(unigram_nats(train, tokens, codes)),
                 "unigram of each place": interval_of(placed_unigram_nats(train, tokens, codes)),
             }
@@ -183,11 +176,11 @@ def interval_of(values: np.ndarray) -> Share:
 
 def caption_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
     """Judges captions that the swapped transformer writes, the likeliest word at a time, by their attributes."""
-    text, tokens = model.segments
+    text, tokens = segments_of(model.config)
     decoder = autoregressive_decoder(
         build_transformer(captioner_config(settings), (tokens, text)), DecodingConfig(temperature=0.0)
     )
-    params = load_stage(judges_of(settings), "captioner")
+    params = load_judge(judges_of(settings), "captioner")
     write, found = jax.jit(functools.partial(decoder.decode, params)), {}
     for where, spec in SETS.items():
         for split in ("train", "test"):
@@ -222,7 +215,8 @@ def speed_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
     ):
         decoder, draw = model.drawer(method, decoding)
         runs[name] = functools.partial(draw, model.networks, text, jax.random.uniform(uniform, (1, decoder.uniforms)))
-    transformer = build_transformer(model.config.prior, model.segments)
+    segments = segments_of(model.config)
+    transformer = build_transformer(model.options.prior, segments)
     batches = (1,) if settings.quick else (1, 16)
     for batch in batches:
         for name, cached in (("cached", True), ("uncached", False)):
@@ -232,7 +226,7 @@ def speed_figures(settings: Experiment, model: TextToImage) -> dict[str, Any]:
             given = (jnp.repeat(text, batch, axis=0),)
             runs[f"{name}, {batch}"] = functools.partial(decode, model.networks["prior"], given, uniforms)
     times = in_turns({name: waiting(run) for name, run in runs.items()}, turns=settings.turns, pause=0.0)
-    length = model.segments[1].length
+    length = segments[1].length
     return {
         "milliseconds": {name: 1e3 * statistics.median(taken) for name, taken in times.items()},
         "tokens_per_second": {

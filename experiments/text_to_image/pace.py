@@ -6,15 +6,16 @@ from functools import partial
 from typing import Any
 
 import jax
-from genjax.training.text_to_image import stages
 
 from experiments.common.timing import in_turns
-from experiments.text_to_image.settings import Experiment, model_config
+from experiments.text_to_image.settings import Experiment, run_config, tokens_of
 from genjax.data import Dataset
-from genjax.devices.dispatch import make_update
+from genjax.data.batches import Columns, batch_indices
+from genjax.devices.dispatch import make_dispatch
 from genjax.devices.sharding import Layout
-from genjax.families.text_to_image.model import TextToImage, learners_of
-from genjax.training.stage import Stage
+from genjax.families.family import Stage, Training
+from genjax.families.text_to_image.model import TextToImage
+from genjax.families.text_to_image.stages import build_stages
 
 SEVERAL = 3  # steps in a turn
 
@@ -25,28 +26,29 @@ def pace_figures(settings: Experiment, model: TextToImage, data: Dataset) -> dic
     A batch is drawn for each step, as in training. What a training does beside its steps is not in it: compiling,
     checkpoints, and the tokens of the images.
     """
-    config = model_config(settings)
-    learners = learners_of(config, model.vocabulary, data.images.shape[-1], images_per_epoch=len(data))
-    found = list(stages(config, learners, data, model.vocabulary))
-    walks = {stage.name: walk_of(stage) for stage in found}
+    found = build_stages(model.config, Training({}, control=run_config(settings).control, images=len(data)))
+    rows = {"image": data.images, "text": model.vocabulary.encode(data.captions), "tokens": tokens_of(model, data)}
+    walks = {stage.name: walk_of(settings, stage, {name: rows[name] for name in stage.example}) for stage in found}
     times = in_turns({name: partial(walk, SEVERAL) for name, walk in walks.items()}, turns=settings.turns)
-    rows = {}
+    figures = {}
     for stage in found:
         seconds = statistics.median(times[stage.name]) / SEVERAL
-        rows[stage.name] = {"steps": stage.steps, "milliseconds": 1e3 * seconds, "minutes": stage.steps * seconds / 60}
-    return rows
+        minutes = stage.steps * seconds / 60
+        figures[stage.name] = {"steps": stage.steps, "milliseconds": 1e3 * seconds, "minutes": minutes}
+    return figures
 
 
-def walk_of(stage: Stage) -> Callable[[int], None]:
+def walk_of(settings: Experiment, stage: Stage, columns: Columns) -> Callable[[int], None]:
     """Makes a function that makes so many steps of a stage, from where the last call ended."""
-    example: dict[str, Any] = {**stage.batch(0)}
-    state = jax.jit(lambda: stage.learner.init(jax.random.key(0), example))()
-    update, step = make_update(stage.learner, Layout(), state), 0
+    state = jax.jit(lambda: stage.learner.init(jax.random.key(0), stage.example))()
+    dispatch, step = make_dispatch(stage.learner, columns, Layout(), state), 0
+    images = len(next(iter(columns.values())))
 
     def run(number: int) -> None:
         nonlocal state, step
         for _ in range(number):
-            state, _ = update(state, stage.batch(step))
+            rows = batch_indices(images, settings.batch, settings.seed, step)
+            state, _ = dispatch.update(state, dispatch.feed(rows[None]))
             step += 1
         jax.block_until_ready(state)
 

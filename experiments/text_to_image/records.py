@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from experiments.text_to_image.figures import cases
+from experiments.text_to_image.judges import judge_sha256
 from experiments.text_to_image.settings import HEADS, NEW, SETS, Experiment, judges_of
 from experiments.text_to_image.tables import lifts
-from genjax.config import read_json
 from genjax.data import Dataset, load
 from genjax.evaluate import Record
 from genjax.evaluate.attributes import Share
@@ -95,7 +95,7 @@ def drawn(settings: Experiment) -> int:
 
 def classifier(settings: Experiment) -> dict[str, str]:
     """Names the judge as a record does."""
-    sha256 = read_json(judges_of(settings) / "classifier" / "model.json")["sha256"]
+    sha256 = judge_sha256(judges_of(settings), "classifier")
     version = f"{settings.classifier_steps} steps"
     return {"extractor": "attribute classifier", "extractor_version": version, "extractor_sha256": sha256}
 

@@ -1,24 +1,29 @@
-"""Settings of the text-to-image experiment, its model's config, and the stages of its two judges."""
+"""Settings of the text-to-image experiment, its model's config, and two of its judges."""
 
 import dataclasses
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 import optax
-from genjax.config.text_to_image import TextToImageConfig
 
+from experiments.text_to_image.judges import Judge
+from genjax.config import TextToImageConfig, TrainConfig
 from genjax.data import Dataset, load
-from genjax.data.batches import batch_indices
+from genjax.data.batches import Columns
 from genjax.data.glyphs.captions import VALUES
 from genjax.evaluate.attribute_classifier import make_classifier
 from genjax.families.text_to_image.build_prior import build_prior
-from genjax.families.text_to_image.model import TextToImage, parts_of
+from genjax.families.text_to_image.model import TextToImage
 from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
+from genjax.families.text_to_image.stages import encoded, segments_of
+from genjax.families.text_to_image.text.files import to_json
 from genjax.families.text_to_image.tokenizer_options import DvaeConfig, TokenizerConfig
 from genjax.models.attributes import AttributeClassifier
-from genjax.training.stage import Stage, encoded
+from genjax.tree import content_hash
 
 Part = Literal["trained", "classifier", "samples", "likelihood", "captions", "speed", "pace", "adaptation"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -92,19 +97,29 @@ QUICK = {
 }
 
 
-def model_config(settings: Experiment) -> TextToImageConfig:
-    """Config of the text-to-image model."""
-    small = settings.quick
-    return TextToImageConfig(
+def run_config(settings: Experiment) -> TrainConfig:
+    """Config of the model's training, which is judged at its end only."""
+    return TrainConfig(
+        data="glyphs",
         size=32,
+        model=model_options(settings),
         num_images=settings.images,
         batch=settings.batch,
         seed=settings.seed,
+        sample_every=max(settings.tokenizer_steps, settings.prior_steps),
+        evaluate_every=0,
+        out=settings.runs / f"{settings.kind}-{settings.seed}",
+    )
+
+
+def model_options(settings: Experiment) -> TextToImageConfig:
+    """Options of the text-to-image model."""
+    small = settings.quick
+    return TextToImageConfig(
         tokenizer_steps=settings.tokenizer_steps,
         prior_steps=settings.prior_steps,
         masked_steps=settings.prior_steps,
         reranker_steps=settings.reranker_steps,
-        out=settings.runs / f"{settings.kind}-{settings.seed}",
         tokenizer=TokenizerConfig(
             kind=settings.kind,
             codes=32 if small else 128,
@@ -121,7 +136,7 @@ def model_config(settings: Experiment) -> TextToImageConfig:
 
 
 def judges_of(settings: Experiment) -> Path:
-    """Folder of classifier and captioner."""
+    """Folder of classifiers and captioner."""
     return settings.runs / f"judges-{settings.kind}-{settings.seed}"
 
 
@@ -131,17 +146,12 @@ def classifier_of(settings: Experiment) -> AttributeClassifier:
     return AttributeClassifier(heads, 32, width=4 if settings.quick else 16)
 
 
-def classifier_stage(settings: Experiment, config: TextToImageConfig) -> Stage:
-    """Builds the stage of the classifier: all combinations, on images that neither train a prior nor judge it."""
+def attribute_judge(settings: Experiment) -> Judge:
+    """Makes the classifier of attributes: all combinations, on images that neither train a prior nor judge it."""
     data = load("glyphs:captioned:all", size=32, num=settings.images, seed=settings.seed + 1000)
-    labels = {name: numbers(data, name) for name in HEADS}
-
-    def batch(step: int) -> dict[str, np.ndarray]:
-        rows = batch_indices(len(data), settings.batch, settings.seed, step)
-        return {"image": data.images[rows]} | {name: values[rows] for name, values in labels.items()}
-
+    columns = {"image": data.images} | {name: numbers(data, name) for name in HEADS}
     learner = make_classifier(classifier_of(settings), optimizer=optax.adamw(1e-3))
-    return Stage("classifier", learner, settings.classifier_steps, batch, settings.batch, {})
+    return Judge("classifier", learner, columns, settings.classifier_steps, {})
 
 
 def numbers(data: Dataset, name: str) -> np.ndarray:
@@ -152,23 +162,22 @@ def numbers(data: Dataset, name: str) -> np.ndarray:
 
 def captioner_config(settings: Experiment) -> PriorConfig:
     """Config of the captioner: the prior's transformer, of which only the text is predicted."""
-    return dataclasses.replace(model_config(settings).prior, condition_weight=0.0, null_probability=0.0)
+    return dataclasses.replace(model_options(settings).prior, condition_weight=0.0, null_probability=0.0)
 
 
-def captioner_stage(settings: Experiment, model: TextToImage, data: Dataset) -> Stage:
-    """Builds the stage of the captioner: image tokens before text, in the same transformer."""
-    text, tokens = model.segments
-    arrays = {"text": model.vocabulary.encode(data.captions), "tokens": tokens_of(model, data)}
-
-    def batch(step: int) -> dict[str, np.ndarray]:
-        rows = batch_indices(len(data), settings.batch, settings.seed, step)
-        return {name: values[rows] for name, values in arrays.items()}
-
+def captioner_judge(settings: Experiment, model: TextToImage, data: Dataset) -> Judge:
+    """Makes the captioner: image tokens before text, in the same transformer."""
+    text, tokens = segments_of(model.config)
+    columns: Columns = {"text": model.vocabulary.encode(data.captions), "tokens": tokens_of(model, data)}
     learner = build_prior(captioner_config(settings), (tokens, text))
-    parts = parts_of(model.networks["tokenizer"], Path(model.config.out) / "vocabulary.json")
-    return Stage("captioner", learner, settings.captioner_steps, batch, settings.batch, parts)
+    words = json.dumps(to_json(model.vocabulary), sort_keys=True)
+    needs = {
+        "tokenizer": content_hash(model.networks["tokenizer"]),
+        "vocabulary": hashlib.sha256(words.encode()).hexdigest(),
+    }
+    return Judge("captioner", learner, columns, settings.captioner_steps, needs)
 
 
 def tokens_of(model: TextToImage, data: Dataset) -> np.ndarray:
     """Encodes a set as image tokens."""
-    return encoded(model.codec.encode, model.networks["tokenizer"], data.images)
+    return encoded(model.codec, model.networks["tokenizer"], data.images)

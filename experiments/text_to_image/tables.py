@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-from genjax.config.prior import DecodingConfig
 
 from experiments.text_to_image.adaptation import adaptation_table
 from experiments.text_to_image.pace import pace_table
@@ -14,6 +13,7 @@ from genjax.data.glyphs.captions import VALUES, parse
 from genjax.data.glyphs.combinations import Combination, held_out_combinations
 from genjax.evaluate.attributes import Share, difference
 from genjax.families.text_to_image.model import TextToImage
+from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.report.draw.figure import Row, save_figure
 
 

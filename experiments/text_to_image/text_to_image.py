@@ -29,28 +29,30 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
-from genjax.training.text_to_image import load_images, train_text_to_image
-
-from experiments.text_to_image.adaptation import digit_stage
+from experiments.text_to_image.adaptation import digit_judge
 from experiments.text_to_image.figures import measure, spent
+from experiments.text_to_image.judges import train_judges
 from experiments.text_to_image.records import records_of
 from experiments.text_to_image.seeds import over_trainings
 from experiments.text_to_image.settings import (
     NEW,
     QUICK,
     Experiment,
-    captioner_stage,
-    classifier_stage,
+    attribute_judge,
+    captioner_judge,
     judges_of,
-    model_config,
+    run_config,
 )
 from experiments.text_to_image.tables import markdown, picture
+from genjax.data import Dataset
 from genjax.errors import InputError
 from genjax.evaluate.kept_records import keep_records
-from genjax.families.text_to_image.model import is_text_to_image, load_text_to_image
+from genjax.evaluate.run_data import training_images
+from genjax.families.text_to_image.model import TextToImage, text_to_image
+from genjax.store.model import load_model
 from genjax.store.run_folder import RunFolder, is_run, write_bytes, write_json
 from genjax.terminal import result, say
-from genjax.training.stage import run_stage, sitting
+from genjax.training import loop
 
 
 def main(settings: Experiment) -> int:
@@ -66,8 +68,7 @@ def main(settings: Experiment) -> int:
     spent(settings, time.monotonic() - began)
     if signal is not None:
         return 128 + signal
-    config = model_config(settings)
-    model, data = load_text_to_image(config.out), load_images(config)
+    model, data = trained(settings)
     figures = measure(settings, model, data)
     settings.out.mkdir(parents=True, exist_ok=True)
     write_json(settings.out / "text_to_image.json", figures)
@@ -75,7 +76,7 @@ def main(settings: Experiment) -> int:
     write_bytes(settings.out / "text_to_image.md", text.encode())
     picture(settings, model)
     if {"samples", "classifier", "likelihood"} <= set(figures):
-        keep_records(config.out, records_of(settings, figures))
+        keep_records(run_config(settings).out, records_of(settings, figures))
     else:
         say("no records are kept with the model: they need samples, classifier and likelihood")
     result(text)
@@ -93,25 +94,22 @@ def finish_combined(settings: Experiment) -> int:
 
 def train(settings: Experiment) -> Signals | None:
     """Trains what is not trained yet, judges last; returns the signal that stopped it, or None."""
-    config = model_config(settings)
-    outcome = train_text_to_image(config, resume=is_text_to_image(config.out))
+    config = run_config(settings)
+    outcome = loop.train(config, resume=is_run(RunFolder(config.out)))
+    if outcome.collapse:
+        raise InputError(outcome.collapse)
     if outcome.signal is not None:
         return outcome.signal
-    model, data = load_text_to_image(config.out), load_images(config)
-    judges = judges_of(settings)
-    begun = None if is_run(RunFolder(judges)) else {"kind": "judges"}
-    with sitting(judges, begun) as interruption:
-        for stage in (
-            classifier_stage(settings, config),
-            captioner_stage(settings, model, data),
-            digit_stage(settings),
-        ):
-            ended = run_stage(judges, stage, interruption, seed=settings.seed, log_every=50, save_every=500)
-            if ended.collapse:
-                raise InputError(ended.collapse)
-            if ended.signal is not None:
-                return ended.signal
-    return None
+    model, data = trained(settings)
+    judges = (attribute_judge(settings), captioner_judge(settings, model, data), digit_judge(settings))
+    return train_judges(judges_of(settings), judges, seed=settings.seed, batch=settings.batch)
+
+
+def trained(settings: Experiment) -> tuple[TextToImage, Dataset]:
+    """Loads the trained model, and the images that it was trained on."""
+    config = run_config(settings)
+    model = text_to_image(load_model(config.out))
+    return model, training_images(config, model.config)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from genjax.cli.shown import Source, Which
+from genjax.cli.dynamic import Own, with_options
+from genjax.cli.shown import Source, Which, listed
 from genjax.limits import check_seed
 from genjax.terminal import result, table
 
@@ -30,9 +31,9 @@ class EvaluateCommand:
     num: int = 0
     """Generated images; 0 is all of a set, and of a run as many as there are real ones."""
     metrics: str = "kd,fd,precision,recall,density,coverage"
-    """Metrics, separated by commas."""
+    """Metrics, separated by commas. `evaluate_type` lists them."""
     extractor: str = "embedded-v1"
-    """Network whose features are compared."""
+    """Network whose features are compared. `evaluate_type` lists them."""
     seed: int = 0
     """Seed of the latents."""
     which: Which = "latest"
@@ -47,6 +48,20 @@ class EvaluateCommand:
     def __post_init__(self) -> None:
         """Refuses values that nothing could be judged with."""
         check_seed(self)
+
+
+def evaluate_type() -> type:
+    """Returns the command with a help that lists metrics and extractors, which takes a second to import."""
+    from genjax.evaluate.features.registry import extractors_help
+    from genjax.evaluate.metrics.explained import explained_help
+    from genjax.evaluate.scores import metrics_help
+
+    metrics = listed("Metrics, separated by commas.", f"{metrics_help()}\n{explained_help()}")
+    network = listed("Network whose features are compared.", extractors_help())
+    return with_options(
+        EvaluateCommand,
+        {"metrics": Own(metrics, EvaluateCommand.metrics), "extractor": Own(network, EvaluateCommand.extractor)},
+    )
 
 
 def run_evaluation(command: EvaluateCommand) -> int:

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Union
 import tyro
 
 from genjax.cli.doctor import DoctorCommand
-from genjax.cli.evaluate import EvaluateCommand
-from genjax.cli.report import ReportCommand
+from genjax.cli.evaluate import EvaluateCommand, evaluate_type
+from genjax.cli.report import ReportCommand, report_type
 from genjax.cli.sample import SampleCommand, sample_type
 from genjax.cli.stability import StabilityCommand
 from genjax.errors import InputError, did_you_mean
@@ -26,6 +26,7 @@ VERBS = {
     "stability": StabilityCommand,
     "doctor": DoctorCommand,
 }
+_TYPES = {"evaluate": evaluate_type, "report": report_type}  # the commands whose help lists what there is
 FREEZE = re.compile(r"--freeze\.(?!patterns)([a-z_]+)(?:=(.*))?")
 
 
@@ -93,7 +94,7 @@ def _typed(verb: str, rest: Sequence[str]) -> tuple[Any, Any]:
     if verb == "sample":
         kind = sample_type(rest)
         return kind, kind()
-    kind = VERBS.get(verb, _Help)
+    kind = _TYPES[verb]() if verb in _TYPES else VERBS.get(verb, _Help)
     return (kind, kind()) if isinstance(kind, type) else (_Help, _Help())
 
 

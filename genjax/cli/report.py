@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from genjax.cli.shown import Page, Runs, Source
+from genjax.cli.dynamic import Own, with_options
+from genjax.cli.shown import Page, Runs, Source, listed
 from genjax.errors import InputError
 from genjax.terminal import result
 
@@ -18,9 +19,17 @@ class ReportCommand:
     num: int = 500
     """Samples and held-out images in its evaluation, at most."""
     extractor: str = "embedded-v1"
-    """Network behind its metrics and nearest images."""
+    """Network behind its metrics and nearest images. `report_type` lists them."""
     source: Source = None
     """Where the run that these were adapted from lies, if it has been moved."""
+
+
+def report_type() -> type:
+    """Returns the command with a help that lists the extractors, which takes a second to import."""
+    from genjax.evaluate.features.registry import extractors_help
+
+    network = listed("Network behind its metrics and nearest images.", extractors_help())
+    return with_options(ReportCommand, {"extractor": Own(network, ReportCommand.extractor)})
 
 
 def run_report(command: ReportCommand) -> int:

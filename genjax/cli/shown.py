@@ -11,6 +11,11 @@ def shown(metavar: str, without: str) -> Any:
     return tyro.conf.arg(metavar=metavar, help_behavior_hint=f"({without})")
 
 
+def listed(sentence: str, lines: str) -> Any:
+    """Returns the type of a string whose help lists what may be typed, a line each."""
+    return Annotated[str, tyro.conf.arg(help=f"{sentence} {' '.join(lines.splitlines())}")]
+
+
 Runs = Annotated[tyro.conf.Positional[tuple[Path, ...]], shown("PATH [PATH ...]", "required")]
 Texts = Annotated[tuple[str, ...], shown("STR [STR ...]", "default: none")]
 Number = Annotated[int | None, shown("INT", "default: 64, or 8 of each text")]

@@ -18,7 +18,7 @@ from genjax.config.run import AdaptConfig, AnyConfig, TrainConfig, default_confi
 from genjax.devices import backend
 from genjax.errors import InputError
 from genjax.families.family import Family, NoOptions
-from genjax.families.registry import FAMILIES, family_named
+from genjax.families.registry import DEFAULT, FAMILIES, family_named
 from genjax.store.model import read_model_config
 from genjax.store.run_config import saved_config
 from genjax.store.run_folder import RunFolder, is_run
@@ -42,7 +42,7 @@ class TrainCommand:
     """Say what would be trained: shapes, parameters, memory and FLOPs; compile and write nothing."""
     json: bool = False
     """With --dry-run: print JSON and nothing else."""
-    machine: Annotated[MachineOptions, tyro.conf.arg(prefix_name=False)] = field(default_factory=MachineOptions)
+    machine: Annotated[MachineOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=MachineOptions)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def train_default(arguments: Sequence[str]) -> tuple[type, Any]:
     elif given["--preset"]:
         config = preset_named(given["--preset"]).config
     else:
-        family = family_named(given["--model"] or TrainConfig().family.name)
+        family = family_named(given["--model"] or DEFAULT.name)
         config = default_config(family)
     family = config.family
     model = Annotated[
@@ -156,7 +156,8 @@ def plain_command(command: Any) -> Any:
         transfer, own = chosen(typed.transfer, given), typed.adaptation
         if not command.resume:
             check_used(transfer, given)
-        config: AnyConfig = AdaptConfig(**_values(AdaptConfig, typed) | {"transfer": transfer})
+        values: dict[str, Any] = _values(AdaptConfig, typed) | {"transfer": transfer}
+        config: AnyConfig = AdaptConfig(**values)
     else:
         own = typed.own
         config = TrainConfig(**_values(TrainConfig, typed) | {"model": own})

@@ -12,9 +12,8 @@ from genjax.control import ControlConfig
 from genjax.data.load import data_help
 from genjax.errors import InputError
 from genjax.families.family import Family, NoOptions
-from genjax.families.gan.options import GanConfig
 from genjax.families.model import check_size
-from genjax.families.registry import FAMILIES, family_named, family_of
+from genjax.families.registry import DEFAULT, FAMILIES, family_named, family_of
 from genjax.json_config import from_json, to_json
 from genjax.limits import above_zero, at_least, check_seed
 from genjax.transfer.registry import Choice, chosen, names
@@ -54,6 +53,8 @@ class RunConfig:
     """Parts of a batch, computed one after the other, where the whole does not fit into memory."""
     steps_per_dispatch: int = 1
     """Steps that are one program, for accelerators that wait for their host; the intervals must be multiples of it."""
+    overfit_one_batch: bool = False
+    """Train on the first batch again and again: a model that cannot learn it by heart has a fault."""
     control: ControlConfig = field(default_factory=ControlConfig)
 
 
@@ -64,7 +65,7 @@ class TrainConfig(RunConfig):
     data: Data = "digits"
     split: Literal["train", "all"] = "train"
     """Part of the data to train on; `all` leaves nothing held out."""
-    model: Any = field(default_factory=GanConfig)
+    model: Any = field(default_factory=DEFAULT.options)
     """Options of the model's family, which say what is trained: GanConfig(...), VaeConfig(...), or a family's name."""
     size: int = 16
     """Height and width of the images: 16, 32, ... or 512."""
@@ -190,7 +191,7 @@ def config_from_json(kind: type[C], values: Mapping[str, Any], *, where: str) ->
     """
     rest, ready = dict(values), {}
     if kind is TrainConfig:
-        family = family_named(str(rest.pop("model", "gan")))
+        family = family_named(str(rest.pop("model", DEFAULT.name)))
         options = rest.pop(family.name, {})
         if not isinstance(options, dict):
             raise InputError(f"{where}: {family.name} is {options!r}, expected its options.")

@@ -56,12 +56,12 @@ def _record(values: dict[str, Any], *, where: str) -> Record:
 
 
 def model_identity(run: Path) -> str:
-    """sha256 over the descriptions of a run's networks, which hold those of the networks.
+    """Returns the sha256 over the descriptions of a run's stages, which hold those of their networks.
 
     Raises:
         InputError: there is none.
     """
-    described = sorted({RunFolder(run).model() / "model.json", *run.glob("*/model.json")})
+    described = sorted({RunFolder(run).model() / "model.json", *run.glob("*/model/latest/model.json")})
     hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in described if path.is_file()]
     if not hashes:
         raise InputError(f"{run} holds no model that records could be of. Train it first.")

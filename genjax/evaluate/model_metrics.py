@@ -62,14 +62,12 @@ class ModelMetric(NamedTuple):
     Attributes:
         measure: Seen -> Explained.
         needs: functions of the model that it calls, by their names in `Trained`.
-        summary: one sentence for help and documents.
         captions: whether it needs a caption for each image, in words that the model knows.
         train: whether it needs the training images.
     """
 
     measure: Callable[[Seen], Explained]
     needs: tuple[str, ...]
-    summary: str
     captions: bool = False
     train: bool = False
 
@@ -128,24 +126,20 @@ def measure_unigram_nats(seen: Seen) -> Explained:
 
 
 EXPLANATIONS: dict[str, ModelMetric] = {
-    "nats": ModelMetric(measure_nats, ("encode", "log_likelihood"), "Bound on -log p(x), in nats per image."),
-    "kl": ModelMetric(measure_kl, ("encode",), "What the latents carry in all, in nats per image."),
-    "active_units": ModelMetric(measure_active_units, ("encode",), "Latents that the model uses."),
-    "psnr": ModelMetric(measure_psnr, ("reconstruct",), "Reconstruction of held-out images, in decibels."),
-    "ssim": ModelMetric(measure_ssim, ("reconstruct",), "Structural similarity of reconstruction and image."),
-    "token_nats": ModelMetric(
-        measure_token_nats, ("tokens", "token_nats"), "Nats of an image's tokens given its text.", captions=True
-    ),
-    "unigram_nats": ModelMetric(
-        measure_unigram_nats, ("tokens", "token_nats"), "The same by counts of each place.", captions=True, train=True
-    ),
-}
+    "nats": ModelMetric(measure_nats, ("encode", "log_likelihood")),
+    "kl": ModelMetric(measure_kl, ("encode",)),
+    "active_units": ModelMetric(measure_active_units, ("encode",)),
+    "psnr": ModelMetric(measure_psnr, ("reconstruct",)),
+    "ssim": ModelMetric(measure_ssim, ("reconstruct",)),
+    "token_nats": ModelMetric(measure_token_nats, ("tokens", "token_nats"), captions=True),
+    "unigram_nats": ModelMetric(measure_unigram_nats, ("tokens", "token_nats"), captions=True, train=True),
+}  # said in words in `metrics.explained`
 
 
 def explains(trained: Trained) -> tuple[str, ...]:
     """Returns the names of `EXPLANATIONS` that a model has.
 
-    Under optimal_gaussian a density belongs to a batch: the bound of an image depends on which others are with it.
+    Where a density belongs to a batch, the bound of an image would depend on which others are with it.
     """
     return tuple(
         name
@@ -203,7 +197,7 @@ def explain(
     meaningless = [name for name in metrics if name not in known]
     if meaningless:
         raise InputError(
-            f"{meaningless[0]} of a model with --vae.likelihood optimal_gaussian has no meaning: the scale is that of a"
+            f"{meaningless[0]} of a model with {trained.no_density} has no meaning: the scale is that of a"
             " batch, so that an image has no density of its own. Leave it out."
         )
     some = images.images[: min(MOST, len(images))]

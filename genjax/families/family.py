@@ -125,6 +125,7 @@ class Trained(NamedTuple):
         token_nats: (tokens, texts) -> -log p of the tokens given the texts, in nats (n,).
         codes: number of codes.
         density: what the likelihood is, in a word; empty where an image has no density of its own.
+        no_density: the option by which an image has none.
         facts: (name, value) for reports.
     """
 
@@ -138,6 +139,7 @@ class Trained(NamedTuple):
     token_nats: Callable[[np.ndarray, Sequence[str]], np.ndarray] | None = None
     codes: int = 0
     density: str = ""
+    no_density: str = ""
     facts: tuple[tuple[str, str], ...] = ()
 
 

@@ -23,6 +23,7 @@ FAMILIES: dict[str, Family] = {
     "vae": VAE,
     "text2image": TEXT_TO_IMAGE,
 }
+DEFAULT = GAN  # what is trained where no family is named
 
 
 def family_named(name: str) -> Family:

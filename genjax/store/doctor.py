@@ -80,7 +80,7 @@ def diagnose(run: Path) -> Diagnosis:
         findings += list(_leftovers(folder))
     begun = [max(found) for found in steps if found]
     sampled = [which for which in ("latest", "best") if all(_usable(which, found) for found in reached.values())]
-    if len(stages) > 1 and not any("best" in found for found in reached.values()):
+    if not any("best" in found for found in reached.values()):
         sampled = [which for which in sampled if which != "best"]
     return Diagnosis(
         findings=tuple(findings),

@@ -20,6 +20,8 @@ OPTION_GROUPS_1 = {  # format 1: {transfer: the key of its options}
     "kernel_modulation": "modulation",
     "replay": "replay",
 }
+NETWORKS_1 = {"gan": ("generator", "critic"), "vae": ("vae",)}
+FROZEN_1: dict[str, list[str]] = {"generator": [], "critic": ["down_[!4]*"], "vae": ["encoder/down_*"]}  # by default
 CHAINED_1 = ("full", "cdc", "replay", "ewc", "l2_sp", "miner", "freeze", "lora", "scale_shift", "singular_values")
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -36,32 +38,37 @@ def run_config_from_1(values: dict[str, Any]) -> dict[str, Any]:
             "this text-to-image model was made by an earlier genjax, which kept its stages in another form."
             " Train it again, or use the version that made it."
         )
-    config = values.get("config")
-    moved = dict(values) | ({"config": settings_from_1(config)} if isinstance(config, dict) else {})
+    config, moved = values.get("config"), dict(values)
+    if isinstance(config, dict):
+        moved["config"] = settings_from_1(config, _family_1(values))
     if isinstance(values.get("model"), dict):
         moved["model"] = model_from_1(values["model"])
     return moved
 
 
-def settings_from_1(config: dict[str, Any]) -> dict[str, Any]:
-    """Brings the settings of a run from format 1 to format 2: its own family's options, its own transfers'."""
+def settings_from_1(config: dict[str, Any], family: str) -> dict[str, Any]:
+    """Brings the settings of a run of a family from format 1 to format 2: this family's options, its own transfers'."""
     moved = dict(config)
     if "transfer" not in config:  # a pretraining
-        for family in ("gan", "vae"):
-            if family != config.get("model"):
-                moved.pop(family, None)
-        return moved
+        return {name: value for name, value in moved.items() if name not in NETWORKS_1 or name == config.get("model")}
     groups = {key: moved.pop(key) for key in OPTION_GROUPS_1.values() if key in moved}
     names = [name.strip() for name in str(config["transfer"]).split(",")]
     ordered = [name for name in (*CHAINED_1, "kernel_modulation", "auto") if name in names]
-    moved["transfer"] = [{"name": name} | _options_1(name, groups) for name in ordered]
+    moved["transfer"] = [{"name": name} | _options_1(name, groups, family) for name in ordered]
     return moved
 
 
-def _options_1(name: str, groups: Mapping[str, Any]) -> dict[str, Any]:
+def _family_1(values: Mapping[str, Any]) -> str:
+    model = values.get("model")
+    return str(model.get("family")) if isinstance(model, dict) else ""
+
+
+def _options_1(name: str, groups: Mapping[str, Any], family: str) -> dict[str, Any]:
     options = dict(groups.get(OPTION_GROUPS_1.get(name, ""), {}))
-    if name == "freeze":  # a list of patterns for each network -> NETWORK/PATTERN
-        options = {"patterns": [f"{network}/{pattern}" for network in options for pattern in options[network] or [""]]}
+    if name == "freeze":  # a list of patterns for each network -> NETWORK/PATTERN, but for those by default
+        given = {network: options.get(network, FROZEN_1[network]) for network in NETWORKS_1.get(family, ())}
+        chosen = {network: patterns for network, patterns in given.items() if patterns != FROZEN_1[network]}
+        options = {"patterns": [f"{network}/{one}" for network, patterns in chosen.items() for one in patterns or [""]]}
     if name == "kernel_modulation" and "ewc" in groups:  # both took their samples from one option
         options["examples"] = groups["ewc"].get("examples", 256)
     return options
@@ -79,7 +86,7 @@ def model_file_from_1(values: dict[str, Any]) -> dict[str, Any]:
     if isinstance(values.get("model"), dict):
         moved["model"] = model_from_1(values["model"])
     if isinstance(values.get("adapted"), dict):
-        moved["adapted"] = settings_from_1(values["adapted"])
+        moved["adapted"] = settings_from_1(values["adapted"], _family_1(values))
     return moved
 
 

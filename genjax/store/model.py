@@ -25,7 +25,7 @@ from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES, model_from_json, model_to_json
 from genjax.json_config import read_json
 from genjax.store.migrations import FORMAT, MODEL_FILES, migrated
-from genjax.store.run_folder import RunFolder, stage_folder, write_bytes, write_json
+from genjax.store.run_folder import RunFolder, is_run, read_config, stage_folder, write_bytes, write_json
 from genjax.transfer import Transfer, full
 from genjax.transfer.registry import from_json as transfer_from_json
 from genjax.transfer.registry import names as transfer_names
@@ -170,6 +170,8 @@ def _where(run: Path, which: str) -> Path:
             f"{run} has no best model, as none was evaluated along its training. Use --which latest, or train with"
             " --evaluate-every."
         )
+    if is_run(place):
+        read_config(place)  # refuses one of an earlier form, whose model lies elsewhere
     raise InputError(f"{run} holds no model. Name the folder of a run that genjax has made.")
 
 

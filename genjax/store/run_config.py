@@ -15,6 +15,7 @@ MAY_CHANGE = (
     *("log_every", "sample_every", "save_every", "evaluate_every", "evaluate_num"),
     *("devices", "shard_state", "steps_per_dispatch"),  # nothing but rounding
 )
+LATER = {"overfit_one_batch": False}  # settings that older runs do not name, and the value that they all had
 
 
 def run_config(folder: RunFolder) -> AnyConfig:
@@ -69,7 +70,8 @@ def saved_data(folder: RunFolder) -> str:
 
 def kept_settings(config: TrainConfig | AdaptConfig) -> dict[str, Any]:
     """Returns {name: value} of everything that each step of a run depends on."""
-    return {name: value for name, value in config_to_json(config).items() if name not in MAY_CHANGE}
+    settings = {name: value for name, value in config_to_json(config).items() if name not in MAY_CHANGE}
+    return {name: value for name, value in settings.items() if name not in LATER or value != LATER[name]}
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> str:

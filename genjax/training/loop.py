@@ -18,6 +18,7 @@ from genjax.store.run_folder import RunFolder, begin, prepare_resumed
 from genjax.terminal import say, warn
 from genjax.training.interruption import interruptible
 from genjax.training.plan import Plan, described, introduction, plan_adaptation, plan_training
+from genjax.training.resume import check_steps
 from genjax.training.stage import run_stage, state_shapes
 
 
@@ -86,6 +87,8 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
     together(lambda: prepare(plan, data_hash, resume=resume, force=force) if is_first() else None)
     folders = [plan.stage_folder(stage) for stage in plan.stages]
     with disk_errors.watched(plan.folder, stages=folders), interruptible() as interruption:
+        if resume:
+            together(lambda: check_steps(plan))
         shapes = [state_shapes(plan, stage) for stage in plan.stages]
         if is_first():
             introduce(plan, {name: tree for like in shapes for name, tree in like.trainable.items()})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genjax.errors import InputError
+from genjax.store.checkpoint import damage, on_disk
 from genjax.store.migrations import FORMAT, settings_from_1
 from genjax.store.run_config import MAY_CHANGE, changes, kept_settings
 from genjax.store.run_folder import read_config
@@ -25,12 +26,22 @@ def check_continued(plan: Plan, notes: Mapping[str, Any], data_hash: str, needs:
     check_needs(notes, needs, plan)
 
 
+def check_steps(plan: Plan) -> None:
+    """Raises InputError for a stage that has been trained for more steps than are asked for now."""
+    for stage in plan.stages:
+        folder = plan.stage_folder(stage)
+        for path in reversed(on_disk(folder.checkpoints)):
+            if int(path.name) > stage.steps and not damage(path):
+                raise InputError(f"{folder.path} is at step {path.name} already. Use --steps {path.name} or more.")
+
+
 def check_settings(notes: Mapping[str, Any], plan: Plan) -> None:
     """Raises InputError for a checkpoint of another run, or where config.json has been changed."""
     now = kept_settings(plan.config)
     saved = notes.get("config") or now
     if notes.get("format", FORMAT if "config" not in notes else 1) == 1:
-        saved = {name: value for name, value in settings_from_1(saved).items() if name not in MAY_CHANGE}
+        moved = settings_from_1(saved, plan.model.family)
+        saved = {name: value for name, value in moved.items() if name not in MAY_CHANGE}
     changed = changes(saved, now)
     if changed:
         raise InputError(

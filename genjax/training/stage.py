@@ -13,7 +13,6 @@ from genjax.devices.dispatch import Fed, make_dispatch
 from genjax.devices.prefetch import AHEAD, prefetched
 from genjax.devices.processes import is_first, together
 from genjax.devices.sharding import place, placed_like, whole
-from genjax.errors import InputError
 from genjax.families.family import Stage
 from genjax.families.learner import Networks, TrainState, exported
 from genjax.store import checkpoint
@@ -86,10 +85,6 @@ def run_stage(
         if resume:
             together(lambda: check_continued(plan, notes, data_hash, needs))
             checkpoint.delete_after(checkpoints, int(state.step))
-        if int(state.step) > stage.steps:
-            raise InputError(
-                f"{folder.path} is at step {int(state.step)} already. Use --steps {int(state.step)} or more."
-            )
         if found is None and not stage.steps:  # the networks of the source, as they are
             store(plan, stage, folder, state, needs, "latest")
         saved = {"data_hash": data_hash, "needs": needs, "config": kept_settings(config), "format": FORMAT}
@@ -130,7 +125,8 @@ class _Loop(NamedTuple):
 
         def batches(step: int) -> Fed:
             taken = range(step, self.following(step))
-            return dispatch.feed(np.stack([batch_indices(number, batch, config.seed, one) for one in taken]))
+            numbers = [0 if config.overfit_one_batch else one for one in taken]
+            return dispatch.feed(np.stack([batch_indices(number, batch, config.seed, one) for one in numbers]))
 
         with (
             memory.watched(learner, state, dict(stage.example), plan.batch, parts=config.accumulate),

@@ -70,18 +70,3 @@ SPEC = Spec(
     summary="Chooses a transfer by the kind of the source and the number of shots.",
     alone="auto stands alone. Name it by itself, or leave it out.",
 )
-
-# Until the families hand over their rules: what training/plan.py asks by a family's name.
-FAMILY_RULES = {"gan": (Rule(None, "freeze"),), "vae": (Rule(30, "miner"),)}
-
-
-def choose_transfer(family: str, shots: int | None) -> str:
-    """Returns the transfer for a family that is known by name."""
-    return choose(FAMILY_RULES.get(family, ()), shots)
-
-
-def decided(config: Any, model: Any) -> Any:
-    """Returns the config with `auto` replaced by the transfer for this source."""
-    if config.transfer != AUTO:
-        return config
-    return dataclasses.replace(config, transfer=choose_transfer(model.family, config.shots))

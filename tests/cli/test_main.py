@@ -9,11 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from genjax.cli.options import MachineOptions, TrainCommand
 from PIL import Image
 
 from genjax.cli import main as cli
+from genjax.cli.training import TrainCommand, way_on
 from genjax.config import TrainConfig
+from genjax.config.machine import MachineOptions
+from genjax.data.load import DATASETS
+from genjax.evaluate import EXTRACTORS, METRICS
+from genjax.evaluate.metrics.explained import SUMMARIES
+from genjax.evaluate.model_metrics import EXPLANATIONS
+from genjax.families.registry import FAMILIES
+from genjax.transfer.registry import TRANSFERS
 
 TINY = ["--gan.width", "8", "--gan.latent-size", "8", "--num-images", "40", "--batch", "8", "--evaluate-every", "0"]
 TINY += ["--control.ada-target", "0"]  # the steps of tiny.py, which are compiled once for all
@@ -138,6 +145,10 @@ def bad_folders(tmp_path):
         (["doctor", "--run", "x"], "unknown option --run. See genjax doctor --help."),
         (["evaluate", "x"], "unknown argument x. See genjax evaluate --help."),
         (["train", "--stpes", "20"], "unknown option --stpes. Did you mean --steps? See genjax train --help."),
+        (["train", "--vae.width", "8"], "unknown option --vae.width"),
+        (["train", "--model", "vae", "--gan.width", "8"], "unknown option --gan.width"),
+        (["train", "--prior.width", "8"], "unknown option --prior.width"),
+        (["sample", "--run", "{runs}/digits", "--candidates", "2"], "unknown option --candidates"),
         (["train", "--steps", "abc"], "Error parsing --steps: invalid literal"),
         (["train", "--steps"], "Missing value for argument '--steps'"),
         (
@@ -160,7 +171,7 @@ def bad_folders(tmp_path):
         (["evaluate", "--fake", "npz:{bad}/no.npz", "--data", "glyphs"], "does not exist"),
         (["evaluate", "--run", "{runs}/digits", "--metrics", "fid"], "fid"),
         (["evaluate", "--run", "{runs}/digits", "--metrics", "retention"], "needs a source"),
-        (["evaluate", "--run", "{runs}/digits", "--metrics", "nats"], "nats need a VAE"),
+        (["evaluate", "--run", "{runs}/digits", "--metrics", "nats"], "nats need a VAE, and this is a GAN"),
         (["evaluate", "--fake", "digits", "--data", "glyphs", "--metrics", "copy_rate"], "was trained on"),
         (["evaluate", "--fake", "digits", "--data", "glyphs", "--metrics", "psnr"], "psnr need a model"),
         (["evaluate", "--fake", "npz:{bad}/two.npz", "--data", "glyphs", "--size", "32"], "16x16, expected 32x32"),
@@ -232,12 +243,43 @@ def test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once
     assert "data     folder:" in said
 
 
+def help_of(capsys, *arguments):
+    """The help of a command line."""
+    with pytest.raises(SystemExit) as stopped:
+        genjax(*arguments, "--help")
+    assert stopped.value.code == 0
+    return capsys.readouterr().out
+
+
+def plain_options(text):
+    """The options of a help that are in no group with a name of its own; groups are in boxes, of Unicode or not."""
+    first = re.split(r"^\W*\w[\w.-]* options\W*$", text, flags=re.MULTILINE)[0]
+    return re.findall(r"^\W*(--[a-z][a-z0-9.-]*)", first, re.MULTILINE)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_help_of_train_shows_its_own_family_and_40_options_outside_of_groups(family, capsys):
+    text = help_of(capsys, "train", "--model", family)
+    assert 20 < len(plain_options(text)) <= 40
+    assert "control options" in text
+    assert "machine options" in text
+    shown = {name: f"--{name}." in text for name in ("gan", "vae", "tokenizer")}
+    assert shown == {"gan": family == "gan", "vae": family == "vae", "tokenizer": family == "text2image"}
+
+
+def test_help_lists_by_itself_what_may_be_typed(capsys):
+    adapting = help_of(capsys, "adapt")
+    assert all(f"{name}:" in adapting for name in ("auto", *TRANSFERS))
+    assert all(name in help_of(capsys, "train") for name in DATASETS)
+    judging = help_of(capsys, "evaluate")
+    assert all(name in judging for name in (*METRICS, *EXPLANATIONS, *EXTRACTORS))
+    assert set(SUMMARIES) == set(EXPLANATIONS)
+    assert all(f"{name}:" in help_of(capsys, "report") for name in EXTRACTORS)
+
+
 @pytest.mark.parametrize("verb", ["train", "adapt", "evaluate", "sample", "report", "stability"])
 def test_help_gives_every_option_a_default_and_a_sentence(verb, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        genjax(verb, "--help")
-    assert stopped.value.code == 0
-    text = capsys.readouterr().out
+    text = help_of(capsys, verb)
     options = re.findall(r"^\W*(--[a-z][a-z0-9.-]*)", text, re.MULTILINE)
     assert len(options) >= 2
     flowing = re.sub(r"\s+", " ", text.replace("│", " "))
@@ -273,4 +315,4 @@ def test_a_reader_that_goes_away_is_no_error():
 )
 def test_the_way_on_after_a_stop_names_how_processes_find_each_other(options, said):
     command = TrainCommand(TrainConfig(out=Path("run")), seeds=2, machine=MachineOptions(**options))
-    assert cli.way_on("train", command) == f"go on with: genjax train --out run --seeds 2{said} --resume"
+    assert way_on("train", command) == f"go on with: genjax train --out run --seeds 2{said} --resume"

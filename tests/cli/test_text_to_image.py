@@ -12,6 +12,7 @@ from genjax.cli import main as cli
 TINY = [
     *("--size", 16, "--num-images", 48, "--batch", 8, "--tokenizer-steps", 4, "--prior-steps", 4),
     *("--masked-steps", 3, "--reranker-steps", 3, "--log-every", 2, "--save-every", 2),
+    *("--evaluate-num", 24),
     *("--tokenizer.grid", 4, "--tokenizer.codes", 8, "--tokenizer.code-size", 4),
     *("--tokenizer.width", 4, "--tokenizer.depth", 0, "--prior.width", 16, "--prior.depth", 1, "--prior.heads", 2),
     *("--reranker.width", 4, "--reranker.text-width", 8, "--reranker.text-depth", 1, "--reranker.text-heads", 2),
@@ -22,6 +23,11 @@ TINY = [
 def genjax(*arguments):
     """The exit code of a command line, in this process."""
     return cli.main([str(argument) for argument in arguments])
+
+
+def model_of(run, stage):
+    """The description of a stage's latest network."""
+    return run / stage / "model" / "latest" / "model.json"
 
 
 def refused(capsys, *arguments):
@@ -67,28 +73,28 @@ def test_several_texts_are_rows_and_the_folder_may_be_named(run, tmp_path):
 
 
 def test_a_finished_training_is_gone_on_with_by_its_folder_alone(run, capsys):
-    model = json.loads((run / "prior" / "model.json").read_text())
+    model = json.loads(model_of(run, "prior").read_text())
     assert genjax("train", "--out", run, "--resume") == 0
     assert capsys.readouterr().out.strip() == str(run)
-    assert json.loads((run / "prior" / "model.json").read_text()) == model
+    assert json.loads(model_of(run, "prior").read_text()) == model
 
 
 def test_several_seeds_are_a_folder_each_and_are_gone_on_with(tmp_path, capsys):
     """Each is what its seed alone would be, begun or resumed by the folder of them all."""
     out = tmp_path / "seeds"
-    few = ["--masked-steps", 0, "--reranker-steps", 0]
+    few = ["--masked-steps", 0, "--reranker-steps", 0, "--evaluate-every", 0]
     training = ["train", "--model", "text2image", *TINY, *few]
     assert genjax(*training, "--seed", 3, "--out", out) == 0
     (out / "seed-3").mkdir()
     for path in [path for path in out.iterdir() if path.name != "seed-3"]:
         path.rename(out / "seed-3" / path.name)
-    alone = json.loads((out / "seed-3" / "prior" / "model.json").read_text())
+    alone = json.loads(model_of(out / "seed-3", "prior").read_text())
     capsys.readouterr()
     assert genjax("train", "--out", out, "--seeds", 2, "--resume") == 0
     assert capsys.readouterr().out.split() == [str(out / "seed-3"), str(out / "seed-4")]
-    found = [json.loads((out / name / "prior" / "model.json").read_text()) for name in ("seed-3", "seed-4")]
+    found = [json.loads(model_of(out / name, "prior").read_text()) for name in ("seed-3", "seed-4")]
     assert found[0] == alone
-    assert found[1]["identity"] != alone["identity"]
+    assert found[1]["networks"]["prior"]["sha256"] != alone["networks"]["prior"]["sha256"]
     assert json.loads((out / "seed-4" / "config.json").read_text())["config"]["seed"] == 4
     assert "exists already" in refused(capsys, *training, "--seed", 4, "--seeds", 2, "--out", out)
     assert "not evaluated along training" in refused(capsys, "stability", out)
@@ -150,7 +156,7 @@ def test_a_run_of_another_kind_is_not_drawn_from_texts(run, tmp_path, capsys):
     other.mkdir()
     (other / "config.json").write_text(json.dumps({"genjax_run": 1, "kind": "train", "config": {}}))
     line = refused(capsys, "sample", other, "--text", "a red seven", "--out", tmp_path / "grid.png")
-    assert "holds no text-to-image model" in line
+    assert "holds no model" in line
     assert "exists already" in refused(capsys, "train", "--model", "text2image", "--out", run, *TINY)
     assert "unknown model 'text2img'" in refused(capsys, "train", "--model", "text2img", "--out", tmp_path / "new")
 
@@ -163,14 +169,14 @@ def test_a_model_is_adapted_to_a_folder_with_captions(run, tmp_path, capsys):
     assert capsys.readouterr().out.strip() == str(out)
     assert genjax("adapt", "--out", out, "--resume") == 0
     assert genjax("sample", out, "--text", "a red seven", "--num", 1, "--out", tmp_path / "seven.png") == 0
-    assert "these differ: transfer 'freeze,l2_sp' -> 'lora'" in refused(
+    assert "these differ: transfer 'l2_sp,freeze' -> 'lora'" in refused(
         capsys, "adapt", "--out", out, "--resume", "--transfer", "lora"
     )
-    assert f"Go on with it by genjax adapt --out {out}" in refused(capsys, "train", "--out", out, "--resume")
-    assert "exists already" in refused(capsys, *adapting)
-    assert "--transfer ewc is of generators and VAEs" in refused(
-        capsys, *adapting[:-1], tmp_path / "o", "--transfer", "ewc"
+    assert f"{out} was made by `genjax adapt`. Resume it with the same command" in refused(
+        capsys, "train", "--out", out, "--resume"
     )
+    assert "exists already" in refused(capsys, *adapting)
+    assert "miner" in refused(capsys, *adapting[:-1], tmp_path / "o", "--transfer", "miner")
 
 
 def test_a_model_is_judged_by_what_it_draws_of_held_out_captions(run, capsys):
@@ -178,9 +184,11 @@ def test_a_model_is_judged_by_what_it_draws_of_held_out_captions(run, capsys):
     records = json.loads(capsys.readouterr().out)
     assert [record["name"] for record in records] == ["KD[embedded-v1]", "coverage[embedded-v1]"]
     assert {(record["split"], record["n_fake"]) for record in records} == {("test", 60)}
-    assert "--which and --source are of" in refused(capsys, "evaluate", "--run", run, "--which", "best")
-    assert "need a VAE, and run:" in refused(capsys, "evaluate", "--run", run, "--metrics", "nats")
-    assert "no captions to draw" in refused(capsys, "evaluate", "--fake", "digits", "--real", f"run:{run}")
+    assert genjax("evaluate", "--run", run, "--which", "best", "--metrics", "kd", "--num", 20) == 0
+    assert "need a VAE, and this is a text-to-image model" in refused(
+        capsys, "evaluate", "--run", run, "--metrics", "nats"
+    )
+    assert "and there are no captions" in refused(capsys, "evaluate", "--fake", "digits", "--real", f"run:{run}")
 
 
 def test_its_report_shows_texts_and_what_the_tokens_keep(run, tmp_path, capsys):
@@ -192,24 +200,42 @@ def test_its_report_shows_texts_and_what_the_tokens_keep(run, tmp_path, capsys):
     assert "--model text2image" in page
 
 
+def test_its_steadiness_is_that_of_the_last_stage_that_was_evaluated(run, capsys):
+    assert genjax("stability", run, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["metric"] == "evaluate/KD[embedded-v1]"
+    assert list(found["runs"]) == [str(run)]
+
+
+def test_help_of_a_run_shows_the_options_of_its_family(run, capsys):
+    shown = []
+    for arguments in (["sample", run], ["adapt", "--source", run], ["sample"], ["adapt"]):
+        with pytest.raises(SystemExit):
+            genjax(*arguments, "--help")
+        shown.append(capsys.readouterr().out)
+    assert "--decoding.top-k" in shown[0]
+    assert "--prior-steps" in shown[1]
+    assert not [name for name in ("--decoding.", "--candidates") if name in shown[2]]
+    assert "--prior-steps" not in shown[3]
+
+
 def test_doctor_looks_at_every_stage(run, tmp_path, capsys):
     assert genjax("doctor", run, "--json") == 0
     parts = {finding["part"] for finding in json.loads(capsys.readouterr().out)["findings"]}
-    assert {"vocabulary.json", "tokenizer/model.json", "reranker/checkpoints/3", "prior/metrics.jsonl"} <= parts
+    assert {"config.json", "tokenizer/model/latest", "reranker/checkpoints/3", "prior/metrics.jsonl"} <= parts
     damaged = tmp_path / "model"
     shutil.copytree(run, damaged)
-    (weights,) = (damaged / "prior").glob("*.safetensors")
-    weights.write_bytes(weights.read_bytes()[:-9])
+    for weights in (damaged / "prior").rglob("*.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:-9])
     assert genjax("doctor", damaged) == 1
     printed = capsys.readouterr()
     assert f"DAMAGED  {weights.name} is not what was written" in printed.out
+    assert "prior/model/latest" in printed.out
     assert "no model" in printed.err
 
 
 def test_verbs_of_other_models_name_the_verb(run, tmp_path, capsys):
-    assert "is a text-to-image model. Resume it without --model" in refused(
-        capsys, "train", "--model", "gan", "--out", run, "--resume"
-    )
+    assert "model 'text2image' -> 'gan'" in refused(capsys, "train", "--model", "gan", "--out", run, "--resume")
     assert "expected 0 to 4294967295" in refused(capsys, "train", "--seed", 2**70, "--out", tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
@@ -222,15 +248,15 @@ def test_verbs_of_other_models_name_the_verb(run, tmp_path, capsys):
             ["train", "--model", "text2image", "--tokenizer.dvae.kl-weight", 2],
             "--tokenizer.dvae.kl-weight does",
         ),
-        (["sample", "--candidates", 2], "--candidates does nothing without --text"),
-        (["sample", "--decoding.top-k", 2], "--decoding does nothing without --text"),
+        (["sample", "--candidates", 2], "unknown option --candidates"),
+        (["sample", "--decoding.top-k", 2], "unknown option --decoding.top-k"),
         (
-            ["sample", "--text", "a", "--decoding.steps", 2],
+            ["sample", "{run}", "--text", "a red seven", "--decoding.steps", 2],
             "steps does nothing with --method autoregressive",
         ),
-        (["sample", "--text", "a red seven", "--which", "best"], "--which does nothing with --text"),
     ],
 )
-def test_options_that_nothing_would_read_are_refused(tmp_path, capsys, options, message):
-    assert message in refused(capsys, *options, "--out", tmp_path / "new")
+def test_options_that_nothing_would_read_are_refused(run, tmp_path, capsys, options, message):
+    asked = [str(option).format(run=run) for option in options]
+    assert message in refused(capsys, *asked, "--out", tmp_path / "new")
     assert list(tmp_path.iterdir()) == []

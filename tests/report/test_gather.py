@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 from PIL import Image
 from reading import Page, check_alone
+from text_to_image_tiny import kept
 from tiny import adapt_config, train_config
 
 from genjax.cli.parse import parse
-from genjax.config import AdaptConfig, FreezeConfig, GanConfig, TrainConfig
+from genjax.config import AdaptConfig, GanConfig, TextToImageAdaptation, TextToImageConfig, TrainConfig, VaeConfig
 from genjax.data import load
 from genjax.errors import InputError
 from genjax.evaluate import load_extractor
 from genjax.evaluate.sampling import sample_run
+from genjax.families.text_to_image.network_options import PriorConfig
 from genjax.report.command import command_line
 from genjax.report.gather import gather, run_names, write_report
 from genjax.report.nearest import mean_distance, nearest, on_sphere, spread_out
 from genjax.training.loop import adapt, train
+from genjax.transfer.freeze import Freeze
+from genjax.transfer.lora import Lora
 
 NUM = 40  # in evaluations: intervals take most of the time
 EXTRACTOR = load_extractor("embedded-v1")
@@ -188,10 +192,14 @@ def test_names_tell_runs_apart(tmp_path):
     "config",
     [
         TrainConfig(),
-        TrainConfig(data="folder:my 'own' $images", gan=GanConfig(loss="hinge", r1_weight=0.5), seed=3, channels=3),
+        TrainConfig(data="folder:my 'own' $images", model=GanConfig(loss="hinge", r1_weight=0.5), seed=3, channels=3),
         AdaptConfig(),
+        TrainConfig(model=VaeConfig(latent_size=3), overfit_one_batch=True),
+        TrainConfig(
+            model=TextToImageConfig(text_length=4, prior=PriorConfig(width=64, heads=4)), size=32, data="glyphs"
+        ),
         AdaptConfig(
-            shots=10, stratify=False, transfer="freeze,lora", freeze=FreezeConfig(critic=(), vae=("a*", "b[1]"))
+            shots=10, stratify=False, transfer=(Freeze(patterns=("critic/", "vae/a*", "vae/b[1]")), Lora(rank=2))
         ),
     ],
 )
@@ -199,6 +207,16 @@ def test_the_command_line_gives_the_config_again(config):
     program, *arguments = shlex.split(command_line(config))
     assert program == "genjax"
     assert parse(arguments).config == config  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_command_line_of_an_adapted_text_to_image_model_gives_the_config_again(tmp_path):
+    """Which options there are follows from the source, so that it must be there."""
+    source = tmp_path / "model"
+    shutil.copytree(kept(), source)
+    config = AdaptConfig(
+        source=source, data="digits:captioned", transfer="lora", adaptation=TextToImageAdaptation(prior_steps=7)
+    )
+    assert parse(shlex.split(command_line(config))[1:]).config == config  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_the_command_line_begins_with_what_says_most():

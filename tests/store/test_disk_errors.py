@@ -12,7 +12,7 @@ from tiny import leaves_equal, train_config
 from genjax.cli.main import main
 from genjax.errors import StorageError
 from genjax.store.disk_errors import cause
-from genjax.training import loop
+from genjax.training import stage
 from genjax.training.loop import train
 
 
@@ -42,7 +42,7 @@ def failing(function, after, error):
 def test_an_error_of_the_disk_is_said_and_the_run_goes_on(number, said, tmp_path, monkeypatch):
     config = train_config("vae", tmp_path / "run", steps=6, save_every=2, evaluate_every=0)
     with monkeypatch.context() as patch:
-        patch.setattr(loop.checkpoint, "save", failing(loop.checkpoint.save, 1, OSError(number, "x")))
+        patch.setattr(stage.checkpoint, "save", failing(stage.checkpoint.save, 1, OSError(number, "x")))
         with pytest.raises(StorageError, match=rf"{said}.*--resume: the checkpoint of step 2 is whole"):
             train(config)
     if number == errno.ENOSPC:
@@ -75,7 +75,7 @@ def test_a_folder_that_vanishes(tmp_path, monkeypatch):
     def vanish(*arguments, **keywords):
         shutil.rmtree(config.out)
 
-    monkeypatch.setattr(loop.checkpoint, "save", vanish)
+    monkeypatch.setattr(stage.checkpoint, "save", vanish)
     with pytest.raises(StorageError, match=r"the folder has vanished. Bring it back, and start again with --force"):
         train(config)
 

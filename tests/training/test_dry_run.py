@@ -12,8 +12,8 @@ from genjax.devices.sharding import along, placed_like
 from genjax.errors import InputError
 from genjax.store.model import load_model
 from genjax.training.dry_run import rehearse
-from genjax.training.loop import fresh_state
 from genjax.training.plan import plan_training
+from genjax.training.stage import state_shapes
 from genjax.tree import count
 
 
@@ -24,7 +24,7 @@ def source(kept_runs):
 
 
 def test_what_is_announced_is_what_is_trained(source, tmp_path):
-    found = rehearse(train_config("vae", tmp_path / "rehearsed"))
+    found = rehearse(train_config("vae", tmp_path / "rehearsed"))["stages"]["vae"]
     assert found["trained"] == {"vae": count(load_model(source).params()["vae"])}
     assert found["bytes"]["trainable"] == 4 * found["trained"]["vae"]
     assert found["bytes"]["optimizer"] >= 2 * found["bytes"]["trainable"]
@@ -35,7 +35,7 @@ def test_what_is_announced_is_what_is_trained(source, tmp_path):
 @pytest.mark.parametrize("transfer", ["lora", "ewc"])
 def test_an_adaptation_is_rehearsed_and_its_source_left_alone(transfer, source, tmp_path):
     before = sorted(source.rglob("*"))
-    found = rehearse(adapt_config(source, tmp_path / "rehearsed", transfer=transfer))
+    found = rehearse(adapt_config(source, tmp_path / "rehearsed", transfer=transfer))["stages"]["vae"]
     everything = count(load_model(source).params()["vae"])
     assert found["trained"]["vae"] == everything if transfer == "ewc" else found["trained"]["vae"] < everything
     assert sorted(source.rglob("*")) == before
@@ -43,7 +43,7 @@ def test_an_adaptation_is_rehearsed_and_its_source_left_alone(transfer, source, 
 
 
 def test_more_images_need_more_memory_and_work_but_no_more_state(tmp_path):
-    small, large = (rehearse(train_config("vae", tmp_path / "x", batch=batch)) for batch in (8, 32))
+    small, large = (rehearse(train_config("vae", tmp_path / "x", batch=batch))["stages"]["vae"] for batch in (8, 32))
     assert large["bytes"]["activations"] > 3 * small["bytes"]["activations"]
     assert large["flops"]["step"] > 3 * small["flops"]["step"]
     assert large["bytes"]["optimizer"] == small["bytes"]["optimizer"]
@@ -53,15 +53,16 @@ def test_each_device_holds_its_share(tmp_path):
     """Against the plan of the step that is compiled for as many devices, within what the message says."""
     config = train_config("vae", tmp_path / "x", devices=8)
     plan = plan_training(config)
-    shapes = jax.eval_shape(lambda: fresh_state(plan))
+    (stage,) = plan.stages
+    shapes = state_shapes(plan, stage)
     mesh = plan.layout.mesh
     assert mesh is not None
     images = jax.ShapeDtypeStruct((plan.batch, 16, 16, 1), np.uint8, sharding=along(mesh, 0))
-    step = jax.jit(plan.learner.step, donate_argnums=0).lower(placed_like(plan.layout, shapes), {"image": images})
+    step = jax.jit(stage.learner.step, donate_argnums=0).lower(placed_like(plan.layout, shapes), {"image": images})
     found = step.compile().memory_analysis()
     assert found is not None
     held = found.argument_size_in_bytes + found.output_size_in_bytes + found.temp_size_in_bytes
-    said = sum(rehearse(config)["bytes"].values())
+    said = sum(rehearse(config)["stages"]["vae"]["bytes"].values())
     assert 0.6 < said / (held - found.alias_size_in_bytes) < 1.6
 
 
@@ -80,7 +81,11 @@ def test_the_command_prints_a_table_or_json(tmp_path, capsys):
     assert "decoder/up_16/kernel" in shown
     assert "Nothing was compiled or written." in shown
     assert cli.main([*arguments, "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)) >= {"parameters", "trained", "bytes", "flops"}
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"introduction", "stages", "available"}
+    assert {name: set(stage) for name, stage in found["stages"].items()} == {
+        "vae": {"parameters", "trained", "bytes", "flops"}
+    }
     assert not list(tmp_path.iterdir())
 
 

@@ -13,11 +13,12 @@ from genjax.config import TrainConfig
 from genjax.errors import InputError
 from genjax.store.metrics import Metrics, read_metrics
 from genjax.store.model import load_model
+from genjax.store.run_config import saved_config
 from genjax.store.run_folder import RunFolder
-from genjax.training import loop as loop_module
+from genjax.training import loop
+from genjax.training import stage as stage_module
 from genjax.training.interruption import interruptible
 from genjax.training.loop import adapt, train
-from genjax.training.plan import saved_config
 
 FAMILIES = ("gan", "vae")
 
@@ -79,14 +80,14 @@ def eight_steps(tmp_path_factory):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_the_run_goes_on_to_the_same_end(number, eight_steps, tmp_path, monkeypatch):
-    real_indices = loop_module.batch_indices
+    real_indices = stage_module.batch_indices
 
     def interrupting(n, batch, seed, step):
         if step == 2:
             os.kill(os.getpid(), number)
         return real_indices(n, batch, seed, step)
 
-    monkeypatch.setattr(loop_module, "batch_indices", interrupting)
+    monkeypatch.setattr(stage_module, "batch_indices", interrupting)
     config = train_config("vae", tmp_path / "stopped", steps=8)
     stopped = train(config)
     assert stopped.signal == number
@@ -126,7 +127,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_again(tmp_path, monkeyp
     straight = train(train_config("vae", tmp_path / "straight"))
     config = train_config("vae", tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr(loop_module.checkpoint, "save", kill)
+        patch.setattr(stage_module.checkpoint, "save", kill)
         with pytest.raises(Killed):
             train(config)
     leaves_equal(train(config, resume=True).state, straight.state)
@@ -151,7 +152,7 @@ def nothing_is_compiled(monkeypatch):
     def forbidden(*arguments, **keywords):
         raise AssertionError("reached the training of what should have been refused")
 
-    monkeypatch.setattr(loop_module, "fit", forbidden)
+    monkeypatch.setattr(loop, "fit", forbidden)
     monkeypatch.setattr(jax, "jit", forbidden)
 
 

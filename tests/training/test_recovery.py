@@ -8,7 +8,7 @@ from tiny import TINY_VAE, train_config
 from genjax.cli import main as cli
 from genjax.config import ControlConfig, VaeConfig
 from genjax.store.metrics import read_metrics
-from genjax.training import loop
+from genjax.training import stage
 from genjax.training.loop import train
 
 GUARDED = ControlConfig(ada_target=0.0, collapse_rollbacks=2)
@@ -38,7 +38,7 @@ def test_no_step_is_logged_twice(wild):
 def test_it_goes_back_to_the_last_sound_checkpoint(tmp_path, monkeypatch):
     """Steps 5 to 8 of a sound run are declared lost, once."""
     config = train_config("vae", tmp_path / "run", steps=8, save_every=4, log_every=1, control=GUARDED, vae=TINY_VAE)
-    asked, real = [], loop.roll_back
+    asked, real = [], stage.roll_back
 
     def collapsed(measured):
         return len(asked) == 0 and float(measured["control/unsound_steps"]) == 0 and next(steps) == 6
@@ -48,8 +48,8 @@ def test_it_goes_back_to_the_last_sound_checkpoint(tmp_path, monkeypatch):
         return real(plan, checkpoints, state, begin)
 
     steps = iter(range(1, 100))
-    monkeypatch.setattr(loop, "collapsed", collapsed)
-    monkeypatch.setattr(loop, "roll_back", watched)
+    monkeypatch.setattr(stage, "collapsed", collapsed)
+    monkeypatch.setattr(stage, "roll_back", watched)
     outcome = train(config)
     assert asked == [6]
     assert int(outcome.state.step) == 8

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from experiments.bench.peers import plain_flax
+from experiments.common.calls import latents_of
 from experiments.common.timing import Side
 from genjax.augment import AUGMENTATIONS
 from genjax.config import GanConfig, ModelConfig, VaeConfig
@@ -79,12 +80,13 @@ def torch_training(model: ModelConfig, params: Any, learner: Learner, images: np
     if model.family == "vae":
         vae = pytorch.Vae(model.size, model.channels, model.options.width, model.options.latent_size)
         pytorch.copy_parameters(vae, flat["vae"])
-        latents = np.array(learner.latents.draw(jax.random.key(1), 8))
+        latents = np.array(latents_of(learner).draw(jax.random.key(1), 8))
         with torch.no_grad():
             check_images(learner, params, latents, vae.decoder(torch.from_numpy(latents)).clamp(-1, 1).numpy())
             theirs = vae.encoder(pytorch.to_torch(images)).chunk(2, 1)
-        assert learner.encoder is not None and learner.encoder.encode is not None, "a VAE encodes"
-        for ours, other in zip(learner.encoder.encode(params, {"vae": {}}, jnp.asarray(images)), theirs, strict=True):
+        encode = learner.encoder.encode if learner.encoder else None
+        assert encode is not None, "a VAE encodes"
+        for ours, other in zip(encode(params, {"vae": {}}, jnp.asarray(images)), theirs, strict=True):
             check_equal(np.asarray(ours), other.numpy())
         step = pytorch.vae_step(vae, learning_rate=model.options.learning_rate)
     else:
@@ -106,7 +108,7 @@ def torch_generator(model: ModelConfig, flat: dict[str, np.ndarray], learner: Le
 
     from experiments.bench.peers import pytorch
 
-    latents = np.array(learner.latents.draw(jax.random.key(1), 8))
+    latents = np.array(latents_of(learner).draw(jax.random.key(1), 8))
     theirs = pytorch.copy_parameters(
         pytorch.Generator(model.size, model.channels, model.options.width, model.options.latent_size), flat
     )
@@ -122,7 +124,7 @@ def on_host(tree: Any) -> dict[str, np.ndarray]:
 
 def check_images(learner: Learner, params: Any, latents: np.ndarray, theirs: np.ndarray) -> None:
     """Raises AssertionError unless both networks make the same images of the same latents."""
-    ours = learner.latents.generate(params, {network: {} for network in params}, latents)
+    ours = latents_of(learner).generate(params, {network: {} for network in params}, latents)
     check_equal(np.asarray(ours), theirs.transpose(0, 2, 3, 1))
 
 

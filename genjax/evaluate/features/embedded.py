@@ -1,7 +1,7 @@
 """embedded-v1: features of a small network that comes with genjax, for characters.
 
-It was trained on handwritten digits and on typeset digits and capitals. (experiments/train_embedding.py) It is made for
-pictures of that kind, and knows nothing of photographs.
+It was trained on handwritten digits and on typeset digits and capitals. (experiments/embedding/train_embedding.py) It
+is made for pictures of that kind, and knows nothing of photographs.
 """
 
 import functools

@@ -65,7 +65,9 @@ def _trained(model: Model) -> Trained:
     trained = trained_by_latents(model, build_vae(model.config, Training(model.transfers, control=chain())))
     likelihood = model.config.options.likelihood
     # The scale of an optimal Gaussian is that of a batch, so that an image has no density of its own.
-    return trained._replace(density="" if likelihood == "optimal_gaussian" else likelihood)
+    if likelihood == "optimal_gaussian":
+        return trained._replace(no_density=f"--vae.likelihood {likelihood}")
+    return trained._replace(density=likelihood)
 
 
 VAE = Family(

@@ -1,11 +1,8 @@
 """A rehearsal compiles nothing. Slow, since what this process has compiled before is forgotten for it."""
 
-import dataclasses
-
 import jax.numpy as jnp
 import pytest
-from genjax.training.dry_run_text_to_image import rehearse_text_to_image
-from text_to_image_tiny import TINY
+from text_to_image_tiny import text_config
 from tiny import adapt_config, train_config
 from uncompiled import nothing_compiled
 
@@ -19,6 +16,6 @@ def test_nothing_is_compiled(tmp_path):
         rehearse(train_config("gan", tmp_path / "gan"))
         rehearse(train_config("vae", tmp_path / "vae"))
         rehearse(adapt_config(source, tmp_path / "adapted", transfer="freeze,lora"))
-        rehearse_text_to_image(dataclasses.replace(TINY, out=tmp_path / "text_to_image"))
+        rehearse(text_config(tmp_path / "text_to_image"))
     with pytest.raises(AssertionError, match="convert_element_type"), nothing_compiled():
         jnp.ones(())  # the smallest program is heard
