@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-slow test-oldest parity check format clean
+.PHONY: demo test test-slow test-oldest parity check format docs clean
 
 demo: .venv/.installed
 	$(BIN)/python experiments/quickstart.py
@@ -30,6 +30,9 @@ format: .venv/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: .venv/.installed-docs
+	$(BIN)/python -m mkdocs build --strict
+
 $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'genjax needs Python 3.11 or newer, this is ' + sys.version.split()[0] + '. Name another: make PYTHON=python3.12 demo')"
 	$(PYTHON) -m venv .venv
@@ -45,6 +48,10 @@ $(BIN)/python:
 .venv/.installed-parity: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[parity]"
 	touch .venv/.installed .venv/.installed-test $@
+
+.venv/.installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	touch .venv/.installed $@
 
 .venv-oldest/.installed: pyproject.toml requirements/oldest.txt | $(BIN)/python
 	$(BIN)/python -m venv .venv-oldest

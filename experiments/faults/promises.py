@@ -166,11 +166,16 @@ ROWS = {
         None,
         (
             "tests/devices/test_backend.py",
+            "tests/slow/devices/test_backend.py",
             "tests/evaluate/features/test_statistics.py",
             "tests/data/sources/test_tfds.py",
         ),
     ),
-    "surroundings": Row("another clock, time zone, locale, home, path", None, ("tests/test_surroundings.py",)),
+    "surroundings": Row(
+        "another clock, time zone, locale, home, path",
+        None,
+        ("tests/test_surroundings.py", "tests/slow/test_surroundings.py"),
+    ),
     "hostile": Row(
         "files made to do harm",
         None,
