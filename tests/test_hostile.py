@@ -24,7 +24,7 @@ from genjax.training.loop import train
 
 ROOT = Path(genjax.__file__).parent
 RUNNERS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "runpy", "code", "subprocess"}
-FOREIGN = {"allocator.py": "CDLL(None)"}  # the only files that know ctypes, and all that they call of it
+FOREIGN = {"devices/allocator.py": "CDLL(None)"}  # the only files that know ctypes, and all that they call of it
 CALLS = {"eval", "exec", "compile", "__import__"}
 METHODS = {"system", "popen", "import_module", "exec_module", "execv", "execve", "spawnl", "startfile"}
 MARKUP = "<img src=x onerror=alert(1)>"
