@@ -15,7 +15,7 @@ from genjax.config import TrainConfig
 from genjax.control import ControlConfig
 from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
 from genjax.families.text_to_image.options import TextToImageConfig
-from genjax.families.text_to_image.tokenizer_options import TokenizerConfig
+from genjax.families.text_to_image.tokenizers.options import TokenizerConfig
 from genjax.training.interruption import Interruption
 from genjax.training.loop import train
 from genjax.training.stage import run_stage

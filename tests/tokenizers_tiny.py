@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 
-from genjax.families.text_to_image.build_tokenizer import build_tokenizer
-from genjax.families.text_to_image.tokenizer_options import DvaeConfig, TokenizerConfig, VqConfig
+from genjax.families.text_to_image.tokenizers.build import build_tokenizer
+from genjax.families.text_to_image.tokenizers.options import DvaeConfig, TokenizerConfig, VqConfig
 
 TINY = TokenizerConfig(
     grid=4,

@@ -13,7 +13,7 @@ from genjax.control import chain
 from genjax.data.images import to_float
 from genjax.families.chunks import in_chunks
 from genjax.families.learner import Batch, Learner, Metrics
-from genjax.families.text_to_image.one_network import learner_of
+from genjax.families.one_network import learner_of
 from genjax.models.attributes import AttributeClassifier
 from genjax.transfer import full
 from genjax.tree import Tree

@@ -15,7 +15,7 @@ from genjax.config import ControlConfig
 from genjax.data.captioned import load_captioned
 from genjax.errors import InputError, StorageError
 from genjax.families.text_to_image.model import text_to_image
-from genjax.families.text_to_image.tokenizer_options import VqConfig
+from genjax.families.text_to_image.tokenizers.options import VqConfig
 from genjax.store import checkpoint
 from genjax.store.metrics import read_metrics
 from genjax.store.model import load_model

@@ -14,9 +14,8 @@ from genjax.data.captioned import require_captions
 from genjax.errors import InputError
 from genjax.families.family import Family, Trained, by_choice
 from genjax.families.model import Condition, Model, ModelConfig
-from genjax.families.text_to_image import dvae, vq
+from genjax.families.one_network import knobs_of, signals_of
 from genjax.families.text_to_image.model import text_to_image
-from genjax.families.text_to_image.one_network import knobs_of, signals_of
 from genjax.families.text_to_image.options import (
     TextToImageAdaptation,
     TextToImageConfig,
@@ -25,6 +24,7 @@ from genjax.families.text_to_image.options import (
 )
 from genjax.families.text_to_image.stages import LABEL, build_stages, stage_networks, stage_steps, vocabulary_of
 from genjax.families.text_to_image.text import byte_pair_vocabulary, word_vocabulary
+from genjax.families.text_to_image.tokenizers import dvae, vq
 from genjax.transfer import Transfer, freeze, full
 from genjax.transfer.transfer import Offer
 

@@ -12,10 +12,10 @@ from jax import Array
 
 from genjax.control import Controller, chain, check
 from genjax.families.learner import Batch, Learner, Metrics, Networks
+from genjax.families.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.families.text_to_image.decoding import parallel_decoder
 from genjax.families.text_to_image.decoding.masking import hide
 from genjax.families.text_to_image.network_options import DecodingConfig
-from genjax.families.text_to_image.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.families.text_to_image.prior import (
     ToImages,
     Tokens,

@@ -22,7 +22,7 @@ from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.families.text_to_image.options import TextToImageConfig
 from genjax.families.text_to_image.stages import codec_of, encoded, segments_of, vocabulary_of
 from genjax.families.text_to_image.text import Vocabulary
-from genjax.families.text_to_image.tokenizer import Codec
+from genjax.families.text_to_image.tokenizers.learner import Codec
 from genjax.tree import Tree
 
 CHUNK = 64  # sequences that are decoded at once

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from genjax.errors import InputError
 from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig, RerankerConfig
-from genjax.families.text_to_image.tokenizer_options import TokenizerConfig
+from genjax.families.text_to_image.tokenizers.options import TokenizerConfig
 from genjax.limits import above_zero, at_least
 
 

@@ -16,9 +16,9 @@ from jax import Array
 from genjax.control import Controller, chain, check
 from genjax.errors import InputError
 from genjax.families.learner import Batch, Latents, Learner, Likelihood, Metrics, Networks, TrainState
+from genjax.families.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.families.text_to_image.decoding import Decoder, autoregressive_decoder
 from genjax.families.text_to_image.network_options import DecodingConfig
-from genjax.families.text_to_image.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.losses.tokens import token_nats, weighted_nats
 from genjax.models.segments import Segment
 from genjax.models.transformer import Transformer

@@ -11,7 +11,7 @@ from jax import Array
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.families.learner import Batch, Learner, Metrics, Networks, Ranker
-from genjax.families.text_to_image.one_network import check_transfer, knobs_of, learner_of, signals_of
+from genjax.families.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.families.text_to_image.prior import check_tokens
 from genjax.losses.contrastive import info_nce, same_rows
 from genjax.models.contrastive import Contrastive

@@ -7,7 +7,7 @@ from jax import Array
 from genjax.control import Controller, chain, check
 from genjax.families.learner import Learner
 from genjax.families.step import SHARED_KNOBS, SHARED_SIGNALS, network_knobs, network_signals
-from genjax.families.text_to_image.tokenizer import (
+from genjax.families.text_to_image.tokenizers.learner import (
     Codec,
     Knobs,
     Parts,
@@ -60,7 +60,7 @@ def make_dvae(
 
     Args:
         tokenizer: whose encoder gives logits of the codes.
-        likelihood: of an image given its codes, from `genjax.families.text_to_image.tokenizer.LIKELIHOODS`.
+        likelihood: of an image given its codes, from `genjax.families.text_to_image.tokenizers.learner.LIKELIHOODS`.
         optimizer: of the trainable tree.
         controller: may read the signals SIGNALS and set the knobs KNOBS.
         kl_weight: beta, unless a controller sets it.

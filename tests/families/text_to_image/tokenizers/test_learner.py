@@ -11,8 +11,8 @@ from tokenizers_tiny import TINY, batch_of, started, tiny_tokenizer
 
 from genjax.control import chain, gradient_guard
 from genjax.errors import InputError
-from genjax.families.text_to_image.build_tokenizer import build_codec
-from genjax.families.text_to_image.tokenizer import LIKELIHOODS, tokens_at
+from genjax.families.text_to_image.tokenizers.build import build_codec
+from genjax.families.text_to_image.tokenizers.learner import LIKELIHOODS, tokens_at
 from genjax.transfer import freeze, full, lora, miner
 from genjax.tree import content_hash, flatten
 

@@ -7,11 +7,11 @@ from jax.typing import DTypeLike
 from genjax.control import Controllable, Controller, chain, kl_annealing, learning_rate_annealing, temperature
 from genjax.errors import lookup
 from genjax.families.learner import Learner
-from genjax.families.text_to_image import dvae, vq
-from genjax.families.text_to_image.dvae import dvae_codec, make_dvae
-from genjax.families.text_to_image.tokenizer import LIKELIHOODS, Codec, PixelLikelihood
-from genjax.families.text_to_image.tokenizer_options import TokenizerConfig
-from genjax.families.text_to_image.vq import make_vq, vq_codec
+from genjax.families.text_to_image.tokenizers import dvae, vq
+from genjax.families.text_to_image.tokenizers.dvae import dvae_codec, make_dvae
+from genjax.families.text_to_image.tokenizers.learner import LIKELIHOODS, Codec, PixelLikelihood
+from genjax.families.text_to_image.tokenizers.options import TokenizerConfig
+from genjax.families.text_to_image.tokenizers.vq import make_vq, vq_codec
 from genjax.models.tokenizer import Tokenizer
 from genjax.transfer import Transfer
 

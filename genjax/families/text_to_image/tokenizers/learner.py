@@ -32,7 +32,7 @@ from genjax.families.step import (
     keys_of_parts,
     start,
 )
-from genjax.families.text_to_image.codebook import (
+from genjax.families.text_to_image.tokenizers.codebook import (
     CodeAverages,
     CodeUse,
     count_use,

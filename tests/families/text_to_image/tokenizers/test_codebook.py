@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.families.text_to_image.codebook import (
+from genjax.families.text_to_image.tokenizers.codebook import (
     CodeAverages,
     CodeUse,
     count_use,

@@ -9,8 +9,8 @@ from jax import Array
 from genjax.control import Controller, chain, check
 from genjax.families.learner import Learner
 from genjax.families.step import SHARED_KNOBS, SHARED_SIGNALS, network_knobs, network_signals
-from genjax.families.text_to_image.codebook import follow
-from genjax.families.text_to_image.tokenizer import (
+from genjax.families.text_to_image.tokenizers.codebook import follow
+from genjax.families.text_to_image.tokenizers.learner import (
     Codec,
     Knobs,
     Parts,
@@ -62,7 +62,7 @@ def make_vq(
 
     Args:
         tokenizer: whose encoder gives vectors of the codes' size.
-        likelihood: of an image given its codes, from `genjax.families.text_to_image.tokenizer.LIKELIHOODS`.
+        likelihood: of an image given its codes, from `genjax.families.text_to_image.tokenizers.learner.LIKELIHOODS`.
         optimizer: of the trainable tree, all of it but the codebook.
         controller: may read the signals SIGNALS and set the knobs KNOBS.
         commitment_weight: beta, the paper's is .25.

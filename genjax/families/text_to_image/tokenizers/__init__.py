@@ -1,0 +1,1 @@
+"""Image tokenizers: options, the VQ-VAE and the discrete VAE, their codebook."""
