@@ -31,9 +31,7 @@ def noisy(key, images, probability):
 ADAM, GECO = optax.adam(1e-2), geco(tolerance=0.2, rate=0.05)
 MADE = {
     "gan": lambda: gan_by_hand(size=16, augment=noisy, optimizer=ADAM, critic_optimizer=ADAM),
-    "vae": lambda: vae_by_hand(
-        ConstantVae(1.5, 0.3, 0.2, 16), controller=GECO, optimizer=ADAM
-    ),
+    "vae": lambda: vae_by_hand(ConstantVae(1.5, 0.3, 0.2, 16), controller=GECO, optimizer=ADAM),
 }
 
 
