@@ -4,7 +4,7 @@ Their optimisers are plain gradient descent with rate 1: parameters move by the 
 only `init` and `apply` (`genjax.families.learner.Module`). Images are (n, 2, 2, 1) unless said.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import optax
@@ -24,7 +24,7 @@ class Quadratic(NamedTuple):
     def init(self, key, images):
         return {"params": {"w": jnp.float32(self.w)}}
 
-    def apply(self, variables, images):
+    def apply(self, variables, images, **kwargs):
         return variables["params"]["w"] * jnp.square(images).sum(axis=(1, 2, 3)) / 2
 
 
@@ -53,9 +53,9 @@ class ConstantVae(NamedTuple):
     def init(self, key, images):
         return {"params": {name: jnp.float32(getattr(self, name)) for name in "mvb"}}
 
-    def apply(self, variables, inputs, *, method):
+    def apply(self, variables, inputs, **kwargs):
         params = variables["params"]
-        if method == "decode":
+        if kwargs["method"] == "decode":
             return jnp.full((len(inputs), self.size, self.size, 1), params["b"])
         return jnp.full((len(inputs), 1), params["m"]), jnp.full((len(inputs), 1), params["v"])
 
@@ -67,11 +67,12 @@ def grey(value, n=8, size=2):
 
 def gan_by_hand(w=0.5, b=0.6, size=2, **settings):
     """A GAN learner of two numbers, with the loss D(fake) - D(real), for images (n, size, size, 1)."""
-    usual = {"loss": ADVERSARIAL["wasserstein"], "optimizer": optax.sgd(1.0), "critic_optimizer": optax.sgd(1.0)}
-    return make_gan(Constant(b, size), Quadratic(w), **({"latent_size": 3} | usual | settings))
+    usual: dict[str, Any] = {"loss": ADVERSARIAL["wasserstein"], "optimizer": optax.sgd(1.0)}
+    usual |= {"critic_optimizer": optax.sgd(1.0), "latent_size": 3}
+    return make_gan(Constant(b, size), Quadratic(w), **(usual | settings))
 
 
 def vae_by_hand(vae=ConstantVae(1.5, 0.3, 0.2), **settings):  # noqa: B008 - a tuple of numbers
     """A VAE learner of three numbers."""
-    usual = {"likelihood": LIKELIHOODS["gaussian"], "optimizer": optax.sgd(1.0)}
+    usual: dict[str, Any] = {"likelihood": LIKELIHOODS["gaussian"], "optimizer": optax.sgd(1.0)}
     return make_vae(vae, latent_size=1, **(usual | settings))

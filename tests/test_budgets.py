@@ -1,6 +1,7 @@
 """Budgets of CPU time: which files are over them, and whose seconds are counted where."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import budgets
 import pytest
@@ -84,7 +85,7 @@ def test_a_test_is_charged_for_itself_and_a_session_fixture_for_itself(burn):
 
 def test_a_worker_reports_what_its_process_has_spent_and_the_controller_adds_it(burn):
     worker, controller = Meter(worker=True, strict=True), Meter(worker=False, strict=True)
-    session = SimpleNamespace(config=SimpleNamespace(workeroutput={}), exitstatus=pytest.ExitCode.OK)
+    session: Any = SimpleNamespace(config=SimpleNamespace(workeroutput={}), exitstatus=pytest.ExitCode.OK)
     burn(20)
     worker.pytest_sessionfinish(session)
     assert session.config.workeroutput == {SPENT: 30}
@@ -97,9 +98,8 @@ def test_a_worker_reports_what_its_process_has_spent_and_the_controller_adds_it(
 def test_a_session_over_its_budget_fails_where_budgets_count(strict, status):
     meter = Meter(worker=False, strict=strict)
     properties = [[SPENT, 1e6], [FIXTURES, {}]]
-    meter.pytest_runtest_logreport(
-        SimpleNamespace(when="teardown", nodeid="tests/test_a.py::test_one", user_properties=properties)
-    )
-    session = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
+    report: Any = SimpleNamespace(when="teardown", nodeid="tests/test_a.py::test_one", user_properties=properties)
+    meter.pytest_runtest_logreport(report)
+    session: Any = SimpleNamespace(exitstatus=pytest.ExitCode.OK)
     meter.pytest_sessionfinish(session)
     assert session.exitstatus == status

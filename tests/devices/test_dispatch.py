@@ -30,10 +30,10 @@ def noisy(key, images, probability):
     return images + 0.1 * jax.random.normal(key, images.shape)
 
 
-RATE = {"optimizer": optax.adam(1e-2)}
+ADAM, GECO = optax.adam(1e-2), geco(tolerance=0.2, rate=0.05)
 MADE = {
-    "gan": lambda: gan_by_hand(size=16, augment=noisy, critic_optimizer=optax.adam(1e-2), **RATE),
-    "vae": lambda: vae_by_hand(ConstantVae(1.5, 0.3, 0.2, 16), controller=geco(tolerance=0.2, rate=0.05), **RATE),
+    "gan": lambda: gan_by_hand(size=16, augment=noisy, optimizer=ADAM, critic_optimizer=ADAM),
+    "vae": lambda: vae_by_hand(ConstantVae(1.5, 0.3, 0.2, 16), controller=GECO, optimizer=ADAM),
 }
 
 
