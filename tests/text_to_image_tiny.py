@@ -23,7 +23,10 @@ from genjax.training.stage import run_stage
 STAGES = {"tokenizer": 4, "prior": 4, "masked": 3, "reranker": 3}
 
 TINY = TextToImageConfig(
-    **{f"{stage}_steps": steps for stage, steps in STAGES.items()},
+    tokenizer_steps=STAGES["tokenizer"],
+    prior_steps=STAGES["prior"],
+    masked_steps=STAGES["masked"],
+    reranker_steps=STAGES["reranker"],
     tokenizer=TokenizerConfig(grid=4, codes=8, code_size=4, width=4, depth=0),
     prior=PriorConfig(width=16, depth=1, heads=2),
     reranker=RerankerConfig(width=4, text_width=8, text_depth=1, text_heads=2, embedding_size=8),

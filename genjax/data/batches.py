@@ -5,6 +5,7 @@ The stream of images is one permutation of the set for each epoch, end to end. S
 Nothing but (seed, step) enters, so that a run can stop and resume anywhere.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from genjax.errors import InputError
 SHUFFLE_STREAM = 0x5F1  # keeps the order of images independent of other draws from the same seed
 FACTOR_TYPES = {"b": np.bool_, "i": np.int32, "u": np.int32, "f": np.float32}  # by kind; strings are left out
 
-Columns = dict[str, np.ndarray | LazyImages]  # name to rows, as many in each as the set has images
+Columns = Mapping[str, np.ndarray | LazyImages]  # name to rows, as many in each as the set has images
 
 
 class Position(NamedTuple):
@@ -49,7 +50,7 @@ def columns(dataset: Dataset) -> Columns:
         "factors/NAME": float32, int32 or bool (n,), for each numeric factor}. Factors lose their 64 bits here, where it
         can be seen, not inside JAX.
     """
-    rows: Columns = {"image": dataset.images}
+    rows: dict[str, np.ndarray | LazyImages] = {"image": dataset.images}
     if dataset.labels is not None:
         rows["label"] = dataset.labels.astype(np.int32, copy=False)
     for name, values in dataset.factors.items():

@@ -155,7 +155,7 @@ def as_it_is(model: ModelConfig, adaptation: Any, images: int) -> ModelConfig:
 
 def by_choice(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, Offer]) -> dict[str, Transfer]:
     """Builds the chosen transfers for every network, as what it offers allows."""
-    return build(choice, offers)
+    return build(tuple(choice), offers)
 
 
 class Family(NamedTuple):

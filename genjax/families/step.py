@@ -240,7 +240,7 @@ def finish_step(
         trainable=trainable,
         average=average,
         optimizer={network: done.optimizer_state for network, done in updates.items()},
-        control=controller.update(known | signals, state.control),
+        control=controller.update({**known, **signals}, state.control),
     )
     return state, metrics | describe(updates, knobs)
 

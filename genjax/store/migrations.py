@@ -105,7 +105,7 @@ def migrated(values: dict[str, Any], key: str, table: Mapping[int, Migration], *
     Raises:
         InputError: a format that is not known, with what to do.
     """
-    found = values.get(key)
+    found: Any = values.get(key)
     while found != FORMAT:
         if found not in table:
             raise InputError(

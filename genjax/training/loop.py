@@ -92,13 +92,14 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
         shapes = [state_shapes(plan, stage) for stage in plan.stages]
         if is_first():
             introduce(plan, {name: tree for like in shapes for name, tree in like.trainable.items()})
+        state = shapes[0]  # of a run without stages, which there is not
         for stage, like in zip(plan.stages, shapes, strict=True):
             ended = run_stage(plan, stage, like, finished, interruption, resume=resume, data_hash=data_hash)
             if not ended.done:
                 own = stage.name if len(plan.stages) > 1 else ""
                 return Outcome(plan.folder, ended.state, ended.signal, own, ended.collapse)
-            finished = finished | ended.params
-    return Outcome(plan.folder, ended.state)
+            finished, state = finished | ended.params, ended.state
+    return Outcome(plan.folder, state)
 
 
 def prepare(plan: Plan, data_hash: str, *, resume: bool, force: bool) -> None:

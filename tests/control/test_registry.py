@@ -22,7 +22,8 @@ from genjax.control.collapse_guard import CollapseState
 from genjax.control.registry import is_on, join_options
 from genjax.errors import InputError
 from genjax.families.gan import learner as gan
-from genjax.families.text_to_image import dvae, prior
+from genjax.families.text_to_image import prior
+from genjax.families.text_to_image.tokenizers import dvae
 from genjax.families.vae import learner as vae
 from genjax.json_config import from_json, to_json
 from genjax.limits import at_least

@@ -98,7 +98,7 @@ def test_all_columns_of_a_batch_reach_the_step(devices, kept, parts, monkeypatch
     monkeypatch.setattr(module, "keeps_rows", lambda columns, layout: kept)
     layout, rows = lay_out(devices), columns(rows_of_all_columns())
     assert set(rows) == {"image", "label", "factors/angle", "factors/place"}
-    learner = Seen(lambda state, batch: (state, dict(batch)))
+    learner: Any = Seen(lambda state, batch: (state, dict(batch)))
     state = place(layout, vae_by_hand().init(jax.random.key(0), {"image": IMAGES[:1]}))
     indices = np.stack([batch_indices(40, 16, 0, step) for step in range(3)])
     dispatch = make_dispatch(learner, rows, layout, state, parts=parts)

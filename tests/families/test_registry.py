@@ -101,6 +101,7 @@ def test_the_vocabulary_of_a_model_is_the_same_after_json():
     model = dataclasses.replace(tiny_model("vae"), condition=Condition("text", vocabulary=vocabulary))
     read = model_from_json(model_to_json(model), where="here")
     assert read.condition.kind == "text"
+    assert read.condition.vocabulary is not None
     assert dump_vocabulary(read.condition.vocabulary) == dump_vocabulary(vocabulary)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from genjax.evaluate.features import inception
 from genjax.evaluate.features.state_dict import read_state_dict
+from genjax.tree import unflatten
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make parity")
 if not importlib.util.find_spec("torch_fidelity"):
@@ -76,7 +77,7 @@ def test_features_and_logits(fidelity, weights_file, shape):
     expected, logits = (array.numpy() for array in reference(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())))
 
     state = read_state_dict(weights_file.read_bytes())
-    params = inception.unflatten({name: jnp.asarray(array) for name, array in inception.parameters(state).items()})
+    params = unflatten({name: jnp.asarray(array) for name, array in inception.parameters(state).items()})
     found = np.asarray(jax.jit(inception.apply_inception)(params, jnp.asarray(images)))
     assert expected.std() > 0.1
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -123,7 +124,7 @@ def test_every_transfer_of_a_prior_begins_at_the_source(source, name):
 
 
 def test_a_stop_in_any_stage_changes_nothing(source, tmp_path, monkeypatch):
-    stages = {"tokenizer_steps": 2, "prior_steps": 3, "masked_steps": 2}
+    stages: dict[str, Any] = {"tokenizer_steps": 2, "prior_steps": 3, "masked_steps": 2}
     config = adaptation(source, tmp_path / "straight", **stages)
     adapt(config)
     again, stopped = replace(config, out=tmp_path / "again"), []

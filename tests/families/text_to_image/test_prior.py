@@ -198,6 +198,7 @@ def test_samples_are_tokens_of_the_averaged_parameters(compiled, objective):
 def test_a_tokenizer_makes_images_of_the_tokens(source):
     to_images = lambda tokens: tokens.reshape(-1, 2, 4, 1) / 3.0 - 1  # noqa: E731
     learner = tiny_prior("autoregressive", to_images=to_images)
+    assert learner.sample is not None
     images = jax.jit(learner.sample, static_argnums=2)(source[1], jax.random.key(1), 3)
     assert images.shape == (3, 2, 4, 1)
     assert float(jnp.abs(images).max()) <= 1
@@ -265,7 +266,9 @@ def test_an_adapted_prior_starts_at_the_source_and_keeps_its_kernels(source):
 def test_the_information_of_a_source_keeps_it_in_place(kind):
     learner = tiny_prior(kind)
     source, keys = started(learner).trainable, jax.random.split(jax.random.key(1), 4)
-    evidence = lambda moved, key: learner.evidence(moved, source, key)  # noqa: E731
+    own = learner.evidence
+    assert own is not None
+    evidence = lambda moved, key: own(moved, source, key)  # noqa: E731
     information = diagonal_fisher(evidence, source, keys, at_once=4)
     assert all(bool((leaf >= 0).all()) for leaf in jax.tree.leaves(information))
     assert float(flatten(information)["prior/block_0/qkv/kernel"].sum()) > 0

@@ -92,9 +92,9 @@ def test_an_adaptation_starts_with_the_sources_scores(compiled):
     adapted = build_reranker(TINY, TEXT, size=16, transfer=lora(rank=1))
     state = jax.jit(lambda source: adapted.init(jax.random.key(1), batch_of(16), source=source))(source.trainable)
     pairs = batch_of(16)
-    assert adapted.score is not None
-    assert learner.ranker.score is not None
-    found = adapted.score(state.trainable, state.context, pairs["image"], pairs["text"])
+    assert adapted.ranker is not None
+    assert learner.ranker is not None
+    found = adapted.ranker.score(state.trainable, state.context, pairs["image"], pairs["text"])
     expected = learner.ranker.score(source.trainable, source.context, pairs["image"], pairs["text"])
     np.testing.assert_array_equal(found, expected)
 

@@ -1,6 +1,6 @@
 """The VAE's step: its loss in parts and in closed form, its knobs, and that it learns."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -73,6 +73,7 @@ def test_every_likelihood_learns_the_mean_of_the_images_and_the_prior(likelihood
 def test_what_is_shown_lies_within_the_range_of_images(likelihood):
     learner = vae_by_hand(ConstantVae(0.0, 0.0, 5.0), likelihood=LIKELIHOODS[likelihood])
     state = learner.init(jax.random.key(0), grey(0.0))
+    assert learner.sample is not None
     images = learner.sample(state, jax.random.key(1), 3)
     assert images.shape == (3, 2, 2, 1)
     np.testing.assert_allclose(images, 1.0, atol=0.02)
@@ -95,7 +96,8 @@ class Linear(NamedTuple):
 
 def bound(params, images, noise, **knobs):
     """(loss, metrics) of the linear VAE."""
-    parts = Vae(Linear(), 1, LIKELIHOODS["gaussian"], optax.sgd(1.0), chain(), 1.0, 0.0, full(), 1, stay)
+    linear: Any = Linear()
+    parts = Vae(linear, 1, LIKELIHOODS["gaussian"], optax.sgd(1.0), chain(), 1.0, 0.0, full(), 1, stay)
     knobs = {name: jnp.float32(value) for name, value in (parts.neutral | knobs).items()}
     return negative_elbo(parts, params, images, noise, knobs, lambda latents: latents)
 

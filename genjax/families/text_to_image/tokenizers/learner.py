@@ -211,7 +211,7 @@ def _init(parts: Parts, key: Array, batch: Batch, *, source: Networks | None = N
     return TokenizerState(**fields, use=first_use(parts.codec.codes), averages=averages)
 
 
-def _step(parts: Parts, state: TokenizerState, batch: Batch) -> tuple[TokenizerState, Metrics]:
+def _step(parts: Parts, state: Any, batch: Batch) -> tuple[TokenizerState, Metrics]:
     """Takes one step: gradients of the loss, update, codebook, use of the codes, average, controllers."""
     noise_key, penalty_key, codes_key = jax.random.split(jax.random.fold_in(state.key, state.step), 3)
     images = in_parts(jnp.asarray(to_float(batch["image"])), 3, parts.accumulate)  # (parts, n, h, w, c)

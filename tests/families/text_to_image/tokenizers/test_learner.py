@@ -114,9 +114,9 @@ def test_no_buffer_of_the_first_state_is_shared(compiled):
 def test_an_adaptation_begins_as_its_source(overfitted, kind, transfer):
     source, state, batch, _ = overfitted
     learner = tiny_tokenizer(dataclasses.replace(TINY, kind=kind), transfer=transfer)
-    assert source.reconstruct is not None
-    assert learner.encoder.reconstruct is not None
-    before = source.reconstruct(state.average, state.context, batch["image"])
+    assert source.encoder is not None
+    assert learner.encoder is not None
+    before = source.encoder.reconstruct(state.average, state.context, batch["image"])
     fresh = started(learner, 1, state.average)
     np.testing.assert_array_equal(learner.encoder.reconstruct(fresh.average, fresh.context, batch["image"]), before)
 
