@@ -26,7 +26,7 @@ MAY_IMPORT = {
 }
 FAMILY_NAMES = {"is_text_to_image", "TEXT_TO_IMAGE", *FAMILIES}
 NAMES_OF_FORMAT_1 = "store/migrations.py"  # which had the options of every family in every file
-FOR_ALL = {"errors", "limits", "json_config", "tree", "terminal", "__version__"}
+FOR_ALL = {"errors", "limits", "json_config", "tree", "terminal", "version", "callable_room"}
 FOR_ALL_FILES = {"genjax.devices.backend", "genjax.devices.allocator"}  # they know nothing of the others
 
 

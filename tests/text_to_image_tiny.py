@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from signal import SIGTERM
 
+import numpy as np
 from filelock import FileLock
 from safetensors.numpy import load_file, save_file
 
@@ -74,7 +75,7 @@ def retrained(folder, stage):
     """The parameters of a stage are others from now on, as if it was trained again."""
     latest = folder / stage / "model" / "latest"
     (path,) = latest.glob("*.safetensors")
-    other = {name: leaf + 1 for name, leaf in load_file(path).items()}
+    other = {name: np.asarray(leaf + 1) for name, leaf in load_file(path).items()}
     save_file(other, path)
     description = latest / "model.json"
     values = json.loads(description.read_text())

@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 from genjax.config.run import TrainConfig, default_config
 from genjax.errors import InputError, did_you_mean
-from genjax.families.registry import FAMILIES
+from genjax.families.gan.options import GanConfig
+from genjax.families.registry import family_of
+from genjax.families.text_to_image.options import TextToImageConfig
+from genjax.families.vae.options import VaeConfig
 
 
 class Preset(NamedTuple):
@@ -30,15 +33,15 @@ class Preset(NamedTuple):
 
 PRESETS: dict[str, Preset] = {
     "digits-gan": Preset(
-        TrainConfig(data="digits", model="gan", size=16, steps=1800, out=Path("runs/digits-gan")),
+        TrainConfig(data="digits", model=GanConfig(), size=16, steps=1800, out=Path("runs/digits-gan")),
         "A GAN of handwritten digits, 16 pixels: the demo's source.",
     ),
     "digits-vae": Preset(
-        TrainConfig(data="digits", model="vae", size=16, steps=1800, out=Path("runs/digits-vae")),
+        TrainConfig(data="digits", model=VaeConfig(), size=16, steps=1800, out=Path("runs/digits-vae")),
         "A VAE of handwritten digits, 16 pixels: the demo's source.",
     ),
     "glyphs-text2image": Preset(
-        default_config(FAMILIES["text2image"]),
+        default_config(family_of(TextToImageConfig())),
         "A text-to-image model of captioned glyphs, 32 pixels.",
     ),
 }

@@ -149,6 +149,8 @@ def plan_adaptation(
     Raises:
         InputError: anything that cannot be used.
     """
+    if resume:
+        saved_config(RunFolder(Path(config.out)), AdaptConfig)  # refuses a run of the other kind before all else
     source = load_model(config.source)
     family = FAMILIES[source.config.family]
     config = _decided(config, family)

@@ -9,7 +9,7 @@ from tiny import train_config
 
 from genjax.devices import memory
 from genjax.errors import InputError
-from genjax.training import loop
+from genjax.training import stage
 from genjax.training.loop import train
 
 SIZE = 16  # the images take most of the room
@@ -53,7 +53,7 @@ def test_a_step_that_does_not_fit_names_a_batch(tmp_path, monkeypatch):
     def exhausted(*arguments):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
 
-    monkeypatch.setattr(loop, "batch_indices", exhausted)
+    monkeypatch.setattr(stage, "batch_indices", exhausted)
     monkeypatch.setattr(memory, "available", lambda: 10**6)
     monkeypatch.setattr(memory, "planned", lambda learner, state, example, batch: 10**5 + 2 * 10**5 * batch)
     with pytest.raises(InputError, match=r"--batch 8 does not fit into memory: .* Use --batch 4 or smaller"):

@@ -164,6 +164,7 @@ def test_a_model_that_is_replaced_while_it_is_read_is_read_anew(folder, copy, mo
         reads.append(entry["file"])
         return real(found, entry)
 
+    expected = load_model(folder / "other").identity
     monkeypatch.setattr(artifact, "_read", replaced)
-    assert load_model(copy).identity == load_model(folder / "other").identity
+    assert load_model(copy).identity == expected
     assert len(reads) == 3  # a file that was gone, and then both

@@ -50,7 +50,7 @@ def test_a_foreign_config_is_not_a_run(tmp_path):
 def test_a_run_of_another_form_is_refused(tmp_path):
     folder = RunFolder(tmp_path)
     folder.config.write_text(f'{{"{run_folder.MARK}": 99}}')
-    with pytest.raises(InputError, match="has form 99, this genjax"):
+    with pytest.raises(InputError, match="has form 99, and this genjax reads form 2"):
         read_config(folder)
 
 

@@ -95,10 +95,12 @@ def build_stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
     Raises:
         InputError: settings that a network refuses, or a controller that fits no stage.
     """
-    learners = build_learners(model, how)
     steps, example = stage_steps(model.options), example_of(model)
     if how.adaptation is not None:
         steps |= {"tokenizer": how.adaptation.tokenizer_steps, "reranker": 0}
+        # A network that is not trained is kept whole, so that it needs no source.
+        how = how._replace(transfers={name: one for name, one in how.transfers.items() if steps[name]})
+    learners = build_learners(model, how)
     codec, vocabulary = codec_of(model), vocabulary_of(model)
 
     known: dict[int, np.ndarray] = {}  # both priors read the same tokens

@@ -62,6 +62,9 @@ def started(learner, key=0, source=None):
     return init(jax.random.key(key), source)
 
 
+NETWORKS = {"autoregressive": "prior", "masked": "masked"}
+
+
 @pytest.fixture(scope="module")
 def traces():
     """One entry for each time that a step was traced."""
@@ -71,7 +74,8 @@ def traces():
 @pytest.fixture(scope="module")
 def compiled(objective, traces):
     """(learner, jitted step that donates its state, jitted init)."""
-    learner = tiny_prior(objective, controller=chain(gradient_guard("prior"), collapse_guard(critic=False)))
+    guard = gradient_guard(NETWORKS[objective])
+    learner = tiny_prior(objective, controller=chain(guard, collapse_guard(critic=False)))
 
     def counted(state, batch):
         traces.append(objective)
@@ -271,8 +275,9 @@ def test_the_information_of_a_source_keeps_it_in_place(kind):
     evidence = lambda moved, key: own(moved, source, key)  # noqa: E731
     information = diagonal_fisher(evidence, source, keys, at_once=4)
     assert all(bool((leaf >= 0).all()) for leaf in jax.tree.leaves(information))
-    assert float(flatten(information)["prior/block_0/qkv/kernel"].sum()) > 0
-    assert started(tiny_prior(kind, transfer=ewc(1e3, information["prior"])), source=source).step == 0
+    network = NETWORKS[kind]
+    assert float(flatten(information)[f"{network}/block_0/qkv/kernel"].sum()) > 0
+    assert started(tiny_prior(kind, transfer=ewc(1e3, information[network])), source=source).step == 0
     if kind == "autoregressive":  # the log-likelihood of what the source made, here nearly a uniform guess
         expected = -(TEXT.length * np.log(TEXT.vocabulary) + TOKENS.length * np.log(TOKENS.vocabulary))
         np.testing.assert_allclose(jax.jit(evidence)(source, keys[0]), expected, rtol=0.05)

@@ -6,7 +6,7 @@ The discrete VAE (dvae.py) and the VQ-VAE (vq.py) are such learners; each says w
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.struct
 import jax
