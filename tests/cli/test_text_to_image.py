@@ -12,7 +12,7 @@ from genjax.cli import main as cli
 TINY = [
     *("--size", 16, "--num-images", 48, "--batch", 8, "--tokenizer-steps", 4, "--prior-steps", 4),
     *("--masked-steps", 3, "--reranker-steps", 3, "--log-every", 2, "--save-every", 2),
-    *("--evaluate-num", 24),
+    *("--evaluate-num", 24, "--evaluate-every", 2),
     *("--tokenizer.grid", 4, "--tokenizer.codes", 8, "--tokenizer.code-size", 4),
     *("--tokenizer.width", 4, "--tokenizer.depth", 0, "--prior.width", 16, "--prior.depth", 1, "--prior.heads", 2),
     *("--reranker.width", 4, "--reranker.text-width", 8, "--reranker.text-depth", 1, "--reranker.text-heads", 2),

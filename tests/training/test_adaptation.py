@@ -64,7 +64,7 @@ def test_what_is_saved_is_what_was_trained(sources, tmp_path, name):
     assert len(sample_run(tmp_path / "run", 3)) == 3
     if name != "ewc":
         return
-    (kept,) = (sources / "vae" / "model" / "latest").glob(f"fisher-*-{FEW.examples}.safetensors")
+    (kept,) = (sources / "vae" / "model" / "latest").glob("fisher-*-8.safetensors")
     before = kept.stat().st_mtime_ns
     plan_adaptation(adapt_config(sources / "vae", tmp_path / "again", transfer=chosen(name, FEW)))
     assert kept.stat().st_mtime_ns == before, "the information is kept with the source"
