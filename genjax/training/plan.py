@@ -357,4 +357,5 @@ def described(plan: Plan, data_hash: str) -> dict[str, object]:
         "config": config_to_json(plan.config),
         "model": model_to_json(plan.model),
         "data_hash": data_hash,
+        "source": plan.source.identity if plan.source else "",
     }

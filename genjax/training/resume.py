@@ -22,7 +22,7 @@ def check_continued(plan: Plan, notes: Mapping[str, Any], data_hash: str, needs:
     """
     check_settings(notes, plan)
     check_data(notes or read_config(plan.folder), data_hash, plan)
-    check_source(notes, plan)
+    check_source(notes or read_config(plan.folder), plan)
     check_needs(notes, needs, plan)
 
 

@@ -85,7 +85,7 @@ def run_stage(
         if resume:
             together(lambda: check_continued(plan, notes, data_hash, needs))
             checkpoint.delete_after(checkpoints, int(state.step))
-        if found is None and not stage.steps:  # the networks of the source, as they are
+        if not stage.steps and not (folder.model() / "model.json").exists():  # the networks of the source, as they are
             store(plan, stage, folder, state, needs, "latest")
         saved = {"data_hash": data_hash, "needs": needs, "config": kept_settings(config), "format": FORMAT}
         saved["source"] = plan.source.identity if plan.source else ""

@@ -168,20 +168,22 @@ def test_the_step_is_traced_once(compiled, objective, traces):
     assert (traces.count(objective), int(state.step)) == (1, 3)
 
 
-def test_metrics_are_flat_scalars_with_the_knobs(compiled):
+def test_metrics_are_flat_scalars_with_the_knobs(compiled, objective):
+    network = NETWORKS[objective]
     _, step, init = compiled
     _, metrics = step(init(jax.random.key(0)), batch_of(8))
     assert all(value.shape == () and bool(jnp.isfinite(value)) for value in metrics.values())
-    assert {"loss/total", "gradient_norm/prior", "control/prior_gradient_limit", "skipped/prior"} <= set(metrics)
+    assert {"loss/total", f"control/{network}_gradient_limit", f"skipped/{network}"} <= set(metrics)
+    assert f"gradient_norm/{network}" in metrics
     assert float(metrics["control/collapsed"]) == 0
 
 
-def test_what_is_not_finite_leaves_the_state_and_the_guard_counts_it(compiled):
+def test_what_is_not_finite_leaves_the_state_and_the_guard_counts_it(compiled, objective):
     _, step, init = compiled
     state = init(jax.random.key(0))
     broken = state.replace(trainable=jax.tree.map(lambda leaf: leaf * jnp.nan, state.trainable))
     after, metrics = step(broken, batch_of(8))
-    assert float(metrics["skipped/prior"]) == 1
+    assert float(metrics[f"skipped/{NETWORKS[objective]}"]) == 1
     _, metrics = step(after, batch_of(8))
     assert float(metrics["control/unsound_steps"]) == 1
 
