@@ -225,11 +225,13 @@ def test_doctor_looks_at_every_stage(run, tmp_path, capsys):
     assert {"config.json", "tokenizer/model/latest", "reranker/checkpoints/3", "prior/metrics.jsonl"} <= parts
     damaged = tmp_path / "model"
     shutil.copytree(run, damaged)
-    (weights,) = (damaged / "prior" / "model" / "latest").glob("*.safetensors")
-    weights.write_bytes(weights.read_bytes()[:-9])
+    files = sorted((damaged / "prior" / "model").rglob("*.safetensors"))  # the latest, and the best
+    for weights in files:
+        weights.write_bytes(weights.read_bytes()[:-9])
     assert genjax("doctor", damaged) == 1
     printed = capsys.readouterr()
-    assert f"DAMAGED  {weights.name} is not what was written" in printed.out
+    for weights in files:
+        assert f"DAMAGED  {weights.name} is not what was written" in printed.out
     assert "prior/model/latest" in printed.out
     assert "no model" in printed.err
 
