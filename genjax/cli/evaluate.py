@@ -39,7 +39,7 @@ class EvaluateCommand:
     which: Which = "latest"
     """The latest model of the run, or the best by its evaluations along training."""
     source: Source = None
-    """Where the run that this one was adapted from lies, if it has been moved."""
+    """Folder of the run that this one was adapted from, if it has been moved."""
     skip_broken: bool = False
     """Leave out files of a folder that cannot be read as images, instead of stopping."""
     json: bool = False

@@ -21,7 +21,7 @@ class ReportCommand:
     extractor: str = "embedded-v1"
     """Network behind its metrics and nearest images. `report_type` lists them."""
     source: Source = None
-    """Where the run that these were adapted from lies, if it has been moved."""
+    """Folder of the run that these were adapted from, if it has been moved."""
 
 
 def report_type() -> type:

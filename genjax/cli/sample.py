@@ -36,7 +36,7 @@ class SampleCommand:
     which: Which = "latest"
     """The latest model of the run, or the best by its evaluations along training."""
     source: Source = None
-    """Where the run that this one was adapted from lies, if it has been moved."""
+    """Folder of the run that this one was adapted from, if it has been moved."""
     force: bool = False
     """Write over what is there."""
     drawing: Any = None

@@ -29,7 +29,7 @@ class Replay:
     count: int = 64
     """Latents that keep their images."""
     batch: int = 8
-    """How many of them are compared in a step."""
+    """Number of them that are compared in a step."""
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
