@@ -14,18 +14,24 @@ from typing import Any
 import pytest
 
 BUDGETS = Path(__file__).with_name("budgets.json")
-SHOWN = 15  # tests at the end of a session
+SHOWN = 15  # tests, and files, at the end of a session
 SPENT = "cpu_seconds"  # name of a test's seconds among the properties of its report, which workers send
 FIXTURES = "cpu_seconds_of_fixtures"
 
 
+def own_seconds() -> float:
+    """Returns the CPU seconds that this process alone has used."""
+    return _seconds(resource.RUSAGE_SELF)
+
+
 def cpu_seconds() -> float:
     """Returns the CPU seconds that this process and its ended children have used."""
-    spent = 0.0
-    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-        usage = resource.getrusage(who)
-        spent += usage.ru_utime + usage.ru_stime
-    return spent
+    return own_seconds() + _seconds(resource.RUSAGE_CHILDREN)
+
+
+def _seconds(who: int) -> float:
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
 
 
 def exceeded(files: dict[str, float], total: float, budgets: dict[str, Any]) -> list[str]:
@@ -121,6 +127,8 @@ class Meter:
         fixtures = [(f"session fixture {name}", seconds) for name, seconds in self.fixtures.items() if seconds > 1]
         for name, seconds in [*costly, *sorted(fixtures, key=lambda pair: -pair[1])]:
             terminalreporter.write_line(f"{seconds:8.1f}  {name}")
+        for name, seconds in sorted(self.files().items(), key=lambda pair: -pair[1])[:SHOWN]:
+            terminalreporter.write_line(f"{seconds:8.1f}  {name}")
         for line in self.over():
             terminalreporter.write_line(f"over budget: {line}", red=self.strict, yellow=not self.strict)
 
@@ -133,8 +141,11 @@ class Meter:
         return found
 
     def total(self) -> float:
-        """Returns the CPU seconds of this process and its workers."""
-        return cpu_seconds() + self.others
+        """Returns the CPU seconds of this process and its workers, each counted once.
+
+        A worker that has ended is a child of this process as well, and has told what it spent itself.
+        """
+        return (own_seconds() if self.others else cpu_seconds()) + self.others
 
     def over(self) -> list[str]:
         """Returns a line for each budget that was exceeded."""

@@ -1,5 +1,6 @@
 """Budgets of CPU time: which files are over them, and whose seconds are counted where."""
 
+import resource
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,9 +34,9 @@ def test_what_is_over_its_budget_is_named(files, total, expected):
 
 @pytest.fixture
 def burn(monkeypatch):
-    """Lets CPU seconds pass."""
+    """Lets CPU seconds pass in this process."""
     spent = [10.0]
-    monkeypatch.setattr(budgets, "cpu_seconds", lambda: spent[0])
+    monkeypatch.setattr(budgets, "_seconds", lambda who: spent[0] if who == resource.RUSAGE_SELF else 0.0)
 
     def burn(seconds):
         spent[0] += seconds
@@ -92,6 +93,17 @@ def test_a_worker_reports_what_its_process_has_spent_and_the_controller_adds_it(
     for _ in range(2):
         controller.pytest_testnodedown(SimpleNamespace(workeroutput=session.config.workeroutput))
     assert controller.total() == 90
+
+
+def test_a_worker_that_has_ended_is_counted_once(monkeypatch):
+    """The system adds it to the children of the controller as well."""
+    used = {resource.RUSAGE_SELF: 10.0, resource.RUSAGE_CHILDREN: 60.0}
+    monkeypatch.setattr(budgets, "_seconds", used.__getitem__)
+    controller = Meter(worker=False, strict=True)
+    assert controller.total() == 70  # without workers: the processes that tests began
+    for _ in range(2):
+        controller.pytest_testnodedown(SimpleNamespace(workeroutput={SPENT: 30.0}))
+    assert controller.total() == 70
 
 
 @pytest.mark.parametrize(("strict", "status"), [(True, pytest.ExitCode.TESTS_FAILED), (False, pytest.ExitCode.OK)])
