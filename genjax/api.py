@@ -11,7 +11,7 @@ import numpy as np
 from genjax.config import AdaptConfig, TrainConfig, default_config
 from genjax.config.presets import preset_named
 from genjax.data import Dataset
-from genjax.errors import InputError
+from genjax.errors import InputError, did_you_mean
 from genjax.evaluate.records import Record
 from genjax.evaluate.run import judge
 from genjax.evaluate.sampling import Loaded, draw_loaded, load_trained
@@ -34,19 +34,20 @@ class TrainedModel:
 
     Attributes:
         run: folder of its run.
+        loaded: its parameters and functions.
         which: latest or best.
         source: where the run that it was adapted from lies, if it was moved; None without.
     """
 
     run: Path
+    loaded: Loaded = field(repr=False)
     which: str = "latest"
     source: Path | None = None
-    _loaded: Loaded = field(repr=False, default=None)  # type: ignore[assignment] - set by `load`
 
     @property
     def config(self) -> ModelConfig:
         """Returns the config of its networks."""
-        return self._loaded.model.config
+        return self.loaded.model.config
 
     def sample(
         self, num: int = 64, *, seed: int = 0, texts: Sequence[str] | None = None, class_name: str = "", **drawing: Any
@@ -69,7 +70,7 @@ class TrainedModel:
             options = kind(**drawing)
         except TypeError as error:
             raise InputError(f"{self.run}: {str(error).rpartition(') ')[2]}. Leave it out.") from None
-        return draw_loaded(self._loaded, self.run, num, seed=seed, texts=texts, class_name=class_name, drawing=options)
+        return draw_loaded(self.loaded, self.run, num, seed=seed, texts=texts, class_name=class_name, drawing=options)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Passes uint8 images (n, h, w, c) through the encoder and back.
@@ -77,9 +78,9 @@ class TrainedModel:
         Raises:
             InputError: a model without an encoder.
         """
-        if self._loaded.trained.reconstruct is None:
+        if self.loaded.trained.reconstruct is None:
             raise InputError(f"{self.run} has no encoder that could reconstruct images. Use a VAE.")
-        return self._loaded.trained.reconstruct(images)
+        return self.loaded.trained.reconstruct(images)
 
 
 def train(
@@ -167,7 +168,7 @@ def load(run: Run, *, which: str = "latest", source: Run | None = None) -> Train
         InputError: no model there, or one that is damaged.
     """
     place = None if source is None else Path(source)
-    return TrainedModel(Path(run), which, place, load_trained(Path(run), which=which, source=place))
+    return TrainedModel(Path(run), load_trained(Path(run), which=which, source=place), which, place)
 
 
 def sample(run: Run, num: int = 64, *, seed: int = 0, **how: Any) -> np.ndarray:
@@ -232,8 +233,6 @@ def _replaced(config: Any, changed: dict[str, Any]) -> Any:
     known = [one.name for one in dataclasses.fields(config)]
     for name in changed:
         if name not in known:
-            from genjax.errors import did_you_mean
-
             raise InputError(f"unknown setting {name!r}. {did_you_mean(name, known)}")
     return dataclasses.replace(config, **changed)
 

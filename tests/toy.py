@@ -15,6 +15,7 @@ from jax import Array
 from genjax.control import Controllable, chain
 from genjax.data.images import to_float
 from genjax.families import step as shared
+from genjax.families.accumulate import averaged, in_parts
 from genjax.families.family import Family, Stage, Training, image_example, latent_preview
 from genjax.families.learner import Batch, Latents, Learner, Metrics, Networks, TrainState
 from genjax.families.model import ModelConfig
@@ -91,12 +92,12 @@ def build(model: ModelConfig, how: Training) -> Learner:
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         latent_key, penalty_key = jax.random.split(jax.random.fold_in(state.key, state.step))
-        images = shared.in_parts(jnp.asarray(to_float(batch["image"])), 3, how.accumulate)  # (parts, n, h, w, c)
+        images = in_parts(jnp.asarray(to_float(batch["image"])), 3, how.accumulate)  # (parts, n, h, w, c)
         number = images.shape[0] * images.shape[1]
         latents = how.share(draw(latent_key, number).reshape(*images.shape[:2], LATENTS), 1)
         tree, context, knobs = state.trainable[NETWORK], state.context[NETWORK], controller.knobs(state.control)
         gradients_of = partial(jax.grad(loss_of, has_aux=True), tree, context)
-        gradients, metrics = shared.averaged(gradients_of, how.accumulate)(images, latents)
+        gradients, metrics = averaged(gradients_of, how.accumulate)(images, latents)
         done, measured = shared.descend(
             *(optimizer, transfer, gradients, state, NETWORK),
             knobs=knobs,

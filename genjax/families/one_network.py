@@ -14,15 +14,13 @@ from jax import Array
 
 from genjax.control import Controller
 from genjax.errors import InputError
+from genjax.families.accumulate import averaged, in_parts, keys_of_parts
 from genjax.families.learner import Batch, Learner, Metrics, Networks, TrainState
 from genjax.families.step import (
     SHARED_KNOBS,
     SHARED_SIGNALS,
-    averaged,
     descend,
     finish_step,
-    in_parts,
-    keys_of_parts,
     network_knobs,
     network_signals,
     start,

@@ -45,7 +45,7 @@ def check_unlocked(folder: Path) -> None:
 
 
 def owner(folder: Path) -> str:
-    """Who trains in this folder, as "process 1234 on host"; empty for nobody."""
+    """Returns who trains in this folder, as "process 1234 on host"; empty for nobody."""
     try:
         file = _open(folder)
     except OSError:

@@ -12,6 +12,7 @@ from jax import Array
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.errors import InputError
+from genjax.families.accumulate import averaged, in_parts, keys_of_parts
 from genjax.families.gan.objectives import PenaltyWeights, critic_objective, generator_objective
 from genjax.families.learner import Batch, Latents, Learner, Metrics, Module, Networks, TrainState
 from genjax.families.step import (
@@ -21,12 +22,9 @@ from genjax.families.step import (
     Knobs,
     Share,
     Update,
-    averaged,
     descend,
     finish_step,
     forward_with_features,
-    in_parts,
-    keys_of_parts,
     network_knobs,
     network_signals,
     start,

@@ -22,7 +22,7 @@ class PriorConfig:
     condition_weight: float = 0.125
     """Autoregressive: part of the loss for predicting the condition, 1 to 7 as in DALL-E; 0 is off."""
     null_probability: float = 0.1
-    """How often a condition is dropped in training, so that guidance has a branch without one."""
+    """Share of conditions that are dropped in training, so that guidance has a branch without one."""
     learning_rate: float = 1e-3
     """Learning rate (Adam)."""
     warm_up_steps: int = 100
@@ -57,7 +57,7 @@ class DecodingConfig:
     top_p: float = 1.0
     """Draw among the likeliest tokens that together have this probability; 1 is off."""
     guidance: float = 1.0
-    """How far from what is likely without the condition to what is likely with it, and beyond; 1 is off."""
+    """Moves the logits from those without the condition to those with it, and beyond; 1 is off."""
     steps: int = 8
     """Masked prior: steps in which all tokens are decoded."""
     choice_temperature: float = 4.5

@@ -11,6 +11,7 @@ from jax import Array
 
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
+from genjax.families.accumulate import averaged, in_parts
 from genjax.families.learner import Batch, Encoder, Latents, Learner, Likelihood, Metrics, Module, Networks, TrainState
 from genjax.families.step import (
     FIXED,
@@ -18,12 +19,10 @@ from genjax.families.step import (
     SHARED_SIGNALS,
     Knobs,
     Share,
-    averaged,
     constant_knobs,
     descend,
     finish_step,
     forward_with_features,
-    in_parts,
     network_knobs,
     network_signals,
     start,

@@ -18,18 +18,16 @@ from jax.scipy.stats import norm
 from genjax.control import Controller
 from genjax.data.images import to_float
 from genjax.errors import InputError
+from genjax.families.accumulate import averaged_with_rows, in_parts, keys_of_parts
 from genjax.families.learner import Batch, Encoder, Latents, Learner, Likelihood, Metrics, Networks, TrainState
 from genjax.families.step import (
     FIXED,
     Update,
-    averaged_with_rows,
     choose,
     constant_knobs,
     descend,
     finish_step,
     forward_with_features,
-    in_parts,
-    keys_of_parts,
     start,
 )
 from genjax.families.text_to_image.tokenizers.codebook import (
