@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def to_json(config: Any) -> dict[str, Any]:
-    """A config as plain values for config.json."""
+    """Returns a config as plain values for config.json."""
     return {
         f.name: to_json(value) if dataclasses.is_dataclass(value) else _plain(value)
         for f in dataclasses.fields(config)
@@ -45,13 +45,13 @@ def from_json(kind: type[T], values: dict[str, Any], *, where: str, ready: Mappi
 
 
 def _required(kind: Any) -> list[dataclasses.Field[Any]]:
-    """The fields that have no default."""
+    """Returns the fields that have no default."""
     no = dataclasses.MISSING
     return [field for field in dataclasses.fields(kind) if field.default is no and field.default_factory is no]
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+    """Reads the object in a JSON file.
 
     Raises:
         InputError: no such file, or one that holds no JSON object.
@@ -74,7 +74,7 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(hint: Any, value: Any, *, where: str) -> Any:
-    """`value`, from JSON, as the field's type."""
+    """Reads `value`, from JSON, as the field's type."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type) and isinstance(value, dict):
         return from_json(hint, value, where=where)
     if hint is Path and isinstance(value, str):

@@ -35,7 +35,7 @@ class LazyImages:
 
     @property
     def fits(self) -> bool:
-        """True if all images may be decoded and kept (`IN_MEMORY`)."""
+        """Returns whether all images may be decoded and kept (`IN_MEMORY`)."""
         return math.prod(self.shape) <= IN_MEMORY
 
     def __getitem__(self, indices: Any) -> np.ndarray:

@@ -33,5 +33,5 @@ def give_back() -> None:
 
 
 def _function(name: str) -> Callable[..., int] | None:
-    """One of the C library that this process runs on already."""
+    """Finds a function of the C library that this process runs on already."""
     return getattr(ctypes.CDLL(None), name, None) if os.name == "posix" else None

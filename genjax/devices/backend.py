@@ -65,7 +65,7 @@ TORN = re.compile(r"Error (?:reading|writing) persistent compilation cache entry
 
 
 def mend_cache() -> None:
-    """From here on, a compiled step that was not kept whole is deleted, so that it is kept anew.
+    """Deletes, from here on, a compiled step that was not kept whole, so that it is kept anew.
 
     JAX compiles it once more in any case; but it leaves the file there and complains of it at every start.
     """
@@ -135,7 +135,7 @@ def cpu_has_bfloat16(info: Path = Path("/proc/cpuinfo")) -> bool:
 
 
 def cache_folder() -> Path | None:
-    """For what can be computed again: genjax in XDG_CACHE_HOME, or in ~/.cache; None for a user without a home."""
+    """Returns where to keep what can be computed again: genjax in XDG_CACHE_HOME or ~/.cache; None without a home."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     if os.path.isabs(given):  # others are to be ignored, says the specification
         return Path(given) / "genjax"

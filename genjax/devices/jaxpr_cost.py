@@ -22,13 +22,13 @@ FUSED = frozenset(
 
 
 def flops(step: Any, *arguments: Shapes) -> float:
-    """Floating-point operations of one call, by XLA's count of the program before it is optimised."""
+    """Counts the floating-point operations of one call, by XLA's count of the program before it is optimised."""
     counted = jax.jit(step).lower(*arguments).cost_analysis()
     return float((counted or {}).get("flops", 0.0))
 
 
 def peak_bytes(step: Any, *arguments: Shapes) -> int:
-    """The most that lies in memory at once, arguments and results included, if nothing is computed twice.
+    """Estimates the most that lies in memory at once, arguments and results included, if nothing is computed twice.
 
     Each value lives from the operation that makes it to the last one that reads it. Elementwise operations are taken to
     be fused with what reads them: their operands live in their stead. What a compiler then reorders, pads or copies is
@@ -39,7 +39,7 @@ def peak_bytes(step: Any, *arguments: Shapes) -> int:
 
 
 def _peak(jaxpr: Any) -> int:
-    """The most at once of what is made inside; what comes in belongs to the caller."""
+    """Adds up the most at once of what is made inside; what comes in belongs to the caller."""
     inside = {id(variable) for equation in jaxpr.eqns for variable in equation.outvars}
     stands_for = _stand_ins(jaxpr, inside)
     reads = [[name for v in equation.invars for name in stands_for(v)] for equation in jaxpr.eqns]
@@ -62,7 +62,7 @@ def _peak(jaxpr: Any) -> int:
 
 
 def _stand_ins(jaxpr: Any, inside: set[int]) -> Any:
-    """variable -> the values that have to be there for it: itself, or the operands of what it is fused from."""
+    """Maps each variable to the values that must exist for it: itself, or the operands of what it is fused from."""
     fused: dict[int, tuple[int, ...]] = {}
 
     def of(variable: Any) -> tuple[int, ...]:
@@ -82,7 +82,7 @@ def _is_fused(equation: Any) -> bool:
 
 
 def _inner(equation: Any) -> Iterable[Any]:
-    """The programs inside an equation: calls, loops, branches."""
+    """Returns the programs inside an equation: calls, loops, branches."""
     for value in equation.params.values():
         for part in value if isinstance(value, tuple | list) else (value,):
             if isinstance(part, core.ClosedJaxpr):

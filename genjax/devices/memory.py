@@ -46,7 +46,7 @@ def advice(
     *,
     parts: int = 1,
 ) -> str:
-    """One line: what was asked for, and the largest batch that fits into `limit` bytes (by default, the device's)."""
+    """Says in one line what was asked for, and the largest batch that fits into `limit` bytes (default: the device)."""
     limit = limit or available()
     half = whole_parts(batch // 2, parts)
     if half < 1:
@@ -70,12 +70,12 @@ def advice(
 
 
 def whole_parts(batch: int, parts: int) -> int:
-    """The largest batch of so many equal parts that is no larger; 0 for none."""
+    """Returns the largest batch of so many equal parts that is no larger; 0 for none."""
     return max(0, batch - batch % parts)
 
 
 def _fitting(learner: Learner, state: TrainState, example: dict[str, Any], most: int, limit: int, parts: int) -> int:
-    """The estimate, or somewhat less: small batches hold more for each image than large ones, by another algorithm."""
+    """Returns the estimate, or somewhat less: small batches hold more for each image than large ones do."""
     for _ in range(TRIES):
         if most < 1 or planned(learner, state, example, most) <= limit:
             break

@@ -43,7 +43,7 @@ class Layout(NamedTuple):
 
 
 def lay_out(devices: int = 0, *, shard_state: bool = False) -> Layout:
-    """The layout over the devices that JAX finds, in every process of the run.
+    """Makes the layout over the devices that JAX finds, in every process of the run.
 
     Args:
         devices: how many, over all processes, the same number of each; 0 is all, of CPUs one a process, since a
@@ -108,17 +108,17 @@ def sharing(layout: Layout) -> Share:
 
 
 def along(mesh: Mesh, axis: int) -> NamedSharding:
-    """An array of which each device has a share along one axis."""
+    """Places an array of which each device has a share along one axis."""
     return NamedSharding(mesh, PartitionSpec(*[None] * axis, AXIS))
 
 
 def everywhere(mesh: Mesh) -> NamedSharding:
-    """An array that lies on every device as a whole."""
+    """Places an array so that it lies on every device as a whole."""
     return NamedSharding(mesh, PartitionSpec())
 
 
 def state_shardings(layout: Layout, state: Tree) -> Tree:
-    """The sharding of each leaf of a state, given as arrays or their shapes.
+    """Returns the sharding of each leaf of a state, given as arrays or their shapes.
 
     With `shard_state` an array is shared along the longest axis that divides; small ones, and those without such an
     axis, lie everywhere. Each step then gathers the parameters that it needs. (Rajbhandari et al. 2020, ZeRO stage 3)
@@ -138,7 +138,7 @@ def state_shardings(layout: Layout, state: Tree) -> Tree:
 
 
 def gathered(layout: Layout, state: TrainState) -> TrainState:
-    """The state with what the networks are applied with on every device, as a step begins.
+    """Gathers what the networks are applied with on every device, as a step begins.
 
     Left to itself, XLA would cut the computation as the parameters are cut. The optimiser's state and the averages stay
     where they are, and so do the updates.
@@ -151,7 +151,7 @@ def gathered(layout: Layout, state: TrainState) -> TrainState:
 
 
 def placed_like(layout: Layout, state: Tree) -> Tree:
-    """The shapes of a state, with the shardings that it has in this layout."""
+    """Returns the shapes of a state, with the shardings that it has in this layout."""
     if layout.mesh is None:
         return state
     shardings = state_shardings(layout, state)
@@ -159,7 +159,7 @@ def placed_like(layout: Layout, state: Tree) -> Tree:
 
 
 def place(layout: Layout, state: Tree) -> Tree:
-    """A state, the same in every process, laid out on the devices."""
+    """Lays a state, the same in every process, out on the devices."""
     if layout.mesh is None:
         return state
     return jax.tree.map(_placed, state, state_shardings(layout, state))
@@ -172,15 +172,16 @@ def _placed(leaf: Any, sharding: NamedSharding) -> Array:
 
 
 def put(values: np.ndarray, sharding: NamedSharding) -> Array:
-    """An array that every process has, laid out on the devices."""
+    """Lays an array that every process has out on the devices."""
     # A copy for each device: a step may write its results over what it is given.
     return jax.make_array_from_callback(values.shape, sharding, lambda index: np.array(values[index]))
 
 
 def whole(layout: Layout, state: Tree) -> Tree:
-    """The state off its devices, for what one process does alone: pictures, checkpoints. To be called in every process.
+    """Takes the state off its devices, for what one process does alone: pictures, checkpoints.
 
-    A leaf that lies everywhere is this process's own copy; one that is shared comes together in the host's memory.
+    To be called in every process. A leaf that lies everywhere is this process's own copy; one that is shared comes
+    together in the host's memory.
     """
     return state if layout.mesh is None else jax.tree.map(_whole, state)
 

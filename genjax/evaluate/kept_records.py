@@ -27,7 +27,7 @@ def keep_records(run: Path, records: Sequence[Record]) -> None:
 
 
 def kept_records(run: Path) -> tuple[list[Record], tuple[str, ...]]:
-    """(the records kept with a run, notes); none where the model is another than the one that they are of.
+    """Returns (the records kept with a run, notes); none where the model is another than the one that they are of.
 
     Raises:
         InputError: the file is damaged, or no model is there.
@@ -45,7 +45,7 @@ def kept_records(run: Path) -> tuple[list[Record], tuple[str, ...]]:
 
 
 def _record(values: dict[str, Any], *, where: str) -> Record:
-    """A record from a file that anyone may have written."""
+    """Reads a record from a file that anyone may have written."""
     interval = values.get("interval")
     record = from_json(Record, values | {"interval": None}, where=where)
     if interval is None:

@@ -31,5 +31,5 @@ class Segment:
 
     @property
     def absent(self) -> int:
-        """The token that stands where none is known: a mask, or a condition that was dropped. Never predicted."""
+        """Returns the token where none is known: a mask, or a condition that was dropped. Never predicted."""
         return self.vocabulary

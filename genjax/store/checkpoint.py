@@ -34,7 +34,7 @@ class LatestSound(preservation_policy.PreservationPolicy):
     def should_preserve(
         self, checkpoints: Sequence[preservation_policy.PolicyCheckpointInfo], *, context: Any
     ) -> Sequence[bool]:
-        """True for that one alone."""
+        """Returns True for that one alone."""
         sound = [bool((found.metrics or {}).get(SOUND, 1)) for found in checkpoints]
         last = max((place for place, fine in enumerate(sound) if fine), default=-1)
         return [place == last for place in range(len(checkpoints))]
@@ -42,7 +42,7 @@ class LatestSound(preservation_policy.PreservationPolicy):
 
 @contextmanager
 def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
-    """The manager of a run's checkpoints: keeps the latest two, the latest sound one, and that of the lowest score."""
+    """Opens the manager of a run's checkpoints. It keeps the latest two, the latest sound and the best."""
     # orbax warns of what is meant, such as a missing metric, and logs the errors that are said in a line here.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     policy = preservation_policy.AnyPreservationPolicy(
@@ -68,7 +68,7 @@ def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
 
 
 def _manager(folder: Path, options: ocp.CheckpointManagerOptions) -> ocp.CheckpointManager:
-    """A manager reads parts of every checkpoint when it opens, before anyone asks what is whole."""
+    """Opens a manager, which reads parts of every checkpoint before anyone asks what is whole."""
     try:
         return ocp.CheckpointManager(folder, options=options, item_names=("state", "position"))
     except Exception:
@@ -118,7 +118,7 @@ def save(
 
 
 def restore(manager: ocp.CheckpointManager, like: TrainState) -> tuple[TrainState, dict[str, Any]] | None:
-    """The latest state that is whole, and its position; damaged ones are passed over, loudly.
+    """Reads the latest state that is whole, and its position; damaged ones are passed over, loudly.
 
     None where no checkpoint has been finished yet: a run that was killed so early begins anew and loses nothing.
 
@@ -150,7 +150,7 @@ def _latest_whole(manager: ocp.CheckpointManager) -> int | None:
 def latest(
     manager: ocp.CheckpointManager, like: TrainState, *, accept: Callable[[dict[str, Any]], bool]
 ) -> TrainState | None:
-    """The latest whole state whose position is accepted; None without one."""
+    """Reads the latest whole state whose position is accepted; None without one."""
     whole = told(lambda: [step for step in manager.all_steps() if not damage(Path(manager.directory) / str(step))])
     for step in sorted(whole, reverse=True):
         state, position = _read(manager, step, like)
@@ -160,7 +160,7 @@ def latest(
 
 
 def on_disk(folder: Path) -> list[Path]:
-    """The folders of a run's checkpoints, whole or not, the oldest first."""
+    """Returns the folders of a run's checkpoints, whole or not, the oldest first."""
     found = [path for path in folder.glob("*") if path.name.isdigit()] if folder.is_dir() else []
     return sorted(found, key=lambda path: int(path.name))
 
@@ -179,7 +179,7 @@ def damage(folder: Path) -> str:
 
 
 def _read(manager: ocp.CheckpointManager, step: int, like: TrainState) -> tuple[TrainState, dict[str, Any]]:
-    """A checkpoint whose files are whole. Its form is compared before any of the state is read."""
+    """Reads a checkpoint whose files are whole. Its form is compared before any of the state is read."""
     try:
         position = manager.restore(step, args=ocp.args.Composite(position=ocp.args.JsonRestore()))["position"]
         unlike = differing(position.pop(FORM, {}), form(like))
@@ -200,12 +200,12 @@ def _read(manager: ocp.CheckpointManager, step: int, like: TrainState) -> tuple[
 
 
 def form(state: TrainState) -> dict[str, str]:
-    """{name: type and shape} of all that a state consists of."""
+    """Returns {name: type and shape} of all that a state consists of."""
     return {name: f"{leaf.dtype} {tuple(leaf.shape)}" for name, leaf in flatten(state).items()}
 
 
 def differing(stored: dict[str, str], expected: dict[str, str]) -> str:
-    """In which parts two forms differ, by name; empty where they are one, and where an old checkpoint has not said."""
+    """Names the parts in which two forms differ; empty where they are one, or where an old checkpoint has not said."""
     if not stored:
         return ""
     lines = [f"{name} is missing" for name in expected if name not in stored]
@@ -227,7 +227,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    """{path inside the folder: sha256} of all its files but the seal."""
+    """Returns {path inside the folder: sha256} of all its files but the seal."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 

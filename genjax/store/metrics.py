@@ -25,7 +25,7 @@ class Metrics:
     board: Board | None
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
-        """One line {"step": ..., name: number, ...}."""
+        """Writes one line {"step": ..., name: number, ...}."""
         numbers = {name: float(np.asarray(value)) for name, value in values.items()}
         self.file.write(json.dumps({"step": step, **numbers}) + "\n")
         self.file.flush()
@@ -40,7 +40,7 @@ class Metrics:
         self.file = self.path.open("a", encoding="utf-8")
 
     def picture(self, step: int, name: str, image: np.ndarray) -> None:
-        """An image (h, w, c), uint8."""
+        """Writes an image (h, w, c), uint8."""
         if self.board:
             self.board.picture(step, name, image)
 
@@ -65,7 +65,7 @@ def open_metrics(folder: RunFolder, *, step: int, keep: bool = True) -> Iterator
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl; what is no such line is left out: a last one that is torn, or damage."""
+    """Reads the lines of a metrics.jsonl; what is no such line is left out: a last one that is torn, or damage."""
     lines = path.read_bytes().splitlines() if path.exists() else []
     return [values for values in map(_read, lines) if values is not None]
 

@@ -335,7 +335,7 @@ def plain_stages(config: ModelConfig) -> tuple[Stage, ...]:
 
 
 def _own_source(run: Path, origin: Path, expected: str, *, sampled_only: bool, above: tuple[Path, ...]) -> Model:
-    """The model that this run was adapted from."""
+    """Reads the model that this run was adapted from."""
     if origin.resolve() in above:
         raise InputError(f"{run} says that it was adapted from itself. Name its own source with --source.")
     if not origin.is_dir():
@@ -352,7 +352,7 @@ def _own_source(run: Path, origin: Path, expected: str, *, sampled_only: bool, a
 def _on_source(
     model: Model, base: Model, adapted: AdaptConfig, trees: Mapping[str, dict[str, Any]], run: Path
 ) -> Model:
-    """The model with its partial networks completed by what their transfers keep of the source."""
+    """Completes the model's partial networks by what their transfers keep of the source."""
     family = FAMILIES[model.config.family]
     transfers = family.transfers(model.config, adapted.transfers, family.offers(model.config))
     networks, context, used = dict(model.networks), dict(model.context), dict(model.transfers)
@@ -366,7 +366,7 @@ def _on_source(
 
 
 def _read(folder: Path, entry: Mapping[str, str]) -> dict[str, Any]:
-    """{name: array} of one network's file, whose content must be what was written."""
+    """Reads {name: array} of one network's file, whose content must be what was written."""
     path = folder / Path(entry["file"]).name  # a name, never a path out of the folder
     try:
         content = path.read_bytes()

@@ -34,7 +34,7 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """One JSON object a line."""
+        """Returns the file of metrics, one JSON object a line."""
         return self.path / "metrics.jsonl"
 
     @property
@@ -44,11 +44,11 @@ class RunFolder:
 
     @property
     def checkpoints(self) -> Path:
-        """Training states, to resume from."""
+        """Returns the folder of training states, to resume from."""
         return self.path / "checkpoints"
 
     def model(self, which: str = "latest") -> Path:
-        """Parameters alone, to sample from and to adapt: the latest, or the best."""
+        """Returns the folder of parameters alone, to sample from and to adapt: the latest, or the best."""
         return self.path / "model" / which
 
     @property

@@ -45,7 +45,7 @@ class Board:
         self._add(step, summary=self.summary(value=found))
 
     def picture(self, step: int, name: str, image: np.ndarray) -> None:
-        """An image (h, w, c), uint8."""
+        """Writes an image (h, w, c), uint8."""
         self._add(step, summary=self.image(name, image, dataformats="HWC"))
 
     def close(self) -> None:
@@ -59,7 +59,7 @@ class Board:
 
 @contextmanager
 def _without_torch() -> Iterator[None]:
-    """While this lasts no import finds PyTorch, in any thread, unless it was imported before.
+    """Hides PyTorch from imports while this lasts, in any thread, unless it was imported before.
 
     tensorboardX does without, yet imports it where it is installed: seconds and hundreds of megabytes of a run.
     """

@@ -82,7 +82,7 @@ def demands(learner: Learner, state: TrainState, batch: Shapes, layout: Layout) 
 
 
 def batch_of(example: Shapes, number: int) -> dict[str, jax.ShapeDtypeStruct]:
-    """The shapes of a batch of so many, like this one of any number."""
+    """Returns the shapes of a batch of so many, like this one of any number."""
     return {name: jax.ShapeDtypeStruct((number, *part.shape[1:]), part.dtype) for name, part in example.items()}
 
 
@@ -92,7 +92,7 @@ def _unknown(run: Path, source: Model, examples: int) -> Networks:
 
 
 def shapes(tree: Tree) -> dict[str, list[int]]:
-    """{name: shape} of the leaves."""
+    """Returns {name: shape} of the leaves."""
     return {name: list(leaf.shape) for name, leaf in flatten(tree).items()}
 
 

@@ -20,7 +20,7 @@ def collapsed(measured: Mapping[str, Any]) -> bool:
 
 
 def stuck(measured: Mapping[str, Any]) -> list[str]:
-    """The networks of which the last updates were all skipped."""
+    """Returns the networks of which the last updates were all skipped."""
     rows = {name: int(value) for name, value in measured.items() if name.endswith(IN_A_ROW)}
     return [name.removeprefix("skipped/").removesuffix(IN_A_ROW) for name, row in rows.items() if row >= STUCK]
 
@@ -44,7 +44,7 @@ def sound(measured: Mapping[str, Any]) -> bool:
 def roll_back(
     plan: Plan, checkpoints: checkpoint.Manager, state: TrainState, begin: Callable[[], TrainState]
 ) -> TrainState | None:
-    """The state to go on from; None where the run has been rolled back as often as it may be.
+    """Returns the state to go on from; None where the run has been rolled back as often as it may be.
 
     Args:
         plan: of the run; without a collapse guard it is never rolled back.

@@ -33,7 +33,7 @@ class Steadiness(NamedTuple):
 
 
 def seed_configs(config: C, num: int) -> list[C]:
-    """The config from `num` seeds, beginning with its own, each into a folder seed-N inside `config.out`.
+    """Copies the config for `num` seeds, beginning with its own, each into a folder seed-N inside `config.out`.
 
     Raises:
         InputError: fewer than 1.
@@ -82,7 +82,7 @@ def run_seeds(
 
 
 def steadiness(runs: Sequence[Path], metric: str = "") -> Steadiness:
-    """Best, final and late values, jumps and collapses of runs, from their evaluations along training.
+    """Summarises best, final and late values, jumps and collapses of runs, from their evaluations along training.
 
     Args:
         runs: their folders, or one that --seeds has made.
@@ -125,7 +125,7 @@ def _names(folder: RunFolder) -> set[str]:
 
 
 def of_each_seed(runs: Sequence[Path]) -> list[Path]:
-    """The runs, and in place of a folder that --seeds has made, those in it."""
+    """Lists the runs, and in place of a folder that --seeds has made, those in it."""
     found = []
     for run in runs:
         seeds = sorted(run.glob("seed-*"), key=lambda path: (len(path.name), path))

@@ -27,7 +27,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
 
     Args:
         model: its networks and losses.
-        how: it is to be trained.
+        how: settings of its training.
     Raises:
         InputError: controllers that do not fit.
     """

@@ -23,7 +23,7 @@ from genjax.tree import Tree
 def build_transformer(
     prior: PriorConfig, segments: tuple[Segment, ...], *, dtype: DTypeLike = jnp.float32
 ) -> Transformer:
-    """The network of a prior; what its objective never predicts has no head."""
+    """Makes the network of a prior; what its objective never predicts has no head."""
     causal = prior.objective == "autoregressive"
     given = 0 if causal and prior.condition_weight else len(segments) - 1
     return Transformer(segments, prior.width, prior.depth, prior.heads, causal, given, dtype)
@@ -41,7 +41,7 @@ def build_prior(
     learning_rate_scale: float = 1.0,
     accumulate: int = 1,
 ) -> Learner:
-    """The learner of this prior.
+    """Builds the learner of this prior.
 
     Args:
         prior: its network and its objective.
@@ -89,7 +89,7 @@ def build_reranker(
     learning_rate_scale: float = 1.0,
     accumulate: int = 1,
 ) -> Learner:
-    """The learner of this reranker, for images of that size and texts of that segment. Other arguments as above."""
+    """Builds the learner of this reranker, for images of that size and texts of that segment. The rest as above."""
     model = Contrastive(
         text,
         size,
@@ -115,7 +115,7 @@ def build_reranker(
 def decayed_adam(
     learning_rate: float, *, warm_up_steps: int, weight_decay: float, beta1: float = 0.9, beta2: float = 0.96
 ) -> optax.GradientTransformation:
-    """AdamW with a linear warm-up, which decays kernels and nothing else. (Loshchilov & Hutter 2019)
+    """Makes AdamW with a linear warm-up, which decays kernels and nothing else. (Loshchilov & Hutter 2019)
 
     A low-rank update of a kernel, which is named otherwise, is not decayed: it would be pulled to the source.
     """
@@ -124,5 +124,5 @@ def decayed_adam(
 
 
 def _kernels(tree: Tree) -> Tree:
-    """True for each kernel, in a nested tree or a flat one."""
+    """Marks each kernel with True, in a nested tree or a flat one."""
     return jax.tree_util.tree_map_with_path(lambda path, _: str(getattr(path[-1], "key", "")).endswith("kernel"), tree)

@@ -47,7 +47,7 @@ def make_masked_prior(
     to_images: ToImages | None = None,
     accumulate: int = 1,
 ) -> Learner:
-    """A learner for this transformer, which is not causal and predicts its last segment only.
+    """Makes a learner for this transformer, which is not causal and predicts its last segment only.
 
     It minimises the nats of the hidden tokens over the length of the target. Latents are the uniform numbers that all
     steps of a decoding draw with. Arguments and errors as in `genjax.families.text_to_image.prior.make_prior`.

@@ -46,7 +46,7 @@ def make_prior(
     to_images: ToImages | None = None,
     accumulate: int = 1,
 ) -> Learner:
-    """A learner for this transformer.
+    """Makes a learner for this transformer.
 
     It minimises the nats per token of target and condition, weighted; the condition of a sequence that lost it is not
     predicted. A batch holds an array (n, length) for each segment, under its name. Its latents are the uniform numbers
@@ -112,14 +112,14 @@ def make_prior(
 
 
 def tokens_of(batch: Batch, segments: tuple[Segment, ...]) -> Tokens:
-    """The arrays of a batch in the order of the segments."""
+    """Returns the arrays of a batch in the order of the segments."""
     return tuple(jnp.asarray(batch[segment.name], jnp.int32) for segment in segments)
 
 
 def drop_condition(
     key: Array, tokens: Tokens, segments: tuple[Segment, ...], *, probability: float
 ) -> tuple[Tokens, Array]:
-    """Tokens with `absent` for the condition of some sequences, and which these are (n,)."""
+    """Replaces the condition of some sequences by `absent`; returns the tokens, and which these are (n,)."""
     *condition, target = tokens
     dropped = jax.random.bernoulli(key, probability, (len(target),))
     known = [
@@ -136,7 +136,7 @@ def predicted_nats(transformer: Transformer, params: Tree, seen: Tokens, tokens:
 
 
 def sample_all(transformer: Transformer, params: Tree, key: Array, *, condition: bool) -> Tokens:
-    """One sequence, from its first segment on; or, where conditions are not modelled, a target without one."""
+    """Draws one sequence, from its first segment on; or, where conditions are not modelled, a target without one."""
     made: Tokens = ()
     for index, segment in enumerate(transformer.segments):
         if not condition and index + 1 < len(transformer.segments):
@@ -149,7 +149,7 @@ def sample_all(transformer: Transformer, params: Tree, key: Array, *, condition:
 
 
 def initialiser(transformer: Transformer) -> Callable[[Array, Batch], Tree]:
-    """(key, batch) -> fresh parameters, once the batch was looked at."""
+    """Makes the function (key, batch) -> fresh parameters, which looks at the batch first."""
 
     def fresh(key: Array, batch: Batch) -> Tree:
         check_tokens(batch, transformer.segments)

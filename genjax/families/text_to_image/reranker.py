@@ -32,7 +32,7 @@ def make_reranker(
     transfer: Transfer | None = None,
     accumulate: int = 1,
 ) -> Learner:
-    """A learner for this model: `score` is what it is for.
+    """Makes a learner for this model: `score` is what it is for.
 
     A batch holds `image` (n, h, w, c), uint8 or float in [-1, 1], and the tokens (n, t) of their texts under the name
     of the model's segment. Images of equal texts fit each other's.

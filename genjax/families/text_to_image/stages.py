@@ -91,7 +91,7 @@ def build_stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
 
     Args:
         model: its networks, with the vocabulary of its texts.
-        how: it is to be trained. An adaptation keeps the tokenizer and the reranker, unless it trains the first.
+        how: settings of its training. An adaptation keeps the tokenizer and the reranker, unless it trains the first.
     Raises:
         InputError: settings that a network refuses, or a controller that fits no stage.
     """

@@ -24,7 +24,7 @@ def build_vae(model: ModelConfig, how: Training) -> Learner:
 
     Args:
         model: its networks and likelihood.
-        how: it is to be trained.
+        how: settings of its training.
     Raises:
         InputError: controllers that do not fit.
     """

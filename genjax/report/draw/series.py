@@ -29,7 +29,7 @@ class Series(NamedTuple):
 
     @property
     def finite(self) -> np.ndarray:
-        """The values that are finite."""
+        """Returns the values that are finite."""
         return self.values[np.isfinite(self.values)]
 
 

@@ -28,7 +28,7 @@ def build_tokenizer(
     learning_rate_scale: float = 1.0,
     accumulate: int = 1,
 ) -> Learner:
-    """The learner of this tokenizer.
+    """Builds the learner of this tokenizer.
 
     Args:
         config: its networks and losses. A discrete VAE has the controllers of its temperature and KL weight.
@@ -78,7 +78,7 @@ def measured_of_tokenizer(config: TokenizerConfig) -> Controllable:
 
 
 def build_codec(config: TokenizerConfig, *, size: int, channels: int, dtype: DTypeLike = jnp.float32) -> Codec:
-    """Images to tokens and back, by the parameters of a trained tokenizer of this config.
+    """Builds what turns images to tokens and back, by the parameters of a trained tokenizer of this config.
 
     Raises:
         InputError: an unknown likelihood, or a grid that does not fit.

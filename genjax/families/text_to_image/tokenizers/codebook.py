@@ -43,7 +43,10 @@ class CodeUse(NamedTuple):
 
 
 def first_averages(codebook: Array, *, known: bool) -> CodeAverages:
-    """Before the first step: of a codebook that came from a source, or of none, so that all codes are placed anew."""
+    """Returns the averages before the first step.
+
+    Of a codebook that came from a source, or of none, so that all codes are placed anew.
+    """
     counts = jnp.full(len(codebook), float(known))
     return CodeAverages(counts, counts[:, None] * codebook)
 
@@ -58,7 +61,7 @@ def follow(
     decay: float,
     restart_below: float,
 ) -> tuple[Array, CodeAverages]:
-    """The codebook and its averages after a batch.
+    """Moves the codebook and its averages by a batch.
 
     Args:
         key: of which vectors the dead codes are moved to.
@@ -86,7 +89,9 @@ def follow(
 
 
 def far_vectors(key: Array, vectors: Array, quantized: Array, n: int) -> Array:
-    """`n` of the vectors, drawn by their squared distance to their codes; again from the first where there are fewer.
+    """Draws `n` of the vectors, weighted by their squared distance to their codes.
+
+    Begins again with the first where there are fewer.
 
     Without replacement, by Gumbel noise on the logarithm of the distance. (Efraimidis & Spirakis 2006)
     """
@@ -97,12 +102,12 @@ def far_vectors(key: Array, vectors: Array, quantized: Array, n: int) -> Array:
 
 
 def first_use(codes: int) -> CodeUse:
-    """Nothing was chosen yet."""
+    """Returns the use of codes before any was chosen."""
     return CodeUse(jnp.zeros(codes, jnp.int32), jnp.zeros(codes, jnp.int32))
 
 
 def count_use(use: CodeUse, tokens: Array, *, step: Array, images_per_epoch: int) -> CodeUse:
-    """With the tokens (n, places) of this step's images; an epoch that ends with them is complete.
+    """Counts the tokens (n, places) of this step's images; an epoch that ends with them is complete.
 
     Args:
         use: before.
@@ -120,6 +125,6 @@ def count_use(use: CodeUse, tokens: Array, *, step: Array, images_per_epoch: int
 
 
 def describe_use(use: CodeUse) -> Metrics:
-    """Usage and perplexity over the last complete epoch; until there is one, over what was seen."""
+    """Measures usage and perplexity over the last complete epoch; until there is one, over what was seen."""
     counts = jnp.where(use.complete.any(), use.complete, use.running)
     return {"codebook/usage": usage(counts), "codebook/perplexity": perplexity(counts)}

@@ -35,7 +35,7 @@ KNOBS = (
 
 
 def dvae_codec(tokenizer: Tokenizer, likelihood: PixelLikelihood) -> Codec:
-    """The codec of a discrete VAE: each place has the likeliest token."""
+    """Makes the codec of a discrete VAE: each place has the likeliest token."""
     return make_codec(tokenizer, likelihood, lambda logits, codebook: logits.argmax(axis=-1).astype(jnp.int32))
 
 
@@ -52,7 +52,7 @@ def make_dvae(
     transfer: Transfer | None = None,
     accumulate: int = 1,
 ) -> Learner:
-    """A learner for this module.
+    """Makes a learner for this module.
 
     It minimises `reconstruction_weight * -log p(x|z) + kl_weight * KL(q(z|x) | uniform)`, both in nats per image: the
     one summed over pixels, the other over places. The decoder sees a mixture of codes, by a Gumbel-softmax of this

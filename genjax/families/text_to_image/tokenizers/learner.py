@@ -90,7 +90,7 @@ class Codec(NamedTuple):
 
 
 def make_codec(tokenizer: Tokenizer, likelihood: PixelLikelihood, nearest: Callable[[Array, Array], Array]) -> Codec:
-    """The codec of a module whose features and codebook `nearest` turns into tokens (n, grid, grid)."""
+    """Makes the codec of a module whose features and codebook `nearest` turns into tokens (n, grid, grid)."""
 
     def encode(params: Tree, images: Array) -> Array:
         features = jnp.asarray(tokenizer.apply({"params": params}, jnp.asarray(to_float(images)), method="encode"))
@@ -316,5 +316,5 @@ def _evidence(parts: Parts, params: Networks, source: Networks, key: Array) -> A
 
 
 def tokens_at(latents: Array, codes: int) -> Array:
-    """The code at the quantile of each latent, a standard normal number: tokens that are uniform. int32."""
+    """Returns the code at the quantile of each latent, a standard normal number: tokens that are uniform. int32."""
     return jnp.clip(norm.cdf(latents) * codes, 0, codes - 1).astype(jnp.int32)

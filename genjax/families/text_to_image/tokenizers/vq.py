@@ -37,7 +37,7 @@ KNOBS = (
 
 
 def vq_codec(tokenizer: Tokenizer, likelihood: PixelLikelihood) -> Codec:
-    """The codec of a VQ-VAE: each place has the token of the nearest code."""
+    """Makes the codec of a VQ-VAE: each place has the token of the nearest code."""
     return make_codec(tokenizer, likelihood, nearest_codes)
 
 
@@ -55,7 +55,7 @@ def make_vq(
     transfer: Transfer | None = None,
     accumulate: int = 1,
 ) -> Learner:
-    """A learner for this module.
+    """Makes a learner for this module.
 
     It minimises `reconstruction_weight * -log p(x|z) + commitment_weight * |z_e - sg(code)|^2`, both summed over an
     image. Both weights are knobs that a controller may set. (equation 3, with the second term as a moving average)
