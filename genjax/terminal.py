@@ -20,6 +20,11 @@ def warn(line: str) -> None:
     say(f"warning: {line}")
 
 
+def reason(error: BaseException) -> str:
+    """Returns the first line of an error's text, or its type where it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
 def result(text: str) -> None:
     """Prints the result of the command to standard output."""
     sys.stdout.write(f"{text}\n")

@@ -1,4 +1,4 @@
-"""Training states on disk: the latest two and the best, written whole or not at all. The one file that knows orbax."""
+"""Training states on disk: the latest two and the latest sound one, whole or not at all; orbax is known here alone."""
 
 import hashlib
 import json
@@ -17,10 +17,9 @@ from genjax.devices.processes import is_first, told
 from genjax.errors import InputError
 from genjax.families.learner import TrainState
 from genjax.store.run_folder import write_json
-from genjax.terminal import warn
+from genjax.terminal import reason, warn
 from genjax.tree import flatten
 
-METRIC = "score"  # lower is better
 SOUND = "sound"  # 1 where nothing was amiss
 Manager = ocp.CheckpointManager
 SEAL = "genjax-sha256.json"  # what a checkpoint consists of, written last
@@ -35,32 +34,26 @@ class LatestSound(preservation_policy.PreservationPolicy):
         self, checkpoints: Sequence[preservation_policy.PolicyCheckpointInfo], *, context: Any
     ) -> Sequence[bool]:
         """Returns True for that one alone."""
-        sound = [bool((found.metrics or {}).get(SOUND, 1)) for found in checkpoints]
+        sound = [bool(_soundness(found.metrics)) for found in checkpoints]
         last = max((place for place, fine in enumerate(sound) if fine), default=-1)
         return [place == last for place in range(len(checkpoints))]
 
 
 @contextmanager
 def open_checkpoints(folder: Path) -> Iterator[ocp.CheckpointManager]:
-    """Opens the manager of a run's checkpoints. It keeps the latest two, the latest sound and the best."""
+    """Opens the manager of a run's checkpoints. It keeps the latest two and the latest sound one."""
     # orbax warns of what is meant, such as a missing metric, and logs the errors that are said in a line here.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
-    policy = preservation_policy.AnyPreservationPolicy(
-        [
-            preservation_policy.LatestN(2),
-            LatestSound(),
-            preservation_policy.BestN(get_metric_fn=_score, reverse=True, n=1),
-        ]
-    )
+    policy = preservation_policy.AnyPreservationPolicy([preservation_policy.LatestN(2), LatestSound()])
     options = ocp.CheckpointManagerOptions(
-        preservation_policy=policy, best_fn=_score, best_mode="min", enable_async_checkpointing=False
+        preservation_policy=policy, best_fn=_soundness, enable_async_checkpointing=False
     )
     try:
         manager = _manager(folder.absolute(), options)
     except OSError:  # of the disk, which `storage` explains
         raise
     except Exception as error:
-        raise InputError(f"the checkpoints in {folder} cannot be opened ({_first_line(error)}). Use --force.") from None
+        raise InputError(f"the checkpoints in {folder} cannot be opened ({reason(error)}). Use --force.") from None
     try:
         yield manager
     finally:
@@ -90,13 +83,7 @@ def _set_aside(path: Path) -> None:
             part.rename(aside / part.name)
 
 
-def save(
-    manager: ocp.CheckpointManager,
-    state: TrainState,
-    position: dict[str, Any],
-    *,
-    score: float = float("inf"),
-) -> None:
+def save(manager: ocp.CheckpointManager, state: TrainState, position: dict[str, Any]) -> None:
     """Writes the state of this step; one that is there already is left as it is.
 
     Args:
@@ -104,13 +91,12 @@ def save(
         state: to be written.
         position: in the data, and what else a resumed run must know; plain values. `sound` false: one does not come
             back to this step after a collapse.
-        score: by which the best is chosen, lower is better; infinity where it was not measured.
     """
     step = int(state.step)
     if step not in manager.all_steps():
         notes = {**position, FORM: form(state)}
         items = ocp.args.Composite(state=ocp.args.StandardSave(state), position=ocp.args.JsonSave(notes))
-        measured = {METRIC: score, SOUND: float(position.get(SOUND, True))}
+        measured = {SOUND: float(position.get(SOUND, True))}
         manager.save(step, args=items, metrics=measured, force=True)
         folder = Path(manager.directory) / str(step)
         if is_first():  # every process has written its part by now
@@ -217,13 +203,9 @@ def differing(stored: dict[str, str], expected: dict[str, str]) -> str:
 
 def _unreadable(manager: ocp.CheckpointManager, step: int, error: Exception) -> InputError:
     return InputError(
-        f"checkpoint {step} in {manager.directory} cannot be read ({_first_line(error)}). "
+        f"checkpoint {step} in {manager.directory} cannot be read ({reason(error)}). "
         "Resume it with the version of genjax that wrote it, or start again with --force."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _hashes(folder: Path) -> dict[str, str]:
@@ -238,7 +220,6 @@ def delete_after(manager: ocp.CheckpointManager, step: int) -> None:
         manager.delete(later)
 
 
-def _score(metrics: Any) -> float:
-    """Returns the score of a checkpoint, or infinity where it has none to compare: that one may be damaged."""
-    score = metrics.get(METRIC) if isinstance(metrics, dict) else None
-    return score if isinstance(score, int | float) and score == score else float("inf")
+def _soundness(metrics: Any) -> float:
+    """Returns 1 for a checkpoint in which nothing was amiss; its metrics may be damaged."""
+    return float(not isinstance(metrics, dict) or bool(metrics.get(SOUND, 1)))

@@ -5,6 +5,7 @@ updates, frozen parts) holds only what was trained and names the identity of tha
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ def save_model(
     origin: Origin | None = None,
     needs: Mapping[str, str] | None = None,
     which: str = "latest",
+    score: float | None = None,
 ) -> None:
     """Writes the networks of this state and then drops those before, so that a reader always finds whole ones.
 
@@ -72,9 +74,11 @@ def save_model(
         origin: of an adaptation.
         needs: {network of an earlier stage: hash of the parameters that these ones were trained with}.
         which: latest or best.
+        score: of the best: what later ones must be below.
     """
     step, place = int(state.step), folder.model(which)
-    place.mkdir(parents=True, exist_ok=True)
+    for part in (place.parent, place):  # never the run's folder, which may have vanished
+        part.mkdir(exist_ok=True)
     entries = {}
     for network, tree in exported(state).items():
         whole = is_whole(transfers[network], tree, state.context[network])
@@ -87,6 +91,8 @@ def save_model(
         entries[network] = {"file": file, "sha256": sha256, "whole": whole}
     values: dict[str, Any] = {"form": FORMAT, "step": step, "model": model_to_json(config), "networks": entries}
     values["control"] = {name: [str(leaf.dtype), leaf.tolist()] for name, leaf in _scalars(state.control).items()}
+    if score is not None:
+        values["score"] = score
     if needs:
         values["needs"] = dict(needs)
     if origin is not None:
@@ -98,6 +104,15 @@ def save_model(
     for old in place.glob("*.safetensors"):
         if old.name not in current:
             old.unlink()
+
+
+def best_score(folder: RunFolder) -> float:
+    """Returns the score of a stage's best model; infinity where none can be read."""
+    try:
+        score = read_json(folder.model("best") / "model.json").get("score")
+    except InputError:
+        return math.inf
+    return float(score) if isinstance(score, int | float) else math.inf
 
 
 def is_whole(transfer: Transfer, trainable: Tree, context: Tree) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, config_to_json
 from genjax.data import Dataset, check_batch, few_shot
@@ -344,10 +345,14 @@ def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset 
     if not config.evaluate_every:
         return None
     images = held_out_images(config, model)
-    if len(images) > 1:
-        return images
-    warn(f"one image of {images.name} is held out, too few to evaluate on along training: there will be no scores")
-    return None
+    if len(images) < 2:
+        warn(f"one image of {images.name} is held out, too few to evaluate on along training: there will be no scores")
+        return None
+    judged = images.images[np.arange(min(len(images), config.evaluate_num))]
+    if (judged == judged[:1]).all():
+        warn(f"the {len(judged)} held-out images of {images.name} are all alike: there will be no scores")
+        return None
+    return images
 
 
 def described(plan: Plan, data_hash: str) -> dict[str, object]:

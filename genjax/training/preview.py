@@ -1,7 +1,8 @@
-"""Pictures and scores along training, of the same inputs every time."""
+"""Pictures and scores along training, of the same inputs every time. What fails here never ends a run."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import jax
 import numpy as np
@@ -15,12 +16,27 @@ from genjax.families.family import Stage
 from genjax.families.learner import FIXED_LATENTS, Networks, TrainState
 from genjax.families.render import make_renderer
 from genjax.report.draw.grid import image_grid, save_image
-from genjax.store.metrics import Metrics
+from genjax.store.metrics import EVALUATION, Metrics
 from genjax.store.run_folder import RunFolder
+from genjax.terminal import reason, warn
 from genjax.training.plan import Plan
 
+P = ParamSpec("P")
+T = TypeVar("T")
 PICTURED = 64  # images in the pictures along training
 FOLLOWED = ("kd", "coverage", "vendi")  # metrics along training; the first chooses the best checkpoint
+
+
+class Scores(NamedTuple):
+    """An evaluation along training.
+
+    Attributes:
+        first: number that chooses the best model, lower is better; infinity where nothing was measured.
+        numbers: {name: number} of all that was measured, for the log.
+    """
+
+    first: float = math.inf
+    numbers: Mapping[str, float] = {}
 
 
 class Observer(NamedTuple):
@@ -28,11 +44,11 @@ class Observer(NamedTuple):
 
     Attributes:
         picture: (state, step, metrics): writes a grid of images.
-        score: (state, step, metrics) -> the number that chooses the best checkpoint, lower is better.
+        score: state -> its scores.
     """
 
     picture: Callable[[TrainState, int, Metrics], None]
-    score: Callable[[TrainState, int, Metrics], float]
+    score: Callable[[TrainState], Scores]
 
 
 def make_observer(plan: Plan, stage: Stage, folder: RunFolder, finished: Networks) -> Observer:
@@ -45,7 +61,7 @@ def make_observer(plan: Plan, stage: Stage, folder: RunFolder, finished: Network
         finished: {network: params} of the stages before it.
     """
     if stage.preview is None:
-        return Observer(lambda state, step, metrics: None, lambda state, step, metrics: float("inf"))
+        return Observer(lambda state, step, metrics: None, lambda state: Scores())
     key = jax.random.fold_in(jax.random.key(plan.config.seed), FIXED_LATENTS)
     shown = plan.held_out or plan.images
     preview = stage.preview(shown, finished, key, max(PICTURED, plan.config.evaluate_num))
@@ -53,17 +69,21 @@ def make_observer(plan: Plan, stage: Stage, folder: RunFolder, finished: Network
 
     def picture(state: TrainState, step: int, metrics: Metrics) -> None:
         average, context = whole(plan.layout, (state.average, state.context))
-        if not is_first():
-            return
+        if is_first():
+            draw(average, context, step, metrics)
+
+    @guarded("a picture along training", None)
+    def draw(average: Networks, context: Networks, step: int, metrics: Metrics) -> None:
         grid = image_grid(render(average, context, _first(preview.inputs, PICTURED)))
         save_image(folder.samples / f"{step:06d}.png", grid)
         metrics.picture(step, "samples", grid)
 
-    def score(state: TrainState, step: int, metrics: Metrics) -> float:
+    def score(state: TrainState) -> Scores:
         average, context = whole(plan.layout, (state.average, state.context))
-        return told(lambda: judge(average, context, step, metrics))
+        return Scores(*told(lambda: judge(average, context)))
 
-    def judge(average: Networks, context: Networks, step: int, metrics: Metrics) -> float:
+    @guarded("an evaluation along training", Scores())
+    def judge(average: Networks, context: Networks) -> Scores:
         held_out = plan.held_out
         if held_out is None:
             raise ValueError("a plan without held-out images cannot be scored")
@@ -79,10 +99,33 @@ def make_observer(plan: Plan, stage: Stage, folder: RunFolder, finished: Network
             split="test",
             intervals=("kd",),  # the others would take longer than the training between two evaluations
         )
-        metrics.write(step, dict(scalars(records)))
-        return records[0].value
+        return Scores(records[0].value, dict(scalars(records)))
 
     return Observer(picture, score)
+
+
+def guarded(what: str, otherwise: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Makes a function that training can do without give `otherwise` where it fails, and say so at the first time.
+
+    Args:
+        what: it makes, for the warning.
+        otherwise: result of a failure.
+    """
+    said: list[str] = []
+
+    def around(look: Callable[P, T]) -> Callable[P, T]:
+        def looked(*args: P.args, **kwargs: P.kwargs) -> T:
+            try:
+                return look(*args, **kwargs)
+            except Exception as error:
+                if not said:
+                    warn(f"{what} failed, and the run goes on without: {reason(error)}")
+                    said.append(what)
+                return otherwise
+
+        return looked
+
+    return around
 
 
 def _first(inputs: object, n: int) -> object:
@@ -92,7 +135,8 @@ def _first(inputs: object, n: int) -> object:
 def scalars(records: Sequence[Record]) -> Iterator[tuple[str, float]]:
     """Yields names and numbers of records for a log: values, and the ends of their intervals where there are some."""
     for record in records:
-        yield f"evaluate/{record.name}", record.value
+        name = EVALUATION + record.name
+        yield name, record.value
         if record.interval is not None:
-            yield f"evaluate/{record.name}/low", record.interval[0]
-            yield f"evaluate/{record.name}/high", record.interval[1]
+            yield f"{name}/low", record.interval[0]
+            yield f"{name}/high", record.interval[1]

@@ -10,7 +10,7 @@ from genjax.errors import InputError, did_you_mean
 from genjax.evaluate.metrics.stability import Stability, over_seeds, stability
 from genjax.families.registry import FAMILIES
 from genjax.report.warnings import DIVERSITY
-from genjax.store.metrics import read_metrics
+from genjax.store.metrics import EVALUATION, read_metrics
 from genjax.store.run_config import saved_model
 from genjax.store.run_folder import RunFolder, check_free, is_run, read_config, stage_folder
 from genjax.training.loop import Outcome
@@ -97,7 +97,7 @@ def steadiness(runs: Sequence[Path], metric: str = "") -> Steadiness:
         folder = RunFolder(run)
         read_config(folder)
         lines = read_metrics(judged_folder(run).metrics)
-        names = sorted({name for line in lines for name in line if name.startswith("evaluate/")})
+        names = sorted({name for line in lines for name in line if name.startswith(EVALUATION)})
         own = _followed(run, names, metric or followed)
         followed = followed or own
         diversity = [name for name in names if name.startswith(DIVERSITY)]
@@ -116,7 +116,7 @@ def judged_folder(run: Path) -> RunFolder:
     model = saved_model(folder)
     stages = FAMILIES[model.family].stage_networks(model)
     folders = [stage_folder(run, stage, stages) for stage in stages]
-    evaluated = [one for one in folders if any(name.startswith("evaluate/") for name in _names(one))]
+    evaluated = [one for one in folders if any(name.startswith(EVALUATION) for name in _names(one))]
     return (evaluated or folders)[-1]
 
 

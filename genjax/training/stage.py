@@ -11,20 +11,20 @@ from genjax.data.batches import batch_indices, position
 from genjax.devices import allocator, memory
 from genjax.devices.dispatch import Fed, make_dispatch
 from genjax.devices.prefetch import AHEAD, prefetched
-from genjax.devices.processes import is_first, together
+from genjax.devices.processes import is_first, together, told
 from genjax.devices.sharding import place, placed_like, whole
 from genjax.families.family import Stage
 from genjax.families.learner import Networks, TrainState, exported
 from genjax.store import checkpoint
-from genjax.store.metrics import open_metrics
+from genjax.store.metrics import Metrics, evaluated, open_metrics
 from genjax.store.migrations import FORMAT
-from genjax.store.model import save_model
+from genjax.store.model import best_score, save_model
 from genjax.store.run_config import kept_settings
 from genjax.store.run_folder import RunFolder
 from genjax.terminal import progress, say, warn
 from genjax.training.interruption import Interruption
 from genjax.training.plan import Plan
-from genjax.training.preview import make_observer
+from genjax.training.preview import Observer, make_observer
 from genjax.training.recovery import autopsy, collapsed, roll_back, skips, sound
 from genjax.training.resume import check_continued
 from genjax.tree import content_hash, copy
@@ -86,13 +86,16 @@ def run_stage(
             together(lambda: check_continued(plan, notes, data_hash, needs))
             checkpoint.delete_after(checkpoints, int(state.step))
         if not stage.steps and not (folder.model() / "model.json").exists():  # the networks of the source, as they are
-            store(plan, stage, folder, state, needs, "latest")
+            store(plan, stage, folder, state, needs)
         saved = {"data_hash": data_hash, "needs": needs, "config": kept_settings(config), "format": FORMAT}
         saved["source"] = plan.source.identity if plan.source else ""
-        if int(state.step) == stage.steps:
+        best = told(lambda: min(float(notes.get("best", "inf")), best_score(folder)))
+        loop = _Loop(plan, stage, folder, finished, interruption, saved, needs, best)
+        step = int(state.step)
+        owed = resume and loop.scored_at(step) and not told(lambda: evaluated(folder.metrics, step))
+        if step == stage.steps and not owed:
             return _ended(plan, stage, state)
-        loop = _Loop(plan, stage, folder, finished, interruption, saved, needs, float(notes.get("best", "inf")))
-        return loop.run(checkpoints, state)
+        return loop.run(checkpoints, state, owed=owed)
 
 
 class _Loop(NamedTuple):
@@ -107,13 +110,25 @@ class _Loop(NamedTuple):
     needs: dict[str, str]
     best: float
 
+    def scored_at(self, step: int) -> bool:
+        """Returns True if the stage is evaluated after this step."""
+        if self.plan.held_out is None or self.stage.preview is None or not step:
+            return False
+        return step == self.stage.steps or step % self.plan.config.evaluate_every == 0
+
     def following(self, step: int) -> int:
         """Returns the step at which the dispatch that begins at `step` ends."""
         each = self.plan.config.steps_per_dispatch
         return min(step + each - step % each, self.stage.steps)
 
-    def run(self, checkpoints: checkpoint.Manager, state: TrainState) -> Ended:
-        """Takes the steps that are left, from the step of this state."""
+    def run(self, checkpoints: checkpoint.Manager, state: TrainState, *, owed: bool) -> Ended:
+        """Takes the steps that are left, from the step of this state.
+
+        Args:
+            checkpoints: of the stage.
+            state: to begin with.
+            owed: an earlier start was killed after it had saved this state and before it had evaluated it.
+        """
         plan, stage, config, first = self.plan, self.stage, self.plan.config, is_first()
         learner, steps, step, best = stage.learner, stage.steps, int(state.step), self.best
         number, batch = len(plan.images), plan.batch * learner.batches_per_step
@@ -134,6 +149,8 @@ class _Loop(NamedTuple):
             progress(name, done=step * batch, total=steps * batch, show=first) as bar,
             prefetched(batches, following=self.following, last=steps, ahead=AHEAD * dispatch.decodes) as batch_of,
         ):
+            if owed:
+                best = self.evaluate(observe, state, step, metrics, best)
             stopping, before = self.interruption.asked(), None
             while step < steps and not stopping:
                 state, measured = dispatch.update(state, batch_of(step))
@@ -160,20 +177,29 @@ class _Loop(NamedTuple):
                     metrics.write(step, measured)
                 if last and first and skips(measured):
                     warn(skips(measured))
+                # Saved before it is looked at: whatever fails there loses nothing.
+                if last or step % config.save_every == 0 or self.scored_at(step):
+                    store(plan, stage, self.folder, state, self.needs)
+                    reached = position(number, batch, step)._asdict()
+                    checkpoint.save(checkpoints, state, self.saved | reached | {"sound": sound(measured)})
+                    allocator.give_back()
                 if last or step % config.sample_every == 0:
                     observe.picture(state, step, metrics)
-                score = float("inf")
-                if plan.held_out and (done or step % config.evaluate_every == 0):
-                    score = observe.score(state, step, metrics)
-                if last or step % config.save_every == 0 or score < best:
-                    kinds = ("latest", "best") if score < best else ("latest",)
-                    store(plan, stage, self.folder, state, self.needs, *kinds)
-                    best = min(best, score)
-                    reached = position(number, batch, step)._asdict()
-                    notes = self.saved | reached | {"best": best, "sound": sound(measured)}
-                    checkpoint.save(checkpoints, state, notes, score=score)
-                    allocator.give_back()
+                if self.scored_at(step):
+                    best = self.evaluate(observe, state, step, metrics, best)
         return _ended(plan, stage, state, signal=None if step >= steps else self.interruption.signal)
+
+    def evaluate(self, observe: Observer, state: TrainState, step: int, metrics: Metrics, best: float) -> float:
+        """Evaluates a state, keeps its model if none was better, and returns the best score so far.
+
+        The line in the log comes last: a step that has one needs no further evaluation when a run is resumed.
+        """
+        scores = observe.score(state)
+        if scores.first < best:
+            store(self.plan, self.stage, self.folder, state, self.needs, which="best", score=scores.first)
+        if scores.numbers:
+            metrics.write(step, scores.numbers)
+        return min(best, scores.first)
 
 
 def _ended(plan: Plan, stage: Stage, state: TrainState, **how: Any) -> Ended:
@@ -202,10 +228,19 @@ def state_shapes(plan: Plan, stage: Stage) -> TrainState:
     return jax.eval_shape(lambda: fresh_state(plan, stage))
 
 
-def store(plan: Plan, stage: Stage, folder: RunFolder, state: TrainState, needs: dict[str, str], *kinds: str) -> None:
-    """Writes the networks of a stage: latest, best or both."""
+def store(
+    plan: Plan,
+    stage: Stage,
+    folder: RunFolder,
+    state: TrainState,
+    needs: dict[str, str],
+    *,
+    which: str = "latest",
+    score: float | None = None,
+) -> None:
+    """Writes the networks of a stage: as the latest, or, with its score, as the best."""
     kept = whole(plan.layout, state)
-    for which in kinds if is_first() else ():
+    if is_first():
         save_model(
             folder,
             plan.model,
@@ -215,4 +250,5 @@ def store(plan: Plan, stage: Stage, folder: RunFolder, state: TrainState, needs:
             origin=plan.origin,
             needs=needs,
             which=which,
+            score=score,
         )

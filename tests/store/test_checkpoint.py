@@ -25,11 +25,11 @@ def state_at(step):
     )
 
 
-def write(folder, scores):
-    """Saves steps 1, 2, ... with these scores."""
+def write(folder, steps):
+    """Saves steps 1, 2, ... up to this one."""
     with checkpoint.open_checkpoints(folder) as manager:
-        for step, score in enumerate(scores, start=1):
-            checkpoint.save(manager, state_at(step), {"epoch": step}, score=score)
+        for step in range(1, steps + 1):
+            checkpoint.save(manager, state_at(step), {"epoch": step})
         return manager.all_steps()
 
 
@@ -42,14 +42,14 @@ def read(folder):
 
 
 def test_a_state_comes_back_as_it_was(tmp_path):
-    write(tmp_path, [1.0])
+    write(tmp_path, 1)
     state, notes = read(tmp_path)
     leaves_equal(state, state_at(1))
     assert notes == {"epoch": 1}
 
 
-def test_the_latest_two_and_the_best_are_kept(tmp_path):
-    assert write(tmp_path, [5.0, 1.0, 3.0, 4.0, float("inf")]) == [2, 4, 5]
+def test_the_latest_two_are_kept(tmp_path):
+    assert write(tmp_path, 5) == [4, 5]
 
 
 def test_saving_a_step_again_changes_nothing(tmp_path):
@@ -67,7 +67,7 @@ def damage(folder, step):
 
 
 def test_a_truncated_latest_falls_back_to_the_one_before_and_says_so(tmp_path, capsys):
-    write(tmp_path, [1.0, 2.0])
+    write(tmp_path, 2)
     damage(tmp_path, 2)
     state, _ = read(tmp_path)
     leaves_equal(state, state_at(1))
@@ -75,7 +75,7 @@ def test_a_truncated_latest_falls_back_to_the_one_before_and_says_so(tmp_path, c
 
 
 def test_metadata_that_is_cut_is_said_in_the_one_warning(tmp_path, capsys, caplog):
-    write(tmp_path, [1.0, 2.0])
+    write(tmp_path, 2)
     metadata = tmp_path / "2" / "_CHECKPOINT_METADATA"
     metadata.write_bytes(metadata.read_bytes()[:30])
     assert int(read(tmp_path)[0].step) == 1
@@ -84,7 +84,7 @@ def test_metadata_that_is_cut_is_said_in_the_one_warning(tmp_path, capsys, caplo
 
 
 def test_a_flipped_byte_is_found(tmp_path, capsys):
-    write(tmp_path, [1.0, 2.0])
+    write(tmp_path, 2)
     path = next(path for path in (tmp_path / "2" / "state" / "d").iterdir())
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -94,35 +94,35 @@ def test_a_flipped_byte_is_found(tmp_path, capsys):
 
 
 def test_a_missing_file_is_found(tmp_path, capsys):
-    write(tmp_path, [1.0, 2.0])
+    write(tmp_path, 2)
     (tmp_path / "2" / "state" / "manifest.ocdbt").unlink()
     assert int(read(tmp_path)[0].step) == 1
     assert "state/manifest.ocdbt is missing" in capsys.readouterr().err
 
 
 def test_a_checkpoint_without_its_seal_was_not_finished(tmp_path, capsys):
-    write(tmp_path, [1.0, 2.0])
+    write(tmp_path, 2)
     (tmp_path / "2" / checkpoint.SEAL).unlink()
     assert int(read(tmp_path)[0].step) == 1
     assert "was not written to its end" in capsys.readouterr().err
 
 
 def test_a_state_of_another_form_is_refused(tmp_path):
-    write(tmp_path, [1.0])
+    write(tmp_path, 1)
     other = dataclasses.replace(state_at(0), trainable={"vae": {"kernel": jnp.zeros(7), "bias": jnp.zeros(2)}})
     with checkpoint.open_checkpoints(tmp_path) as manager, pytest.raises(InputError, match="is of another form"):
         checkpoint.restore(manager, jax.eval_shape(lambda: other))
 
 
 def test_an_empty_step_folder_is_passed_over(tmp_path, capsys):
-    write(tmp_path, [1.0])
+    write(tmp_path, 1)
     (tmp_path / "9").mkdir()
     state, _ = read(tmp_path)
     assert int(state.step) == 1
 
 
 def test_nothing_whole_is_an_error(tmp_path):
-    write(tmp_path, [1.0, 2.0])
+    write(tmp_path, 2)
     damage(tmp_path, 1)
     damage(tmp_path, 2)
     with pytest.raises(
@@ -142,7 +142,7 @@ def test_a_run_without_a_finished_checkpoint_has_lost_nothing(tmp_path, capsys):
 
 def test_another_form_is_refused_by_the_names_that_differ(tmp_path):
     """Types too: an array of another type would be cast without a word."""
-    write(tmp_path, [1.0])
+    write(tmp_path, 1)
     like = state_at(0)
     others = {
         "trainable/vae/bias is missing": {"trainable": {"vae": {"kernel": jnp.zeros(1000), "bias": jnp.zeros(2)}}},
@@ -166,7 +166,7 @@ def test_another_form_is_refused_by_the_names_that_differ(tmp_path):
 def test_of_a_checkpoint_that_does_not_tell_its_form_orbax_reads_all_or_nothing(tmp_path, monkeypatch):
     """One from before forms were kept."""
     monkeypatch.setattr(checkpoint, "form", lambda state: {})
-    write(tmp_path, [1.0])
+    write(tmp_path, 1)
     state, _ = read(tmp_path)
     leaves_equal(state, state_at(1))
     other = dataclasses.replace(state_at(0), trainable={"vae": {"kernel": jnp.zeros(7), "bias": jnp.zeros(2)}})
@@ -180,13 +180,13 @@ def test_of_a_checkpoint_that_does_not_tell_its_form_orbax_reads_all_or_nothing(
         ("_CHECKPOINT_METADATA", '{"init_timestamp_nsecs": {}}'),
         ("_CHECKPOINT_METADATA", "[" * 100_000),
         ("metrics/metrics", "{"),
-        ("metrics/metrics", '{"score": "low"}'),
+        ("metrics/metrics", '{"sound": "low"}'),
         (checkpoint.SEAL, "[" * 100_000),
     ],
 )
 def test_what_orbax_reads_before_anyone_asks_is_damaged(file, content, tmp_path, capsys):
     """It used to fail when the checkpoints were opened, so that the one before could not take over."""
-    write(tmp_path, [1.0, 2.0])
+    write(tmp_path, 2)
     (tmp_path / "2" / file).write_text(content)
     state, _ = read(tmp_path)
     leaves_equal(state, state_at(1))
@@ -194,23 +194,23 @@ def test_what_orbax_reads_before_anyone_asks_is_damaged(file, content, tmp_path,
     with checkpoint.open_checkpoints(tmp_path) as manager:
         checkpoint.delete_after(manager, 1)
         for step in (2, 3, 4):
-            checkpoint.save(manager, state_at(step), {"epoch": step}, score=5.0 + step)
-        assert manager.all_steps() == [1, 3, 4]
+            checkpoint.save(manager, state_at(step), {"epoch": step})
+        assert manager.all_steps() == [3, 4]
     leaves_equal(read(tmp_path)[0], state_at(4))
 
 
 def test_a_damaged_older_checkpoint_does_not_stop_a_save(tmp_path):
-    write(tmp_path, [1.0, 2.0])
-    (tmp_path / "1" / "metrics" / "metrics").write_text('{"score": "low"}')
+    write(tmp_path, 2)
+    (tmp_path / "1" / "metrics" / "metrics").write_text('{"sound": "low"}')
     with checkpoint.open_checkpoints(tmp_path) as manager:
         for step in (3, 4):
-            checkpoint.save(manager, state_at(step), {}, score=9.0)
-        assert manager.all_steps() == [2, 3, 4]
+            checkpoint.save(manager, state_at(step), {})
+        assert manager.all_steps() == [3, 4]
 
 
 def test_checkpoints_that_are_sealed_and_cannot_be_opened_are_an_error(tmp_path):
     """Whoever damaged them has sealed them again."""
-    write(tmp_path, [1.0])
+    write(tmp_path, 1)
     (tmp_path / "1" / "metrics" / "metrics").write_text("{")
     checkpoint.write_json(tmp_path / "1" / checkpoint.SEAL, checkpoint._hashes(tmp_path / "1"))
     with pytest.raises(InputError, match="cannot be opened"):

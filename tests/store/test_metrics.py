@@ -1,5 +1,7 @@
 """metrics.jsonl: no line twice, none torn, and TensorBoard beside it."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -48,4 +50,21 @@ def test_damage_anywhere_costs_its_line_alone(folder):
     assert [line["step"] for line in read_metrics(folder.metrics)] == [1, 3, 4]
     with open_metrics(folder, step=3):
         pass
-    assert folder.metrics.read_bytes().splitlines() == good[:2]
+    assert folder.metrics.read_bytes().splitlines() == [good[0], b'{"step": 3, "x": null}']
+
+
+def test_what_is_not_finite_is_null_in_strict_json_and_comes_back_as_nan(folder):
+    """Node, pandas and other strict readers refuse bare NaN and Infinity."""
+    with open_metrics(folder, step=0) as metrics:
+        metrics.write(1, {"loss": np.nan, "a": np.inf, "b": -np.inf, "c": 1.0})
+    with open_metrics(folder, step=1) as metrics:  # resumed: what was kept is written anew
+        metrics.write(2, {"loss": np.float32(np.inf)})
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    lines = [json.loads(line, parse_constant=refuse) for line in folder.metrics.read_text().splitlines()]
+    assert lines == [{"step": 1, "loss": None, "a": None, "b": None, "c": 1.0}, {"step": 2, "loss": None}]
+    first, second = read_metrics(folder.metrics)
+    assert np.isnan([first["loss"], first["a"], first["b"], second["loss"]]).all()
+    assert first["c"] == 1.0
