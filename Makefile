@@ -1,5 +1,5 @@
 # Two commands for a fresh machine with Python 3.11 or newer: `make demo` and `make test`. What takes longer than an
-# instant (experiments, notebooks, child processes, the browser) is tested by `make test-slow`.
+# instant (whole trainings, experiments, notebooks, child processes, the browser) is tested by `make test-slow`.
 PYTHON ?= python3
 BIN := .venv/bin
 WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -13,10 +13,11 @@ test: .venv/.installed-test
 	$(BIN)/python -m pytest $(WORKERS)
 
 test-slow: .venv/.installed-test
-	$(BIN)/python -m pytest $(WORKERS) tests/slow
+	$(BIN)/python -m pytest $(WORKERS) --slow
 
 test-oldest: .venv-oldest/.installed
-	.venv-oldest/bin/python -m pytest $(WORKERS) tests tests/slow
+	.venv-oldest/bin/python -m pytest $(WORKERS)
+	.venv-oldest/bin/python -m pytest $(WORKERS) --slow
 
 parity: .venv/.installed-parity
 	$(BIN)/python -m pytest tests/parity

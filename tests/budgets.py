@@ -40,35 +40,26 @@ def exceeded(files: dict[str, float], total: float, budgets: dict[str, Any]) -> 
     Args:
         files: {test file, seen from the root: CPU seconds of its tests}.
         total: CPU seconds of all processes, imports and collection included.
-        budgets: contents of budgets.json: `total` {folder: seconds}, `default` {folder: seconds of a file that is not
-            named}, `files` {file: seconds}. The longest folder that a file lies in counts.
+        budgets: of this kind of session in budgets.json: `total` seconds, `default` seconds of a file that is not
+            named, `files` {file: seconds}.
     Returns:
         A line for each budget that was exceeded.
     """
     lines = []
     for name, seconds in sorted(files.items()):
-        budget = budgets["files"].get(name, _of_folder(name, budgets["default"]))
+        budget = budgets["files"].get(name, budgets["default"])
         if seconds > budget:
             lines.append(f"{name} spent {seconds:.1f} CPU seconds, its budget is {budget:g}")
-    budget = sum(budgets["total"][folder] for folder in {_folder(name, budgets["total"]) for name in files})
-    if files and total > budget:
-        lines.append(f"the session spent {total:.0f} CPU seconds, its budget is {budget:g}")
+    if files and total > budgets["total"]:
+        lines.append(f"the session spent {total:.0f} CPU seconds, its budget is {budgets['total']:g}")
     return lines
-
-
-def _folder(name: str, folders: dict[str, float]) -> str:
-    return max((folder for folder in folders if name.startswith(f"{folder}/")), key=len, default=min(folders, key=len))
-
-
-def _of_folder(name: str, folders: dict[str, float]) -> float:
-    return folders[_folder(name, folders)]
 
 
 class Meter:
     """Measures in the process that runs tests, and adds up in the one that reports."""
 
-    def __init__(self, worker: bool, strict: bool, budgets: Path = BUDGETS) -> None:
-        self.worker, self.strict, self.budgets = worker, strict, budgets
+    def __init__(self, worker: bool, strict: bool, kind: str = "quick") -> None:
+        self.worker, self.strict, self.kind = worker, strict, kind
         self.began = 0.0
         self.apart: dict[str, float] = {}  # session fixtures that the running test was the first to use
         self.tests: dict[str, float] = {}
@@ -149,10 +140,12 @@ class Meter:
 
     def over(self) -> list[str]:
         """Returns a line for each budget that was exceeded."""
-        return exceeded(self.files(), self.total(), json.loads(self.budgets.read_text(encoding="utf-8")))
+        budgets = json.loads(BUDGETS.read_text(encoding="utf-8"))[self.kind]
+        return exceeded(self.files(), self.total(), budgets)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Registers the meter; budgets are enforced where CI or GENJAX_BUDGETS says so."""
     strict = os.environ.get("CI") == "true" or os.environ.get("GENJAX_BUDGETS") == "1"
-    config.pluginmanager.register(Meter(hasattr(config, "workerinput"), strict), "genjax-budgets")
+    kind = "slow" if config.getoption("--slow", default=False) else "quick"
+    config.pluginmanager.register(Meter(hasattr(config, "workerinput"), strict, kind), "genjax-budgets")

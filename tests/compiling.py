@@ -1,8 +1,9 @@
 """How tests compile: quickly, for most of their time goes to XLA and what they compute is small.
 
-Beside level 1 the flags below cut the CPU time in which the step of the tiny GAN compiles to a fifth. LLVM's fast
-selection of instructions, which level 0 has, gets R1 wrong (NaN) with jaxlib 0.10.2: it is off. The flags of the entry points are among them from the start: a command that a test
-gives in its own process would set them there, and what had been compiled before would not be found again.
+The flags below cut the CPU time in which the step of the tiny GAN compiles to a fifth. LLVM's fast selection of
+instructions, which level 0 has, gets R1 wrong (NaN) with jaxlib 0.10.2: it is off. The flags of the entry points are
+among them from the start: a command that a test gives in its own process would set them there, and what had been
+compiled before would not be found again.
 """
 
 import importlib.metadata

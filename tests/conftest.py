@@ -49,7 +49,7 @@ install_import_hook(
 )
 
 # Loaded after this file, so that what they import is checked as well.
-pytest_plugins = ["budgets", "trained"]
+pytest_plugins = ["budgets", "selection", "trained"]
 
 
 def pytest_configure() -> None:

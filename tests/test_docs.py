@@ -126,6 +126,7 @@ def test_the_calls_of_the_verbs_that_are_shown_could_be_made(path):
             assert set(given) <= {*function.parameters, *inspect.signature(fields[verb[1]]).parameters}, verb[1]
 
 
+@pytest.mark.slow
 def test_a_step_by_hand_makes_images(monkeypatch):
     monkeypatch.setattr(backend, "prepare", lambda: None)  # this process has its settings
     (code,) = python_of(ROOT / "docs" / "tutorials" / "step-by-hand.md")
@@ -143,6 +144,7 @@ def test_a_step_by_hand_makes_images(monkeypatch):
     assert np.abs(images).max() <= 1
 
 
+@pytest.mark.slow
 def test_the_readmes_python_makes_images(monkeypatch, tmp_path):
     for name in ("prepare", "prepare_or_warn"):
         monkeypatch.setattr(backend, name, lambda: None)  # this process has its settings

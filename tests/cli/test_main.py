@@ -43,6 +43,7 @@ def runs(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_evaluate_prints_a_list_of_records_and_nothing_else(runs, capsys):
     assert genjax("evaluate", "--run", runs / "glyphs10", "--data", "glyphs", "--num", 100, "--json") == 0
     records = json.loads(capsys.readouterr().out)

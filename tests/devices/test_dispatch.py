@@ -142,6 +142,7 @@ def test_strides_that_step_over_what_is_looked_at_are_refused(tmp_path):
         train_config("vae", tmp_path, steps_per_dispatch=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "loss"), [("gan", "loss/critic"), ("vae", "loss/total")])
 def test_bfloat16_learns_what_float32_learns(family, loss, tmp_path, monkeypatch):
     """Parameters, optimiser and losses stay in float32; after four steps the losses differ by bfloat16's rounding."""

@@ -46,6 +46,7 @@ def test_a_loop_needs_what_one_turn_needs():
     assert few == many <= 4 * EACH
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", LEARNERS)
 def test_the_plan_of_the_compiled_step_is_near(family):
     learner = LEARNERS[family]()

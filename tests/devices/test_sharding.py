@@ -76,6 +76,7 @@ def close(left, right, tolerance=1e-5):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=tolerance, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", LEARNERS)
 def test_eight_devices_equal_one_after_five_steps(family, one_device, eight_devices):
     _, expected, expected_metrics, _ = one_device[family]

@@ -52,6 +52,7 @@ def rows_of(page, label):
     return [Page(row.partition("</tr>")[0]).text for row in table.split("<tr>")[2:]]
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_what_is_read_until_it_is_replaced(text_to_image, tmp_path):
     assert kept_records(text_to_image) == (RECORDS, ())
     run = tmp_path / "run"
@@ -80,6 +81,7 @@ def test_the_report_shows_them_apart_from_its_own(text_to_image, tmp_path):
     assert not any("as_asked" in row for row in rows_of(page, "Records of the evaluation"))
 
 
+@pytest.mark.slow
 def test_a_run_of_another_kind_keeps_them_alike(tmp_path):
     run = tmp_path / "run"
     train(train_config("vae", run, num_images=40, steps=2))

@@ -15,6 +15,7 @@ IMAGES = Dataset("noise", "test", np.random.default_rng(0).integers(0, 256, (4, 
 OF_VAES = {"nats", "kl", "active_units", "psnr", "ssim"}
 
 
+@pytest.mark.slow
 def test_without_a_density_of_an_image_there_is_no_bound_on_it(tmp_path):
     """The scale of optimal_gaussian is that of a batch: nats would depend on how many images are taken at once."""
     vae = VaeConfig(width=8, latent_size=4, likelihood="optimal_gaussian")

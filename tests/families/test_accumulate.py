@@ -110,6 +110,7 @@ def test_a_vae_moves_alike_whole_and_in_parts():
     close(*updates(tiny_vae, batch, optimizer=optax.sgd(1e-4)))
 
 
+@pytest.mark.slow
 def test_a_gan_moves_alike_whole_and_in_parts():
     """The critic compares neighbours in fours, which are together in a part as well."""
     batch = {"image": RNG.integers(0, 256, (16, 16, 16, 1), dtype=np.uint8)}

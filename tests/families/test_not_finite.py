@@ -19,6 +19,7 @@ from genjax.tree import flatten
 NETWORKS = {"gan": ("critic", "generator"), "vae": ("vae",)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_batch_that_is_not_finite_moves_nothing_and_is_counted(compiled, batches, value):
     learner, step, init = compiled
@@ -49,6 +50,7 @@ def test_a_rate_that_is_not_finite_moves_nothing(knob):
     assert int(done.optimizer_state.skipped) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", LEARNERS)
 def test_a_controller_whose_signals_and_knobs_are_not_finite(family, batches):
     """Whatever it sets, parameters stay finite, and the run can be told to be stuck."""
@@ -85,6 +87,7 @@ def test_a_run_that_learns_nothing_is_given_up(tmp_path, monkeypatch, capsys):
     assert (last["step"], last["skipped/vae"], last["skipped/vae_in_a_row"]) == (25, 24, 24)
 
 
+@pytest.mark.slow
 def test_skips_are_said_at_the_end_and_survive_a_stop(tmp_path, monkeypatch, capsys):
     """One step of nine has a batch that is not finite, between two lines of the log."""
     config = train_config("vae", tmp_path / "straight", steps=9, log_every=3, save_every=3, vae=TINY_VAE)

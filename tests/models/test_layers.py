@@ -57,6 +57,7 @@ def test_the_transposed_module_is_flaxs(arrays, getkey):
     assert_same(module.apply(variables, coarse), theirs.apply(variables, coarse))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["double", "halve", "correlate"])
 def test_second_order_gradients_agree_with_xlas(name, getkey):
     """The gradient of a gradient's norm, as R1 takes it, through each of the three forms."""

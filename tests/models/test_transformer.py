@@ -136,6 +136,7 @@ def test_without_the_causal_mask_every_token_sees_its_segment_and_those_before(m
         assert (np.abs(np.asarray(after - before))[0].max(axis=-1) > 0).all()
 
 
+@pytest.mark.slow
 def test_what_is_read_of_the_condition_serves_every_filling(masked):
     transformer, params, tokens = masked
     cache = transformer.apply({"params": params}, tokens[:1], method="read")
@@ -145,6 +146,7 @@ def test_what_is_read_of_the_condition_serves_every_filling(masked):
         np.testing.assert_allclose(found, whole, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_compute_dtype_leaves_parameters_and_logits_in_float32(causal):
     precise, params, tokens = causal
     rounded = precise.clone(dtype=jnp.bfloat16)

@@ -46,6 +46,7 @@ def reports(runs):
     return {name: gather(runs / name, name, extractor=EXTRACTOR, num=NUM) for name in ("gan", "vae", "lora")}
 
 
+@pytest.mark.slow
 def test_a_report_shows_what_the_run_would_sample(runs, reports):
     for name in ("gan", "lora"):
         np.testing.assert_array_equal(reports[name].samples, sample_run(runs / name, 64, seed=0))
@@ -93,6 +94,7 @@ def test_one_run_has_its_page(runs):
     assert not list(path.parent.glob("*.part"))
 
 
+@pytest.mark.slow
 def test_several_runs_have_one_page(runs, tmp_path):
     path = write_report([runs / "gan", runs / "vae", runs / "full"], tmp_path / "new" / "page.html", num=NUM)
     page = Page(path.read_text(encoding="utf-8"))
@@ -102,6 +104,7 @@ def test_several_runs_have_one_page(runs, tmp_path):
     assert write_report([runs / "gan"], tmp_path / "folder", num=NUM) == tmp_path / "folder" / "report.html"
 
 
+@pytest.mark.slow
 def test_a_moved_source_leaves_the_rest(runs, tmp_path):
     for name in ("full", "lora"):
         shutil.copytree(runs / name, tmp_path / "elsewhere" / name)

@@ -24,7 +24,7 @@ def test_a_file_over_its_budget_fails_the_session(tmp_path, strict):
     (tmp_path / "tests").mkdir()
     for name, seconds in (("quick", 0), ("dear", 1.5)):
         (tmp_path / "tests" / f"test_{name}.py").write_text(BURNS.format(seconds=seconds))
-    budgets = {"total": {"tests": 60}, "default": {"tests": 0.5}, "files": {}}
+    budgets = {"quick": {"total": 60, "default": 0.5, "files": {}}}
     (tmp_path / "budgets.json").write_text(json.dumps(budgets))
     (tmp_path / "budgets.py").write_text((TESTS / "budgets.py").read_text())
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["budgets"]\n')

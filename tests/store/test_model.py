@@ -34,6 +34,7 @@ def generator_bytes(run):
     return path.stat().st_size
 
 
+@pytest.mark.slow
 def test_a_lora_is_under_a_tenth_of_its_source_on_disk(folder):
     assert generator_bytes(folder / "lora") < 0.1 * generator_bytes(folder / "source")
 

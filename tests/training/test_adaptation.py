@@ -38,6 +38,7 @@ def sources(kept_runs, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "name"),
     [*(("vae", name) for name in (*TRANSFERS, "lora,cdc")), *(("gan", name) for name in ("freeze", "ewc", "miner"))],
@@ -50,6 +51,7 @@ def test_it_begins_at_the_source_exactly(sources, tmp_path, family, name):
         leaves_equal(stage.learner.transfers[network].params(state.trainable[network], state.context[network]), params)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["ewc", "miner", "cdc", "kernel_modulation", "replay", "scale_shift", "singular_values"]
 )
@@ -70,6 +72,7 @@ def test_what_is_saved_is_what_was_trained(sources, tmp_path, name):
     assert kept.stat().st_mtime_ns == before, "the information is kept with the source"
 
 
+@pytest.mark.slow
 def test_an_adaptation_of_an_adaptation_knows_its_ancestors(sources, tmp_path):
     adapt(adapt_config(sources / "vae", tmp_path / "first", transfer="lora", steps=2))
     adapt(adapt_config(tmp_path / "first", tmp_path / "second", transfer="l2_sp", steps=2, data="glyphs:letters"))

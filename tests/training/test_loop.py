@@ -56,6 +56,7 @@ def test_twenty_steps_are_ten_and_ten(family, tmp_path):
     assert left == right
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_an_adaptation_resumes_bit_for_bit(family, sources, tmp_path):
     config = adapt_config(sources[family].folder.path, tmp_path / "straight", transfer="lora", steps=6)

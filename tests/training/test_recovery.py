@@ -23,6 +23,7 @@ def wild(tmp_path_factory):
     return folder, train(config)
 
 
+@pytest.mark.slow
 def test_it_gives_up_after_so_many_rollbacks_and_says_what_it_saw(wild):
     _, outcome = wild
     assert outcome.collapse.startswith("collapsed at step ")

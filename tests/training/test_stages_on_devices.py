@@ -33,10 +33,12 @@ def on_one(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("one") / "model")
 
 
+@pytest.mark.slow
 def test_eight_devices_that_share_the_state_train_what_one_does(on_one, tmp_path):
     assert_alike(trained(tmp_path / "model", devices=8, shard_state=True), on_one)
 
 
+@pytest.mark.slow
 def test_a_stage_that_eight_devices_began_ends_on_one(on_one, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(loop, "run_stage", stops_in("tokenizer"))

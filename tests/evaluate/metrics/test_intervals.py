@@ -55,6 +55,7 @@ def test_the_seed_decides():
     assert runs[0] == runs[1] != runs[2]
 
 
+@pytest.mark.slow
 def test_the_intervals_hold_the_expected_value():
     """Of 60 draws 95 % intervals miss 3, and 9 once in 500 times. Metrics by neighbours are held more often."""
     rng = np.random.default_rng(5)

@@ -108,6 +108,7 @@ def target(kind, batch):
     return batch[first.name], batch[last.name]
 
 
+@pytest.mark.slow
 def test_one_batch_is_learned_by_heart(overfitted, kind):
     learner, state, batch, metrics = overfitted
     if kind == "masked":
@@ -256,6 +257,7 @@ def test_a_low_rank_adaptation_is_the_source_at_first_and_small():
             np.testing.assert_array_equal(leaf, flatten(source)[name])
 
 
+@pytest.mark.slow
 def test_an_adapted_prior_starts_at_the_source_and_keeps_its_kernels(source):
     _, state = source
     transfer = lora(rank=1)
@@ -268,6 +270,7 @@ def test_an_adapted_prior_starts_at_the_source_and_keeps_its_kernels(source):
     assert adapted_kernels == {"qkv", "out", "expand", "contract", "head_tokens", "head_text"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["autoregressive", "masked"])
 def test_the_information_of_a_source_keeps_it_in_place(kind):
     learner = tiny_prior(kind)

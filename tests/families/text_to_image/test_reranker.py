@@ -48,6 +48,7 @@ def trained(compiled):
     return learner, state, metrics
 
 
+@pytest.mark.slow
 def test_it_finds_the_text_of_images_that_it_never_saw(trained):
     learner, state, metrics = trained
     images = batch_of(32, seed=1000)

@@ -43,6 +43,7 @@ def test_cached_logits_equal_uncached(causal, text, tokens, weight):
     assert np.ptp(np.asarray(found[0])) > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 @pytest.mark.parametrize("changes", [{}, {"top_k": 3, "temperature": 0.8}, {"temperature": 0.0}], ids=str)
 def test_cached_tokens_equal_uncached(causal, text, guidance, changes):

@@ -24,6 +24,7 @@ def annealed():
     return metrics
 
 
+@pytest.mark.slow
 def test_the_schedules_are_obeyed(annealed):
     done = jnp.arange(45.0)
     np.testing.assert_allclose(
@@ -56,6 +57,7 @@ def test_a_strong_kl_makes_the_codes_uniform():
     assert float(metrics["loss/kl"]) < 0.5
 
 
+@pytest.mark.slow
 def test_the_logit_laplace_likelihood_trains():
     learner = tiny_tokenizer(dataclasses.replace(DVAE, dvae=dataclasses.replace(DVAE.dvae, likelihood="logit_laplace")))
     state, step = started(learner), jax.jit(learner.step, donate_argnums=0)

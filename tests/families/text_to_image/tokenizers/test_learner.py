@@ -43,6 +43,7 @@ def overfitted(compiled):
     return learner, state, batch, metrics
 
 
+@pytest.mark.slow
 def test_eight_images_are_learned_by_heart(overfitted):
     learner, state, batch, _ = overfitted
     images = batch["image"].astype(np.float32) / 127.5 - 1

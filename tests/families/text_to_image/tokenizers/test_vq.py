@@ -38,6 +38,7 @@ def test_the_codebook_is_moved_by_its_averages_and_not_by_the_optimiser(one_step
     np.testing.assert_array_equal(after.average["tokenizer"]["codebook"], after.trainable["tokenizer"]["codebook"])
 
 
+@pytest.mark.slow
 def test_all_codes_come_into_use_where_there_is_something_to_tell_apart():
     """From one point the codebook is spread by restarts alone; without them most of it stays where it was."""
     used = {}
