@@ -182,7 +182,7 @@ def several(settings: Accelerator) -> list[dict[str, Any]]:
         case = image_case(network)
         first = first_state(case)
         programs = make_programs(case.learner, Layout(), jax.eval_shape(first))
-        kept = jax.device_put(case.batch["image"])
+        kept = jax.device_put(dict(case.batch))
         indices = np.tile(np.arange(len(case.batch["image"]), dtype=np.int32), (SEVERAL, 1))
         say(f"{network.name}, one step and {SEVERAL}")
         one = looped(programs.single, first(), kept, indices[0], settings.turns, settings.calls)

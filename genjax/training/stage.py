@@ -213,19 +213,23 @@ def _ended(plan: Plan, stage: Stage, state: TrainState, **how: Any) -> Ended:
 
 def fresh_state(plan: Plan, stage: Stage) -> TrainState:
     """Makes the state before the first step of a stage, of a pretraining or of an adaptation."""
+    return _begin(plan, stage, stage.seed(plan.config.seed))
+
+
+def _begin(plan: Plan, stage: Stage, seed: int) -> TrainState:
     source = None
     if plan.source is not None:
         params = plan.source.params()
         source = {network: params[network] for network in stage.learner.transfers}
     init = jax.jit(lambda key, source: stage.learner.init(key, stage.example, source=source))
-    state = init(jax.random.key(stage.seed(plan.config.seed)), source)
+    state = init(jax.random.key(seed), source)
     control = plan.control.get(stage.name)
     return state if control is None else dataclasses.replace(state, control=copy(control))
 
 
 def state_shapes(plan: Plan, stage: Stage) -> TrainState:
-    """Returns the shapes of a state of this stage."""
-    return jax.eval_shape(lambda: fresh_state(plan, stage))
+    """Returns the shapes of a state of this stage, which are those of any seed."""
+    return jax.eval_shape(lambda: _begin(plan, stage, 0))
 
 
 def store(
