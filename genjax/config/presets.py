@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from genjax.config.run import TrainConfig, default_config
+from genjax.config.run import TrainConfig
 from genjax.errors import InputError, did_you_mean
 from genjax.families.gan.options import GanConfig
-from genjax.families.registry import family_of
+from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
 from genjax.families.text_to_image.options import TextToImageConfig
+from genjax.families.text_to_image.tokenizers.options import DvaeConfig, TokenizerConfig
 from genjax.families.vae.options import VaeConfig
 
 
@@ -31,6 +32,26 @@ class Preset(NamedTuple):
     date: str = ""
 
 
+GLYPHS_TEXT2IMAGE = TrainConfig(  # the settings of docs/results.md
+    data="glyphs",
+    size=32,
+    num_images=32_000,
+    batch=32,
+    sample_every=7000,
+    evaluate_every=0,
+    model=TextToImageConfig(
+        tokenizer_steps=4000,
+        prior_steps=7000,
+        masked_steps=7000,
+        reranker_steps=2500,
+        tokenizer=TokenizerConfig(
+            codes=128, width=32, depth=1, learning_rate=2e-3, dvae=DvaeConfig(temperature_steps=3200)
+        ),
+        prior=PriorConfig(width=128, depth=4, heads=4, learning_rate=1.5e-3),
+        reranker=RerankerConfig(width=16),
+    ),
+    out=Path("runs/glyphs-text2image"),
+)
 PRESETS: dict[str, Preset] = {
     "digits-gan": Preset(
         TrainConfig(data="digits", model=GanConfig(), size=16, steps=1800, out=Path("runs/digits-gan")),
@@ -41,8 +62,12 @@ PRESETS: dict[str, Preset] = {
         "A VAE of handwritten digits, 16 pixels: the demo's source.",
     ),
     "glyphs-text2image": Preset(
-        default_config(family_of(TextToImageConfig())),
+        GLYPHS_TEXT2IMAGE,
         "A text-to-image model of captioned glyphs, 32 pixels.",
+        minutes="51 minutes",
+        machine="two CPU cores",
+        measured="89.7 ± 2.7 % of 600 first samples show all that the text asks for, 3 seeds, two of them on a GPU",
+        date="2026-11-26, before every family had one loop",
     ),
 }
 

@@ -80,4 +80,7 @@ class Model:
 def check_size(size: int) -> None:
     """Raises InputError unless the networks can make images of this size."""
     if size not in SIZES:
-        raise InputError(f"--size {size} is not one of {', '.join(map(str, SIZES))}. Use the nearest power of two.")
+        near = [*[known for known in SIZES if known < size][-1:], *[known for known in SIZES if known > size][:1]]
+        raise InputError(
+            f"--size {size} is not one of {', '.join(map(str, SIZES))}. Use {' or '.join(map(str, near))}."
+        )
