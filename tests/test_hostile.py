@@ -94,6 +94,7 @@ def run(trained_run, tmp_path):
     return Path(shutil.copytree(trained_run, tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_markup_in_names_and_captions_is_text_in_a_report(run, tmp_path):
     assert cli.main(["report", str(run), "--num", "2", "--out", str(tmp_path / "a.html")]) == 0
     page = Page((tmp_path / "a.html").read_text(encoding="utf-8"))

@@ -64,6 +64,7 @@ def test_a_text_is_drawn_in_a_row_of_images(run, tmp_path, capsys):
         np.testing.assert_array_equal(before, np.asarray(grid))
 
 
+@pytest.mark.slow
 def test_several_texts_are_rows_and_the_folder_may_be_named(run, tmp_path):
     out = tmp_path / "grid.png"
     texts = ["--text", "a red seven", "two small blue zeros, tilted left"]

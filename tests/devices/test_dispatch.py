@@ -111,6 +111,7 @@ def test_all_columns_of_a_batch_reach_the_step(devices, kept, parts, monkeypatch
             assert found.dtype == expected.dtype
 
 
+@pytest.mark.slow
 def test_a_run_in_longer_strides_ends_where_it_ends_otherwise_and_is_called_slow_on_a_cpu(tmp_path, capsys):
     config = train_config("vae", tmp_path / "one", steps=6)
     strides = dataclasses.replace(config, out=tmp_path / "two", steps_per_dispatch=2)

@@ -87,10 +87,12 @@ def test_eight_devices_equal_one_after_five_steps(family, one_device, eight_devi
         np.testing.assert_allclose(metrics[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_one_device_talks_to_nobody(one_device):
     assert not [found for text, *_ in one_device.values() for found in COLLECTIVE.findall(text)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "gradients"), [("vae", 1), ("gan", 2)])
 def test_the_devices_meet_once_for_each_gradient(family, gradients, eight_devices):
     """A VAE's step has one gradient, a GAN's two, the second with the critic that the first has moved.

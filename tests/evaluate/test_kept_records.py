@@ -63,6 +63,7 @@ def test_what_is_kept_is_what_is_read_until_it_is_replaced(text_to_image, tmp_pa
     assert kept_records(run) == ([], ())
 
 
+@pytest.mark.slow
 def test_the_report_shows_them_apart_from_its_own(text_to_image, tmp_path):
     page = write_report([text_to_image], tmp_path / "report.html", num=24).read_text(encoding="utf-8")
     glyph, nats = rows_of(page, "Records kept with the run")

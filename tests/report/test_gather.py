@@ -54,6 +54,7 @@ def test_a_report_shows_what_the_run_would_sample(runs, reports):
     assert reports["gan"].source is None
 
 
+@pytest.mark.slow
 def test_only_a_vae_reconstructs(reports):
     assert reports["gan"].reconstructed is None
     originals, reconstructed = reports["vae"].held_out, reports["vae"].reconstructed
@@ -84,6 +85,7 @@ def test_neighbours_are_sorted_and_known(reports):
     assert " " in reports["lora"].closest[0].about, "a caption of the glyphs"
 
 
+@pytest.mark.slow
 def test_one_run_has_its_page(runs):
     path = write_report([runs / "lora"], num=NUM)
     assert path == runs / "lora" / "report.html"
@@ -133,6 +135,7 @@ def own_images(tmp_path_factory):
     return images, folder / "run"
 
 
+@pytest.mark.slow
 def test_few_images_and_a_hostile_name(own_images, tmp_path):
     images, run = own_images
     page = Page(write_report([run], tmp_path, num=NUM).read_text(encoding="utf-8"))

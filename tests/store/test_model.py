@@ -39,6 +39,7 @@ def test_a_lora_is_under_a_tenth_of_its_source_on_disk(folder):
     assert generator_bytes(folder / "lora") < 0.1 * generator_bytes(folder / "source")
 
 
+@pytest.mark.slow
 def test_a_lora_lies_on_its_source(folder):
     source, adapted = load_model(folder / "source").params(), load_model(folder / "lora").params()
     left, right = flatten(source["generator"]), flatten(adapted["generator"])

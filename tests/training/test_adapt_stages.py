@@ -70,6 +70,7 @@ def test_a_prior_is_adapted_by_low_rank_updates_and_the_rest_stays(source, adapt
     assert 0 < np.linalg.matrix_rank(np.asarray(kernels[1] - kernels[0]), tol=1e-4) <= 4
 
 
+@pytest.mark.slow
 def test_stages_that_are_not_trained_are_the_sources_at_step_0(adapted):
     steps = {}
     for path in adapted.glob("*/model/latest/model.json"):

@@ -49,6 +49,7 @@ def test_more_images_need_more_memory_and_work_but_no_more_state(tmp_path):
     assert large["bytes"]["optimizer"] == small["bytes"]["optimizer"]
 
 
+@pytest.mark.slow
 def test_each_device_holds_its_share(tmp_path):
     """Against the plan of the step that is compiled for as many devices, within what the message says."""
     config = train_config("vae", tmp_path / "x", devices=8)

@@ -41,6 +41,7 @@ def test_what_is_announced_is_what_is_trained(folder, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_state_is_the_one_that_is_saved(folder, plan, tmp_path):
     """Bytes of parameters, averages and optimisers against those of the checkpoint that training left."""
     found = rehearse(text_config(tmp_path / "rehearsed"))["stages"]

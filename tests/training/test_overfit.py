@@ -40,12 +40,14 @@ def test_every_step_sees_the_images_of_the_first(family, tmp_path, fed):
     assert len({tuple(one) for one in fed}) == 4
 
 
+@pytest.mark.slow
 def test_an_adaptation_sees_one_batch_too(kept_runs, tmp_path, fed):
     adapt(adapt_config(kept_runs / "vae", tmp_path / "run", transfer="lora", batch=4, overfit_one_batch=True))
     assert len(fed) == 4
     assert all(np.array_equal(one, batch_indices(10, 4, 0, 0)) for one in fed)
 
 
+@pytest.mark.slow
 def test_a_vae_learns_a_batch_by_heart(tmp_path):
     """By its squared error, which has no constant and no floor."""
     vae = VaeConfig(width=8, latent_size=4, learning_rate=1e-2)

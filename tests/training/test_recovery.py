@@ -31,6 +31,7 @@ def test_it_gives_up_after_so_many_rollbacks_and_says_what_it_saw(wild):
     assert int(outcome.state.control[-1].rollbacks) == 2
 
 
+@pytest.mark.slow
 def test_no_step_is_logged_twice(wild):
     steps = [line["step"] for line in read_metrics(wild[0] / "metrics.jsonl")]
     assert steps == sorted(set(steps))

@@ -123,6 +123,7 @@ def test_a_run_killed_between_two_stages_goes_on_with_the_next(folder, tmp_path,
     assert_same_networks(config.out, folder)
 
 
+@pytest.mark.slow
 def test_a_stage_begun_with_another_tokenizer_is_refused(tmp_path, monkeypatch):
     """The tokens that its prior has learned would mean something else."""
     config = text_config(tmp_path / "model", masked_steps=0, reranker_steps=0)
@@ -213,6 +214,7 @@ def test_a_damaged_file_or_a_missing_stage_is_refused(copy):
         load_model(copy)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_with_the_checkpoint_of_its_stage(tmp_path, monkeypatch):
     """What is whole is the tokenizer's last one at first, and the prior's own once it has one."""
     real, config = checkpoint.save, text_config(tmp_path / "model")

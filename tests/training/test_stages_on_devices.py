@@ -46,6 +46,7 @@ def test_a_stage_that_eight_devices_began_ends_on_one(on_one, tmp_path, monkeypa
     assert_alike(trained(tmp_path / "model"), on_one)
 
 
+@pytest.mark.slow
 def test_a_device_holds_its_share_of_the_transformer_alone(tmp_path):
     plan = plan_training(text_config(tmp_path / "model", **SMALL, devices=8, shard_state=True))
     (prior,) = [stage for stage in plan.stages if stage.name == "prior"]

@@ -66,6 +66,7 @@ def test_the_parameters_are_those_of_the_network(state):
     }
 
 
+@pytest.mark.slow
 def test_images_of_any_size_grey_or_colour(given):
     extractor = inception.inception("weights.pth")
     grey = np.random.default_rng(0).integers(256, size=(3, 20, 24, 1), dtype=np.uint8)

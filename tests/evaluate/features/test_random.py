@@ -83,6 +83,7 @@ def test_a_record_is_the_mean_over_the_networks(extractor, glyphs):
     assert (plain.interval, plain.interval_note) == (None, "none: not asked for")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["noise", "blur"])
 def test_the_worse_is_the_farther(extractor, glyphs, damage):
     real, fake = glyphs

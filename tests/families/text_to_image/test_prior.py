@@ -121,6 +121,7 @@ def test_one_batch_is_learned_by_heart(overfitted, kind):
     assert (nats < 0.01 * unigram_nats(tokens, tokens, ORDERS[kind][-1].vocabulary)).all()
 
 
+@pytest.mark.slow
 def test_greedy_decoding_reproduces_it(overfitted, kind):
     learner, state, batch, _ = overfitted
     condition, expected = target(kind, batch)

@@ -60,6 +60,7 @@ def test_it_finds_the_text_of_images_that_it_never_saw(trained):
     assert float(metrics["accuracy/text_of_image"]) > 0.9
 
 
+@pytest.mark.slow
 def test_it_picks_the_candidate_that_fits(trained):
     learner, state, _ = trained
     made = batch_of(24, seed=2000)
@@ -87,6 +88,7 @@ def test_metrics_are_flat_scalars(compiled):
     assert all(value.shape == () and bool(jnp.isfinite(value)) for value in metrics.values())
 
 
+@pytest.mark.slow
 def test_an_adaptation_starts_with_the_sources_scores(compiled):
     learner, _, init = compiled
     source = init(jax.random.key(0))

@@ -53,6 +53,7 @@ def test_eight_images_are_learned_by_heart(overfitted):
     assert error < 0.1 * images.var()
 
 
+@pytest.mark.slow
 def test_tokens_make_the_round_trip(overfitted, kind):
     """What is decoded from tokens is what is reconstructed, and is encoded to tokens in range."""
     learner, state, batch, _ = overfitted
