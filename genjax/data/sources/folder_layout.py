@@ -81,7 +81,7 @@ def read_captions(root: Path, name: str, paths: list[str]) -> dict[str, str]:
         return {}
     captions: dict[str, str] = {}
     try:
-        lines = source.read_text(encoding="utf-8-sig").splitlines()
+        lines = source.read_text(encoding="utf-8-sig").split("\n")  # str.splitlines would also cut at U+2028
     except UnicodeDecodeError:
         raise InputError(f"{name}: {CAPTIONS} is not UTF-8. Save it as UTF-8.") from None
     for number, line in enumerate(lines, 1):

@@ -1,5 +1,6 @@
 """The layout of a folder: files that count, classes, splits and captions."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,14 @@ def test_captions_are_read_by_file(tmp_path: Path) -> None:
     )
     assert read_captions(tmp_path, "folder:x", ["a.png", "b.png"]) == {"a.png": "", "b.png": "a füchs"}
     assert read_captions(tmp_path / "none", "folder:x", ["a.png"]) == {}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_only_ends_of_lines_separate_captions(end: str, tmp_path: Path) -> None:
+    captions = {"a.png": "a dot\u2028red", "b.png": "a\u2029b\x85c"}
+    lines = [json.dumps({"file": file, "caption": text}, ensure_ascii=False) for file, text in captions.items()]
+    (tmp_path / "captions.jsonl").write_bytes(end.join([*lines, ""]).encode())
+    assert read_captions(tmp_path, "folder:x", list(captions)) == captions
 
 
 @pytest.mark.parametrize(
