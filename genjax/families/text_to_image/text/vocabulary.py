@@ -7,6 +7,7 @@ writes by the first padding.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import numpy as np
 from genjax.errors import InputError
 
 SHOWN = 60  # most characters of a text that a message repeats
+DOTTED_I = "i\u0307"  # case folding makes it of the Turkish capital, whose small letter is a plain i
 
 
 class Vocabulary(NamedTuple):
@@ -60,8 +62,12 @@ class Vocabulary(NamedTuple):
 
 
 def tidy(caption: str) -> str:
-    """Normalises a caption as every vocabulary reads it: no capitals, single spaces only."""
-    return re.sub(r"\s+", " ", caption).strip().casefold()
+    """Normalises a caption as every vocabulary reads it: composed letters, no capitals, single spaces only.
+
+    NFC and not NFKC, which would read other texts: "10²" as "102".
+    """
+    folded = unicodedata.normalize("NFC", caption).casefold().replace(DOTTED_I, "i")
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", folded)).strip()
 
 
 def check_texts(captions: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ model, so it is refused, and the error names the nearest known words.
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,7 +23,11 @@ from genjax.families.text_to_image.text.vocabulary import (
     unpadded,
 )
 
-WORD = re.compile(r"\w+(?:['\u2019-]\w+)*|[^\w\s]")  # a punctuation mark is a word of its own
+MARK, JOINER = "\u0301", "\u200d"  # one combining mark, which stands for all when words are looked for
+PART = rf"\w[\w{MARK}{JOINER}]*"
+SYMBOL = rf"[^\w\s](?:{MARK}|{JOINER}[^\w\s]?)*"
+WORD = re.compile(rf"{PART}(?:['\u2019-]{PART})*|{SYMBOL}")  # a punctuation mark is a word of its own
+SKIN_TONES = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 BEFORE_MARK = re.compile(r" (?=[,.;:!?)])")
 FULL_STOP = "."  # ignored at the end of a text if no caption has one
 NEAR = 3  # nearest words that a message names for each unknown one
@@ -65,7 +70,14 @@ def words_from(known: Sequence[str], length: int) -> Vocabulary:
 
 def split(caption: str) -> list[str]:
     """Splits a caption into words and punctuation marks, in lower case."""
-    return WORD.findall(tidy(caption))
+    text = tidy(caption)
+    outline = text if text.isascii() else "".join(MARK if _extends(letter) else letter for letter in text)
+    return [text[slice(*found.span())] for found in WORD.finditer(outline)]
+
+
+def _extends(letter: str) -> bool:
+    """Returns True for what belongs to the character before it: a mark, a non-joiner, a skin tone, but no joiner."""
+    return unicodedata.category(letter).startswith("M") or letter == "\u200c" or letter in SKIN_TONES
 
 
 def joined(words: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 """A closed vocabulary: its words, and what it says of others."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,41 @@ def test_every_name_of_an_emoji_comes_back():
     captions = load("emoji", size=8).captions
     vocabulary = word_vocabulary(captions)
     assert [split(caption) for caption in vocabulary.decode(vocabulary.encode(captions))] == [*map(split, captions)]
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"),
+    [
+        ("लाल बिल्ली", ["लाल", "बिल्ली"]),
+        ("क्\u200dष \u0646\u06cc\u200c\u0645", ["क्\u200dष", "\u0646\u06cc\u200c\u0645"]),
+        ("❤\ufe0f 1\ufe0f\u20e3!", ["❤\ufe0f", "1\ufe0f\u20e3", "!"]),
+        ("👩\U0001f3fd\u200d🚀👧", ["👩\U0001f3fd\u200d🚀", "👧"]),
+        ("café!!", ["café", "!", "!"]),
+    ],
+)
+def test_marks_joiners_and_selectors_belong_to_the_word_before_them(caption, expected):
+    assert split(caption) == expected
+
+
+def test_a_word_of_the_letters_of_others_is_unknown():
+    with pytest.raises(InputError, match="'बालि'"):
+        word_vocabulary(["लाल बिल्ली", "नीली बिल्ली"]).encode(["बालि"])
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        ("un café", unicodedata.normalize("NFD", "un café")),
+        (unicodedata.normalize("NFD", "un café"), "UN CAFÉ"),
+        ("İstanbul", "istanbul"),
+        ("İstanbul", unicodedata.normalize("NFD", "İSTANBUL")),
+    ],
+)
+def test_one_word_in_two_spellings_is_one_word(known, text):
+    vocabulary = word_vocabulary([known])
+    np.testing.assert_array_equal(vocabulary.encode([text]), vocabulary.encode([known]))
+
+
+def test_a_sign_that_only_looks_like_another_is_another_word():
+    with pytest.raises(InputError, match="'102'"):
+        word_vocabulary(["10²"]).encode(["102"])
