@@ -13,7 +13,7 @@ from genjax.store.checkpoint import damage, on_disk
 from genjax.store.lock import owner
 from genjax.store.metrics import read_metrics
 from genjax.store.run_config import run_config, saved_model
-from genjax.store.run_folder import RunFolder, leftovers, read_config, stage_folder
+from genjax.store.run_folder import RunFolder, leftovers, read_config, stage_folder, what_to_name
 
 
 class Finding(NamedTuple):
@@ -61,9 +61,7 @@ def diagnose(run: Path) -> Diagnosis:
     if not run.is_dir():
         raise InputError(f"{run} is no folder. Name the folder of a run.")
     if not any(path.exists() for path in (folder.config, folder.checkpoints, folder.model())):
-        raise InputError(
-            f"{run} holds nothing of a run: no config.json, no checkpoints, no model. Name another folder."
-        )
+        raise InputError(f"{run} holds nothing of a run: no config.json, no checkpoints, no model. {what_to_name(run)}")
     config, stages = _config(folder), _stages(folder)
     findings, steps, reached = [config], [], {}
     for stage in stages:

@@ -26,7 +26,16 @@ from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES, model_from_json, model_to_json
 from genjax.json_config import read_json
 from genjax.store.migrations import FORMAT, MODEL_FILES, migrated
-from genjax.store.run_folder import RunFolder, is_run, read_config, stage_folder, write_bytes, write_json
+from genjax.store.run_folder import (
+    RunFolder,
+    is_run,
+    read_config,
+    seed_runs,
+    stage_folder,
+    what_to_name,
+    write_bytes,
+    write_json,
+)
 from genjax.transfer import Transfer, full
 from genjax.transfer.registry import from_json as transfer_from_json
 from genjax.transfer.registry import names as transfer_names
@@ -177,7 +186,7 @@ def _where(run: Path, which: str) -> Path:
     place = RunFolder(run)
     if (place.model(which) / "model.json").exists():
         return place.model(which) / "model.json"
-    staged = sorted(run.glob("*/model/latest/model.json")) if run.is_dir() else []
+    staged = sorted(run.glob("*/model/latest/model.json")) if run.is_dir() and not seed_runs(run) else []
     if staged:
         return staged[0]
     if which == "best" and (place.model() / "model.json").exists():
@@ -187,7 +196,7 @@ def _where(run: Path, which: str) -> Path:
         )
     if is_run(place):
         read_config(place)  # refuses one of an earlier form, whose model lies elsewhere
-    raise InputError(f"{run} holds no model. Name the folder of a run that genjax has made.")
+    raise InputError(f"{run} holds no model. {what_to_name(run)}")
 
 
 def _description(where: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from genjax.version import __version__
 
 MARK = "genjax_run"  # the key by which a config.json is known as ours
 PART = ".part"  # ends the hidden name under which a file is written, until it is whole
+SHOWN = 10  # most runs that a message names
 UNFINISHED = "orbax-checkpoint-tmp"  # the same for the folder of a checkpoint
 
 
@@ -142,6 +143,22 @@ def leftovers(folder: RunFolder) -> list[Path]:
     return sorted([*chain(*written, *inside), *folder.checkpoints.glob(f"*{UNFINISHED}*")])
 
 
+def seed_runs(path: Path) -> list[Path]:
+    """Returns the runs in a folder that --seeds has made, in the order of their seeds; none in any other."""
+    found = sorted(path.glob("seed-*"), key=lambda run: (len(run.name), run))
+    return [] if is_run(RunFolder(path)) else found
+
+
+def what_to_name(path: Path) -> str:
+    """Says which folder to name in place of one that is no run."""
+    runs = seed_runs(path)
+    if not runs:
+        return "Name the folder of a run that genjax has made."
+    shown = ", ".join(run.name for run in runs[:SHOWN])
+    more = f" and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""
+    return f"It holds the runs of several seeds ({shown}{more}). Name one of them: {runs[0]}."
+
+
 def is_run(folder: RunFolder) -> bool:
     """Returns True if the folder holds a run of genjax."""
     try:
@@ -156,6 +173,8 @@ def read_config(folder: RunFolder) -> dict[str, Any]:
     Raises:
         InputError: no run there, or one of a form that this genjax does not read.
     """
+    if not folder.config.exists():
+        raise InputError(f"{folder.config} does not exist. {what_to_name(folder.path)}")
     values = read_json(folder.config)
     if MARK not in values:
         raise InputError(f"{folder.config} is not the config of a genjax run. Name the folder of one.")

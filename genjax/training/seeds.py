@@ -12,7 +12,7 @@ from genjax.families.registry import FAMILIES
 from genjax.report.warnings import DIVERSITY
 from genjax.store.metrics import EVALUATION, read_metrics
 from genjax.store.run_config import saved_model
-from genjax.store.run_folder import RunFolder, check_free, is_run, read_config, stage_folder
+from genjax.store.run_folder import RunFolder, check_free, is_run, read_config, seed_runs, stage_folder
 from genjax.training.loop import Outcome
 
 FOLLOWED = ("evaluate/KD", "evaluate/KID")  # beginnings of names: the metric of a run, unless one is named
@@ -128,8 +128,7 @@ def of_each_seed(runs: Sequence[Path]) -> list[Path]:
     """Lists the runs, and in place of a folder that --seeds has made, those in it."""
     found = []
     for run in runs:
-        seeds = sorted(run.glob("seed-*"), key=lambda path: (len(path.name), path))
-        found += seeds if seeds and not is_run(RunFolder(run)) else [run]
+        found += seed_runs(run) or [run]
     return found
 
 
