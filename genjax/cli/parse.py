@@ -15,6 +15,7 @@ from genjax.cli.evaluate import EvaluateCommand, evaluate_type
 from genjax.cli.report import ReportCommand, report_type
 from genjax.cli.sample import SampleCommand, sample_type
 from genjax.cli.stability import StabilityCommand
+from genjax.cli.values import REGISTRY
 from genjax.errors import InputError, did_you_mean
 
 VERBS = {
@@ -59,6 +60,7 @@ def parse(arguments: Sequence[str]) -> Any:
                 description="Adaptive image generation in JAX.",
                 args=[verb, *rest],
                 config=(tyro.conf.FlagCreatePairsOff,),
+                registry=REGISTRY,
             )
     except SystemExit as exit_:
         # tyro draws a box around a ValueError of a nested config; the line inside it is what the user needs.
@@ -71,7 +73,7 @@ def parse(arguments: Sequence[str]) -> Any:
     if verb in ("train", "adapt"):
         from genjax.cli.training import plain_command
 
-        return plain_command(found)
+        return plain_command(found, default)
     return found
 
 

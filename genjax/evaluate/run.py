@@ -168,7 +168,7 @@ class _Side(NamedTuple):
     def of(cls, spec: str, which: str) -> "_Side":
         """Reads what a spec states of itself."""
         if spec.startswith("run:"):
-            run = Path(spec.removeprefix("run:"))
+            run = Path(spec.removeprefix("run:")).expanduser()
             model = read_model_config(run, which=which)
             return cls(spec, run, model, model.size, model.channels)
         if spec.startswith("npz:"):
