@@ -10,8 +10,9 @@ import tyro
 from genjax.cli.dynamic import own_options, with_options
 from genjax.cli.given import given_options
 from genjax.cli.shown import Number, Source, Texts, Which
+from genjax.cli.values import path
 from genjax.errors import InputError
-from genjax.limits import check_seed
+from genjax.limits import at_least, check_seed
 from genjax.terminal import result
 
 
@@ -44,6 +45,7 @@ class SampleCommand:
     def __post_init__(self) -> None:
         """Refuses values that nothing could be drawn with."""
         check_seed(self)
+        at_least("", self, 1, "scale")
 
 
 def sample_type(arguments: Sequence[str]) -> type:
@@ -55,9 +57,9 @@ def sample_type(arguments: Sequence[str]) -> type:
     from genjax.families.registry import FAMILIES
     from genjax.store.model import read_model_config
 
-    run = given_options(arguments, "--run")["--run"] or str(SampleCommand().run)
+    given = given_options(arguments, "--run")["--run"]
     try:
-        kind = FAMILIES[read_model_config(Path(run)).family].sampling
+        kind = FAMILIES[read_model_config(path(given) if given else SampleCommand().run).family].sampling
     except InputError:
         return with_options(SampleCommand, {})
     return with_options(SampleCommand, {"drawing": own_options(kind, kind())})

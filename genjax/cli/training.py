@@ -12,6 +12,7 @@ import tyro
 from genjax.cli.dynamic import Own, own_options, with_options
 from genjax.cli.given import given_options
 from genjax.cli.stability import stability_table
+from genjax.cli.values import path
 from genjax.config.machine import MachineOptions
 from genjax.config.presets import preset_named, presets_help
 from genjax.config.run import AdaptConfig, AnyConfig, TrainConfig, default_config
@@ -19,6 +20,7 @@ from genjax.devices import backend
 from genjax.errors import InputError
 from genjax.families.family import Family, NoOptions
 from genjax.families.registry import DEFAULT, FAMILIES, family_named
+from genjax.limits import at_least
 from genjax.store.model import read_model_config
 from genjax.store.run_config import saved_config
 from genjax.store.run_folder import RunFolder, is_run
@@ -43,6 +45,10 @@ class TrainCommand:
     json: bool = False
     """With --dry-run: print JSON and nothing else."""
     machine: Annotated[MachineOptions, tyro.conf.OmitArgPrefixes] = field(default_factory=MachineOptions)
+
+    def __post_init__(self) -> None:
+        """Refuses a number of runs that is none."""
+        at_least("", self, 1, "seeds")
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def adapt_default(arguments: Sequence[str]) -> tuple[type, Any]:
         config = _resumed(AdaptConfig, given["--out"])
         adaptation = config.adaptation
     else:
-        family = _family_of_source(Path(given["--source"] or AdaptConfig().source))
+        family = _family_of_source(path(given["--source"]) if given["--source"] else AdaptConfig().source)
         config = AdaptConfig(**(family.adapt_defaults if family else {}))
         adaptation = family.adaptation() if family else NoOptions()
     groups = {spec.group: spec.options for spec in TRANSFERS.values() if spec.group}
@@ -136,20 +142,28 @@ def _family_of_source(source: Path) -> Family | None:
 
 def _resumed(kind: type[Any], out: str) -> Any:
     """Returns the settings of the run that is gone on with; of several seeds, those of the first that was begun."""
-    folder = Path(out or kind().out)
+    folder = path(out) if out else kind().out
     begun = [run for run in of_each_seed([folder]) if is_run(RunFolder(run))]
     saved = saved_config(RunFolder(begun[0] if begun else folder), kind)
     return dataclasses.replace(saved, out=folder)
 
 
-def plain_command(command: Any) -> Any:
+def plain_command(command: Any, default: Any) -> Any:
     """Returns the command with a TrainConfig or an AdaptConfig in place of what was typed.
 
+    Args:
+        command: as it was typed.
+        default: the command without any option, to know which were typed.
     Raises:
         InputError: options that nothing would read, transfers that do not go together, or another family than the one
             that is resumed.
     """
     typed = command.config
+    if not typed.evaluate_every and typed.evaluate_num != default.config.evaluate_num:
+        raise InputError(
+            f"--evaluate-num {typed.evaluate_num} does nothing with --evaluate-every 0, which is no evaluation."
+            " Leave one of them out."
+        )
     if isinstance(typed, AdaptConfig):
         specs = [spec for spec in TRANSFERS.values() if spec.group]
         given = {spec.group: getattr(typed, _field_of(spec.group)) for spec in specs}

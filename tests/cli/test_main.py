@@ -13,13 +13,14 @@ from PIL import Image
 
 from genjax.cli import main as cli
 from genjax.cli.training import TrainCommand, way_on
-from genjax.config import TrainConfig
+from genjax.config import TrainConfig, config_to_json
 from genjax.config.machine import MachineOptions
 from genjax.data.load import DATASETS
 from genjax.evaluate import EXTRACTORS, METRICS
 from genjax.evaluate.metrics.explained import SUMMARIES
 from genjax.evaluate.model_metrics import EXPLANATIONS
 from genjax.families.registry import FAMILIES
+from genjax.store.run_folder import RunFolder, begin
 from genjax.transfer.registry import TRANSFERS
 
 TINY = ["--gan.width", "8", "--gan.latent-size", "8", "--num-images", "40", "--batch", "8", "--evaluate-every", "0"]
@@ -150,7 +151,9 @@ def bad_folders(tmp_path):
         (["train", "--model", "vae", "--gan.width", "8"], "unknown option --gan.width"),
         (["train", "--prior.width", "8"], "unknown option --prior.width"),
         (["sample", "--run", "{runs}/digits", "--candidates", "2"], "unknown option --candidates"),
-        (["train", "--steps", "abc"], "Error parsing --steps: invalid literal"),
+        (["train", "--steps", "abc"], "Error parsing --steps: 'abc' is no whole number. Write it so: 1000 or 1e3."),
+        (["train", "--gan.learning-rate", "2,5e-3"], "Error parsing --gan.learning-rate: '2,5e-3' is no number"),
+        (["train", "--evaluate-every", "0", "--evaluate-num", "9"], "--evaluate-num 9 does nothing with"),
         (["train", "--steps"], "Missing value for argument '--steps'"),
         (
             ["evaluate", "--split", "later"],
@@ -184,11 +187,14 @@ def bad_folders(tmp_path):
         (["adapt", "--source", "{runs}/digits", "--transfer", ""], "--transfer is empty"),
         (["adapt", "--source", "{runs}/digits", "--control.kl-target", "4"], "--control.kl-target is for a VAE"),
         (["adapt", "--source", "{runs}/digits", "--shots", "10", "--ewc.weight", "-1"], "--ewc.weight is -1"),
-        (["train", "--seeds", "0"], "--seeds 0"),
+        (["train", "--seeds", "0"], "--seeds is 0, expected 1 or more"),
+        (["train", "--seeds", "0", "--dry-run"], "--seeds is 0, expected 1 or more"),
         (["stability", "{runs}/digits"], "was not evaluated along training"),
         (["report"], "no run was named"),
         (["report", "{bad}/nothing"], "nothing"),
         (["sample", "--run", "{runs}/digits", "--num", "0", "--out", "{bad}/a.png"], "--num 0"),
+        (["sample", "--run", "{runs}/digits", "--scale", "0"], "--scale is 0, expected 1 or more"),
+        (["sample", "--run", "{bad}/nothing", "--scale=-2"], "--scale is -2, expected 1 or more"),
         (["sample", "--run", "{runs}/digits", "--out", "{bad}/a.jpg"], "Use .png for a grid"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -205,6 +211,38 @@ def test_bad_input_gets_one_clear_line_and_exit_code_2(arguments, message, runs,
     assert lines[0].startswith("error: ")
     assert message in lines[0]
     assert sorted(path for path in bad_folders.rglob("*")) == before
+
+
+@pytest.fixture
+def two_seeds(tmp_path):
+    """The folder that --seeds makes, of two runs that were begun."""
+    for seed in (0, 1):
+        run = tmp_path / "many" / f"seed-{seed}"
+        begin(RunFolder(run), {"kind": "train", "config": config_to_json(TrainConfig(seed=seed))}, force=False)
+        (run / "model" / "latest").mkdir(parents=True)
+        (run / "model" / "latest" / "model.json").write_text("{}")
+    return tmp_path / "many"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sample", "{many}"],
+        ["adapt", "--source", "{many}", "--out", "{many}-adapted"],
+        ["report", "{many}"],
+        ["evaluate", "--run", "{many}"],
+        ["evaluate", "--run", "{many}", "--data", "digits"],
+        ["evaluate", "--fake", "run:{many}", "--real", "digits"],
+        ["doctor", "{many}"],
+        ["train", "--out", "{many}", "--resume"],
+    ],
+    ids=" ".join,
+)
+def test_the_folder_of_several_seeds_names_those_in_it(arguments, two_seeds, capsys):
+    assert genjax(*(argument.format(many=two_seeds) for argument in arguments)) == 2
+    said = capsys.readouterr().err
+    assert "It holds the runs of several seeds (seed-0, seed-1). Name one of them: " in said
+    assert f"{two_seeds}/seed-0." in said
 
 
 def test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once(tmp_path, capsys):
