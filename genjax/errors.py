@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -34,6 +35,11 @@ def one_line(text: str) -> str:
     if len(text) > MAX_LENGTH:
         text = f"{text[: MAX_LENGTH // 2]} [...] {text[-MAX_LENGTH // 2 :]}"
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def looked_for(path: Path) -> str:
+    """Returns the whole of a relative path in brackets, which a message adds; nothing for an absolute one."""
+    return "" if path.is_absolute() else f" (looked for {path.absolute()})"
 
 
 def lookup(choices: Mapping[str, T], name: str, noun: str) -> T:

@@ -14,7 +14,8 @@ from genjax.devices.sharding import Layout
 from genjax.families.learner import Learner, Networks, TrainState
 from genjax.families.model import Model
 from genjax.terminal import table
-from genjax.training.plan import introduction, plan_adaptation, plan_training
+from genjax.training.introduction import introduction
+from genjax.training.plan import plan_adaptation, plan_training
 from genjax.training.stage import state_shapes
 from genjax.tree import Tree, count, flatten
 

@@ -17,7 +17,8 @@ from genjax.store.metrics import EVALUATION, read_metrics
 from genjax.store.run_folder import RunFolder, begin, prepare_resumed
 from genjax.terminal import say, warn
 from genjax.training.interruption import interruptible
-from genjax.training.plan import Plan, described, introduction, plan_adaptation, plan_training
+from genjax.training.introduction import introduction
+from genjax.training.plan import Plan, described, plan_adaptation, plan_training
 from genjax.training.resume import check_steps
 from genjax.training.stage import run_stage, state_shapes
 

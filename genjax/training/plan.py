@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, config
 from genjax.data import Dataset, check_batch, few_shot
 from genjax.devices import backend
 from genjax.devices.sharding import Layout, check_share, lay_out, sharing
-from genjax.errors import InputError
+from genjax.errors import InputError, looked_for
 from genjax.evaluate.run_data import held_out_images, images_hash, load_images
 from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
@@ -26,7 +26,8 @@ from genjax.store.model import Origin, ancestry, carried_control, load_model
 from genjax.store.run_config import changes, kept_settings, saved_config
 from genjax.store.run_folder import RunFolder, check_free, stage_folder
 from genjax.terminal import warn
-from genjax.transfer.registry import check_ratio, fisher_examples, names, needs_fisher, resolved
+from genjax.transfer.freeze import Freeze, typed_patterns
+from genjax.transfer.registry import Choice, check_ratio, fisher_examples, names, needs_fisher, resolved
 from genjax.transfer.transfer import same_latents
 from genjax.tree import count
 
@@ -152,6 +153,7 @@ def plan_adaptation(
     """
     if resume:
         saved_config(RunFolder(Path(config.out)), AdaptConfig)  # refuses a run of the other kind before all else
+        check_source_there(config)
     source = load_model(config.source)
     family = FAMILIES[source.config.family]
     config = _decided(config, family)
@@ -180,13 +182,16 @@ def plan_adaptation(
     check_adaptable(source)
     offers = family.offers(model)
     transfers, params = family.transfers(model, config.transfers, offers), source.params()
-    for network, transfer in transfers.items():  # refuses patterns that match nothing
-        jax.eval_shape(lambda tree, init=transfer.init: init(tree, jax.random.key(0)), params[network])
+    trained = {  # refuses patterns that match nothing
+        network: jax.eval_shape(lambda tree, init=transfer.init: init(tree, jax.random.key(0))[0], params[network])
+        for network, transfer in transfers.items()
+    }
     if needs_fisher(config.transfers):
         found = information(config.source, source, fisher_examples(config.transfers))
         offers = {name: offer._replace(fisher=found.get(name)) for name, offer in offers.items()}
         transfers = family.transfers(model, config.transfers, offers)
     stages = family.stages(model, _training(config, layout, transfers, len(images)))
+    check_trained({network: count(tree) for network, tree in trained.items()}, stages, config.transfers)
     control = _carried(config, stages) if config.control_state == "carry" else {}
     return Plan(folder, config, model, stages, images, _held_out(config, model), batch, layout, source, control)
 
@@ -249,6 +254,31 @@ def _layout(config: RunConfig, batch: int) -> Layout:
     return layout
 
 
+def check_source_there(config: AdaptConfig) -> None:
+    """Raises InputError for a resumed adaptation whose source is not where it was."""
+    if not config.source.is_dir():
+        raise InputError(
+            f"the source of {config.out}, {config.source}{looked_for(config.source)}, is not there. Say where it lies"
+            " now with --source."
+        )
+
+
+def check_trained(trained: Mapping[str, int], stages: Sequence[Stage], transfers: Choice) -> None:
+    """Raises InputError for an adaptation of which nothing is trained.
+
+    Args:
+        trained: {network: its numbers that are trained}.
+        stages: of the adaptation; those without steps train nothing.
+        transfers: options of the transfers.
+    """
+    if not any(trained[network] for stage in stages if stage.steps for network in stage.learner.transfers):
+        frozen = [f" {typed_patterns(one)}" for one in transfers if isinstance(one, Freeze) and one.patterns]
+        raise InputError(
+            f"--transfer {names(transfers)}{''.join(frozen)} leaves nothing to train: the adaptation would be its"
+            " source. Freeze less of it."
+        )
+
+
 def check_adaptable(source: Model) -> None:
     """Raises InputError for a source whose latents are moved: what its parameters draw is not what it draws."""
     if any(transfer.latents is not same_latents for transfer in source.transfers.values()):
@@ -256,49 +286,6 @@ def check_adaptable(source: Model) -> None:
             "the source was adapted with a miner, which moves its latents, so that its parameters alone are not its"
             " images. Adapt its own source instead."
         )
-
-
-def introduction(plan: Plan, trainable: Networks) -> list[str]:
-    """Returns the five lines with which a run begins: data, model, device, adaptation, folder.
-
-    Args:
-        plan: of the run.
-        trainable: {network: its trainable tree or shapes}, of all stages.
-    """
-    images, model = plan.images, plan.model
-    classes = f", {len(images.class_names)} classes" if images.class_names else ""
-    vocabulary = model.condition.vocabulary
-    spoken = f" with captions of {vocabulary.numbers} tokens" if vocabulary else ""
-    numbers = " + ".join(f"{network} {count(tree):,}" for network, tree in trainable.items())
-    steps = ", ".join(f"{stage.name} {stage.steps:,}" for stage in plan.stages)
-    lengths = f"steps of {plan.batch} images: {steps}"
-    if len(plan.stages) == 1:
-        lengths = f"{plan.stages[0].steps} steps of {plan.batch} images"
-    return [
-        f"data     {images.name}, {len(images)} images{spoken} of the {images.split} part{classes}, "
-        f"{model.size}x{model.size}x{model.channels}",
-        f"model    {model.family}, {numbers} trained",
-        device_line(plan.layout, model.dtype),
-        _adaptation_line(plan),
-        f"folder   {plan.folder.path}, {lengths}",
-    ]
-
-
-def device_line(layout: Layout, dtype: str) -> str:
-    """Returns the devices on which a run computes, and its type."""
-    device = jax.devices()[0]
-    many = f"{layout.devices} x " if layout.devices > 1 else ""
-    hosts = f", {jax.process_count()} processes" if jax.process_count() > 1 else ""
-    hosts += ", state shared" if layout.shard_state else ""
-    return f"device   {many}{device.device_kind} ({device.platform}), {dtype}{hosts}"
-
-
-def _adaptation_line(plan: Plan) -> str:
-    if plan.origin is None:
-        return "source   none: pretraining"
-    config = plan.origin.config
-    shots = f"{len(plan.images)} shots" if config.shots else "all images"
-    return f"source   {config.source}, transfer {names(config.transfers)}, {shots}"
 
 
 def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: bool) -> RunFolder:

@@ -60,6 +60,15 @@ def frozen_patterns(options: Freeze, network: str, offer: Offer) -> tuple[str, .
     return tuple(pattern for pattern in given if pattern) if given else offer.freeze
 
 
+def typed_patterns(options: Freeze) -> str:
+    """Returns the patterns as they are typed: ``--freeze.critic 'down_*' 'up_*' --freeze.generator '*'``."""
+    named: dict[str, list[str]] = {}
+    for pattern in options.patterns:
+        network, _, rest = pattern.partition("/")
+        named.setdefault(network, []).append(f"'{rest}'")
+    return " ".join(f"--freeze.{network} {' '.join(patterns)}" for network, patterns in named.items())
+
+
 def check_networks(options: Freeze, offers: Mapping[str, Offer]) -> None:
     """Raises InputError for a pattern that names no network of the model, with those that there are."""
     for pattern in options.patterns:

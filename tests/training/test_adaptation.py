@@ -17,6 +17,7 @@ from genjax.training.plan import plan_adaptation
 from genjax.training.stage import fresh_state
 from genjax.transfer import TRANSFERS, kernel_modulation
 from genjax.transfer.ewc import Ewc
+from genjax.transfer.freeze import Freeze
 from genjax.transfer.registry import chosen
 from genjax.tree import flatten
 
@@ -119,3 +120,16 @@ def test_options_of_the_other_family_are_refused(sources, tmp_path):
     with pytest.raises(InputError, match=r"--control.geco-tolerance and --control.optimal-sigma both set"):
         plan_adaptation(adapt_config(sources / "vae", tmp_path / "run", control=both))
     assert AdaptConfig().control == ControlConfig()
+
+
+@pytest.mark.parametrize("patterns", [("generator/*", "critic/*"), ("critic/*", "generator/*")])
+def test_an_adaptation_that_trains_nothing_is_refused_by_the_option_that_froze_all(kept_runs, tmp_path, patterns):
+    config = adapt_config(kept_runs / "gan", tmp_path / "out", transfer=(Freeze(patterns),))
+    with pytest.raises(InputError, match=r"--transfer freeze --freeze\..* leaves nothing to train") as error:
+        plan_adaptation(config)
+    assert all(f"--freeze.{network} '*'" in str(error.value) for network in ("generator", "critic"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_frozen_network_of_two_is_allowed(kept_runs, tmp_path):
+    assert plan_adaptation(adapt_config(kept_runs / "gan", tmp_path / "out", transfer=(Freeze(("generator/*",)),)))

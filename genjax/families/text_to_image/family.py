@@ -102,7 +102,7 @@ def _trained(model: Model) -> Trained:
         token_nats=drawer.token_nats,
         codes=options.tokenizer.codes,
         facts=(
-            ("Texts", f"{vocabulary.kind}, {vocabulary.numbers} tokens, at most {vocabulary.length}"),
+            ("Texts", f"{vocabulary.kind}: {vocabulary.summary}"),
             ("Tokens of an image", f"{options.tokenizer.grid**2} of {options.tokenizer.codes}"),
             ("Steps of the stages", steps),
         ),

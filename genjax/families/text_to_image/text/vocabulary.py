@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genjax.errors import InputError
+from genjax.terminal import warn
 
+FAR = 4  # times the length of nearly all captions, from which the longest is warned of
 SHOWN = 60  # most characters of a text that a message repeats
 DOTTED_I = "i\u0307"  # case folding makes it of the Turkish capital, whose small letter is a plain i
 
@@ -43,12 +45,14 @@ class Vocabulary(NamedTuple):
         """Returns how many numbers a model of text embeds: of words, and of the padding at each position."""
         return self.words + self.length
 
-    def readable(self, captions: Sequence[str]) -> list[int]:
-        """Returns the places of the captions that have no other words than these.
+    @property
+    def summary(self) -> str:
+        """Returns the length of texts and the number of words, as a phrase."""
+        noun = "words" if self.kind == "words" else "tokens"
+        return f"up to {self.length:,} {noun}, of {self.words:,}"
 
-        Raises:
-            InputError: none of them.
-        """
+    def readable(self, captions: Sequence[str]) -> list[int]:
+        """Returns the places of the captions that have no other words than these."""
         places = []
         for place, caption in enumerate(captions):
             try:
@@ -97,9 +101,22 @@ def text_length(captions: Sequence[str], rows: Sequence[Sequence[Any]], length: 
         raise InputError("a vocabulary was to be made from no captions. Use a set that has some.")
     if length < 0:
         raise InputError(f"a text length of {length} was given, expected 1 or more, or 0 for the longest caption's.")
-    length = length or max(map(len, rows))
+    if not length:
+        length = max(map(len, rows))
+        _warn_of_long(captions, rows, noun)
     check_lengths(captions, rows, length, noun)
     return length
+
+
+def _warn_of_long(captions: Sequence[str], rows: Sequence[Sequence[Any]], noun: str) -> None:
+    """Warns of a caption that is far longer than nearly all others: texts are all made as long as the longest."""
+    longest, *others = sorted(range(len(rows)), key=lambda place: -len(rows[place]))
+    usual = len(rows[others[len(rows) // 100]]) if others else len(rows[longest])
+    if len(rows[longest]) > FAR * usual:
+        warn(
+            f"the caption {shortened(captions[longest])} has {len(rows[longest])} {noun}, and nearly all have {usual}"
+            " or fewer: every text takes as much time and memory as the longest. Shorten it"
+        )
 
 
 def check_lengths(captions: Sequence[str], rows: Sequence[Sequence[Any]], length: int, noun: str) -> None:
