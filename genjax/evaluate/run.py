@@ -207,6 +207,11 @@ def _texts(model: ModelConfig, shown: Dataset | None, num: int, side: _Side) -> 
             f"{side.spec} draws what a text says, and there are no captions. Judge it against a set that has."
         )
     readable = model.condition.vocabulary.readable(shown.captions)
+    if not readable:
+        raise InputError(
+            f"{side.run} knows the words of none of the {len(shown)} captions of {shown.name}, part {shown.split!r}"
+            f" (the first: {shown.captions[0]!r}). Judge it against a set whose words it knows with --data."
+        )
     if len(readable) < len(shown.captions):
         missing = f"{len(shown.captions) - len(readable)} of {len(shown.captions)} captions"
         warn(f"{missing} have words that {side.run} does not know: not drawn")

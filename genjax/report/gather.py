@@ -140,7 +140,7 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         closest, farthest, unit, likeness = neighbourhoods(pictures.samples, judged, extractor)
         said += warnings.likeness_warnings(likeness)
         split = config.split if isinstance(config, TrainConfig) else "train"
-        said += warnings.image_warnings(len(train), len(held_out) if held_out else 0, split=split)
+        said += warnings.image_warnings(len(train), len(held_out or real.held_out or ()), split=split)
     kept, kept_notes = kept_records(run)
     said += [*warnings.record_warnings([*records, *kept], data=config.data), *notes, *source_notes, *kept_notes]
     asked = "" if texts is None else f"Captions of {'held-out' if held_out else 'training'} images"
@@ -182,9 +182,9 @@ def _readable(run: Path, model: ModelConfig, real: Real) -> tuple[Dataset | None
     places = model.condition.vocabulary.readable(real.held_out.captions)
     if len(places) == len(real.held_out):
         return real.held_out, []
-    missing = f"{len(real.held_out) - len(places)} of {len(real.held_out)} captions"
+    missing = f"{len(real.held_out) - len(places)} of {len(real.held_out)} held-out captions"
     note = f"{missing} that were to be drawn have words that the model does not know, and are left out."
-    return real.held_out.take(places), [note]
+    return real.held_out.take(places) if places else None, [note]
 
 
 def _texts(held_out: Dataset | None, train: Dataset | None, num: int) -> list[str]:

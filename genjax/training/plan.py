@@ -332,14 +332,22 @@ def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset 
     if not config.evaluate_every:
         return None
     images = held_out_images(config, model)
-    if len(images) < 2:
-        warn(f"one image of {images.name} is held out, too few to evaluate on along training: there will be no scores")
-        return None
-    judged = images.images[np.arange(min(len(images), config.evaluate_num))]
-    if (judged == judged[:1]).all():
-        warn(f"the {len(judged)} held-out images of {images.name} are all alike: there will be no scores")
+    reason = _unscorable(images, model, config.evaluate_num)
+    if reason:
+        warn(f"{reason}: there will be no scores")
         return None
     return images
+
+
+def _unscorable(images: Dataset, model: ModelConfig, num: int) -> str:
+    """Says why a run cannot be judged by these held-out images; empty where it can."""
+    vocabulary = model.condition.vocabulary
+    if vocabulary and not vocabulary.readable(images.captions):
+        return f"no held-out caption of {images.name} has only words that are trained on"
+    if len(images) < 2:
+        return f"one image of {images.name} is held out, too few to evaluate on along training"
+    judged = images.images[np.arange(min(len(images), num))]
+    return f"the {len(judged)} held-out images of {images.name} are all alike" if (judged == judged[:1]).all() else ""
 
 
 def described(plan: Plan, data_hash: str) -> dict[str, object]:

@@ -1,13 +1,16 @@
 """Judging images of any origin: runs, folders and .npz files on either side."""
 
+import json
+
 import numpy as np
 import pytest
+from text_to_image_tiny import kept
 
 from genjax.data import load
 from genjax.errors import InputError
 from genjax.evaluate.run import judge
 from genjax.evaluate.sampling import sample_run
-from genjax.report.draw.grid import save_images
+from genjax.report.draw.grid import save_image, save_images
 
 
 @pytest.fixture
@@ -43,3 +46,12 @@ def test_images_of_another_size_are_refused(run, tmp_path):
 def test_few_images_are_warned_of(run, capsys):
     judge(f"run:{run}", "digits", num=10, metrics=("fd",))
     assert "warning: FD[embedded-v1] from 359 real and 10 generated images is too high" in capsys.readouterr().err
+
+
+def test_captions_of_unknown_words_are_said_to_be_those_of_the_real_set(tmp_path):
+    for number in range(5):
+        save_image(tmp_path / f"{number}.png", np.full((16, 16, 3), 40 * number, np.uint8))
+    lines = [json.dumps({"file": f"{number}.png", "caption": f"word{number}"}) for number in range(5)]
+    (tmp_path / "captions.jsonl").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"knows the words of none of the 1 captions of folder:.*, part 'test'"):
+        judge(f"run:{kept()}", f"folder:{tmp_path}", metrics=("kd",))

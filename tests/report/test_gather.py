@@ -17,6 +17,7 @@ from genjax.config import AdaptConfig, GanConfig, TextToImageAdaptation, TextToI
 from genjax.data import load
 from genjax.errors import InputError
 from genjax.evaluate import load_extractor
+from genjax.evaluate.run_data import real_images
 from genjax.evaluate.sampling import sample_run
 from genjax.families.text_to_image.network_options import PriorConfig
 from genjax.report.command import command_line
@@ -261,3 +262,18 @@ def test_few_of_many_are_from_all_over():
 def test_a_run_in_a_sentence(reports):
     assert reports["gan"].summary == "A GAN of 16x16 pixels, trained on 120 images of digits."
     assert reports["lora"].summary.endswith("to 10 images of glyphs (transfer lora).")
+
+
+def test_held_out_captions_of_unknown_words_leave_a_page_without_what_needs_them(monkeypatch):
+    def unknown(*arguments):
+        found = real_images(*arguments)
+        assert found.held_out is not None
+        captions = tuple(f"word{place}" for place in range(len(found.held_out)))
+        return found._replace(held_out=dataclasses.replace(found.held_out, captions=captions))
+
+    monkeypatch.setattr("genjax.report.gather.real_images", unknown)
+    report = gather(kept(), "run", extractor=EXTRACTOR, num=24)
+    assert report.records == ()
+    assert report.asked == "Captions of training images"
+    said = "held-out captions that were to be drawn have words that the model does not know"
+    assert any(said in warning for warning in report.warnings)

@@ -60,8 +60,6 @@ class Vocabulary(NamedTuple):
             except InputError:
                 continue
             places.append(place)
-        if not places:
-            self.encode(captions)  # says what is wrong with the first
         return places
 
 

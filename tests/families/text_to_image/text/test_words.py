@@ -95,3 +95,25 @@ def test_one_word_in_two_spellings_is_one_word(known, text):
 def test_a_sign_that_only_looks_like_another_is_another_word():
     with pytest.raises(InputError, match="'102'"):
         word_vocabulary(["10²"]).encode(["102"])
+
+
+def test_the_summary_says_how_long_texts_are_and_of_how_many_words():
+    assert word_vocabulary(["a red dot", "two blue dots"]).summary == "up to 3 words, of 6"
+
+
+def test_one_caption_that_is_far_longer_than_the_others_is_warned_of(capsys):
+    captions = ["a red dot"] * 200
+    word_vocabulary([*captions, " ".join(["red"] * 12)])
+    assert capsys.readouterr().err == ""
+    word_vocabulary([*captions, " ".join(["red"] * 400)])
+    said = capsys.readouterr().err
+    assert "has 400 words, and nearly all have 3 or fewer" in said
+    assert said.count("warning: ") == 1
+    word_vocabulary(["a dot", " ".join(["red"] * 400)], length=400)
+    assert capsys.readouterr().err == ""
+
+
+def test_captions_of_unknown_words_are_not_readable():
+    vocabulary = word_vocabulary(["a red dot"])
+    assert vocabulary.readable(["a red dot", "a cat"]) == [0]
+    assert vocabulary.readable(["a cat"]) == []
