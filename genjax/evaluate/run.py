@@ -15,7 +15,7 @@ from genjax.errors import InputError, lookup
 from genjax.evaluate.features.registry import load_extractor
 from genjax.evaluate.model_metrics import EXPLANATIONS, check_explained, explain
 from genjax.evaluate.records import Record, small_sample_warnings
-from genjax.evaluate.run_data import load_images, source_samples, training_images
+from genjax.evaluate.run_data import found_images, load_images, source_samples
 from genjax.evaluate.sampling import Loaded, load_trained
 from genjax.evaluate.scores import CORE, METRICS, evaluate_images
 from genjax.families.model import ModelConfig
@@ -122,13 +122,15 @@ def judge(
         texts = _texts(loaded.model.config, shown, number, judged)
         if explained:
             known = _explainable(loaded.model.config, shown)
-            train = _training_images(judged, which) if any(EXPLANATIONS[name].train for name in explained) else None
+            train = (
+                _training_images(judged, which, real) if any(EXPLANATIONS[name].train for name in explained) else None
+            )
             records += explain(loaded, known, metrics=explained, train=train, **about)
         further: dict[str, Any] = {}
         generated = np.zeros((0, size, size, channels), np.uint8)
         if pictured or not explained:
             generated = _drawn(loaded, number, seed, texts)
-            further = _further_images(judged, pictured, number, texts, seed=seed, which=which, source=source)
+            further = _further_images(judged, pictured, number, texts, real=real, seed=seed, which=which, source=source)
     else:
         chosen = load(fake, size=size, channels=channels or shown.images.shape[-1], split="all", **_request(options))
         generated, further = chosen.images[np.arange(len(chosen) if not num else min(num, len(chosen)))], {}
@@ -225,10 +227,10 @@ def _explainable(model: ModelConfig, shown: Dataset) -> Dataset:
     return shown.take(model.condition.vocabulary.readable(shown.captions))
 
 
-def _training_images(judged: _Side, which: str) -> np.ndarray:
+def _training_images(judged: _Side, which: str, real: str) -> np.ndarray:
     if judged.run is None:
         raise ValueError("a set was not trained on anything")
-    return training_images(run_config(RunFolder(judged.run)), read_model_config(judged.run, which=which)).images[:]
+    return found_images(judged.run, read_model_config(judged.run, which=which), elsewhere=real).images[:]
 
 
 def _further_images(
@@ -237,6 +239,7 @@ def _further_images(
     num: int,
     texts: Sequence[str] | None,
     *,
+    real: str,
     seed: int,
     which: str,
     source: Path | None,
@@ -251,7 +254,7 @@ def _further_images(
         return {}
     found: dict[str, Any] = {}
     if "train" in needs:
-        found["train_images"] = _training_images(judged, which)
+        found["train_images"] = _training_images(judged, which, real)
     if "source" in needs and isinstance(run_config(RunFolder(judged.run)), AdaptConfig):
         found["source_images"] = source_samples(judged.run, num, seed=seed, source=source, texts=texts)
     return found

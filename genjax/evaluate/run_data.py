@@ -1,7 +1,9 @@
 """The images of a run: those that it was trained on, those that were held out, and its source's."""
 
+import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +19,7 @@ from genjax.families.model import ModelConfig
 from genjax.families.registry import FAMILIES
 from genjax.json_config import read_json
 from genjax.store.model import load_model, read_description
+from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder
 
 
@@ -77,6 +80,40 @@ def training_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Da
     return images
 
 
+def found_images(run: Path, model: ModelConfig, *, elsewhere: str) -> Dataset:
+    """Loads the images that a run was trained on from where they were, or from another set that has them by their hash.
+
+    Args:
+        run: its folder.
+        model: config of its model.
+        elsewhere: name of the other set.
+    Raises:
+        InputError: they can be read in neither.
+    """
+    config = run_config(RunFolder(run))
+    try:
+        return training_images(config, model)
+    except InputError:
+        with suppress(InputError):
+            images = training_images(dataclasses.replace(config, data=elsewhere), model)
+            if images_hash(FAMILIES[model.family], images) == saved_data_hash(run):
+                return images
+        raise
+
+
+def numbers_changed(begun: Mapping[str, Any], now: int) -> str:
+    """Returns how many images there were when a run was begun and are now, for a message; nothing where unknown.
+
+    Args:
+        begun: what the run says of its beginning; older runs do not say how many images they had.
+        now: number of images.
+    """
+    before = begun.get("images")
+    if not isinstance(before, int):
+        return ""
+    return f" ({before} images then, {now} now)" if before != now else f" ({now} images, not all of them the same)"
+
+
 def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset:
     """Loads the images that a run's set holds out.
 
@@ -94,16 +131,23 @@ def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Da
     )
 
 
-def real_images(config: TrainConfig | AdaptConfig, model: ModelConfig, data_hash: str) -> Real:
-    """Loads both as far as they are still to be had; what is missing becomes a note."""
+def real_images(config: TrainConfig | AdaptConfig, model: ModelConfig, begun: Mapping[str, Any]) -> Real:
+    """Loads both as far as they are still to be had; what is missing becomes a note.
+
+    Args:
+        config: of the run.
+        model: config of its model.
+        begun: content of its config.json.
+    """
     family = FAMILIES[model.family]
     try:
         train = training_images(config, model)
     except InputError as error:
         return Real(None, None, (f"The training images cannot be read, and what needs them is left out: {error}",))
     notes, seen = [], f"images of {config.data} or their captions" if family.captions else f"images of {config.data}"
-    if images_hash(family, train) != data_hash:
-        notes.append(f"The {seen} have changed since this run: what is shown of them is not what it saw.")
+    if images_hash(family, train) != str(begun.get("data_hash", "")):
+        how = numbers_changed(begun, len(train))
+        notes.append(f"The {seen} have changed since this run{how}: what is shown of them is not what it saw.")
     held_out = None
     if isinstance(config, AdaptConfig) or config.split == "train":
         try:

@@ -116,7 +116,7 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
     # Given, a source must be the run's own; not given, it is only needed where the model lies on it.
     loaded = load_trained(run, source=source if isinstance(config, AdaptConfig) else None)
     model = loaded.model
-    train, held_out, notes = real = real_images(config, model.config, str(values.get("data_hash", "")))
+    train, held_out, notes = real = real_images(config, model.config, values)
     said: list[str] = []
     if model.config.condition.kind == "text":
         held_out, read = _readable(run, model.config, real)

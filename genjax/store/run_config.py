@@ -11,7 +11,7 @@ from genjax.store.run_folder import RunFolder, read_config
 
 # Settings that a resumed run may be given anew: nothing that a step depends on.
 MAY_CHANGE = (
-    *("out", "source", "steps"),
+    *("out", "source", "data", "steps"),  # what lies in these places is known by its hash
     *("log_every", "sample_every", "save_every", "evaluate_every", "evaluate_num"),
     *("devices", "shard_state", "steps_per_dispatch"),  # nothing but rounding
 )

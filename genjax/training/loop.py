@@ -19,7 +19,7 @@ from genjax.terminal import say, warn
 from genjax.training.interruption import interruptible
 from genjax.training.introduction import introduction
 from genjax.training.plan import Plan, described, plan_adaptation, plan_training
-from genjax.training.resume import check_steps
+from genjax.training.resume import check_steps, note_data
 from genjax.training.stage import run_stage, state_shapes
 
 
@@ -106,6 +106,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
 def prepare(plan: Plan, data_hash: str, *, resume: bool, force: bool) -> None:
     """Makes the run's folder, or makes the one that is there ready to be gone on with."""
     if resume:
+        note_data(plan, data_hash)
         prepare_resumed(plan.folder, [stage.name for stage in plan.stages])
     else:
         begin(plan.folder, described(plan, data_hash), force=force)

@@ -357,5 +357,6 @@ def described(plan: Plan, data_hash: str) -> dict[str, object]:
         "config": config_to_json(plan.config),
         "model": model_to_json(plan.model),
         "data_hash": data_hash,
+        "images": len(plan.images),
         "source": plan.source.identity if plan.source else "",
     }

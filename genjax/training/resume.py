@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from genjax.errors import InputError
+from genjax.evaluate.run_data import numbers_changed
+from genjax.json_config import read_json
 from genjax.store.checkpoint import damage, on_disk
 from genjax.store.migrations import FORMAT, settings_from_1
 from genjax.store.run_config import MAY_CHANGE, changes, kept_settings
-from genjax.store.run_folder import read_config
+from genjax.store.run_folder import read_config, write_json
 from genjax.training.plan import Plan
 
 
@@ -40,8 +42,8 @@ def check_settings(notes: Mapping[str, Any], plan: Plan) -> None:
     now = kept_settings(plan.config)
     saved = notes.get("config") or now
     if notes.get("format", FORMAT if "config" not in notes else 1) == 1:
-        moved = settings_from_1(saved, plan.model.family)
-        saved = {name: value for name, value in moved.items() if name not in MAY_CHANGE}
+        saved = settings_from_1(saved, plan.model.family)
+    saved = {name: value for name, value in saved.items() if name not in MAY_CHANGE}
     changed = changes(saved, now)
     if changed:
         raise InputError(
@@ -54,9 +56,22 @@ def check_data(notes: Mapping[str, Any], data_hash: str, plan: Plan) -> None:
     """Raises InputError unless the images are those that the run was begun with."""
     if notes.get("data_hash") != data_hash:
         raise InputError(
-            f"the images of {plan.images.name} have changed since {plan.folder.path} was begun, so that it cannot go "
-            "on as it would have. Restore them, or start another run with --out."
+            f"the images of {plan.images.name} have changed since {plan.folder.path} was begun"
+            f"{numbers_changed(notes, len(plan.images))}, so that it cannot go on as it would have. Restore them, name"
+            " where they lie now with --data, or start another run with --out."
         )
+
+
+def note_data(plan: Plan, data_hash: str) -> None:
+    """Writes into config.json where the images of a resumed run lie now.
+
+    Raises:
+        InputError: they are others than those that it was begun with.
+    """
+    values = read_json(plan.folder.config)
+    if values["config"]["data"] != plan.config.data:
+        check_data(read_config(plan.folder), data_hash, plan)
+        write_json(plan.folder.config, values | {"config": values["config"] | {"data": plan.config.data}})
 
 
 def check_source(notes: Mapping[str, Any], plan: Plan) -> None:

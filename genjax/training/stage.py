@@ -87,7 +87,13 @@ def run_stage(
             checkpoint.delete_after(checkpoints, int(state.step))
         if not stage.steps and not (folder.model() / "model.json").exists():  # the networks of the source, as they are
             store(plan, stage, folder, state, needs)
-        saved = {"data_hash": data_hash, "needs": needs, "config": kept_settings(config), "format": FORMAT}
+        saved = {
+            "data_hash": data_hash,
+            "images": len(plan.images),
+            "needs": needs,
+            "config": kept_settings(config),
+            "format": FORMAT,
+        }
         saved["source"] = plan.source.identity if plan.source else ""
         best = told(lambda: min(float(notes.get("best", "inf")), best_score(folder)))
         loop = _Loop(plan, stage, folder, finished, interruption, saved, needs, best)

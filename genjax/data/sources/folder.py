@@ -18,7 +18,7 @@ from genjax.data.dataset import Dataset, LazyImages
 from genjax.data.images import Probe, decode, probe
 from genjax.data.request import Request, Spec, choose, held_out
 from genjax.data.sources.folder_layout import CAPTIONS, Place, list_files, places, read_captions
-from genjax.errors import InputError
+from genjax.errors import InputError, looked_for
 
 SHOWN = 20  # most files that a message names
 
@@ -58,7 +58,8 @@ def load_folder(path: str, request: Request) -> Dataset:
 def _existing(path: str, request: Request) -> Path:
     root = (request.root or Path()) / Path(path).expanduser()
     if not path or not root.is_dir():
-        reason = "is no folder" if path and root.exists() else "does not exist" if path else "names no folder"
+        missing = f"does not exist{looked_for(root)}"
+        reason = "is no folder" if path and root.exists() else missing if path else "names no folder"
         raise InputError(f"folder:{path} {reason}. Name a folder of PNG, JPEG or WebP files: folder:PATH.")
     return root
 

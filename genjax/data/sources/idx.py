@@ -18,7 +18,7 @@ from genjax.data.dataset import Dataset, LazyImages, decoded
 from genjax.data.images import fit
 from genjax.data.request import Request, Spec, choose, held_out
 from genjax.data.sources.archive_limits import check_expansion, limit
-from genjax.errors import InputError
+from genjax.errors import InputError, looked_for
 
 UNSIGNED_BYTE = 8  # type code of the values; images and labels have no other
 GZIP_MAGIC = b"\x1f\x8b"
@@ -44,7 +44,8 @@ def load_idx(path: str, request: Request) -> Dataset:
     """
     name, place = f"idx:{path}", (request.root or Path()) / Path(path).expanduser()
     if not path or not place.exists():
-        raise InputError(f"{name} does not exist. Name a folder of idx files, or one file of images: idx:PATH.")
+        missing = f"{name} does not exist{looked_for(place) if path else ''}"
+        raise InputError(f"{missing}. Name a folder of idx files, or one file of images: idx:PATH.")
     content = _read_folder(name, place) if place.is_dir() else _read_file(name, place)
     chosen = choose(name, request, content.in_test)
     channels = request.channels or 1

@@ -16,7 +16,7 @@ from genjax.data.dataset import Dataset
 from genjax.data.images import fit
 from genjax.data.request import Request, Spec, choose, held_out
 from genjax.data.sources.archive_limits import check_expansion
-from genjax.errors import InputError
+from genjax.errors import InputError, looked_for
 
 MOST_CLASSES = 1 << 16
 DAMAGED = (  # every exception that a damaged file was seen to raise
@@ -75,7 +75,7 @@ def read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
             check_expansion(name, packed=path.stat().st_size, unpacked=unpacked)
             arrays = {member.filename.removesuffix(".npy"): _read_array(archive, member) for member in members}
     except FileNotFoundError:
-        raise InputError(f"{name} does not exist. Name an .npz file of images: npz:PATH.") from None
+        raise InputError(f"{name} does not exist{looked_for(path)}. Name an .npz file of images: npz:PATH.") from None
     except InputError:
         raise
     except DAMAGED as error:
