@@ -6,7 +6,7 @@ from typing import Any
 
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-DIGITS = 19  # of a whole number, at most
+DIGITS = 100  # of a whole number, at most: 1e999999999 would not fit into memory
 REGISTRY = ConstructorRegistry()
 
 

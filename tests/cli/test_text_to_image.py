@@ -85,7 +85,7 @@ def test_a_finished_training_is_gone_on_with_by_its_folder_alone(run, capsys):
 def test_several_seeds_are_a_folder_each_and_are_gone_on_with(tmp_path, capsys):
     """Each is what its seed alone would be, begun or resumed by the folder of them all."""
     out = tmp_path / "seeds"
-    few = ["--masked-steps", 0, "--reranker-steps", 0, "--evaluate-every", 0]
+    few = ["--masked-steps", 0, "--reranker-steps", 0, "--evaluate-every", 0, "--evaluate-num", 500]
     training = ["train", "--model", "text2image", *TINY, *few]
     assert genjax(*training, "--seed", 3, "--out", out) == 0
     (out / "seed-3").mkdir()
@@ -102,7 +102,7 @@ def test_several_seeds_are_a_folder_each_and_are_gone_on_with(tmp_path, capsys):
     assert "exists already" in refused(capsys, *training, "--seed", 4, "--seeds", 2, "--out", out)
     assert "not evaluated along training" in refused(capsys, "stability", out)
     assert {path.name for path in out.iterdir()} == {"seed-3", "seed-4"}
-    assert "--seeds 0 runs were asked for" in refused(capsys, *training, "--seeds", 0, "--out", tmp_path / "new")
+    assert "--seeds is 0, expected 1 or more" in refused(capsys, *training, "--seeds", 0, "--out", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
