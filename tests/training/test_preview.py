@@ -2,6 +2,7 @@
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,7 +78,8 @@ def test_a_run_killed_in_an_evaluation_has_saved_and_makes_up_for_it(moment, at,
 
     def killed(loop, observe, state, step, metrics, best):
         if step == at and moment == "before it is logged":
-            real(loop, observe, state, step, SimpleNamespace(write=lambda *line: None), best)
+            nowhere: Any = SimpleNamespace(write=lambda *line: None)
+            real(loop, observe, state, step, nowhere, best)
         if step == at:
             raise Killed
         return real(loop, observe, state, step, metrics, best)
