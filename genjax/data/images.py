@@ -3,6 +3,7 @@
 uint8 from 0 to 255 in files, sets and metrics; float32 from -1 to 1 inside models. Always height, width, channels.
 """
 
+import io
 import struct
 import warnings
 import zlib
@@ -11,6 +12,14 @@ from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.ImageFile import ImageFile
+
+try:
+    from PIL import AvifImagePlugin
+
+    HAS_AVIF = AvifImagePlugin.SUPPORTED
+except ImportError:  # Pillow before 11.3
+    HAS_AVIF = False
 
 from genjax.errors import InputError
 
@@ -20,10 +29,17 @@ if TYPE_CHECKING:
 AnyArray = TypeVar("AnyArray", np.ndarray, "Array")
 
 RESIZE_RULE = "centre crop to the largest square, then Pillow BICUBIC (antialiased when shrinking)"
-FORMATS = ("PNG", "JPEG", "WEBP")
+# Formats that are read, as Pillow calls them and as people do; of several pictures in a file the first.
+FORMATS = {"PNG": "PNG", "JPEG": "JPEG", "WEBP": "WebP", "GIF": "GIF", "BMP": "BMP", "TIFF": "TIFF"}
+FORMATS |= {"AVIF": "AVIF"} if HAS_AVIF else {}
+FORMAT_NAMES = f"{', '.join([*FORMATS.values()][:-1])} or {[*FORMATS.values()][-1]}"
+UNKNOWN = "unknown format"  # the problem of a file that is no image
 MIN_SIDE = 2  # smallest height and width in pixels: a single pixel is a tracking image of a web page, not a picture
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 PALETTE_MODES = ("P", "PA")
+UNRANGED_MODES = ("I", "F")  # of a TIFF: 32 bits for each pixel, and nothing says which number is white
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")  # chunks that say nothing of the pixels
 # Exceptions that Pillow raises on files that are cut off, damaged, or no images at all.
 UNREADABLE = (
     OSError,
@@ -32,6 +48,7 @@ UNREADABLE = (
     EOFError,
     IndexError,
     KeyError,
+    RuntimeError,  # by AVIF
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
@@ -94,6 +111,7 @@ def opaque(image: Image.Image) -> Image.Image:
     """Converts a Pillow image of any mode to 8-bit grey (L) or RGB, transparent pixels over white."""
     if image.mode.startswith("I"):  # 16 bits for each pixel
         levels = np.clip(np.asarray(image, np.float64), 0, 65535)
+        levels[levels == image.info.get("transparency")] = 65535
         return Image.fromarray(np.rint(levels / 257).astype(np.uint8))  # 65535 / 257 = 255
     mode = "L" if image.mode in GREY_MODES else "RGB"
     if image.has_transparency_data:
@@ -123,16 +141,16 @@ def probe(path: Path) -> Probe:
         return Probe(False, "no file")
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Pillow's remarks on odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
-                small = min(image.size) < MIN_SIDE
-                return Probe(_is_grey(image), f"{image.width}x{image.height} pixels, too small" if small else "")
+            with _opened(path, decoded=False) as image:
+                return Probe(_is_grey(image), _unfit(image))
     except UNREADABLE as error:
         return Probe(False, _problem(error))
 
 
 def decode(file: Path | IO[bytes], size: int, channels: int) -> np.ndarray:
-    """Decodes a PNG, JPEG or WebP file and turns it upright as its EXIF data says.
+    """Decodes an image file and turns it upright as its EXIF data says.
 
     Args:
         file: path or open file.
@@ -144,11 +162,66 @@ def decode(file: Path | IO[bytes], size: int, channels: int) -> np.ndarray:
         InputError: the file cannot be decoded to its last pixel; the message is only the reason.
     """
     try:
-        with Image.open(file, formats=FORMATS) as image:
-            image.load()
+        with _opened(file, decoded=True) as image:
             return fit(ImageOps.exif_transpose(image), size, channels)
     except UNREADABLE as error:
         raise InputError(_problem(error)) from None
+
+
+def _opened(file: Path | IO[bytes], *, decoded: bool) -> ImageFile:
+    """Opens an image; a PNG that Pillow refuses for its long texts is opened without them."""
+    try:
+        return _open(file, decoded=decoded)
+    except ValueError:
+        content = file.read_bytes() if isinstance(file, Path) else _reread(file)
+        if not content.startswith(PNG_MAGIC):
+            raise
+        return _open(io.BytesIO(_without_text(content)), decoded=decoded)
+
+
+def _open(file: Path | IO[bytes], *, decoded: bool) -> ImageFile:
+    image = Image.open(file, formats=tuple(FORMATS))
+    try:
+        _scale_transparency(image)
+        if decoded:
+            image.load()
+    except BaseException:
+        image.close()
+        raise
+    return image
+
+
+def _reread(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+def _without_text(png: bytes) -> bytes:
+    """Removes the chunks of text from a PNG file."""
+    kept, place = [PNG_MAGIC], len(PNG_MAGIC)
+    while place < len(png):
+        end = place + 12 + int.from_bytes(png[place : place + 4], "big")  # length, type, content, checksum
+        kept += [] if png[place + 4 : place + 8] in PNG_TEXT else [png[place:end]]
+        place = end
+    return b"".join(kept)
+
+
+def _scale_transparency(image: ImageFile) -> None:
+    """Brings the transparent level of a PNG, which is of the file's depth, to the 8 bits of the pixels."""
+    level, depth = image.info.get("transparency"), image.tile[0][3] if image.format == "PNG" and image.tile else None
+    if level is not None and depth in ("L;2", "L;4"):
+        image.info["transparency"] = level * (85 if depth == "L;2" else 17)  # 3 * 85 = 15 * 17 = 255
+    elif level is not None and depth == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in level)
+
+
+def _unfit(image: ImageFile) -> str:
+    """Returns why an image that can be opened cannot be used; "" if it can."""
+    if min(image.size) < MIN_SIDE:
+        return f"less than {MIN_SIDE} pixels wide or high"
+    if image.format == "TIFF" and image.mode in UNRANGED_MODES:
+        return "not of 8 or 16 bits a pixel"
+    return ""
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -160,7 +233,7 @@ def _is_grey(image: Image.Image) -> bool:
 
 def _problem(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "no PNG, JPEG or WebP"
+        return UNKNOWN
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
     if isinstance(error, PermissionError | FileNotFoundError):

@@ -2,15 +2,17 @@
 
 import contextlib
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
-from genjax.data.images import RESIZE_RULE, decode, fit, opaque, probe, resize, to_float, to_uint8
+from genjax.data.images import FORMATS, RESIZE_RULE, decode, fit, opaque, probe, resize, to_float, to_uint8
 from genjax.errors import InputError
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
@@ -106,6 +108,70 @@ def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
     assert probe(tmp_path / "a.png").grey
 
 
+def png(depth: int, kind: int, row: bytes, level: bytes) -> io.BytesIO:
+    """A PNG of two equal rows of two pixels, of which those of this level are transparent."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, depth, kind, 0, 0, 0)) + chunk(b"tRNS", level)
+    return io.BytesIO(
+        b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(2 * (b"\0" + row))) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "level"),
+    [
+        (2, [0b00010000], 1),
+        (4, [0x05], 5),
+        (8, [0, 80], 80),
+        (16, [0, 0, 0x12, 0x34], 0x1234),
+        (16, [0x12, 0x34, 0, 0], 0),
+    ],
+)
+def test_a_transparent_grey_of_any_depth_is_put_on_white(depth: int, row: list[int], level: int) -> None:
+    levels = decode(png(depth, 0, bytes(row), struct.pack(">H", level)), 8, 1)
+    assert (levels[4, 0, 0] < 40, levels[4, -1, 0] > 240) == (True, True)
+
+
+def test_a_transparent_colour_of_16_bits_is_put_on_white() -> None:
+    row = struct.pack(">6H", 0, 0, 0, 0x1234, 0x1234, 0x1234)
+    levels = decode(png(16, 2, row, row[6:]), 8, 3)
+    assert (levels[4, 0].max() < 40, levels[4, -1].min() > 240) == (True, True)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_is_read(tmp_path: Path, photo: Image.Image, kind: str) -> None:
+    photo.convert("P" if kind == "GIF" else "RGB").save(tmp_path / "a", kind)
+    assert probe(tmp_path / "a") == (False, "")
+    difference = decode(tmp_path / "a", 8, 3).astype(int) - fit(photo, 8, 3)
+    assert np.abs(difference).mean() < 12
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP"])
+def test_of_several_pictures_the_first_is_read(tmp_path: Path, kind: str) -> None:
+    first, *others = (Image.new("L", (16, 16), level) for level in (200, 0, 90))
+    first.save(tmp_path / "a", kind, save_all=True, append_images=others)
+    assert abs(int(decode(tmp_path / "a", 8, 1)[4, 4, 0]) - 200) < 4
+
+
+def test_pixels_whose_range_nobody_knows_are_refused(tmp_path: Path) -> None:
+    for values in (np.zeros((4, 4), np.float32), np.zeros((4, 4), np.int32)):
+        Image.fromarray(values).save(tmp_path / "a.tif")
+        assert probe(tmp_path / "a.tif").problem == "not of 8 or 16 bits a pixel"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after the pixels"])
+def test_long_texts_in_a_png_do_not_matter(tmp_path: Path, photo: Image.Image, after: bool) -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add(b"zTXt", b"prompt\0\0" + zlib.compress(bytes(2_000_000)), after)
+    photo.save(tmp_path / "a.png", pnginfo=text)
+    assert probe(tmp_path / "a.png") == (False, "")
+    for file in (tmp_path / "a.png", io.BytesIO((tmp_path / "a.png").read_bytes())):
+        np.testing.assert_array_equal(decode(file, 16, 3), fit(photo, 16, 3))
+
+
 def test_cmyk_and_one_bit_are_read(tmp_path: Path) -> None:
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=100)
     assert np.abs(decode(tmp_path / "a.jpg", 16, 3)[8, 8].astype(int) - [255, 0, 0]).max() < 8
@@ -147,7 +213,8 @@ def test_a_palette_of_greys_is_grey(tmp_path: Path) -> None:
     assert probe(tmp_path / "a.png").grey
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, on odd metadata
 def test_a_file_cut_anywhere_is_refused_or_whole(photo: Image.Image, kind: str) -> None:
     stream = io.BytesIO()
     photo.save(stream, kind)
@@ -163,7 +230,8 @@ def test_a_file_cut_anywhere_is_refused_or_whole(photo: Image.Image, kind: str) 
     assert refused >= len(range(0, len(content), 37)) - 1
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, on odd metadata
 def test_a_damaged_file_raises_nothing_but_an_input_error(photo: Image.Image, kind: str) -> None:
     stream, rng = io.BytesIO(), np.random.default_rng(0)
     photo.save(stream, kind)

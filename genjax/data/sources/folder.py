@@ -1,4 +1,4 @@
-"""The source `folder`: PNG, JPEG or WebP files of any size and mode; sub-folders, if any, are classes.
+"""The source `folder`: image files of any format, size and mode; sub-folders, if any, are classes.
 
 Layouts: images in the folder itself, or all of them in folders named after their classes. Either layout may be repeated
 in ``train/`` and ``test/``, which fixes the held-out images; otherwise a fifth is held out, by the files' names. An
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from genjax.data.dataset import Dataset, LazyImages
-from genjax.data.images import Probe, decode, probe
+from genjax.data.images import FORMAT_NAMES, Probe, decode, probe
 from genjax.data.request import Request, Spec, choose, held_out
 from genjax.data.sources.folder_layout import CAPTIONS, Place, list_files, places, read_captions
 from genjax.errors import InputError, looked_for
@@ -60,7 +60,7 @@ def _existing(path: str, request: Request) -> Path:
     if not path or not root.is_dir():
         missing = f"does not exist{looked_for(root)}"
         reason = "is no folder" if path and root.exists() else missing if path else "names no folder"
-        raise InputError(f"folder:{path} {reason}. Name a folder of PNG, JPEG or WebP files: folder:PATH.")
+        raise InputError(f"folder:{path} {reason}. Name a folder of images ({FORMAT_NAMES}): folder:PATH.")
     return root
 
 
@@ -76,7 +76,7 @@ def _usable(name: str, root: Path, *, skip_broken: bool) -> dict[str, Probe]:
     if problems:
         _warn_once(f"{name}: left out {_listed(problems)}")
     if len(problems) == len(probes):
-        raise InputError(f"{name} holds no images. Put PNG, JPEG or WebP files into it.")
+        raise InputError(f"{name} holds no images. Put some into it ({FORMAT_NAMES}).")
     return {path: found for path, found in probes.items() if path not in problems}
 
 
@@ -132,7 +132,7 @@ def _unusable(name: str, problems: Mapping[str, str]) -> InputError:
 
 
 def _listed(problems: Mapping[str, str]) -> str:
-    """Formats as ``2 files that are no images: a.png (cut off or damaged), b.txt (no PNG, JPEG or WebP)``."""
+    """Formats as ``2 files that are no images: a.png (cut off or damaged), b.txt (unknown format)``."""
     shown = [f"{path} ({reason})" for path, reason in sorted(problems.items())[:SHOWN]]
     more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
     noun = "1 file that is no image" if len(problems) == 1 else f"{len(problems)} files that are no images"
@@ -144,8 +144,8 @@ SPEC = Spec(
     load=load_folder,
     forms=("folder:PATH",),
     summary=(
-        "PNG, JPEG and WebP of any size and mode; sub-folders are classes, `train/` and `test/` are splits,"
-        f" `{CAPTIONS}` is optional"
+        "PNG, JPEG, WebP, GIF, BMP, TIFF and AVIF of any size and mode; sub-folders are classes, `train/` and `test/`"
+        f" are splits, `{CAPTIONS}` is optional"
     ),
     captions=f"a folder with a {CAPTIONS}",
 )

@@ -126,7 +126,7 @@ def test_a_set_too_large_for_memory_is_decoded_when_used(ten: Path, monkeypatch:
     assert isinstance(lazy.images, LazyImages)
     np.testing.assert_array_equal(lazy.images[np.array([7, 2])], whole.images[np.array([7, 2])])
     (ten / "2.png").write_bytes(b"gone")
-    with pytest.raises(InputError, match=r"2\.png \(no PNG, JPEG or WebP\)"):
+    with pytest.raises(InputError, match=r"2\.png \(unknown format\)"):
         lazy.images[np.array([2])]
 
 
@@ -144,8 +144,8 @@ def test_broken_and_foreign_files_are_named_together(ten: Path) -> None:
     with pytest.raises(InputError) as error:
         load(f"folder:{ten}", split="all")
     assert str(error.value) == (
-        f"folder:{ten} has 4 files that are no images: cut.png (cut off or damaged), empty.jpg (no PNG, JPEG or WebP),"
-        " notes.txt (no PNG, JPEG or WebP), text.png (no PNG, JPEG or WebP)."
+        f"folder:{ten} has 4 files that are no images: cut.png (cut off or damaged), empty.jpg (unknown format),"
+        " notes.txt (unknown format), text.png (unknown format)."
         " Repair or remove them, or leave them out with --skip-broken."
     )
 
@@ -201,7 +201,7 @@ def test_files_that_may_not_be_read_are_named(ten: Path) -> None:
 def test_folders_that_cannot_be_a_set_are_refused(ten: Path, tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     for spec, message in {
-        f"folder:{tmp_path / 'none'}": "holds no images. Put PNG, JPEG or WebP files into it.",
+        f"folder:{tmp_path / 'none'}": "holds no images. Put some into it (PNG, JPEG, WebP, GIF,",
         f"folder:{tmp_path / 'nowhere'}": "does not exist. Name a folder",
         f"folder:{ten / '0.png'}": "is no folder. Name a folder",
         "folder:": "names no folder. Name a folder",
@@ -254,7 +254,7 @@ def zoo(tmp_path: Path) -> tuple[Path, list[str]]:
     (tmp_path / "bomb.png").write_bytes(head_of_a_png(20_000, 20_000))
     frames[0].save(tmp_path / "animated.gif", save_all=True, append_images=frames[1:])
     (tmp_path / "page.png").write_text("<html><script>alert(1)</script></html>")
-    return tmp_path, ["00123.png", "animated.gif", "bomb.png", "page.png", "pixel.png", "text.png"]
+    return tmp_path, ["00123.png", "bomb.png", "page.png", "pixel.png", "text.png"]
 
 
 def test_what_cannot_be_used_among_many_is_named_once_each(zoo: tuple[Path, list[str]]) -> None:
@@ -262,11 +262,10 @@ def test_what_cannot_be_used_among_many_is_named_once_each(zoo: tuple[Path, list
     with pytest.raises(InputError) as error:
         load(f"folder:{folder}", split="all")
     assert [str(error.value).count(name) for name in bad] == [1] * len(bad)
-    assert "6 files that are no images: " in str(error.value)
+    assert "5 files that are no images: " in str(error.value)
     assert "bomb.png (more than 89,478,485 pixels)" in str(error.value)
-    assert "pixel.png (1x1 pixels, too small)" in str(error.value)
+    assert "pixel.png (less than 2 pixels wide or high)" in str(error.value)
     assert "00123.png (cut off or damaged)" in str(error.value)
-    assert "animated.gif (no PNG, JPEG or WebP)" in str(error.value)
 
 
 def test_whatever_its_form_an_image_comes_out_as_it_looks(zoo: tuple[Path, list[str]]) -> None:
@@ -275,7 +274,7 @@ def test_whatever_its_form_an_image_comes_out_as_it_looks(zoo: tuple[Path, list[
         (folder / name).unlink()
     files = sorted(path.name for path in folder.iterdir())
     images = dict(zip(files, np.asarray(load(f"folder:{folder}", split="all").images), strict=True))
-    assert len(images) == 305
+    assert len(images) == 306
     for name, level in {
         "plain.png": 200,
         "cmyk.jpg": 200,
@@ -284,4 +283,5 @@ def test_whatever_its_form_an_image_comes_out_as_it_looks(zoo: tuple[Path, list[
         "turned.jpg": 9,
     }.items():
         assert abs(int(images[name][8, 8, 0]) - level) < 4, name
-    assert images["animated.webp"].max() < 4, "the first picture"
+    for name in ("animated.webp", "animated.gif"):
+        assert images[name].max() < 4, "the first picture"
