@@ -112,6 +112,12 @@ class Dataset:
         return digest.hexdigest()
 
 
+def indexed(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Numbers the labels that occur from 0: int32 (n,), and the labels as names. Labels 1 and 10 are two classes."""
+    found, numbers = np.unique(labels, return_inverse=True)
+    return numbers.astype(np.int32), tuple(str(label) for label in found)
+
+
 def few_shot(dataset: Dataset, shots: int, seed: int = 0, *, stratify: bool = True) -> Dataset:
     """Selects `shots` images of a set at random, in the order of the set.
 
@@ -120,7 +126,7 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0, *, stratify: bool = Tr
         shots: number of images in all, 1 or more.
         seed: seed of the choice.
         stratify: True takes equally many of each class that has an image, if there are labels. The remainder goes to
-            classes that the seed chooses: 15 shots of 10 classes are two of five and one of the other five.
+            classes that have more, which the seed chooses: 15 shots of 10 classes are two of five and one of the rest.
     Returns:
         A set of `shots` images.
     Raises:
@@ -143,9 +149,9 @@ def few_shot(dataset: Dataset, shots: int, seed: int = 0, *, stratify: bool = Tr
 
 def _of_each_class(dataset: Dataset, labels: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:
     classes, have = np.unique(labels, return_counts=True)  # a group of a set may hold some of its classes only
-    quota = np.full(len(classes), shots // len(classes))
-    quota[rng.permutation(len(classes))[: shots % len(classes)]] += 1
-    if np.any(quota > have):
+    quota, order = np.full(len(classes), shots // len(classes)), rng.permutation(len(classes))
+    quota[order[have[order] > quota[0]][: shots % len(classes)]] += 1
+    if quota.sum() < shots or np.any(quota > have):
         raise InputError(_too_few(dataset, shots, classes, have))
     parts = [rng.permutation(np.flatnonzero(labels == c))[:n] for c, n in zip(classes, quota, strict=True)]
     return np.concatenate(parts)
@@ -153,8 +159,8 @@ def _of_each_class(dataset: Dataset, labels: np.ndarray, shots: int, rng: np.ran
 
 def _too_few(dataset: Dataset, shots: int, classes: np.ndarray, have: np.ndarray) -> str:
     rarest = int(np.argmin(have))
-    each = -(-shots // len(classes))
-    most = len(classes) * int(have[rarest])
+    each = f"{shots // len(classes)} or {shots // len(classes) + 1}" if shots % len(classes) else shots // len(classes)
+    most = len(classes) * int(have[rarest]) + int(np.sum(have > have[rarest]))
     part = {"train": "training", "test": "held-out", "all": "such"}[dataset.split]
     noun = "image" if have[rarest] == 1 else "images"
     return (

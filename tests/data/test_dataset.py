@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genjax.data import dataset as dataset_module
-from genjax.data.dataset import Dataset, LazyImages, decoded, few_shot
+from genjax.data.dataset import Dataset, LazyImages, decoded, few_shot, indexed
 from genjax.errors import InputError
 
 CASES = settings(max_examples=40, deadline=None, derandomize=True)
@@ -107,7 +107,12 @@ def test_classes_are_ignored_on_demand_and_where_there_are_none() -> None:
         (
             50,
             '--shots 50 asks for 5 of each of 10 classes, but class "8" has 3 training images.'
-            " Use --shots 30 or fewer, or --no-stratify.",
+            " Use --shots 39 or fewer, or --no-stratify.",
+        ),
+        (
+            45,
+            '--shots 45 asks for 4 or 5 of each of 10 classes, but class "8" has 3 training images.'
+            " Use --shots 39 or fewer, or --no-stratify.",
         ),
     ],
 )
@@ -116,6 +121,22 @@ def test_shots_that_are_not_there_are_refused(shots: int, message: str) -> None:
     with pytest.raises(InputError) as error:
         few_shot(nearly, shots)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_does_not_divide_goes_to_classes_that_have_it(seed: int) -> None:
+    nearly = labelled([c for c in range(10) for _ in range(3 if c == 8 else 10)], 10)
+    labels = few_shot(nearly, 39, seed).labels  # as many as the message allows
+    assert labels is not None
+    assert np.bincount(labels).tolist() == [4] * 8 + [3, 4]
+    labels = few_shot(labelled([0] * 40 + [1], 2), 3, seed).labels
+    assert labels is not None
+    assert labels.tolist() == [0, 0, 1]
+
+
+def test_labels_are_numbered_as_they_occur() -> None:
+    numbers, names = indexed(np.array([10, 1, 10], np.uint8))
+    assert (numbers.dtype, numbers.tolist(), names) == (np.int32, [1, 0, 1], ("1", "10"))
 
 
 def test_a_class_without_images_is_not_asked_for_any() -> None:
