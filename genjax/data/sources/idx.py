@@ -1,8 +1,10 @@
 """The source `idx`: the file format of MNIST, plain or compressed by gzip.
 
 A folder holds ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte`` and two files that begin with ``t10k`` instead
-(held out), each with or without ``.gz``; before ``idx`` a dot is accepted for the hyphen. A single file of images has
-no labels, and a fifth of it is held out. Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database, 1998.
+(held out), each with or without ``.gz``; before ``idx`` a dot is accepted for the hyphen, and each may lie in a folder
+of its own name, as Kaggle packs them. A single file of images has no labels, and a fifth of it is held out.
+
+Source: Y. LeCun, C. Cortes, C. Burges, the MNIST database, 1998.
 """
 
 import gzip
@@ -14,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from genjax.data.dataset import Dataset, LazyImages, decoded
+from genjax.data.dataset import Dataset, LazyImages, decoded, indexed
 from genjax.data.images import fit
 from genjax.data.request import Request, Spec, choose, held_out
 from genjax.data.sources.archive_limits import check_expansion, limit
@@ -51,13 +53,13 @@ def load_idx(path: str, request: Request) -> Dataset:
     channels = request.channels or 1
     shape = (len(chosen), request.size, request.size, channels)
     images = LazyImages(lambda i: fit(content.images[i], request.size, channels), chosen, shape)
-    classes = 0 if content.labels is None else int(content.labels.max()) + 1
+    labels, class_names = (None, ()) if content.labels is None else indexed(content.labels)
     return Dataset(
         name=name,
         split=request.split,
         images=decoded(images),
-        labels=None if content.labels is None else content.labels[chosen],
-        class_names=tuple(str(label) for label in range(classes)),
+        labels=None if labels is None else labels[chosen],
+        class_names=class_names,
     )
 
 
@@ -135,7 +137,8 @@ def _first(folder: Path, split: str, kind: str, dimensions: int) -> Path | None:
         for separator in "-."
         for suffix in ("", ".gz")
     )
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    places = (folder / place for name in names for place in (name, f"{name}/{name}"))
+    return next((place for place in places if place.is_file()), None)
 
 
 def _bytes(path: Path) -> bytes:

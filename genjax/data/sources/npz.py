@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from genjax.data.dataset import Dataset
+from genjax.data.dataset import Dataset, indexed
 from genjax.data.images import fit
 from genjax.data.request import Request, Spec, choose, held_out
 from genjax.data.sources.archive_limits import check_expansion
 from genjax.errors import InputError, looked_for
 
-MOST_CLASSES = 1 << 16
 DAMAGED = (  # every exception that a damaged file was seen to raise
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),  # by the archive
     *(NotImplementedError, RuntimeError),  # by an unknown compression, or a password
@@ -47,13 +46,13 @@ def load_npz(path: str, request: Request) -> Dataset:
     images = images[chosen]
     if request.channels not in (0, channels):
         images = np.stack([fit(image, request.size, request.channels) for image in images])
-    classes = 0 if labels is None else int(labels.max()) + 1
+    labels, class_names = (None, ()) if labels is None else indexed(labels)
     return Dataset(
         name=name,
         split=request.split,
         images=images,
         labels=None if labels is None else labels[chosen],
-        class_names=tuple(str(label) for label in range(classes)),
+        class_names=class_names,
     )
 
 
@@ -64,7 +63,7 @@ def read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
         path: path of the file.
         name: name of the set, for messages.
     Returns:
-        Images uint8 (n, height, width, 1 or 3), and labels int32 (n,) or None.
+        Images uint8 (n, height, width, 1 or 3), and labels (n,), integers from 0, or None.
     Raises:
         InputError: no such file, or no images in it.
     """
@@ -109,9 +108,7 @@ def _labels(labels: np.ndarray | None, n: int, name: str) -> np.ndarray | None:
         return None
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
         raise InputError(f"the labels of {name} are {labels.dtype} {labels.shape}, expected {n} integers from 0.")
-    if labels.max() >= MOST_CLASSES:
-        raise InputError(f"the labels of {name} go up to {labels.max()}, expected less than {MOST_CLASSES:,}.")
-    return labels.astype(np.int32)
+    return labels
 
 
 SPEC = Spec(

@@ -60,6 +60,24 @@ def test_compressed_files_and_dots_in_names_are_as_good(mnist: Path, tmp_path: P
     assert load(f"idx:{mnist}").content_hash() == plain
 
 
+def test_files_in_folders_of_their_own_name_are_found(mnist: Path) -> None:
+    plain = load(f"idx:{mnist}", split="all").content_hash()
+    for name in NAMES:
+        content = (mnist / name).read_bytes()
+        (mnist / name).unlink()
+        (mnist / name).mkdir()
+        (mnist / name / name).write_bytes(content)
+    assert load(f"idx:{mnist}", split="all").content_hash() == plain
+
+
+def test_only_labels_that_occur_are_classes(mnist: Path) -> None:
+    for name, n in ((NAMES[1], 30), (NAMES[3], 20)):
+        (mnist / name).write_bytes(encode(np.where(np.arange(n) % 2, 10, 1)))
+    data = load(f"idx:{mnist}", split="test")
+    assert data.labels is not None
+    assert (data.class_names, data.labels.tolist()) == (("1", "10"), [0, 1] * 10)
+
+
 def test_one_file_has_no_labels_and_a_fifth_held_out(mnist: Path) -> None:
     train, test = (load(f"idx:{mnist / NAMES[0]}", split=split, channels=3) for split in ("train", "test"))
     assert (train.images.shape, len(test), train.labels, train.class_names) == ((24, 16, 16, 3), 6, None, ())
