@@ -83,6 +83,12 @@ class Dataset:
         """Returns the number of images."""
         return len(self.images)
 
+    @property
+    def classes_in_words(self) -> str:
+        """Returns ``1 class`` or ``10 classes``; "" without classes."""
+        number = len(self.class_names)
+        return f"{number} {'class' if number == 1 else 'classes'}" if number else ""
+
     def take(self, indices: Any) -> "Dataset":
         """Selects images, with their labels, factors and captions.
 

@@ -68,5 +68,5 @@ def _adaptation(config: AdaptConfig) -> list[tuple[str, str]]:
 def described_set(images: Dataset) -> str:
     """Describes a set in words: name, number, part, shape, classes."""
     height, width, channels = images.images.shape[1:]
-    classes = f", {len(images.class_names)} classes" if images.class_names else ""
+    classes = f", {images.classes_in_words}" if images.class_names else ""
     return f"{images.name}, {len(images):,} of the {images.split} part, {height}x{width}x{channels}{classes}"

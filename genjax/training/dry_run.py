@@ -15,7 +15,7 @@ from genjax.families.learner import Learner, Networks, TrainState
 from genjax.families.model import Model
 from genjax.terminal import table
 from genjax.training.introduction import introduction
-from genjax.training.plan import plan_adaptation, plan_training
+from genjax.training.plan import Plan, plan_adaptation, plan_training
 from genjax.training.stage import state_shapes
 from genjax.tree import Tree, count, flatten
 
@@ -36,10 +36,7 @@ def rehearse(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: 
     Raises:
         InputError: what training would raise before its first step.
     """
-    if isinstance(config, AdaptConfig):
-        plan = plan_adaptation(config, resume=resume, force=force, information=_unknown)
-    else:
-        plan = plan_training(config, resume=resume, force=force)
+    plan = check_plan(config, resume=resume, force=force)
     states = {stage.name: state_shapes(plan, stage) for stage in plan.stages}
     trainable = {network: tree for state in states.values() for network, tree in state.trainable.items()}
     found = {
@@ -52,6 +49,13 @@ def rehearse(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: 
         for stage in plan.stages
     }
     return {"introduction": introduction(plan, trainable), "stages": found, "available": available()}
+
+
+def check_plan(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: bool = False) -> Plan:
+    """Plans a run without computing anything; raises InputError for what cannot be trained."""
+    if isinstance(config, AdaptConfig):
+        return plan_adaptation(config, resume=resume, force=force, information=_unknown)
+    return plan_training(config, resume=resume, force=force)
 
 
 def demands(learner: Learner, state: TrainState, batch: Shapes, layout: Layout) -> dict[str, Any]:

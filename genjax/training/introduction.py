@@ -17,7 +17,7 @@ def introduction(plan: Plan, trainable: Networks) -> list[str]:
         trainable: {network: its trainable tree or shapes}, of all stages.
     """
     images, model = plan.images, plan.model
-    classes = f", {len(images.class_names)} classes" if images.class_names else ""
+    classes = f", {images.classes_in_words}" if images.class_names else ""
     spoken = f", captions of {model.condition.vocabulary.summary}" if model.condition.vocabulary else ""
     numbers = " + ".join(f"{network} {count(tree):,}" for network, tree in trainable.items())
     steps = ", ".join(f"{stage.name} {stage.steps:,}" for stage in plan.stages)

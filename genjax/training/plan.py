@@ -12,6 +12,7 @@ import numpy as np
 
 from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, config_to_json
 from genjax.data import Dataset, check_batch, few_shot
+from genjax.data.sources.folder import reads_below
 from genjax.devices import backend
 from genjax.devices.sharding import Layout, check_share, lay_out, sharing
 from genjax.errors import InputError, looked_for
@@ -291,6 +292,7 @@ def check_adaptable(source: Model) -> None:
 def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: bool) -> RunFolder:
     folder = RunFolder(Path(config.out))
     check_name(folder.path)
+    check_outside(config.data, folder.path)
     if isinstance(config, AdaptConfig):
         check_apart(config.source, folder.path)
     if not resume:
@@ -326,6 +328,15 @@ def check_apart(source: Path, out: Path) -> None:
     one, other = Path(source).resolve(), Path(out).resolve()
     if one == other or one in other.parents or other in one.parents:
         raise InputError(f"--out {out} and --source {source} lie one in the other. Use another --out.")
+
+
+def check_outside(data: str, out: Path) -> None:
+    """Raises InputError where a run would be written into the folder of its images, and then be read with them."""
+    if reads_below(data, out):
+        raise InputError(
+            f"--out {out} lies in the folder of --data {data}, and would be read with its images."
+            " Use an --out outside of it."
+        )
 
 
 def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset | None:

@@ -13,6 +13,7 @@ from genjax.report.warnings import DIVERSITY
 from genjax.store.metrics import EVALUATION, read_metrics
 from genjax.store.run_config import saved_model
 from genjax.store.run_folder import RunFolder, check_free, is_run, read_config, seed_runs, stage_folder
+from genjax.training.dry_run import check_plan
 from genjax.training.loop import Outcome
 
 FOLLOWED = ("evaluate/KD", "evaluate/KID")  # beginnings of names: the metric of a run, unless one is named
@@ -66,13 +67,15 @@ def run_seeds(
         resume: go on where it was stopped: runs that were begun are resumed, the others begun.
         force: delete runs that are in those folders.
     Raises:
-        InputError: see `train`; all folders are checked before the first run.
+        InputError: see `train`; all folders and plans are checked before the first run.
     """
     configs = seed_configs(config, num)
     begun = [resume and is_run(RunFolder(one.out)) for one in configs]
     for one, again in zip(configs, begun, strict=True):
         if not again:
             check_free(RunFolder(one.out), force=force)
+    for one, again in list(zip(configs, begun, strict=True))[1:]:  # the first is planned as it begins
+        check_plan(one, resume=again, force=force)
     outcomes: list[Outcome] = []
     for one, again in zip(configs, begun, strict=True):
         outcomes.append(run(one, resume=again, force=force))

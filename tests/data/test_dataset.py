@@ -134,6 +134,10 @@ def test_what_does_not_divide_goes_to_classes_that_have_it(seed: int) -> None:
     assert labels.tolist() == [0, 0, 1]
 
 
+def test_classes_are_counted_in_words() -> None:
+    assert [labelled([0] * n, n).classes_in_words for n in (0, 1, 2)] == ["", "1 class", "2 classes"]
+
+
 def test_labels_are_numbered_as_they_occur() -> None:
     numbers, names = indexed(np.array([10, 1, 10], np.uint8))
     assert (numbers.dtype, numbers.tolist(), names) == (np.int32, [1, 0, 1], ("1", "10"))

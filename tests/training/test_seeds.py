@@ -8,6 +8,7 @@ from tiny import train_config
 from genjax.cli import main as cli
 from genjax.errors import InputError
 from genjax.store.migrations import FORMAT
+from genjax.training import seeds
 from genjax.training.loop import train
 from genjax.training.seeds import run_seeds, seed_configs, steadiness
 
@@ -40,6 +41,20 @@ def test_runs_that_were_begun_are_resumed_and_the_others_begun(tmp_path):
     with pytest.raises(InputError, match="exists already"):
         run_seeds(train, config, 3)
     assert not (tmp_path / "seed-2").exists()  # every folder is asked before the first run
+
+
+def test_every_seed_is_planned_before_the_first_is_trained(tmp_path, monkeypatch):
+    planned = []
+
+    def check(config, **_):
+        planned.append(config.seed)
+        if config.seed == 6:
+            raise InputError("seed 6 has no such shots")
+
+    monkeypatch.setattr(seeds, "check_plan", check)
+    with pytest.raises(InputError, match="seed 6"):
+        run_seeds(lambda *_, **__: pytest.fail("was trained"), train_config("vae", tmp_path, seed=4), 4)
+    assert planned == [5, 6]
 
 
 def test_figures_of_each_run_and_over_all(tmp_path):

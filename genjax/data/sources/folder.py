@@ -64,6 +64,13 @@ def _existing(path: str, request: Request) -> Path:
     return root
 
 
+def reads_below(spec: str, place: Path) -> bool:
+    """Returns whether a spec is of a folder that is, or lies around, this place."""
+    source, _, path = spec.partition(":")
+    root = Path(path).expanduser().resolve()
+    return source == SPEC.name and bool(path) and place.resolve().is_relative_to(root)
+
+
 def _usable(name: str, root: Path, *, skip_broken: bool) -> dict[str, Probe]:
     """Finds the images of a folder by reading the head of each file."""
     probes = {path: probe(root / path) for path in list_files(root)}

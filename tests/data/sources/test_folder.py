@@ -13,7 +13,7 @@ from genjax.data import LazyImages, load
 from genjax.data import dataset as dataset_module
 from genjax.data.images import fit
 from genjax.data.request import Request
-from genjax.data.sources.folder import load_folder
+from genjax.data.sources.folder import load_folder, reads_below
 from genjax.errors import InputError
 
 
@@ -212,6 +212,19 @@ def test_folders_that_cannot_be_a_set_are_refused(ten: Path, tmp_path: Path) -> 
         assert message in str(error.value)
     with pytest.raises(InputError, match=r"--num-images 9 is more than .* \(8 images\)"):
         load(f"folder:{ten}", num=9)
+
+
+def test_what_lies_in_a_folder_of_images_is_known(ten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ten)
+    (ten.parent / "link").symlink_to(ten)
+    inside = [(f"folder:{ten}", ten / "run"), ("folder:.", Path("a/b")), (f"folder:{ten.parent / 'link'}", ten)]
+    outside = [
+        (f"folder:{ten}", ten.parent),
+        ("folder:photos", Path("run")),
+        (f"idx:{ten}", ten / "run"),
+        ("folder:", ten),
+    ]
+    assert [reads_below(*pair) for pair in (*inside, *outside)] == [True] * 3 + [False] * 4
 
 
 def test_one_image_can_be_trained_on(tmp_path: Path) -> None:

@@ -121,4 +121,5 @@ def test_an_array_that_is_not_what_it_says_is_refused(content, tmp_path):
 @pytest.mark.parametrize("label", [10, 2_000_000_000])
 def test_only_labels_that_occur_are_classes(save, images, label):
     data = load(save(images=images, labels=np.where(np.arange(20) % 2, label, 1)), split="all")
+    assert data.labels is not None
     assert (data.class_names, data.labels.tolist()) == (("1", str(label)), [0, 1] * 10)
