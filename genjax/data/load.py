@@ -47,7 +47,7 @@ def load(
             train of the captioned ones, and 1,000 for test.
         seed: seed of the choice of images where `num` is less than all, and of the drawing of glyphs. The held-out
             images do not depend on it.
-        skip_broken: True leaves out files of a folder that cannot be read as images, with a warning that names them.
+        skip_broken: True leaves out files of a folder that cannot be read as images, with a warning that counts them.
         root: folder where relative paths begin; for tfds the folder of its prepared sets.
     Returns:
         Images uint8 (n, size, size, channels), with labels, factors and captions where the set has them.

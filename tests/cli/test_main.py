@@ -278,7 +278,7 @@ def test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once
         assert genjax(*training, "--skip-broken") == 0
         assert genjax("evaluate", "--run", out, "--metrics", "kd", "--num", 8, "--skip-broken") == 0
     said = capsys.readouterr().err
-    assert said.count("7.png (cut off or damaged), text.png (unknown format)") == 1
+    assert said.count("left out 2 of 41 files: cut off or damaged 1, unknown format 1; the first 7.png") == 1
     assert "data     folder:" in said
 
 

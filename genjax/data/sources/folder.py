@@ -1,26 +1,38 @@
 """The source `folder`: image files of any format, size and mode; sub-folders, if any, are classes.
 
-Layouts: images in the folder itself, or all of them in folders named after their classes. Either layout may be repeated
-in ``train/`` and ``test/``, which fixes the held-out images; otherwise a fifth is held out, by the files' names. An
-optional ``captions.jsonl`` has one ``{"file": "a.png", "caption": "..."}`` on each line. The content of a file decides
-its format, not its suffix.
+Layouts: images in the folder itself, or all of them in folders named after their classes, at any depth. Either layout
+may be repeated in ``train/`` and ``test/`` or ``val/``, in any usual spelling, which fixes the held-out images;
+otherwise a fifth is held out, by the files' names. What is left out is counted in a warning, by reason. An optional
+``captions.jsonl`` has one ``{"file": "a.png", "caption": "..."}`` on each line. The content of a file decides its
+format, not its suffix.
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from genjax.data.dataset import Dataset, LazyImages
-from genjax.data.images import FORMAT_NAMES, Probe, decode, probe
+from genjax.data.images import FORMAT_NAMES, UNKNOWN, Probe, decode, probe
 from genjax.data.request import Request, Spec, choose, held_out
-from genjax.data.sources.folder_layout import CAPTIONS, Place, list_files, places, read_captions
+from genjax.data.sources.folder_layout import (
+    CAPTIONS,
+    Place,
+    foreign_lines,
+    is_note,
+    list_files,
+    lone_split,
+    places,
+    read_captions,
+)
 from genjax.errors import InputError, looked_for
 
-SHOWN = 20  # most files that a message names
+SHOWN = 10  # most files that a message names
 
 
 def load_folder(path: str, request: Request) -> Dataset:
@@ -35,12 +47,14 @@ def load_folder(path: str, request: Request) -> Dataset:
             are not images.
     """
     name, root = f"folder:{path}", _existing(path, request)
-    probes = _usable(name, root, skip_broken=request.skip_broken)
-    files = list(probes)
-    where = places(name, files)
-    captions = read_captions(root, name, files)
-    class_names = tuple(sorted({place.label for place in where} - {""}))
-    chosen = choose(name, request, _in_test(files, where))
+    found = _usable(name, root, skip_broken=request.skip_broken)
+    where = places(name, [*found.probes])
+    files, probes = list(where), {path: found.probes[path] for path in where}
+    beside = dict.fromkeys(found.probes.keys() - where.keys(), _beside(lone_split(found.probes, where)))
+    captions = read_captions(root, name, files, others=[*found.left_out, *beside])
+    _warn_of(name, len(files), found.left_out | beside, foreign_lines(captions, [*files, *found.left_out, *beside]))
+    class_names = tuple(sorted({place.label for place in where.values()} - {""}))
+    chosen = choose(name, request, _in_test(files, [*where.values()]))
     colourful = sum(not found.grey for found in probes.values())
     if request.channels == 1 and colourful:
         _warn_once(f"{name}: {colourful} of {len(probes)} images are in colour, and are read as grey (1 channel)")
@@ -48,8 +62,8 @@ def load_folder(path: str, request: Request) -> Dataset:
     return Dataset(
         name=name,
         split=request.split,
-        images=_images(name, root, [files[i] for i in chosen], request.size, channels),
-        labels=np.array([class_names.index(where[i].label) for i in chosen], np.int32) if class_names else None,
+        images=_images(name, root, files, chosen, (request.size, request.size, channels)),
+        labels=_labels(class_names, [where[files[i]].label for i in chosen]),
         class_names=class_names,
         captions=tuple(captions[files[i]] for i in chosen) if captions else (),
     )
@@ -71,26 +85,58 @@ def reads_below(spec: str, place: Path) -> bool:
     return source == SPEC.name and bool(path) and place.resolve().is_relative_to(root)
 
 
-def _usable(name: str, root: Path, *, skip_broken: bool) -> dict[str, Probe]:
+class Found(NamedTuple):
+    """The images of a folder, and what was left out.
+
+    Attributes:
+        probes: {path: what its head says} of the images that can be used.
+        left_out: {path: reason}.
+    """
+
+    probes: dict[str, Probe]
+    left_out: dict[str, str]
+
+
+def _usable(name: str, root: Path, *, skip_broken: bool) -> Found:
     """Finds the images of a folder by reading the head of each file."""
-    probes = {path: probe(root / path) for path in list_files(root)}
+    files, left_out = list_files(root)
+    probes = {path: probe(root / path) for path in files}
+    probes = {path: found for path, found in probes.items() if not (found.problem == UNKNOWN and is_note(path))}
     problems = {path: found.problem for path, found in probes.items() if found.problem}
-    if skip_broken or problems:  # one error names every broken file, not only those that the heads show
-        heads = [path for path in probes if path not in problems]
-        problems |= {path: reason for path, reason in _attempts(root, heads, 8, 1).items() if isinstance(reason, str)}
+    if skip_broken or problems:  # one error counts every broken file, not only those that the heads show
+        problems |= _problems(root, [path for path in probes if path not in problems])
     if problems and not skip_broken:
         raise _unusable(name, problems)
-    if problems:
-        _warn_once(f"{name}: left out {_listed(problems)}")
     if len(problems) == len(probes):
-        raise InputError(f"{name} holds no images. Put some into it ({FORMAT_NAMES}).")
-    return {path: found for path, found in probes.items() if path not in problems}
+        reasons = f" that can be used ({_counted(problems | left_out)})" if problems or left_out else ""
+        raise InputError(f"{name} holds no images{reasons}. Put some into it ({FORMAT_NAMES}).")
+    return Found({path: found for path, found in probes.items() if path not in problems}, left_out | problems)
+
+
+def _beside(split: str) -> str:
+    return f"beside {split}/, which is taken for a split (rename it if it is a class)"
+
+
+def _warn_of(name: str, used: int, left_out: Mapping[str, str], foreign: str) -> None:
+    """Warns once of what was left out, with its number by reason, and of captions without an image."""
+    if left_out:
+        total, first = used + len(left_out), min(left_out)
+        noun = "file" if total == 1 else "files"
+        _warn_once(f"{name}: left out {len(left_out):,} of {total:,} {noun}: {_counted(left_out)}; the first {first}")
+    if foreign:
+        _warn_once(f"{name}: {CAPTIONS} has {foreign}")
+
+
+def _counted(problems: Mapping[str, str]) -> str:
+    """Formats as ``cut off or damaged 12, hidden 3``."""
+    counts = sorted(Counter(problems.values()).items(), key=lambda one: (-one[1], one[0]))
+    return ", ".join(f"{reason} {number:,}" for reason, number in counts)
 
 
 @lru_cache(maxsize=64)
 def _warn_once(line: str) -> None:
     # A run reads its folder several times: for training, for evaluation, for the report.
-    warnings.warn(line, stacklevel=5)
+    warnings.warn(line, stacklevel=6)
 
 
 def _in_test(files: list[str], where: list[Place]) -> np.ndarray:
@@ -99,23 +145,35 @@ def _in_test(files: list[str], where: list[Place]) -> np.ndarray:
     return held_out(files) if None in said else np.array(said, bool)
 
 
-def _images(name: str, root: Path, files: list[str], size: int, channels: int) -> np.ndarray | LazyImages:
-    """Decodes all images if they fit into memory, and then names all broken ones in one error; lazily otherwise."""
+def _labels(class_names: tuple[str, ...], labels: list[str]) -> np.ndarray | None:
+    numbers = {label: number for number, label in enumerate(class_names)}
+    return np.array([numbers[label] for label in labels], np.int32) if class_names else None
+
+
+def _images(
+    name: str, root: Path, files: list[str], chosen: np.ndarray, shape: tuple[int, int, int]
+) -> np.ndarray | LazyImages:
+    """Decodes the chosen files if they fit into memory, otherwise when used; an error counts all that are broken."""
+    size, _, channels = shape
 
     def read(i: int) -> np.ndarray:
         try:
             return decode(root / files[i], size, channels)
         except InputError as error:
-            raise _unusable(name, {files[i]: str(error)}) from None
+            raise _unusable(name, {files[i]: str(error)} | _problems(root, files)) from None
 
-    images = LazyImages(read, np.arange(len(files)), (len(files), size, size, channels))
+    images = LazyImages(read, chosen, (len(chosen), *shape))
     if not images.fits:
         return images
-    attempts = _attempts(root, files, size, channels)
-    problems = {path: reason for path, reason in attempts.items() if isinstance(reason, str)}
-    if problems:
-        raise _unusable(name, problems)
+    attempts = _attempts(root, [files[i] for i in chosen], size, channels)
+    if any(isinstance(image, str) for image in attempts.values()):
+        raise _unusable(name, _problems(root, files))
     return np.stack([image for image in attempts.values() if not isinstance(image, str)])
+
+
+def _problems(root: Path, files: list[str]) -> dict[str, str]:
+    """Decodes each file and returns the reasons of those that are broken."""
+    return {path: reason for path, reason in _attempts(root, files, 8, 1).items() if isinstance(reason, str)}
 
 
 def _attempts(root: Path, files: list[str], size: int, channels: int) -> dict[str, np.ndarray | str]:
@@ -152,7 +210,7 @@ SPEC = Spec(
     forms=("folder:PATH",),
     summary=(
         "PNG, JPEG, WebP, GIF, BMP, TIFF and AVIF of any size and mode; sub-folders are classes, `train/` and `test/`"
-        f" are splits, `{CAPTIONS}` is optional"
+        f" or `val/` are splits, `{CAPTIONS}` is optional"
     ),
     captions=f"a folder with a {CAPTIONS}",
 )

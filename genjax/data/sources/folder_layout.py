@@ -2,15 +2,36 @@
 
 import json
 import os
+import posixpath
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from genjax.errors import InputError
 
 CAPTIONS = "captions.jsonl"
-DEEPEST = 3  # SPLIT/CLASS/IMAGE
 IGNORED_FILES = ("thumbs.db", "desktop.ini")  # left behind by file managers
-IGNORED_STARTS = (".", "__macosx", "readme", "license", "licence")
+HIDDEN_STARTS = (".", "__macosx")
+NOTE_STARTS = ("readme", "license", "licence")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
+HIDDEN = "hidden"
+LOOP = "links that lead back"
+# Spellings of the folders of a split, in lower case: the part trained on first, then those that are held out.
+TRAIN = ("train", "training")
+HELD_OUT = (("test", "testing"), ("val", "valid", "validation", "dev"))
+
+
+class Listing(NamedTuple):
+    """The files of a folder, and what was left out without being opened.
+
+    Attributes:
+        files: paths relative to the folder, with slashes, sorted.
+        left_out: {path: reason}.
+    """
+
+    files: list[str]
+    left_out: dict[str, str]
 
 
 class Place(NamedTuple):
@@ -25,60 +46,90 @@ class Place(NamedTuple):
     in_test: bool | None
 
 
-def list_files(root: Path) -> list[str]:
-    """Lists all files that may be images, without opening them.
+def list_files(root: Path) -> Listing:
+    """Lists all files that may be images, at any depth, without opening them.
 
-    Hidden files, a readme, a licence and the captions are left out. Folders below `DEEPEST` are not entered.
+    Links to folders are followed, but for those that lead back to a folder around them. Hidden images are left out, and
+    so are, without a word, the captions and what file managers leave behind.
 
     Args:
         root: folder to list.
-    Returns:
-        Paths relative to `root`, with slashes, sorted.
     Raises:
         InputError: a folder that cannot be opened.
     """
-    found: list[str] = []
-    for folder, folders, files in os.walk(root, onerror=_cannot_open, followlinks=True):
-        relative = Path(folder).relative_to(root)
-        deepest = len(relative.parts) >= DEEPEST
-        folders[:] = [] if deepest else [name for name in folders if not _ignored(name)]
-        found += [(relative / name).as_posix() for name in files if not _ignored(name)]
-    return sorted(path for path in found if path != CAPTIONS)
+    files: list[str] = []
+    left_out: dict[str, str] = {}
+    waiting: list[tuple[str, tuple[Path, ...]]] = [
+        ("", (root.resolve(),))
+    ]  # folders to enter: (path in the set, it and the folders around it on disk)
+    while waiting:
+        inside, around = waiting.pop()
+        for entry in _entries(root / inside):
+            path = f"{inside}/{entry.name}" if inside else entry.name
+            if _is_folder(entry):
+                place = (root / path).resolve()
+                if any(folder.is_relative_to(place) for folder in around):
+                    left_out[path] = LOOP
+                else:
+                    waiting.append((path, (*around, place)))
+            elif _is_hidden(path):
+                left_out |= {path: HIDDEN} if _looks_like_an_image(entry.name) else {}
+            elif path != CAPTIONS and entry.name.lower() not in IGNORED_FILES:
+                files.append(path)
+    return Listing(sorted(files), left_out)
 
 
-def places(name: str, paths: list[str]) -> list[Place]:
+def is_note(path: str) -> bool:
+    """Returns whether a file that is no image may lie among images: a readme or a licence."""
+    return path.rpartition("/")[2].lower().startswith(NOTE_STARTS)
+
+
+def places(name: str, paths: Sequence[str]) -> dict[str, Place]:
     """Reads class and split of each image from its path.
+
+    The class is the first folder. Where a folder of training images stands alone, without held-out ones, its images are
+    the set, and those beside it are missing in the result.
 
     Args:
         name: name of the set, for messages.
         paths: relative paths of all images, with slashes.
     Raises:
-        InputError: images both in class folders and next to them, in ``train`` but not in ``test``, or too deep.
+        InputError: images both in class folders and next to them, held out without any to train on, outside of both
+            splits, or in two spellings of one split.
     """
-    parts = [path.split("/") for path in paths]
-    tops = {part[0] for part in parts if len(part) > 1}
-    splits = {"train", "test"} & tops
-    if splits:
-        _check_splits(name, parts, splits)
-        return [Place(label, part[0] == "test") for part, label in zip(parts, _labels(name, parts, 1), strict=True)]
-    return [Place(label, None) for label in _labels(name, parts, 0)]
+    tops = {path.partition("/")[0] for path in paths if "/" in path}
+    train, held_out = _splits(name, tops)
+    if not train and not held_out:
+        return _labelled(name, paths, {"": None})
+    if train and not held_out:
+        return _labelled(name, [path for path in paths if path.startswith(f"{train}/")], {f"{train}/": None})
+    _check_splits(name, paths, train, held_out)
+    return _labelled(name, paths, {f"{train}/": False} | {f"{one}/": True for one in held_out})
 
 
-def read_captions(root: Path, name: str, paths: list[str]) -> dict[str, str]:
+def lone_split(paths: Collection[str], placed: Collection[str]) -> str:
+    """Returns the folder of training images that stands alone among others, which `places` left out; "" if none."""
+    return next(iter(placed)).partition("/")[0] if len(placed) < len(paths) else ""
+
+
+def read_captions(root: Path, name: str, paths: Sequence[str], *, others: Collection[str] = ()) -> dict[str, str]:
     """Reads the caption of every image from ``captions.jsonl``.
 
     Args:
         root: folder of the set.
         name: name of the set, for messages.
-        paths: paths of its images, relative to the folder.
+        paths: paths of its images, relative to the folder. A line names one with slashes or backslashes, with or
+            without ``./``, and with accents composed or not.
+        others: paths of its files that are not used, and need no caption.
     Returns:
-        {path: caption}; {} if there is no such file.
+        {path: caption}, under the name in the line where it fits no file; {} if there is no such file.
     Raises:
         InputError: a malformed line, a file named twice, or an image without a caption.
     """
     source = root / CAPTIONS
     if not source.is_file():
         return {}
+    known = {_spelled_alike(path): path for path in (*others, *paths)}
     captions: dict[str, str] = {}
     try:
         lines = source.read_text(encoding="utf-8-sig").split("\n")  # str.splitlines would also cut at U+2028
@@ -87,16 +138,51 @@ def read_captions(root: Path, name: str, paths: list[str]) -> dict[str, str]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             file, caption = _caption(f"{name}: {CAPTIONS} line {number}", line)
-            if file in captions:
+            path = known.get(_spelled_alike(file), file)
+            if path in captions:
                 raise InputError(f"{name}: {CAPTIONS} line {number} names {file!r} again. Keep one line a file.")
-            captions[file] = caption
+            captions[path] = caption
     missing = [path for path in paths if path not in captions]
     if missing:
+        foreign = foreign_lines(captions, [*others, *paths])
         raise InputError(
-            f"{name}: {CAPTIONS} has no caption for {len(missing)} of {len(paths)} images, the first {missing[0]!r}."
-            " Add a line for each, or remove the file."
+            f"{name}: {CAPTIONS} has no caption for {len(missing)} of {len(paths)} images, the first {missing[0]!r}"
+            f"{f', and {foreign}' if foreign else ''}. Add a line for each, or remove the file."
         )
     return captions
+
+
+def foreign_lines(captions: Collection[str], files: Collection[str]) -> str:
+    """Describes the captions of files that are not there: ``2 lines that fit no file, the first 'b.png'``; or ""."""
+    there = set(files)
+    foreign = [file for file in captions if file not in there]
+    noun = "1 line that fits no file" if len(foreign) == 1 else f"{len(foreign)} lines that fit no file"
+    return f"{noun}, the first {foreign[0]!r}" if foreign else ""
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be opened ({error.strerror}). Make it readable.") from None
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry.path))
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(HIDDEN_STARTS) for part in path.lower().split("/"))
+
+
+def _looks_like_an_image(name: str) -> bool:
+    """Returns whether a hidden file is named like an image; macOS writes a ``._a.png`` beside each ``a.png``."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("._")
+
+
+def _spelled_alike(file: str) -> str:
+    return unicodedata.normalize("NFC", posixpath.normpath(file.replace("\\", "/")))
 
 
 def _caption(where: str, line: str) -> tuple[str, str]:
@@ -110,39 +196,43 @@ def _caption(where: str, line: str) -> tuple[str, str]:
     return file, caption
 
 
-def _labels(name: str, parts: list[list[str]], skip: int) -> list[str]:
-    """Finds the class folder of each file, "" if there are none, after `skip` leading folders (the split)."""
-    depths = {len(part) - skip for part in parts}
-    if depths <= {1}:
-        return [""] * len(parts)
-    if depths == {2}:
-        return [part[skip] for part in parts]
-    deep = next((part for part in parts if len(part) - skip > 2), None)
-    if deep:
-        raise InputError(f"{name}: {'/'.join(deep)} lies too deep. Put images into CLASS/, without folders in it.")
-    loose = [part for part in parts if len(part) - skip == 1]
-    raise InputError(
-        f"{name} has images in class folders and {len(loose)} next to them, such as {'/'.join(loose[0])}."
-        " Put every image into the folder of its class, or all into one."
-    )
+def _splits(name: str, tops: set[str]) -> tuple[str, list[str]]:
+    """Finds the folder of training images ("" if none) and those of held-out ones, among the first folders."""
+    found = [sorted(top for top in tops if top.lower() in spellings) for spellings in (TRAIN, *HELD_OUT)]
+    double = next((same for same in found if len(same) > 1), None)
+    if double:
+        raise InputError(f"{name} has {double[0]}/ and {double[1]}/, two names of one part. Put them into one folder.")
+    (train, *held_out) = [same[0] if same else "" for same in found]
+    return train, [top for top in held_out if top]
 
 
-def _check_splits(name: str, parts: list[list[str]], splits: set[str]) -> None:
-    if len(splits) == 1:
-        (present,) = splits
-        absent = "test" if present == "train" else "train"
-        raise InputError(f"{name} has images in {present}/ but none in {absent}/. Add them, or name {present}/ itself.")
-    others = ["/".join(part) for part in parts if part[0] not in splits]
+def _check_splits(name: str, paths: Sequence[str], train: str, held_out: list[str]) -> None:
+    named = " and ".join(f"{top}/" for top in held_out)
+    if not train:
+        raise InputError(
+            f"{name} has held-out images in {named} but no folder train/ beside. Put the images to train on into"
+            f" train/, name {held_out[0]}/ itself, or rename it if it is a class."
+        )
+    others = [path for path in paths if path.partition("/")[0] not in (train, *held_out)]
     if others:
         raise InputError(
-            f"{name} has train/ and test/, and {len(others)} images elsewhere, such as {others[0]}."
-            " Move them into one of the two."
+            f"{name} has {train}/ and {named}, and {len(others)} images elsewhere, such as {others[0]}."
+            f" Move them into one of these, or rename {train}/ and {named} if they are classes."
         )
 
 
-def _ignored(name: str) -> bool:
-    return name.lower() in IGNORED_FILES or name.lower().startswith(IGNORED_STARTS)
-
-
-def _cannot_open(error: OSError) -> None:
-    raise InputError(f"{error.filename} cannot be opened ({error.strerror}). Make it readable.")
+def _labelled(name: str, paths: Sequence[str], splits: Mapping[str, bool | None]) -> dict[str, Place]:
+    """Finds split and class of each path: the first folder after the split, "" if no image lies in one."""
+    found: dict[str, Place] = {}
+    loose: list[str] = []
+    for path in paths:
+        split = next(start for start in splits if path.startswith(start))
+        label, slash, _ = path[len(split) :].partition("/")
+        loose += [] if slash else [path]
+        found[path] = Place(label if slash else "", splits[split])
+    if loose and len(loose) < len(paths):
+        raise InputError(
+            f"{name} has images in class folders and {len(loose)} next to them, such as {loose[0]}."
+            " Put every image into the folder of its class, or all into one."
+        )
+    return found

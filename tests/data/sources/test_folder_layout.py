@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from genjax.data.sources.folder_layout import Place, list_files, places, read_captions
+from genjax.data.sources.folder_layout import Place, is_note, list_files, lone_split, places, read_captions
 from genjax.errors import InputError
 
 
@@ -17,23 +17,34 @@ def touch(root: Path, *paths: str) -> None:
 
 def test_files_are_listed_in_the_order_of_their_names(tmp_path: Path) -> None:
     touch(tmp_path, "b/2.png", "b/10.png", "a/9.webp", "a/notes.txt")
-    assert list_files(tmp_path) == ["a/9.webp", "a/notes.txt", "b/10.png", "b/2.png"]
+    touch(tmp_path, "a/d/e/f/g/1.png")
+    assert list_files(tmp_path).files == ["a/9.webp", "a/d/e/f/g/1.png", "a/notes.txt", "b/10.png", "b/2.png"]
 
 
 def test_what_is_no_image_by_custom_does_not_count(tmp_path: Path) -> None:
-    touch(
-        tmp_path, ".DS_Store", ".cache/x.png", "__MACOSX/x.png", "Thumbs.db", "README.md", "LICENSE", "captions.jsonl"
-    )
-    assert list_files(tmp_path) == []
+    touch(tmp_path, ".DS_Store", ".git/HEAD", "__MACOSX/._x.png", "a/Thumbs.db", "desktop.ini", "captions.jsonl")
+    assert list_files(tmp_path) == ([], {})
+
+
+def test_hidden_images_are_left_out_and_said(tmp_path: Path) -> None:
+    touch(tmp_path, ".cache/x.png", "a/.b.JPG", "a/c.png")
+    assert list_files(tmp_path) == (["a/c.png"], {".cache/x.png": "hidden", "a/.b.JPG": "hidden"})
+
+
+def test_a_readme_and_a_licence_are_notes() -> None:
+    names = ("README.md", "a/license", "LICENCE.txt", "readme/a.png", "a.png")
+    assert [is_note(name) for name in names] == [True, True, True, False, False]
 
 
 def test_linked_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
     touch(tmp_path, "photos/a.png", "set/b.png")
     (tmp_path / "set" / "cats").symlink_to(tmp_path / "photos")
     (tmp_path / "set" / "loop").symlink_to(tmp_path / "set")
-    files = list_files(tmp_path / "set")
-    assert "cats/a.png" in files
-    assert max(path.count("/") for path in files) <= 3
+    (tmp_path / "set" / "up").symlink_to(tmp_path)
+    (tmp_path / "photos" / "back").symlink_to(tmp_path / "set")
+    (tmp_path / "set" / "itself").symlink_to(tmp_path / "set" / "itself")
+    back = dict.fromkeys(("loop", "up", "cats/back"), "links that lead back")
+    assert list_files(tmp_path / "set") == (["b.png", "cats/a.png", "itself"], back)
 
 
 @pytest.mark.parametrize(
@@ -43,21 +54,36 @@ def test_linked_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
         (["cat/a.png", "dog/b.png"], [Place("cat", None), Place("dog", None)]),
         (["test/a.png", "train/b.png"], [Place("", True), Place("", False)]),
         (["test/cat/a.png", "train/dog/b.png"], [Place("cat", True), Place("dog", False)]),
+        (["cat/a.png", "dog/b/c.png"], [Place("cat", None), Place("dog", None)]),
+        (["Training/a.png", "TEST/b.png", "Valid/c.png"], [Place("", False), Place("", True), Place("", True)]),
+        (["dev/cat/x/a.png", "train/dog/b.png"], [Place("cat", True), Place("dog", False)]),
+        (["train/a.png"], [Place("", None)]),
         ([], []),
     ],
 )
 def test_places_say_class_and_split(paths: list[str], expected: list[Place]) -> None:
-    assert places("folder:x", paths) == expected
+    assert places("folder:x", paths) == dict(zip(paths, expected, strict=True))
+
+
+def test_a_lone_split_among_other_folders_is_the_set() -> None:
+    paths = ["bus/a.png", "train/cat/b.png", "c.png"]
+    assert places("folder:x", paths) == {"train/cat/b.png": Place("cat", None)}
+    assert lone_split(paths, ["train/cat/b.png"]) == "train"
+    assert lone_split(paths, paths) == ""
 
 
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
         (["a.png", "cat/b.png"], "images in class folders and 1 next to them, such as a.png. Put every image into"),
-        (["cat/a.png", "dog/b/c.png"], "dog/b/c.png lies too deep. Put images into CLASS/"),
-        (["train/a.png"], "images in train/ but none in test/. Add them, or name train/ itself."),
-        (["test/a.png", "cat/a.png"], "images in test/ but none in train/"),
-        (["test/a.png", "train/b.png", "c.png"], "1 images elsewhere, such as c.png. Move them"),
+        (
+            ["Test/a.png", "cat/a.png"],
+            "held-out images in Test/ but no folder train/ beside. Put the images to train on",
+        ),
+        (["val/a.png", "test/a.png"], "images in test/ and val/ but no folder train/ beside"),
+        (["test/a.png", "Train/b.png", "c.png"], "has Train/ and test/, and 1 images elsewhere, such as c.png. Move"),
+        (["Train/a.png", "test/b.png", "train/c.png"], "has Train/ and train/, two names of one part. Put them into"),
+        (["train/a.png", "val/b.png", "validation/c.png"], "has val/ and validation/, two names of one part"),
         (["test/a.png", "train/cat/b.png"], "1 next to them, such as test/a.png"),
     ],
 )
@@ -81,6 +107,22 @@ def test_only_ends_of_lines_separate_captions(end: str, tmp_path: Path) -> None:
     lines = [json.dumps({"file": file, "caption": text}, ensure_ascii=False) for file, text in captions.items()]
     (tmp_path / "captions.jsonl").write_bytes(end.join([*lines, ""]).encode())
     assert read_captions(tmp_path, "folder:x", list(captions)) == captions
+
+
+def test_a_line_of_captions_may_spell_its_file_otherwise(tmp_path: Path) -> None:
+    lines = ['{"file": ".\\\\a\\\\b.png", "caption": "x"}', '{"file": "./cafe\u0301.png", "caption": "y"}']
+    (tmp_path / "captions.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    captions = read_captions(tmp_path, "folder:x", ["a/b.png", "caf\u00e9.png"])
+    assert captions == {"a/b.png": "x", "caf\u00e9.png": "y"}
+
+
+def test_images_and_lines_that_do_not_fit_are_named_together(tmp_path: Path) -> None:
+    (tmp_path / "captions.jsonl").write_text('{"file": "c.png", "caption": "x"}')
+    message = (
+        r"no caption for 1 of 1 images, the first 'a\.png', and 1 line that fits no file, the first 'c\.png'\. Add"
+    )
+    with pytest.raises(InputError, match=message):
+        read_captions(tmp_path, "folder:x", ["a.png"])
 
 
 @pytest.mark.parametrize(
