@@ -3,6 +3,7 @@
 import json
 import os
 import posixpath
+import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ LOOP = "links that lead back"
 # Spellings of the folders of a split, in lower case: the part trained on first, then those that are held out.
 TRAIN = ("train", "training")
 HELD_OUT = (("test", "testing"), ("val", "valid", "validation", "dev"))
+SPLIT_ENDING = re.compile(r"[ _-]?(set|data|images)$")  # which such a name may have: train_set, testSet
 
 
 class Listing(NamedTuple):
@@ -64,7 +66,7 @@ def list_files(root: Path) -> Listing:
     ]  # folders to enter: (path in the set, it and the folders around it on disk)
     while waiting:
         inside, around = waiting.pop()
-        for entry in _entries(root / inside):
+        for entry in _entries(root, inside):
             path = f"{inside}/{entry.name}" if inside else entry.name
             if _is_folder(entry):
                 place = (root / path).resolve()
@@ -81,7 +83,8 @@ def list_files(root: Path) -> Listing:
 
 def is_note(path: str) -> bool:
     """Returns whether a file that is no image may lie among images: a readme or a licence."""
-    return path.rpartition("/")[2].lower().startswith(NOTE_STARTS)
+    name = path.rpartition("/")[2].lower()
+    return name.startswith(NOTE_STARTS) and not name.endswith(IMAGE_SUFFIXES)
 
 
 def places(name: str, paths: Sequence[str]) -> dict[str, Place]:
@@ -102,9 +105,10 @@ def places(name: str, paths: Sequence[str]) -> dict[str, Place]:
     if not train and not held_out:
         return _labelled(name, paths, {"": None})
     if train and not held_out:
-        return _labelled(name, [path for path in paths if path.startswith(f"{train}/")], {f"{train}/": None})
+        inside = [path for path in paths if path.startswith(f"{train}/")]
+        return _labelled(name, inside, {_start(inside, train): None})
     _check_splits(name, paths, train, held_out)
-    return _labelled(name, paths, {f"{train}/": False} | {f"{one}/": True for one in held_out})
+    return _labelled(name, paths, {_start(paths, top): top != train for top in (train, *held_out)})
 
 
 def lone_split(paths: Collection[str], placed: Collection[str]) -> str:
@@ -160,11 +164,13 @@ def foreign_lines(captions: Collection[str], files: Collection[str]) -> str:
     return f"{noun}, the first {foreign[0]!r}" if foreign else ""
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _entries(root: Path, inside: str) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(folder) as entries:
+        with os.scandir(root / inside) as entries:
             return list(entries)
     except OSError as error:
+        if _is_hidden(inside):  # such as the waste basket of another user
+            return []
         raise InputError(f"{error.filename} cannot be opened ({error.strerror}). Make it readable.") from None
 
 
@@ -198,12 +204,20 @@ def _caption(where: str, line: str) -> tuple[str, str]:
 
 def _splits(name: str, tops: set[str]) -> tuple[str, list[str]]:
     """Finds the folder of training images ("" if none) and those of held-out ones, among the first folders."""
-    found = [sorted(top for top in tops if top.lower() in spellings) for spellings in (TRAIN, *HELD_OUT)]
+    plain = {top: SPLIT_ENDING.sub("", top.lower()) for top in sorted(tops)}
+    found = [[top for top in plain if plain[top] in spellings] for spellings in (TRAIN, *HELD_OUT)]
     double = next((same for same in found if len(same) > 1), None)
     if double:
         raise InputError(f"{name} has {double[0]}/ and {double[1]}/, two names of one part. Put them into one folder.")
     (train, *held_out) = [same[0] if same else "" for same in found]
     return train, [top for top in held_out if top]
+
+
+def _start(paths: Sequence[str], top: str) -> str:
+    """Returns where the paths in a split begin: below a second folder of its name, as unpacking leaves it, if any."""
+    inside = [path for path in paths if path.startswith(f"{top}/")]
+    doubled = f"{top}/{top}/"
+    return doubled if all(path.startswith(doubled) for path in inside) else f"{top}/"
 
 
 def _check_splits(name: str, paths: Sequence[str], train: str, held_out: list[str]) -> None:
@@ -233,6 +247,6 @@ def _labelled(name: str, paths: Sequence[str], splits: Mapping[str, bool | None]
     if loose and len(loose) < len(paths):
         raise InputError(
             f"{name} has images in class folders and {len(loose)} next to them, such as {loose[0]}."
-            " Put every image into the folder of its class, or all into one."
+            " Put every image into the folder of its class, or all into one; or name one of the folders."
         )
     return found

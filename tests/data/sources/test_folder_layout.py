@@ -1,6 +1,7 @@
 """The layout of a folder: files that count, classes, splits and captions."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,28 @@ def test_a_readme_and_a_licence_are_notes() -> None:
     assert [is_note(name) for name in names] == [True, True, True, False, False]
 
 
+def test_what_is_named_like_an_image_is_no_note() -> None:
+    assert not any(is_note(name) for name in ("license_plate_1.png", "plates/readme.JPG"))
+
+
+@pytest.mark.parametrize("folder", [".Trashes", "cats"])
+def test_only_hidden_folders_may_be_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    touch(tmp_path, "a.png", f"{folder}/b.png")
+    opened = os.scandir
+
+    def closed(place: Path) -> object:
+        if place.name == folder:
+            raise PermissionError(13, "Permission denied", str(place))
+        return opened(place)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    if folder == "cats":
+        with pytest.raises(InputError, match=r"cats cannot be opened \(Permission denied\)\. Make it readable\."):
+            list_files(tmp_path)
+    else:
+        assert list_files(tmp_path) == (["a.png"], {})
+
+
 def test_linked_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
     touch(tmp_path, "photos/a.png", "set/b.png")
     (tmp_path / "set" / "cats").symlink_to(tmp_path / "photos")
@@ -63,6 +86,23 @@ def test_linked_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
 )
 def test_places_say_class_and_split(paths: list[str], expected: list[Place]) -> None:
     assert places("folder:x", paths) == dict(zip(paths, expected, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [("trainingSet", "testSet"), ("train_data", "dev-data"), ("TRAIN IMAGES", "val")]
+)
+def test_splits_may_be_called_sets_and_lie_in_a_folder_of_their_name(train: str, test: str) -> None:
+    plain = places("folder:x", [f"{train}/7/a.png", f"{test}/7/b.png"])
+    doubled = places("folder:x", [f"{train}/{train}/7/a.png", f"{test}/{test}/7/b.png"])
+    assert list(plain.values()) == list(doubled.values()) == [Place("7", False), Place("7", True)]
+    assert list(places("folder:x", [f"{train}/{train}/7/a.png"]).values()) == [Place("7", None)]
+
+
+def test_a_class_may_have_the_name_of_its_split() -> None:
+    assert [place.label for place in places("folder:x", ["train/train/a.png", "train/bus/b.png"]).values()] == [
+        "train",
+        "bus",
+    ]
 
 
 def test_a_lone_split_among_other_folders_is_the_set() -> None:
