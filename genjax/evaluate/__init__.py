@@ -17,7 +17,7 @@ from genjax.evaluate.metrics.memorisation import auth_pct, c_t, copy_rate
 from genjax.evaluate.metrics.neighbours import density_coverage, precision_recall
 from genjax.evaluate.metrics.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
 from genjax.evaluate.metrics.smoothness import perceptual_path_length
-from genjax.evaluate.records import Record, compare, metric_name, small_sample_warnings
+from genjax.evaluate.records import Record, caveat_warnings, compare, metric_name, small_sample_warnings
 from genjax.evaluate.scores import CORE, METRICS, evaluate_images
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "active_units",
     "auth_pct",
     "c_t",
+    "caveat_warnings",
     "classifier_score",
     "compare",
     "copy_rate",

@@ -17,6 +17,7 @@ COMPARED = (
     *("name", "extractor", "extractor_version", "extractor_sha256", "resize", "method"),
     *("split", "data_hash", "n_real", "n_fake"),
 )
+CAVEAT = "; "  # stands before each caveat in a record's method
 FEW_FOR_FD, FEW_FOR_KD, FEW_FOR_SHARES = 1000, 50, 100  # images of a set, under which to warn
 
 
@@ -29,7 +30,7 @@ class Record:
         value: number that was measured.
         interval: 95 % interval (low, high), or None.
         interval_note: method by which the interval was found, or the reason that there is none.
-        method: settings of the metric, such as ``k=3``.
+        method: settings of the metric, such as ``k=3``, and caveats about these images, each after "; ".
         n_real: number of real images.
         n_fake: number of generated images.
         split: part of the real set; only test is held out.
@@ -125,6 +126,15 @@ def compare(first: Record, second: Record) -> float:
 def small_sample_warnings(records: Iterable[Record]) -> tuple[str, ...]:
     """Warns of records from few images, in plain words."""
     return tuple(warning for record in records for warning in _warnings(record))
+
+
+def caveat_warnings(records: Iterable[Record]) -> tuple[str, ...]:
+    """Warns of what records say of their images in `method`, once for all records that say the same."""
+    names: dict[str, list[str]] = {}
+    for record in records:
+        for caveat in record.method.split(CAVEAT)[1:]:
+            names.setdefault(caveat, []).append(record.name)
+    return tuple(f"{', '.join(named)}: {caveat}." for caveat, named in names.items())
 
 
 def _warnings(record: Record) -> list[str]:

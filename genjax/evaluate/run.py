@@ -14,7 +14,7 @@ from genjax.devices.backend import cache_folder
 from genjax.errors import InputError, lookup
 from genjax.evaluate.features.registry import load_extractor
 from genjax.evaluate.model_metrics import EXPLANATIONS, check_explained, explain
-from genjax.evaluate.records import Record, small_sample_warnings
+from genjax.evaluate.records import Record, caveat_warnings, small_sample_warnings
 from genjax.evaluate.run_data import found_images, load_images, source_samples
 from genjax.evaluate.sampling import Loaded, load_trained
 from genjax.evaluate.scores import CORE, METRICS, evaluate_images
@@ -144,7 +144,7 @@ def judge(
             **about,
             **further,
         )
-    for line in small_sample_warnings(records):
+    for line in (*caveat_warnings(records), *small_sample_warnings(records)):
         warn(line)
     return records
 

@@ -11,7 +11,7 @@ from genjax.evaluate.features.statistics import image_hash, real_features
 from genjax.evaluate.metrics import diversity, frechet, kernel, memorisation, neighbours
 from genjax.evaluate.metrics.intervals import Interval
 from genjax.evaluate.metrics.metric import Measured, MetricSpec, Sets
-from genjax.evaluate.records import Record, metric_name
+from genjax.evaluate.records import CAVEAT, Record, metric_name
 
 SPECS = (
     kernel.SPEC,
@@ -115,7 +115,7 @@ def evaluate_images(
             value=measured[name].value,
             interval=measured[name].interval.bounds,
             interval_note=measured[name].interval.note,
-            method=measured[name].method,
+            method=CAVEAT.join((measured[name].method, *measured[name].caveats)),
             n_real=len(real),
             n_fake=len(fake),
             split=split,
@@ -147,7 +147,9 @@ def average_over_sets(sets: Sequence[dict[str, Measured]]) -> dict[str, Measured
         ends = (float(low), float(high)) if len(known) == len(sets) else None
         note = first.interval.note if ends is None else f"{first.interval.note}, ends averaged over feature sets"
         value = float(np.mean([part[name].value for part in sets]))
-        means[name] = Measured(value, Interval(ends, note), f"{first.method}, mean of {len(sets)} feature sets")
+        caveats = tuple(dict.fromkeys(caveat for part in sets for caveat in part[name].caveats))
+        method = f"{first.method}, mean of {len(sets)} feature sets"
+        means[name] = Measured(value, Interval(ends, note), method, caveats)
     return means
 
 

@@ -102,7 +102,8 @@ def neighbourhoods(
     if real.held_out is not None:
         reference = extract_features(extractor, spread_out(real.held_out, SAMPLED).images[:])
         usual = nearest(reference, train_features, 1)[1][:, 0]
-    unit = float(np.median(usual)) if usual is not None else 0.0
+    new = usual[usual > 0] if usual is not None else []  # the others are training images that were held out as well
+    unit = float(np.median(new)) if len(new) else 0.0
 
     def shown(rows: np.ndarray) -> tuple[Neighbourhood, ...]:
         return tuple(

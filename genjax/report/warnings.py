@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.evaluate import Record, small_sample_warnings
+from genjax.evaluate import Record, caveat_warnings, small_sample_warnings
+from genjax.evaluate.metrics.memorisation import NEAR, near_training
 from genjax.evaluate.metrics.stability import collapse_step
 
 FEW_IMAGES = 100  # training images, under which a model can learn each by heart
 FEW_HELD_OUT = 50
-EXPECTED_NEAR = 0.05  # share of held-out images that are near, and so of new samples, by the definition of "near"
 MANY_NEAR = 0.10  # share of samples that are near, above which copies are likely
 ALIKE = 0.5  # ratio of distances between samples to those between real images, under which samples are all alike
 LITTLE_COVERED = 0.1  # coverage under which most of the held-out images are missing
@@ -75,7 +75,7 @@ def likeness_warnings(likeness: Likeness) -> list[str]:
     if likeness.near is not None and likeness.near > MANY_NEAR:
         said.append(
             f"Copies are likely: {likeness.near:.0%} of the samples lie nearer to a training image than 95 % of the"
-            f" held-out images do. Of new images it would be {EXPECTED_NEAR:.0%}."
+            f" held-out images do. Of new images it would be {NEAR:.0%}."
         )
     if likeness.spread < ALIKE:
         said.append(
@@ -97,7 +97,7 @@ def record_warnings(records: Sequence[Record], *, data: str) -> list[str]:
         " or looks wrong."
         for record in covered
     ]
-    said += merged(small_sample_warnings(records))
+    said += [*caveat_warnings(records), *merged(small_sample_warnings(records))]
     if records and records[0].extractor == "embedded-v1" and data.partition(":")[0] not in CHARACTERS:
         said.append(
             "The metrics use embedded-v1, a network that knows handwritten and typeset characters. On other pictures"
@@ -169,12 +169,12 @@ def likeness(
         samples: images (n, h, w, c), uint8.
         nearest: training image nearest to each sample, (n, h, w, c), uint8.
         distances: distances (n,) to those in feature space.
-        usual: distances (m,) of held-out images to their nearest training images; None or fewer than `FEW_HELD_OUT`
-            leave `Likeness.near` unknown.
+        usual: distances (m,) of held-out images to their nearest training images; None, or fewer than `FEW_HELD_OUT`
+            above 0, leave `Likeness.near` unknown.
         spread: value of `Likeness.spread`, which needs features.
     """
     near = None
-    if usual is not None and len(usual) >= FEW_HELD_OUT:
-        near = float((distances < np.quantile(usual, EXPECTED_NEAR)).mean())
+    if usual is not None and (usual > 0).sum() >= FEW_HELD_OUT:
+        near = float(near_training(distances, usual).mean())
     difference = np.abs(samples.astype(np.int16) - nearest).mean(axis=(1, 2, 3))
     return Likeness(near, int((difference <= NEARLY_EQUAL).sum()), spread, len(samples))

@@ -1,5 +1,6 @@
 """From images to records: every metric, in the order asked for, and every bad input before anything is computed."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from genjax.evaluate import (
     CORE,
     METRICS,
     Extractor,
+    caveat_warnings,
     compare,
     evaluate_images,
     extract_features,
@@ -19,7 +21,7 @@ from genjax.evaluate import (
 from genjax.evaluate.metrics import metric as metric_module
 from genjax.evaluate.metrics.intervals import Interval
 from genjax.evaluate.metrics.metric import Measured, MetricSpec
-from genjax.evaluate.scores import SPECS, by_name, core_names, metrics_help
+from genjax.evaluate.scores import SPECS, average_over_sets, by_name, core_names, metrics_help
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +151,27 @@ def test_metrics_of_a_run_need_its_training_images_and_its_source(means, images)
         evaluate_images(real, fake, extractor=means, metrics=("retention",), source_images=fake[1:])
     with pytest.raises(InputError, match="train images are 4x8x1"):
         evaluate_images(real, fake, extractor=means, metrics=("c_t",), train_images=real[:, :4])
+
+
+def test_a_caveat_stands_in_the_record_and_is_warned_of_once(means, images):
+    real, fake = images
+    metrics = ("copy_rate", "c_t", "auth_pct")
+    records = evaluate_images(real, fake, extractor=means, metrics=metrics, train_images=real[:3])
+    said = "3 of 40 held-out images are training images as well and"
+    assert [record.method for record in records] == [
+        f"5 % quantile of held-out images; {said} are left out",
+        f"one cell; {said} hide copies",
+        "nearest training image",
+    ]
+    assert caveat_warnings(records) == (f"copy_rate[means]: {said} are left out.", f"c_t[means]: {said} hide copies.")
+    again = dataclasses.replace(records[0], name="other")
+    assert caveat_warnings((records[0], again)) == (f"copy_rate[means], other: {said} are left out.",)
+
+
+def test_the_caveats_of_all_feature_sets_are_kept():
+    first, second = (Measured(0.5, Interval(None, "none"), "k=3", caveats) for caveats in (("a",), ("a", "b")))
+    averaged = average_over_sets([{"x": first}, {"x": second}])["x"]
+    assert (averaged.method, averaged.caveats) == ("k=3, mean of 2 feature sets", ("a", "b"))
 
 
 def test_the_metrics_and_those_by_default_follow_from_the_list():

@@ -52,6 +52,15 @@ def test_likeness_of_copies_and_of_new_images():
     assert likeness(images, images, distances=np.zeros(100), usual=usual[:5], spread=1.0).near is None
 
 
+def test_held_out_images_that_are_training_images_hide_no_copies():
+    images = np.zeros((10, 4, 4, 1), np.uint8)
+    usual = np.concatenate([np.zeros(40), np.random.default_rng(0).uniform(1, 2, 50)])
+    found = likeness(images, images, distances=np.full(10, 0.5), usual=usual, spread=1.0)
+    assert found.near == 1.0
+    few = likeness(images, images, distances=np.full(10, 0.5), usual=usual[:-1], spread=1.0)
+    assert few.near is None, "49 of the held-out images are new"
+
+
 def test_what_the_log_tells():
     lines = [
         {"step": 10, KD: 0.1, f"{KD}/low": 0.01, "evaluate/coverage[embedded-v1]": 0.8, "loss/kl": 9.0},

@@ -13,6 +13,7 @@ from genjax.evaluate.metrics.metric import NO_INTERVAL, Measured, MetricSpec, Se
 from genjax.evaluate.metrics.neighbours import squared_distances
 
 SMALLEST_CELL = 5  # held-out and generated images, each, below which a cell says nothing
+NEAR = 0.05  # share of the held-out images that count as near a training image
 
 
 def nearest(features: ArrayLike, others: ArrayLike, k: int = 1) -> tuple[np.ndarray, Floats]:
@@ -34,9 +35,11 @@ def nearest(features: ArrayLike, others: ArrayLike, k: int = 1) -> tuple[np.ndar
 
 
 def copy_rate(
-    fake_features: ArrayLike, shot_features: ArrayLike, held_out_features: ArrayLike, *, quantile: float = 0.05
+    fake_features: ArrayLike, shot_features: ArrayLike, held_out_features: ArrayLike, *, quantile: float = NEAR
 ) -> float:
     """Computes the share of generated images that lie nearer to a training image than nearly all held-out ones do.
+
+    Held-out images that are training images say nothing of new ones: they are left out, see `near_training`.
 
     Args:
         fake_features: features (n, d) of generated images.
@@ -54,14 +57,29 @@ def copy_rate(
     held_out = _alike(held_out_features, shots, which="held-out", fewest=2)[0]
     # d(held out, nearest train) (m,), and d(fake, nearest train) (n,)
     usual, found = (_nearest(part, shots)[1][:, 0] for part in (held_out, fake))
-    # share of fakes with d(fake, train) < the quantile of d(held out, train)
-    return float((found < np.quantile(usual, quantile)).mean())
+    return float(near_training(found, usual, quantile=quantile).mean())
+
+
+def near_training(distances: Floats, usual: Floats, *, quantile: float = NEAR) -> np.ndarray:
+    """Marks the images that are training images, or lie nearer to one than nearly all new images do.
+
+    Args:
+        distances: distances (n,) of generated images to the nearest training image.
+        usual: the same (m,) of held-out images; those at distance 0 are training images, and are left out.
+        quantile: share of the others that count as near.
+    Returns:
+        bool (n,).
+    """
+    new = usual[usual > 0]
+    # d(fake, train) = 0, or < the quantile of d(held out, train) over held-out images that are none of train
+    return (distances == 0) | (distances < (np.quantile(new, quantile) if len(new) else 0))
 
 
 def auth_pct(train_features: ArrayLike, fake_features: ArrayLike) -> float:
     """Computes authenticity, the share of generated images that are not a training image with noise. (Alaa et al. 2022)
 
     One is authentic if its nearest training image is farther away than that training image's own nearest other one.
+    Equal training images count as one; where all are equal, only an equal image is a copy.
 
     Args:
         train_features: features (n, d) of training images, n >= 2.
@@ -72,6 +90,7 @@ def auth_pct(train_features: ArrayLike, fake_features: ArrayLike) -> float:
         InputError: see `check_one`; unequal widths.
     """
     fake, train = _alike(fake_features, train_features, least=2)
+    train = np.unique(train, axis=0)
     own = _nearest_other(train)  # (n,), how far a training image is from its own kind
     indices, distances = _nearest(fake, train)  # (m, 1) each
     # authentic: d(fake, nearest train) > d(that train, nearest other train)
@@ -124,8 +143,10 @@ def c_t(
 
 def measure_copy_rate(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
     """Measures the share of generated images nearer to a training image than nearly all held-out ones."""
-    value = copy_rate(sets.fake, required(sets.train, "training"), sets.real)
-    return {"copy_rate": Measured(value, NO_INTERVAL, "5 % quantile of held-out images")}
+    train = required(sets.train, "training")
+    value = copy_rate(sets.fake, train, sets.real)
+    caveats = _not_held_out(sets.real, train, "are left out")
+    return {"copy_rate": Measured(value, NO_INTERVAL, f"{100 * NEAR:g} % quantile of held-out images", caveats)}
 
 
 def measure_authenticity(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
@@ -136,8 +157,15 @@ def measure_authenticity(sets: Sets, seed: int, intervals: bool) -> dict[str, Me
 
 def measure_data_copying(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
     """Measures the z-score of the test for data-copying, over the whole feature space."""
-    value = c_t(required(sets.train, "training"), sets.real, sets.fake, seed=seed)
-    return {"c_t": Measured(value, NO_INTERVAL, "one cell")}
+    train = required(sets.train, "training")
+    value = c_t(train, sets.real, sets.fake, seed=seed)
+    return {"c_t": Measured(value, NO_INTERVAL, "one cell", _not_held_out(sets.real, train, "hide copies"))}
+
+
+def _not_held_out(held_out: Floats, train: Floats, and_so: str) -> tuple[str, ...]:
+    """Says how many held-out images are training images; () if none is."""
+    count = int((nearest(held_out, train)[1] == 0).sum())
+    return (f"{count} of {len(held_out)} held-out images are training images as well and {and_so}",) if count else ()
 
 
 COPY_RATE_SPEC = MetricSpec(
@@ -191,7 +219,9 @@ def _nearest(features: Floats, others: Floats, k: int = 1) -> tuple[np.ndarray, 
 
 
 def _nearest_other(features: Floats) -> Floats:
-    """Returns the distance (n,) of each row to the nearest other row."""
+    """Returns the distance (n,) of each row to the nearest other row, 0 for a single one."""
+    if len(features) == 1:
+        return np.zeros(1)
     indices = np.empty(len(features), np.int64)
     centred = features - features.mean(axis=0)
     for rows, squared in squared_distances(centred, centred):

@@ -34,11 +34,19 @@ class Sets(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """One number before it becomes a record: value, 95 % interval, and the settings it was measured with."""
+    """One number before it becomes a record.
+
+    Attributes:
+        value: number that was measured.
+        interval: its 95 % interval.
+        method: settings it was measured with.
+        caveats: facts about these images that a reader must know, each a phrase without a full stop.
+    """
 
     value: float
     interval: Interval
     method: str
+    caveats: tuple[str, ...] = ()
 
 
 MeasureSets = Callable[[Sets, int, bool], dict[str, Measured]]  # (sets, seed, intervals) -> {metric: number}

@@ -8,7 +8,15 @@ from scipy.spatial.distance import cdist
 from scipy.stats import mannwhitneyu, norm
 
 from genjax.errors import InputError
-from genjax.evaluate.metrics.memorisation import auth_pct, c_t, copy_rate, nearest
+from genjax.evaluate.metrics.memorisation import (
+    auth_pct,
+    c_t,
+    copy_rate,
+    measure_copy_rate,
+    measure_data_copying,
+    nearest,
+)
+from genjax.evaluate.metrics.metric import Sets
 
 RNG = np.random.default_rng(0)
 TRAIN, TEST, NEW = (RNG.standard_normal((n, 8)) for n in (200, 300, 400))
@@ -70,6 +78,35 @@ def test_all_copies():
     assert copy_rate(TRAIN, TRAIN, TEST) == 1
     assert auth_pct(TRAIN, TRAIN) == 0
     assert c_t(TRAIN, TEST, TRAIN) < -15
+
+
+@pytest.mark.parametrize("shared", [3, 40, 298, 300])
+def test_held_out_images_that_are_training_images_do_not_hide_copies(shared):
+    test = np.concatenate([TRAIN[np.arange(shared) % len(TRAIN)], TEST[shared:]])
+    assert copy_rate(TRAIN, TRAIN, test) == 1
+    assert copy_rate(np.concatenate([TRAIN, TRAIN + 1e3]), TRAIN, test) == 0.5
+    new = test[shared:]
+    assert copy_rate(NEW, TRAIN, test) == (copy_rate(NEW, TRAIN, new) if len(new) else 0)
+
+
+def test_held_out_images_that_are_training_images_are_counted():
+    def caveats(train, test):
+        measured = [measure(Sets(test, NEW, train), 0, False) for measure in (measure_copy_rate, measure_data_copying)]
+        return [number.caveats for numbers in measured for number in numbers.values()]
+
+    assert caveats(TRAIN, TEST) == [(), ()]
+    said = "4 of 300 held-out images are training images as well and"
+    assert caveats(np.concatenate([TRAIN, TEST[:4]]), TEST) == [(f"{said} are left out",), (f"{said} hide copies",)]
+
+
+def test_equal_training_images_count_once():
+    twice = np.repeat(TRAIN, 2, axis=0)
+    near = with_copies(1)
+    assert auth_pct(twice, near) == auth_pct(TRAIN, near) == 0
+    assert auth_pct(twice, NEW) == auth_pct(TRAIN, NEW)
+    assert copy_rate(NEW, twice, TEST) == copy_rate(NEW, TRAIN, TEST)
+    same = np.repeat(TRAIN[:1], 5, axis=0)
+    assert auth_pct(same, np.concatenate([TRAIN[:1], NEW[:1]])) == 0.5
 
 
 def test_each_moves_with_the_share_of_copies():
