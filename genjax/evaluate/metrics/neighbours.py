@@ -89,8 +89,8 @@ def measure_precision_recall(sets: Sets, seed: int, intervals: bool) -> dict[str
 
 
 def measure_density_coverage(sets: Sets, seed: int, intervals: bool) -> dict[str, Measured]:
-    """Measures density and coverage, with jackknife intervals."""
-    return measure_with_jackknife(
+    """Measures density and coverage, with jackknife intervals; a caveat counts the real images that have no ball."""
+    measured = measure_with_jackknife(
         lambda real, fake: density_coverage(real, fake, k=COVERAGE_K),
         sets,
         {"density": AT_LEAST_0, "coverage": FROM_0_TO_1},
@@ -98,6 +98,18 @@ def measure_density_coverage(sets: Sets, seed: int, intervals: bool) -> dict[str
         seed=seed,
         intervals=intervals,
     )
+    count = without_ball(sets.real, COVERAGE_K)
+    caveat = (
+        f"{count} of {len(sets.real)} real images are there {COVERAGE_K + 1} times or more, and count as never"
+        " reached by a generated image; leave out the duplicates"
+    )
+    return {name: found._replace(caveats=(caveat,) if count else ()) for name, found in measured.items()}
+
+
+def without_ball(features: Floats, k: int) -> int:
+    """Counts the rows (n, d) whose k-th neighbour lies at distance 0: nothing is inside a ball of radius 0."""
+    centred = features - features.mean(axis=0)
+    return int((_radii(centred, k) <= _rounding(centred, centred)).sum())
 
 
 PRECISION_RECALL_SPEC = MetricSpec(

@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 
 from genjax.evaluate import density_coverage, precision_recall
 from genjax.evaluate.metrics import neighbours
+from genjax.evaluate.metrics.metric import Sets
 
 few_examples = settings(max_examples=20, deadline=None, derandomize=True)
 
@@ -106,3 +107,14 @@ def test_dropped_kinds_cost_recall_and_coverage_and_noise_costs_precision():
     noisy = [measured(real, fake + level * rng.standard_normal(fake.shape), 3) for level in (0, 1, 3)]
     assert [row[0] for row in noisy] == sorted((row[0] for row in noisy), reverse=True)
     assert [row[2] for row in noisy] == sorted((row[2] for row in noisy), reverse=True)
+
+
+@pytest.mark.parametrize(("times", "said"), [(1, ()), (5, ()), (6, "60 of 60 real images are there 6 times or more")])
+def test_real_images_that_nothing_can_reach_are_counted(times, said):
+    real = np.repeat(REAL[:10] + 7, times, axis=0)
+    sets = Sets(np.concatenate([real, REAL[10:16] + 7]) if times == 1 else real, FAKE)
+    measured = neighbours.measure_density_coverage(sets, 0, False)
+    for number in measured.values():
+        assert number.caveats == () if not said else number.caveats[0].startswith(said)
+    if said:
+        assert (measured["density"].value, measured["coverage"].value) == (0, 0)
