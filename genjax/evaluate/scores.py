@@ -165,12 +165,13 @@ def _check_sets(
             f"real images are {_size(real)} and generated ones {_size(fake)} (height, width, channels)."
             " Bring both to one size before: resizing only one of them would count as a difference."
         )
-    possible = [name for name, spec in chosen.items() if min(len(real), len(fake)) >= spec.least] or ["none"]
+    possible = [name for name, spec in chosen.items() if min(len(real), len(fake)) >= spec.least]
+    otherwise = f", or --metrics {','.join(possible)}" if possible else ""
     for name, spec in chosen.items():
         if min(len(real), len(fake)) < spec.least:
             raise InputError(
                 f"{name} needs {spec.least} or more images of each set; there are {len(real)} real and {len(fake)}"
-                f" generated. Use more images, or --metrics {','.join(possible)}."
+                f" generated. Use more images{otherwise}."
             )
 
 

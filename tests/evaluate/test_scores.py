@@ -110,8 +110,11 @@ def test_bad_input_is_refused_before_anything_is_computed(images):
         ((real, fake[..., 0], ("kd",)), "generated images have the shape"),
         ((real, fake[:, :4, :4], ("kd",)), "real images are 8x8x1 and generated ones 4x4x1"),
         ((real, np.repeat(fake, 3, axis=-1), ("kd",)), "generated ones 8x8x3"),
-        ((real[:1], fake, ("kd",)), "kd needs 2 or more images of each set; there are 1 real and 40 generated"),
-        ((real, fake[:5], ("fd", "coverage")), "coverage needs 6 or more images"),
+        (
+            (real[:1], fake, ("kd",)),
+            r"kd needs 2 or more images of each set; there are 1 real and 40 generated. Use more images.$",
+        ),
+        ((real, fake[:5], ("fd", "coverage")), "coverage needs 6 or more .* Use more images, or --metrics fd.$"),
     ]
     for (real_images, fake_images, metrics), message in bad:
         with pytest.raises(InputError, match=message):
