@@ -49,6 +49,10 @@ class Request:
                 raise InputError(f"{option} {value} is negative. Use 0 or more.")
 
 
+class EmptySplitError(InputError):
+    """A set has no image in the split that was asked for."""
+
+
 class Spec(NamedTuple):
     """A source of images and its description, from which `load`, help and documents are made.
 
@@ -100,12 +104,13 @@ def choose(name: str, request: Request, in_test: np.ndarray) -> np.ndarray:
     Returns:
         int64 indices, ascending.
     Raises:
-        InputError: no image in that split, or fewer than requested.
+        EmptySplitError: no image in that split.
+        InputError: fewer images than requested.
     """
     members = {"train": ~in_test, "test": in_test, "all": np.ones_like(in_test)}[request.split]
     indices = np.flatnonzero(members)
     if not len(indices):
-        raise InputError(
+        raise EmptySplitError(
             f"{name} has no image in its split {request.split!r} ({len(in_test)} in all)."
             " Add images, or use the split 'all'."
         )

@@ -12,6 +12,7 @@ import numpy as np
 
 from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, config_to_json
 from genjax.data import Dataset, check_batch, few_shot
+from genjax.data.request import EmptySplitError
 from genjax.data.sources.folder import reads_below
 from genjax.devices import backend
 from genjax.devices.sharding import Layout, check_share, lay_out, sharing
@@ -342,8 +343,11 @@ def check_outside(data: str, out: Path) -> None:
 def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset | None:
     if not config.evaluate_every:
         return None
-    images = held_out_images(config, model)
-    reason = _unscorable(images, model, config.evaluate_num)
+    try:
+        images = held_out_images(config, model)
+        reason = _unscorable(images, model, config.evaluate_num)
+    except EmptySplitError:
+        images, reason = None, f"no image of {config.data} is held out to evaluate on along training"
     if reason:
         warn(f"{reason}: there will be no scores")
         return None

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genjax.data.request import Request, choose, held_out
+from genjax.data.request import EmptySplitError, Request, choose, held_out
 from genjax.errors import InputError
 
 CASES = settings(max_examples=30, deadline=None, derandomize=True)
@@ -46,7 +46,7 @@ def test_what_is_held_out_goes_with_the_name_not_the_place() -> None:
 
 def test_a_single_image_is_trained_on() -> None:
     assert held_out(["a.png"]).tolist() == [False]
-    with pytest.raises(InputError, match=r"x has no image in its split 'test' \(1 in all\)"):
+    with pytest.raises(EmptySplitError, match=r"x has no image in its split 'test' \(1 in all\)"):
         choose("x", Request(split="test"), np.array([False]))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tiny import leaves_equal
-from toy_runs import toy_config, toy_entered
+from toy_runs import adapted_toy, toy_config, toy_entered
 
 from genjax.errors import InputError
 from genjax.store.metrics import evaluated, read_metrics
@@ -16,6 +16,7 @@ from genjax.store.run_folder import RunFolder
 from genjax.store.tensorboard import Board
 from genjax.training import preview, stage
 from genjax.training.loop import train
+from genjax.training.plan import plan_adaptation, plan_training
 
 SCORED = {"evaluate_every": 2, "evaluate_num": 40}
 
@@ -118,3 +119,17 @@ def test_held_out_images_that_are_all_alike_give_no_scores_and_the_warning_comes
     assert said.index("all alike") < said.index("data     npz:")
     assert int(outcome.state.step) == 4
     assert not outcome.folder.model("best").exists()
+
+
+@pytest.mark.parametrize(("images", "said"), [(1, "no image of npz:"), (2, "one image of npz:")])
+def test_an_image_or_none_held_out_gives_no_scores_and_a_warning(images, said, tmp_path, capsys):
+    some = np.random.default_rng(0).integers(0, 256, (images, 16, 16), np.uint8)
+    np.savez(tmp_path / "few.npz", images=some)
+    few = {"data": f"npz:{tmp_path}/few.npz", "num_images": 0, "batch": 1}
+    assert plan_training(scored_config(tmp_path / "run", **few)).held_out is None
+    assert said in capsys.readouterr().err
+    train(scored_config(tmp_path / "source", steps=2))
+    adaptation = adapted_toy(tmp_path / "source", tmp_path / "adapted", "full", **SCORED, **few, shots=None)
+    capsys.readouterr()
+    assert plan_adaptation(adaptation).held_out is None
+    assert said in capsys.readouterr().err
