@@ -39,7 +39,7 @@ class SampleCommand:
     source: Source = None
     """Folder of the run that this one was adapted from, if it has been moved."""
     force: bool = False
-    """Write over what is there."""
+    """Write over what is there, and delete further images that an earlier call has numbered in the folder."""
     drawing: Any = None
 
     def __post_init__(self) -> None:

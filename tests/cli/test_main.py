@@ -88,6 +88,15 @@ def test_sample_fills_a_folder(runs, tmp_path):
     assert [path.name for path in sorted((tmp_path / "images").iterdir())] == ["00000.png", "00001.png", "00002.png"]
 
 
+def test_sample_with_force_leaves_no_image_of_before(runs, tmp_path):
+    out = tmp_path / "images"
+    sampling = ["sample", "--run", runs / "digits", "--out", out]
+    assert genjax(*sampling, "--num", 4) == 0
+    (out / "20260101.png").touch()
+    assert genjax(*sampling, "--num", 2, "--force") == 0
+    assert [path.name for path in sorted(out.iterdir())] == ["00000.png", "00001.png", "20260101.png"]
+
+
 def test_report_writes_a_page_into_the_run(runs, capsys):
     assert genjax("report", runs / "digits", "--num", 20) == 0
     assert capsys.readouterr().out.strip() == str(runs / "digits" / "report.html")

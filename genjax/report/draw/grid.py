@@ -1,5 +1,6 @@
 """Grids of images as arrays, and PNG files of images."""
 
+import itertools
 import math
 import os
 from pathlib import Path
@@ -41,7 +42,14 @@ def save_image(path: Path, image: np.ndarray, *, scale: int = 1) -> None:
 
 
 def save_images(folder: Path, images: np.ndarray) -> None:
-    """Writes images (n, h, w, c), uint8, as 00000.png, 00001.png, ... into a folder, which is made."""
+    """Writes images (n, h, w, c), uint8, as 00000.png, 00001.png, ... into a folder, which is made.
+
+    Images with the numbers that follow are of an earlier call, and are deleted.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for index, image in enumerate(images):
-        save_image(folder / f"{index:05d}.png", image)
+    numbered = (folder / f"{index:05d}.png" for index in itertools.count())
+    for path, image in zip(itertools.islice(numbered, len(images)), images, strict=True):
+        save_image(path, image)
+    earlier = list(itertools.takewhile(Path.exists, numbered))
+    for path in reversed(earlier):  # the last first: a stopped process leaves no gap, which would hide the rest
+        path.unlink()
