@@ -25,17 +25,17 @@ class EvaluateCommand:
     real: str = ""
     """Instead of --data: the same, or run:PATH."""
     size: int = 0
-    """Height and width of both; 0 is what a run or an .npz has, else 32."""
+    """Height and width of both; 0 is what a run has, else an .npz, else 32. Two .npz are compared as they are."""
     split: Literal["train", "test", "all"] = "test"
     """Part of the real images; only test is held out."""
     num: int = 0
-    """Generated images; 0 is all of a set, and of a run as many as there are real ones."""
+    """Generated images, of a set those that the seed chooses; 0 is all of a set, and of a run as many as real ones."""
     metrics: str = "kd,fd,precision,recall,density,coverage"
     """Metrics, separated by commas. `evaluate_type` lists them."""
     extractor: str = "embedded-v1"
     """Network whose features are compared. `evaluate_type` lists them."""
     seed: int = 0
-    """Seed of the latents."""
+    """Seed of the latents, and of the choice of images of a set."""
     which: Which = "latest"
     """The latest model of the run, or the best by its evaluations along training."""
     source: Source = None

@@ -4,7 +4,7 @@ Every source returns a `Dataset`: uint8 images of one size, with labels, factors
 """
 
 from genjax.data.batches import Columns, Position, batch_at, batch_indices, check_batch, columns, position
-from genjax.data.dataset import Dataset, LazyImages, few_shot
+from genjax.data.dataset import Dataset, LazyImages, few_shot, spread_out
 from genjax.data.images import RESIZE_RULE, to_float, to_uint8
 from genjax.data.load import DATASETS, captions_help, data_help, data_table, load
 from genjax.data.request import Request, Spec
@@ -28,6 +28,7 @@ __all__ = [
     "few_shot",
     "load",
     "position",
+    "spread_out",
     "to_float",
     "to_uint8",
 ]

@@ -69,6 +69,7 @@ class Dataset:
         class_names: names of the classes; () without classes.
         factors: true generative factors by name, numbers or words, each (n,); {} where they are unknown.
         captions: one sentence for each image; () without captions.
+        whole: number of images that all parts of the set have; 0 where it is not known.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     factors: dict[str, np.ndarray] = field(default_factory=dict)
     captions: tuple[str, ...] = ()
+    whole: int = 0
 
     def __len__(self) -> int:
         """Returns the number of images."""
@@ -122,6 +124,11 @@ def indexed(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
     """Numbers the labels that occur from 0: int32 (n,), and the labels as names. Labels 1 and 10 are two classes."""
     found, numbers = np.unique(labels, return_inverse=True)
     return numbers.astype(np.int32), tuple(str(label) for label in found)
+
+
+def spread_out(images: Dataset, most: int) -> Dataset:
+    """Takes at most `most` images, from all over a set that may be sorted."""
+    return images.take(np.unique(np.linspace(0, len(images) - 1, min(most, len(images))).round()))
 
 
 def few_shot(dataset: Dataset, shots: int, seed: int = 0, *, stratify: bool = True) -> Dataset:

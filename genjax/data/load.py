@@ -4,7 +4,7 @@ from pathlib import Path
 
 from genjax.data.dataset import Dataset
 from genjax.data.glyphs.variants import SPEC as GLYPHS
-from genjax.data.request import Request, Spec
+from genjax.data.request import Request, Spec, check_size
 from genjax.data.sources.digits import SPEC as DIGITS
 from genjax.data.sources.emoji import SPEC as EMOJI
 from genjax.data.sources.folder import SPEC as FOLDER
@@ -40,7 +40,8 @@ def load(
     Args:
         spec: name in `DATASETS`, with a colon and an argument where the set takes one, such as ``glyphs:letters`` or
             ``folder:PATH``. `data_help` lists the forms.
-        size: height and width of the images, a power of two from 8 to 1024; others are resized by `RESIZE_RULE`.
+        size: height and width of the images, a power of two from 8 to 1024; others are resized by `RESIZE_RULE`. 0
+            keeps the images of an .npz as they are.
         channels: 1 for grey, 3 for colour, 0 to keep what the images have.
         split: ``train``, ``test`` (held out) or ``all``.
         num: number of images; 0 takes all that the set has. Glyphs are drawn, and 0 draws 2,000 for train, 20,000 for
@@ -56,6 +57,8 @@ def load(
     """
     name, _, argument = spec.partition(":")
     source = lookup(DATASETS, name, "dataset")
+    if not source.keeps_size:
+        check_size(size)
     request = Request(size, channels, split, num, seed, skip_broken, None if root is None else Path(root))
     return source.load(argument, request)
 

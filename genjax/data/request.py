@@ -1,8 +1,10 @@
 """The interface of a source of images: `Spec` describes it, `Request` is what it is asked for; and held-out splits."""
 
 import hashlib
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +24,7 @@ class Request:
     """The options of `load` that every source answers, checked when built."""
 
     size: int = 16
-    """Height and width of the images: a power of two from 8 to 1024."""
+    """Height and width of the images: a power of two from 8 to 1024; 0 keeps the size of the images of an .npz."""
     channels: int = 0
     """1 for grey, 3 for colour, 0 to keep what the images have."""
     split: str = "train"
@@ -38,8 +40,8 @@ class Request:
 
     def __post_init__(self) -> None:
         """Raises InputError for values that no set could answer."""
-        if self.size not in SIZES:
-            raise InputError(_wrong_size(self.size))
+        if self.size:
+            check_size(self.size)
         if self.channels not in (0, 1, 3):
             raise InputError(f"--channels {self.channels}: expected 1 (grey), 3 (colour) or 0 (as the images are).")
         if self.split not in SPLITS:
@@ -65,6 +67,7 @@ class Spec(NamedTuple):
             set never has any.
         captioned_variant: text after the colon that a model of text uses if only the name is given; "" for none.
         extra: optional dependencies of this package that the source needs, as pip names them; "" for none.
+        keeps_size: True if the images can be had in their own size, for a request of size 0.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Spec(NamedTuple):
     captions: str = ""
     captioned_variant: str = ""
     extra: str = ""
+    keeps_size: bool = False
 
 
 def held_out(names: Sequence[str]) -> np.ndarray:
@@ -117,8 +121,13 @@ def choose(name: str, request: Request, in_test: np.ndarray) -> np.ndarray:
     check_num(name, request, len(indices))
     if not request.num:
         return indices
-    rng = np.random.default_rng((request.seed, SUBSET_STREAM))
-    return np.sort(rng.permutation(indices)[: request.num])
+    return subset(indices, request.num, request.seed)
+
+
+def subset(indices: np.ndarray, num: int, seed: int) -> np.ndarray:
+    """Chooses `num` of the indices at random, in ascending order; with one seed, fewer are a subset of more."""
+    rng = np.random.default_rng((seed, SUBSET_STREAM))
+    return np.sort(rng.permutation(indices)[:num])
 
 
 def check_num(name: str, request: Request, available: int) -> None:
@@ -128,6 +137,20 @@ def check_num(name: str, request: Request, available: int) -> None:
             f"--num-images {request.num} is more than {name} has in its split {request.split!r}"
             f" ({available} images). Use {available} or fewer, or 0 for all."
         )
+
+
+@lru_cache(maxsize=64)
+def warn_of_grey(name: str, colourful: int, total: int) -> None:
+    """Warns once that images in colour are read as grey: a run reads its set several times."""
+    warnings.warn(
+        f"{name}: {colourful} of {total} images are in colour, and are read as grey (1 channel)", stacklevel=4
+    )
+
+
+def check_size(size: int) -> None:
+    """Raises InputError for a size to which images are not brought."""
+    if size not in SIZES:
+        raise InputError(_wrong_size(size))
 
 
 def _wrong_size(size: int) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from genjax.data import Dataset
+from genjax.data import Dataset, spread_out
 from genjax.data.images import to_float
 from genjax.errors import InputError
 from genjax.evaluate.features.statistics import image_hash
@@ -172,7 +172,7 @@ def explain(
 
     Args:
         loaded: a model.
-        images: of its size and channels, held out; the first `MOST` are used.
+        images: of its size and channels, held out; at most `MOST` of them are used, from all over the set.
         metrics: names of `EXPLANATIONS`; None is all that it has and for which there are images.
         train: uint8 images that it was trained on; None where they are not known.
         data: name of the images, for the record.
@@ -200,8 +200,9 @@ def explain(
             f"{meaningless[0]} of a model with {trained.no_density} has no meaning: the scale is that of a"
             " batch, so that an image has no density of its own. Leave it out."
         )
-    some = images.images[: min(MOST, len(images))]
-    seen = Seen(trained, some, images.captions[:MOST], train, seed)
+    chosen = spread_out(images, MOST)
+    some = chosen.images[:]
+    seen = Seen(trained, some, chosen.captions, train, seed)
     return [
         record_of(name, EXPLANATIONS[name].measure(seen), some, data=data, split=split, seed=seed) for name in metrics
     ]

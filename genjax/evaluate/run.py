@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from genjax.config.run import AdaptConfig
-from genjax.data import Dataset, load
-from genjax.data.sources.npz import read_npz
+from genjax.data import Dataset, load, spread_out
 from genjax.devices.backend import cache_folder
 from genjax.errors import InputError, lookup
 from genjax.evaluate.features.registry import load_extractor
@@ -18,6 +17,7 @@ from genjax.evaluate.records import Record, caveat_warnings, small_sample_warnin
 from genjax.evaluate.run_data import found_images, load_images, source_samples
 from genjax.evaluate.sampling import Loaded, load_trained
 from genjax.evaluate.scores import CORE, METRICS, evaluate_images
+from genjax.evaluate.sides import Side, alike, check_held_out, common_size, generated_set, say_left_out, warn_of_shape
 from genjax.families.model import ModelConfig
 from genjax.families.registry import FAMILIES
 from genjax.store.model import read_model_config
@@ -101,21 +101,23 @@ def judge(
         InputError: a set, a metric, an extractor or a run that cannot be used.
     """
     network = load_extractor(extractor)
+    if num < 0:
+        raise InputError(f"--num {num} is negative. Use 1 or more, or 0 for all.")
     for name in metrics:
         lookup({**METRICS, **EXPLANATIONS}, name, "metric")
     pictured = [name for name in metrics if name in METRICS]
     explained = [name for name in metrics if name in EXPLANATIONS]
-    judged, truth = _Side.of(fake, which), _Side.of(real, which)
+    judged, truth = Side.of(fake, which), Side.of(real, which)
+    check_held_out(judged, real, split)
     if explained and judged.model is None:
         raise InputError(f"{', '.join(explained)} need a model, and {fake} is a set of images. Evaluate a run.")
     if explained and judged.model is not None:
         check_explained(explained, judged.model)
-    size = size or judged.size or truth.size or 32
-    channels = judged.channels or truth.channels
-    options: dict[str, Any] = {"seed": seed, "which": which, "skip_broken": skip_broken}
-    shown = _real_images(truth, judged, size=size, channels=channels, split=split, **options)
-    about: dict[str, Any] = {"data": real, "split": split, "seed": seed}
+    size = common_size(judged, truth, size)
+    shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, skip_broken=skip_broken)
+    about: dict[str, Any] = {"data": real, "split": shown.split, "seed": seed}
     records: list[Record] = []
+    images: dict[str, np.ndarray] = {}
     if judged.run is not None:
         number = num or len(shown)
         loaded = load_trained(judged.run, which=which, source=source)
@@ -126,98 +128,58 @@ def judge(
                 _training_images(judged, which, real) if any(EXPLANATIONS[name].train for name in explained) else None
             )
             records += explain(loaded, known, metrics=explained, train=train, **about)
-        further: dict[str, Any] = {}
-        generated = np.zeros((0, size, size, channels), np.uint8)
         if pictured or not explained:
-            generated = _drawn(loaded, number, seed, texts)
-            further = _further_images(judged, pictured, number, texts, real=real, seed=seed, which=which, source=source)
+            images["fake_images"] = _drawn(loaded, number, seed, texts)
+            images |= _further_images(judged, pictured, number, texts, real=real, seed=seed, which=which, source=source)
     else:
-        chosen = load(fake, size=size, channels=channels or shown.images.shape[-1], split="all", **_request(options))
-        generated, further = chosen.images[np.arange(len(chosen) if not num else min(num, len(chosen)))], {}
-    if pictured or not explained:
-        records += evaluate_images(
-            shown.images[:],
-            generated,
-            extractor=network,
-            metrics=pictured,
-            cache=cache_folder(),
-            **about,
-            **further,
-        )
+        say_left_out(shown)
+        images["fake_images"] = generated_set(fake, num, size=size, seed=seed, skip_broken=skip_broken)
+    if images:
+        images["real_images"] = shown.images[:]
+        warn_of_shape(shown, network)
+        records += evaluate_images(**alike(images), extractor=network, metrics=pictured, cache=cache_folder(), **about)
     for line in (*caveat_warnings(records), *small_sample_warnings(records)):
         warn(line)
     return records
 
 
-class _Side(NamedTuple):
-    """One side of a comparison.
-
-    Attributes:
-        spec: as it was typed.
-        run: folder of a run; None for a set of images.
-        model: config of the run's model; None for a set.
-        size: height and width that it states; 0 for a set, which is brought to any.
-        channels: that it states; 0 for a set, whose images can be converted.
-    """
-
-    spec: str
-    run: Path | None = None
-    model: ModelConfig | None = None
-    size: int = 0
-    channels: int = 0
-
-    @classmethod
-    def of(cls, spec: str, which: str) -> "_Side":
-        """Reads what a spec states of itself."""
-        if spec.startswith("run:"):
-            run = Path(spec.removeprefix("run:")).expanduser()
-            model = read_model_config(run, which=which)
-            return cls(spec, run, model, model.size, model.channels)
-        if spec.startswith("npz:"):
-            return cls(spec, size=read_npz(Path(spec.removeprefix("npz:")).expanduser(), spec)[0].shape[1])
-        return cls(spec)
-
-
-def _request(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: options[name] for name in ("seed", "skip_broken")}
-
-
 def _real_images(
-    truth: _Side, judged: _Side, *, size: int, channels: int, split: str, which: str, seed: int, skip_broken: bool
+    truth: Side, judged: Side, *, size: int, split: str, which: str, seed: int, skip_broken: bool
 ) -> Dataset:
     """Loads or draws the real side, with captions where the judged model draws texts."""
     if truth.run is not None:
         loaded = load_trained(truth.run, which=which)
         images = _drawn(loaded, DEFAULT_SAMPLES, seed, _texts(loaded.model.config, None, DEFAULT_SAMPLES, truth))
-        return Dataset(truth.spec, split, images)
-    request: dict[str, Any] = {"size": size, "channels": channels, "split": split, "seed": seed}
+        return Dataset(truth.spec, "generated", images)
+    request: dict[str, Any] = {"size": size, "split": split, "seed": seed, "skip_broken": skip_broken}
     if judged.model is None:
-        return load(truth.spec, skip_broken=skip_broken, **request)
-    return load_images(FAMILIES[judged.model.family], truth.spec, skip_broken=skip_broken, **request)
+        return load(truth.spec, **request)
+    return load_images(FAMILIES[judged.model.family], truth.spec, channels=judged.channels, **request)
 
 
 def _drawn(loaded: Loaded, num: int, seed: int, texts: Sequence[str] | None) -> np.ndarray:
     return loaded.trained.draw(jax.random.key(seed), num, texts, None)
 
 
-def _texts(model: ModelConfig, shown: Dataset | None, num: int, side: _Side) -> list[str] | None:
-    """Returns the texts that a model of texts draws: the captions that it can read, in turn; None for other models."""
+def _texts(model: ModelConfig, shown: Dataset | None, num: int, side: Side) -> list[str] | None:
+    """Returns the texts that a model of texts draws, from all over the captions that it can read; None for others."""
     if model.condition.vocabulary is None:
         return None
     if shown is None or not shown.captions:
         raise InputError(
             f"{side.spec} draws what a text says, and there are no captions. Judge it against a set that has."
         )
-    readable = model.condition.vocabulary.readable(shown.captions)
-    if not readable:
+    spoken = _explainable(model, shown)
+    if not len(spoken):
         raise InputError(
             f"{side.run} knows the words of none of the {len(shown)} captions of {shown.name}, part {shown.split!r}"
             f" (the first: {shown.captions[0]!r}). Judge it against a set whose words it knows with --data."
         )
-    if len(readable) < len(shown.captions):
-        missing = f"{len(shown.captions) - len(readable)} of {len(shown.captions)} captions"
+    if len(spoken) < len(shown):
+        missing = f"{len(shown) - len(spoken)} of {len(shown)} captions"
         warn(f"{missing} have words that {side.run} does not know: not drawn")
-    return [shown.captions[readable[index % len(readable)]] for index in range(num)]
+    captions = spread_out(spoken, num).captions
+    return [captions[index % len(captions)] for index in range(num)]
 
 
 def _explainable(model: ModelConfig, shown: Dataset) -> Dataset:
@@ -227,14 +189,14 @@ def _explainable(model: ModelConfig, shown: Dataset) -> Dataset:
     return shown.take(model.condition.vocabulary.readable(shown.captions))
 
 
-def _training_images(judged: _Side, which: str, real: str) -> np.ndarray:
+def _training_images(judged: Side, which: str, real: str) -> np.ndarray:
     if judged.run is None:
         raise ValueError("a set was not trained on anything")
     return found_images(judged.run, read_model_config(judged.run, which=which), elsewhere=real).images[:]
 
 
 def _further_images(
-    judged: _Side,
+    judged: Side,
     metrics: Sequence[str],
     num: int,
     texts: Sequence[str] | None,

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from genjax.data import Dataset
+from genjax.data import Dataset, spread_out
 from genjax.evaluate import Extractor, extract_features
 from genjax.evaluate.metrics.memorisation import nearest
 from genjax.evaluate.metrics.neighbours import squared_distances
@@ -133,11 +133,6 @@ def mean_distance(features: np.ndarray) -> float:
     some = features[:SPREAD]
     total = sum(np.sqrt(squared).sum() for _, squared in squared_distances(some, some))
     return float(total / max(1, len(some) * (len(some) - 1)))
-
-
-def spread_out(images: Dataset, most: int) -> Dataset:
-    """Takes at most `most` images, from all over a set that may be sorted."""
-    return images.take(np.unique(np.linspace(0, len(images) - 1, min(most, len(images))).round()))
 
 
 def about(images: Dataset, index: int) -> str:

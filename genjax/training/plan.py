@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
 from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, config_to_json
-from genjax.data import Dataset, check_batch, few_shot
+from genjax.data import Dataset, check_batch, few_shot, spread_out
 from genjax.data.request import EmptySplitError
 from genjax.data.sources.folder import reads_below
 from genjax.devices import backend
@@ -51,7 +50,7 @@ class Plan:
         model: config of the networks.
         stages: in the order of training.
         images: to train on.
-        held_out: to be judged against along training; None for no evaluation.
+        held_out: at most `config.evaluate_num`, to be judged against along training; None for no evaluation.
         batch: images in a batch.
         layout: of its devices.
         source: the model that is adapted; None for a pretraining.
@@ -344,8 +343,8 @@ def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset 
     if not config.evaluate_every:
         return None
     try:
-        images = held_out_images(config, model)
-        reason = _unscorable(images, model, config.evaluate_num)
+        images = spread_out(held_out_images(config, model), config.evaluate_num)
+        reason = _unscorable(images, model)
     except EmptySplitError:
         images, reason = None, f"no image of {config.data} is held out to evaluate on along training"
     if reason:
@@ -354,15 +353,15 @@ def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset 
     return images
 
 
-def _unscorable(images: Dataset, model: ModelConfig, num: int) -> str:
+def _unscorable(images: Dataset, model: ModelConfig) -> str:
     """Says why a run cannot be judged by these held-out images; empty where it can."""
     vocabulary = model.condition.vocabulary
     if vocabulary and not vocabulary.readable(images.captions):
         return f"no held-out caption of {images.name} has only words that are trained on"
     if len(images) < 2:
         return f"one image of {images.name} is held out, too few to evaluate on along training"
-    judged = images.images[np.arange(min(len(images), num))]
-    return f"the {len(judged)} held-out images of {images.name} are all alike" if (judged == judged[:1]).all() else ""
+    pixels = images.images[:]
+    return f"the {len(images)} held-out images of {images.name} are all alike" if (pixels == pixels[:1]).all() else ""
 
 
 def described(plan: Plan, data_hash: str) -> dict[str, object]:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, ParamSpec, TypeVar
 
 import jax
-import numpy as np
 
 from genjax.devices.processes import is_first, told
 from genjax.devices.sharding import whole
@@ -88,7 +87,7 @@ def make_observer(plan: Plan, stage: Stage, folder: RunFolder, finished: Network
         if held_out is None:
             raise ValueError("a plan without held-out images cannot be scored")
         fake = render(average, context, _first(preview.inputs, plan.config.evaluate_num))
-        real = held_out.images[np.arange(min(len(held_out), plan.config.evaluate_num))]
+        real = held_out.images[:]
         enough = min(len(real), len(fake))
         records = evaluate_images(
             real,

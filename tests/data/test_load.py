@@ -40,6 +40,12 @@ def test_what_no_set_can_answer_is_refused_before_the_set_is_looked_for(name: st
         load(f"{name}:nowhere", size=20)
 
 
+def test_only_an_npz_keeps_its_own_size() -> None:
+    assert [name for name, spec in DATASETS.items() if spec.keeps_size] == ["npz"]
+    with pytest.raises(InputError, match=r"--size 0 is no power of two\. Use 8\."):
+        load("digits", size=0)
+
+
 def test_help_lists_every_form() -> None:
     assert data_help() == (
         "digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH,"

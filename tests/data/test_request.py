@@ -15,7 +15,6 @@ CASES = settings(max_examples=30, deadline=None, derandomize=True)
     ("wrong", "message"),
     [
         ({"size": 24}, "--size 24 is no power of two. Use 16 or 32."),
-        ({"size": 0}, "--size 0 is no power of two. Use 8."),
         ({"size": 4}, "--size 4 is not from 8 to 1024. Use 8."),
         ({"size": 2048}, "--size 2048 is not from 8 to 1024. Use 1024."),
         ({"channels": 2}, "--channels 2: expected 1 (grey), 3 (colour) or 0 (as the images are)."),

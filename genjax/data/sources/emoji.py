@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from genjax.data.dataset import Dataset, LazyImages, decoded
 from genjax.data.images import fit
-from genjax.data.request import Request, Spec, choose, held_out
+from genjax.data.request import Request, Spec, choose, held_out, warn_of_grey
 from genjax.errors import InputError, lookup
 
 # Ranges of code points (first, last) for each group, roughly the groups of Unicode's emoji charts. A code point in two
@@ -91,6 +91,8 @@ def load_emoji(variant: str, request: Request) -> Dataset:
     name = f"emoji:{variant}" if variant else "emoji"
     indices = choose(name, request, _held_out_of_each(points))
     points, style = [points[index] for index in indices], noto() if style_name else Style(_font(package), None)
+    if request.channels == 1:
+        warn_of_grey(name, len(points), len(points))
     channels, font = request.channels or 3, ImageFont.truetype(style.font, style.pixels or 2 * request.size)
 
     def read(i: int) -> np.ndarray:

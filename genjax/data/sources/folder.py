@@ -19,7 +19,7 @@ import numpy as np
 
 from genjax.data.dataset import Dataset, LazyImages
 from genjax.data.images import FORMAT_NAMES, UNKNOWN, Probe, decode, probe
-from genjax.data.request import Request, Spec, choose, held_out
+from genjax.data.request import Request, Spec, choose, held_out, warn_of_grey
 from genjax.data.sources.folder_layout import (
     CAPTIONS,
     Place,
@@ -57,7 +57,7 @@ def load_folder(path: str, request: Request) -> Dataset:
     chosen = choose(name, request, _in_test(files, [*where.values()]))
     colourful = sum(not found.grey for found in probes.values())
     if request.channels == 1 and colourful:
-        _warn_once(f"{name}: {colourful} of {len(probes)} images are in colour, and are read as grey (1 channel)")
+        warn_of_grey(name, colourful, len(probes))
     channels = request.channels or (3 if colourful else 1)
     return Dataset(
         name=name,
@@ -66,6 +66,7 @@ def load_folder(path: str, request: Request) -> Dataset:
         labels=_labels(class_names, [where[files[i]].label for i in chosen]),
         class_names=class_names,
         captions=tuple(captions[files[i]] for i in chosen) if captions else (),
+        whole=len(files),
     )
 
 

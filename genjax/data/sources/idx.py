@@ -60,6 +60,7 @@ def load_idx(path: str, request: Request) -> Dataset:
         images=decoded(images),
         labels=None if labels is None else labels[chosen],
         class_names=class_names,
+        whole=len(content.in_test),
     )
 
 

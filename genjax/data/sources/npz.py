@@ -11,10 +11,10 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from genjax.data.dataset import Dataset, indexed
-from genjax.data.images import fit
-from genjax.data.request import Request, Spec, choose, held_out
+from genjax.data.request import SIZES, Request, Spec, choose, held_out, warn_of_grey
 from genjax.data.sources.archive_limits import check_expansion
 from genjax.errors import InputError, looked_for
 
@@ -30,22 +30,23 @@ def load_npz(path: str, request: Request) -> Dataset:
 
     Args:
         path: path of the file, from `request.root` where it is relative.
-        request: size, which must be that of the images; channels, split, number and seed.
+        request: size, which must be that of the images, or 0; channels, split, number and seed.
     Raises:
         InputError: no such file, no images in it, images of another size, or labels that do not match.
     """
     name = f"npz:{path}"
     images, labels = read_npz((request.root or Path()) / Path(path).expanduser(), name)
     height, width, channels = images.shape[1:]
-    if (height, width) != (request.size, request.size):
+    if request.size and (height, width) != (request.size, request.size):
+        possible = f"Use --size {height}, or resize" if height == width and height in SIZES else "Resize"
         raise InputError(
             f"{name} holds images of {height}x{width}, expected {request.size}x{request.size}."
-            f" Use --size {height} on both sides, or resize them before."
+            f" {possible} them before: written as PNG files, folder:PATH resizes them."
         )
     chosen = choose(name, request, held_out([str(index) for index in range(len(images))]))
-    images = images[chosen]
+    whole, images = len(images), images[chosen]
     if request.channels not in (0, channels):
-        images = np.stack([fit(image, request.size, request.channels) for image in images])
+        images = _with_channels(name, images, request.channels)
     labels, class_names = (None, ()) if labels is None else indexed(labels)
     return Dataset(
         name=name,
@@ -53,7 +54,18 @@ def load_npz(path: str, request: Request) -> Dataset:
         images=images,
         labels=None if labels is None else labels[chosen],
         class_names=class_names,
+        whole=whole,
     )
+
+
+def _with_channels(name: str, images: np.ndarray, channels: int) -> np.ndarray:
+    """Returns images (n, height, width, 1 or 3) as grey by luma, with a warning where they have colour, or repeated."""
+    if channels == 3:
+        return np.repeat(images, 3, axis=-1)
+    colourful = int((images != images[..., :1]).any(axis=(1, 2, 3)).sum())
+    if colourful:
+        warn_of_grey(name, colourful, len(images))
+    return np.stack([np.asarray(Image.fromarray(image).convert("L")) for image in images])[..., None]
 
 
 def read_npz(path: Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
@@ -116,4 +128,5 @@ SPEC = Spec(
     load=load_npz,
     forms=("npz:PATH",),
     summary="uint8 images from any other tool, in the array `images`",
+    keeps_size=True,
 )

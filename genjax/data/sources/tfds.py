@@ -17,7 +17,7 @@ import numpy as np
 
 from genjax.data.dataset import Dataset, LazyImages, decoded
 from genjax.data.images import decode, fit
-from genjax.data.request import Request, Spec, choose, held_out
+from genjax.data.request import Request, Spec, choose, held_out, warn_of_grey
 from genjax.errors import InputError
 
 HELD_OUT_SPLITS = ("test", "validation")
@@ -58,6 +58,8 @@ def load_tfds(name: str, request: Request) -> Dataset:
     stored = _stored_channels(spec, features)
     chosen = choose(spec, request, records.in_test)
     channels = request.channels or (1 if stored == 1 else 3)
+    if channels == 1 and stored not in (1, None):
+        warn_of_grey(spec, len(chosen), len(chosen))
     labels, class_names = _labels(features, records, chosen)
 
     def read(number: int) -> np.ndarray:

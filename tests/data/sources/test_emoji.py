@@ -74,7 +74,8 @@ def test_every_code_point_has_one_group_and_all_groups_some():
 
 @needed
 def test_size_channels_and_number():
-    images = load("emoji:smileys-emotion", size=64, channels=1, num=5)
+    with pytest.warns(UserWarning, match="emoji:smileys-emotion: 5 of 5 images are in colour, and are read as grey"):
+        images = load("emoji:smileys-emotion", size=64, channels=1, num=5)
     assert images.images.shape == (5, 64, 64, 1)
     np.testing.assert_array_equal(images.images[:], load("emoji:smileys-emotion", size=64, channels=1, num=5).images[:])
 

@@ -46,8 +46,20 @@ def test_grey_images_may_lack_the_last_axis(save, images):
     assert load(save(images=images[..., 0]), split="all").images.shape == (20, 16, 16, 1)
 
 
-def test_channels_are_converted_on_request(save, images):
-    assert load(save(images=images), channels=1, split="all").images.shape == (20, 16, 16, 1)
+def test_colour_that_is_read_as_grey_is_said(save, images):
+    assert load(save(images=images[..., :1]), channels=3, split="all").images.shape == (20, 16, 16, 3)
+    repeated = save(images=np.repeat(images[..., :1], 3, axis=-1))
+    assert load(repeated, channels=1, split="all").images.shape == (20, 16, 16, 1)
+    mixed = np.repeat(images[..., :1], 3, axis=-1)
+    mixed[:2, 3, 3, 0] ^= 255
+    spec = save(images=mixed)
+    with pytest.warns(UserWarning, match="2 of 20 images are in colour, and are read as grey"):
+        load(spec, channels=1, split="all")
+
+
+def test_size_0_keeps_images_of_any_size(save):
+    odd = np.arange(2 * 28 * 30, dtype=np.uint8).reshape(2, 28, 30, 1)
+    np.testing.assert_array_equal(load(save(images=odd), size=0, split="all").images, odd)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +69,12 @@ def test_channels_are_converted_on_request(save, images):
         ({"a": np.zeros(3), "b": np.zeros(3)}, r"holds no array 'images' but \['a', 'b'\]"),
         ({"images": np.zeros((2, 16, 16, 1), np.float32)}, r"are float32 \(2, 16, 16, 1\), expected uint8"),
         ({"images": np.zeros((0, 16, 16, 1), np.uint8)}, r"expected uint8 \(n, height, width, 1 or 3\)"),
-        ({"images": np.zeros((2, 28, 28, 1), np.uint8)}, r"holds images of 28x28, expected 16x16. Use --size 28"),
+        ({"images": np.zeros((2, 28, 28, 1), np.uint8)}, r"28x28, expected 16x16. Resize them before: written as PNG"),
+        (
+            {"images": np.zeros((2, 32, 32, 1), np.uint8)},
+            r"32x32, expected 16x16. Use --size 32, or resize",
+        ),
+        ({"images": np.zeros((2, 32, 48, 1), np.uint8)}, r"holds images of 32x48, expected 16x16. Resize them before"),
         ({"images": np.zeros((2, 16, 16, 1), np.uint8), "labels": np.zeros(3, int)}, "expected 2 integers from 0"),
         ({"images": np.array([{"a": 1}], object)}, r"cannot be read as .npz"),
     ],

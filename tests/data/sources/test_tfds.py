@@ -108,7 +108,8 @@ def test_nothing_of_tensorflow_is_imported(prepared: Path) -> None:
 
 
 def test_images_are_resized_by_the_one_rule_and_can_be_turned_grey(prepared: Path) -> None:
-    grey = load("tfds:shades", root=prepared, channels=1, size=8, num=5)
+    with pytest.warns(UserWarning, match="tfds:shades: 5 of 5 images are in colour, and are read as grey"):
+        grey = load("tfds:shades", root=prepared, channels=1, size=8, num=5)
     assert grey.images.shape == (5, 8, 8, 1)
     level = int(grey.images[0, 0, 0, 0])
     np.testing.assert_array_equal(grey.images[0], fit(np.full((20, 30, 3), level, np.uint8), 8, 1))
