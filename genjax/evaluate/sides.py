@@ -42,7 +42,7 @@ class Side(NamedTuple):
     def of(cls, spec: str, which: str) -> "Side":
         """Reads what a spec states of itself."""
         if spec.startswith("run:"):
-            run = Path(spec.removeprefix("run:"))
+            run = Path(spec.removeprefix("run:")).expanduser()
             model = read_model_config(run, which=which)
             return cls(spec, run, model, (model.size, model.size), model.channels)
         if spec.startswith("npz:"):

@@ -30,7 +30,7 @@ from genjax.store.run_folder import (
     RunFolder,
     is_run,
     read_config,
-    seed_runs,
+    runs_inside,
     stage_folder,
     what_to_name,
     write_bytes,
@@ -186,7 +186,7 @@ def _where(run: Path, which: str) -> Path:
     place = RunFolder(run)
     if (place.model(which) / "model.json").exists():
         return place.model(which) / "model.json"
-    staged = sorted(run.glob("*/model/latest/model.json")) if run.is_dir() and not seed_runs(run) else []
+    staged = sorted(run.glob("*/model/latest/model.json")) if run.is_dir() and not runs_inside(run) else []
     if staged:
         return staged[0]
     if which == "best" and (place.model() / "model.json").exists():

@@ -149,14 +149,21 @@ def seed_runs(path: Path) -> list[Path]:
     return [] if is_run(RunFolder(path)) else found
 
 
+def runs_inside(path: Path) -> list[Path]:
+    """Returns the runs in a folder that is none itself: those of several seeds, or whatever lies there."""
+    if seed_runs(path) or not path.is_dir() or is_run(RunFolder(path)):
+        return seed_runs(path)
+    return sorted(child for child in path.iterdir() if is_run(RunFolder(child)))
+
+
 def what_to_name(path: Path) -> str:
     """Says which folder to name in place of one that is no run."""
-    runs = seed_runs(path)
+    runs = runs_inside(path)
     if not runs:
         return "Name the folder of a run that genjax has made."
     shown = ", ".join(run.name for run in runs[:SHOWN])
     more = f" and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""
-    return f"It holds the runs of several seeds ({shown}{more}). Name one of them: {runs[0]}."
+    return f"It holds other runs ({shown}{more}). Name one of them: {runs[0]}."
 
 
 def is_run(folder: RunFolder) -> bool:

@@ -12,6 +12,7 @@ from toy_runs import TOY_LINE, genjax, toy_config, toy_entered
 
 from genjax.training.loop import train
 
+pytestmark = pytest.mark.slow
 TRAIN = ("train", "--model", "toy", *TOY_LINE, "--dry-run")
 GAN = ("train", "--model", "gan", "--gan.width", "8", *TOY_LINE, "--dry-run")
 VAE = ("train", "--model", "vae", "--vae.width", "8", *TOY_LINE, "--dry-run")
@@ -45,7 +46,7 @@ ADVICE = [
     ((*TRAIN, "--channels", "1", "--data", "glyphs:captioned"), r"Use (--channels 3), or 0", "use"),
     ((*TRAIN, "--data", "digits:captiond"), r"Use digits, or (digits:captioned)", "use --data"),
     ((*TRAIN, "--data", "npz:{folder}/unnamed.npz"), r"Name it so: images=", "npz:{folder}/named.npz --data"),
-    ((*TRAIN, "--data", "folder:{folder}/nowhere"), r"Name a folder of PNG", "folder:{folder}/photos --data"),
+    ((*TRAIN, "--data", "folder:{folder}/nowhere"), r"Name a folder of images", "folder:{folder}/photos --data"),
     ((*TRAIN, "--steps", "4", "--stpes", "5"), r"Did you mean '?(--steps)'?\?", "typo --stpes"),
     ((*TRAIN, "--control.ada-target", "0.5"), r"(--control\.ada-target).* Leave it out", "out"),
     ((*TRAIN, "--control.transfer-ratio", "0.1"), r"(--control\.transfer-ratio) weighs", "out"),
@@ -65,7 +66,7 @@ ADVICE = [
     ((*ADAPT, "--transfer", "lora,scale_shift"), r"Use one of them", "scale_shift --transfer"),
     ((*ADAPT, "--transfer", "cdc"), r"Use (\w+),", "use --transfer"),
     ((*ADAPT, "--out", "{run}/inside"), r"Use another --out", "{folder}/apart --out"),
-    ((*ADAPT, "--source", "{folder}"), r"Name the folder of a run", "{run} --source"),
+    ((*ADAPT, "--source", "{folder}"), r"It holds other runs \(run\)\. Name one of them: (\S+)\.$", "use --source"),
     ((*SAMPLE, "--out", "{folder}/old.png"), r"Use (--force)", "use"),
     ((*SAMPLE, "--out", "{folder}/new.jpg"), r"Use \.(png) for a grid", "{folder}/other.png --out"),
     ((*SAMPLE, "--class", "3"), r"(--class) 3: .* Leave it out", "out"),

@@ -250,7 +250,7 @@ def two_seeds(tmp_path):
 def test_the_folder_of_several_seeds_names_those_in_it(arguments, two_seeds, capsys):
     assert genjax(*(argument.format(many=two_seeds) for argument in arguments)) == 2
     said = capsys.readouterr().err
-    assert "It holds the runs of several seeds (seed-0, seed-1). Name one of them: " in said
+    assert "It holds other runs (seed-0, seed-1). Name one of them: " in said
     assert f"{two_seeds}/seed-0." in said
 
 
