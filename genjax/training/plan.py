@@ -1,8 +1,7 @@
 """The plan of a run: what it is made of, with everything checked and nothing computed yet."""
 
 import dataclasses
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,8 @@ import jax
 from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, config_to_json
 from genjax.data import Dataset, check_batch, few_shot, spread_out
 from genjax.data.request import EmptySplitError
-from genjax.data.sources.folder import reads_below
-from genjax.devices import backend
 from genjax.devices.sharding import Layout, check_share, lay_out, sharing
-from genjax.errors import InputError, looked_for
+from genjax.errors import InputError
 from genjax.evaluate.run_data import held_out_images, images_hash, load_images
 from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
@@ -27,9 +24,17 @@ from genjax.store.model import Origin, ancestry, carried_control, load_model
 from genjax.store.run_config import changes, kept_settings, saved_config
 from genjax.store.run_folder import RunFolder, check_free, stage_folder
 from genjax.terminal import warn
-from genjax.transfer.freeze import Freeze, typed_patterns
-from genjax.transfer.registry import Choice, check_ratio, fisher_examples, names, needs_fisher, resolved
-from genjax.transfer.transfer import same_latents
+from genjax.training.plan_checks import (
+    check_adaptable,
+    check_apart,
+    check_dtype,
+    check_images,
+    check_name,
+    check_outside,
+    check_source_there,
+    check_trained,
+)
+from genjax.transfer.registry import check_ratio, fisher_examples, needs_fisher, resolved
 from genjax.tree import count
 
 Information = Callable[[Path, Model, int], Networks]  # (folder, source, examples) -> Fisher information
@@ -233,60 +238,10 @@ def _carried(config: AdaptConfig, stages: tuple[Stage, ...]) -> dict[str, Any]:
     return {stage.name: carried_control(config.source, stage.learner, stage.name, every) for stage in stages}
 
 
-def check_dtype(dtype: str) -> None:
-    """Raises InputError for bfloat16 on a CPU that would only imitate it."""
-    if dtype == "bfloat16" and backend.on_cpu() and not backend.cpu_has_bfloat16():
-        raise InputError(
-            "--dtype bfloat16: this CPU does not compute in bfloat16, and would take longer to imitate it."
-            " Use --dtype float32, or a TPU or GPU."
-        )
-
-
-def check_images(images: Dataset, size: int, channels: int) -> None:
-    """Raises InputError unless the images of a set are of a model's size and channels."""
-    found, expected = tuple(int(extent) for extent in images.images.shape[1:]), (size, size, channels)
-    if found != expected or channels not in (1, 3):
-        raise InputError(f"{images.name} has images {found}, and those of the model are {expected}. Load them so.")
-
-
 def _layout(config: RunConfig, batch: int) -> Layout:
     layout = lay_out(config.devices, shard_state=config.shard_state)
     check_share(batch, config.accumulate, layout.devices)
     return layout
-
-
-def check_source_there(config: AdaptConfig) -> None:
-    """Raises InputError for a resumed adaptation whose source is not where it was."""
-    if not config.source.is_dir():
-        raise InputError(
-            f"the source of {config.out}, {config.source}{looked_for(config.source)}, is not there. Say where it lies"
-            " now with --source."
-        )
-
-
-def check_trained(trained: Mapping[str, int], stages: Sequence[Stage], transfers: Choice) -> None:
-    """Raises InputError for an adaptation of which nothing is trained.
-
-    Args:
-        trained: {network: its numbers that are trained}.
-        stages: of the adaptation; those without steps train nothing.
-        transfers: options of the transfers.
-    """
-    if not any(trained[network] for stage in stages if stage.steps for network in stage.learner.transfers):
-        frozen = [f" {typed_patterns(one)}" for one in transfers if isinstance(one, Freeze) and one.patterns]
-        raise InputError(
-            f"--transfer {names(transfers)}{''.join(frozen)} leaves nothing to train: the adaptation would be its"
-            " source. Freeze less of it."
-        )
-
-
-def check_adaptable(source: Model) -> None:
-    """Raises InputError for a source whose latents are moved: what its parameters draw is not what it draws."""
-    if any(transfer.latents is not same_latents for transfer in source.transfers.values()):
-        raise InputError(
-            "the source was adapted with a miner, which moves its latents, so that its parameters alone are not its"
-            " images. Adapt its own source instead."
-        )
 
 
 def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: bool) -> RunFolder:
@@ -308,35 +263,6 @@ def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: b
             )
         check_unlocked(folder.path)
     return folder
-
-
-def check_name(path: Path) -> None:
-    """Raises InputError for a path that cannot be written and read again under its name."""
-    whole = os.path.abspath(path)
-    try:
-        whole.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError(
-            f"--out {str(path)!a} lies where this locale cannot name all letters of the path. Set PYTHONUTF8=1."
-        ) from None
-    if "[" in whole:  # checkpoints are put together by a pattern: they could be written and not read
-        raise InputError(f"--out {path} lies in a folder with a bracket in its name ({whole}). Use one without.")
-
-
-def check_apart(source: Path, out: Path) -> None:
-    """Raises InputError where an adaptation would be written into its source or around it, which --force deletes."""
-    one, other = Path(source).resolve(), Path(out).resolve()
-    if one == other or one in other.parents or other in one.parents:
-        raise InputError(f"--out {out} and --source {source} lie one in the other. Use another --out.")
-
-
-def check_outside(data: str, out: Path) -> None:
-    """Raises InputError where a run would be written into the folder of its images, and then be read with them."""
-    if reads_below(data, out):
-        raise InputError(
-            f"--out {out} lies in the folder of --data {data}, and would be read with its images."
-            " Use an --out outside of it."
-        )
 
 
 def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset | None:
