@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from genjax.config.run import C
+from genjax.config.run import AdaptConfig, C, TrainConfig
 from genjax.errors import InputError, did_you_mean
 from genjax.evaluate.metrics.stability import Stability, over_seeds, stability
 from genjax.families.registry import FAMILIES
@@ -52,7 +52,7 @@ def seed_folder(out: Path, seed: int) -> Path:
 
 def run_seeds(
     run: Callable[..., Outcome],
-    config: C,
+    config: TrainConfig | AdaptConfig,
     num: int,
     *,
     resume: bool = False,
@@ -61,7 +61,7 @@ def run_seeds(
     """Trains or adapts from several seeds, one after the other, until a signal stops one.
 
     Args:
-        run: `genjax.train.train` or `genjax.train.adapt`, or the same of a text-to-image model.
+        run: `train` or `adapt`.
         config: of the first; see `seed_configs`.
         num: seeds.
         resume: go on where it was stopped: runs that were begun are resumed, the others begun.

@@ -54,6 +54,7 @@ def test_evaluate_prints_a_list_of_records_and_nothing_else(runs, capsys):
     assert len(kernel["extractor_sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_evaluate_prints_a_table(runs, capsys):
     assert genjax("evaluate", "--run", runs / "glyphs10", "--data", "glyphs", "--metrics", "kd", "--num", 50) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -9,6 +9,8 @@ from PIL import Image
 
 from genjax.cli import main as cli
 
+pytestmark = pytest.mark.slow  # they train and draw from a whole text-to-image model
+
 TINY = [
     *("--size", 16, "--num-images", 48, "--batch", 8, "--tokenizer-steps", 4, "--prior-steps", 4),
     *("--masked-steps", 3, "--reranker-steps", 3, "--log-every", 2, "--save-every", 2),
@@ -50,7 +52,6 @@ def run(tmp_path_factory):
     return out
 
 
-@pytest.mark.slow
 def test_a_text_is_drawn_in_a_row_of_images(run, tmp_path, capsys):
     out = tmp_path / "red.png"
     drawing = ["sample", run, "--text", "a bold red seven", "--num", 3, "--candidates", 2, "--out", out]
@@ -64,7 +65,6 @@ def test_a_text_is_drawn_in_a_row_of_images(run, tmp_path, capsys):
         np.testing.assert_array_equal(before, np.asarray(grid))
 
 
-@pytest.mark.slow
 def test_several_texts_are_rows_and_the_folder_may_be_named(run, tmp_path):
     out = tmp_path / "grid.png"
     texts = ["--text", "a red seven", "two small blue zeros, tilted left"]
@@ -81,7 +81,6 @@ def test_a_finished_training_is_gone_on_with_by_its_folder_alone(run, capsys):
     assert json.loads(model_of(run, "prior").read_text()) == model
 
 
-@pytest.mark.slow
 def test_several_seeds_are_a_folder_each_and_are_gone_on_with(tmp_path, capsys):
     """Each is what its seed alone would be, begun or resumed by the folder of them all."""
     out = tmp_path / "seeds"
@@ -164,7 +163,6 @@ def test_a_run_of_another_kind_is_not_drawn_from_texts(run, tmp_path, capsys):
     assert "unknown model 'text2img'" in refused(capsys, "train", "--model", "text2img", "--out", tmp_path / "new")
 
 
-@pytest.mark.slow
 def test_a_model_is_adapted_to_a_folder_with_captions(run, tmp_path, capsys):
     out = tmp_path / "adapted"
     data = write_images(tmp_path / "images", ["a red seven", "a blue seven", "two green sevens"])
@@ -183,7 +181,6 @@ def test_a_model_is_adapted_to_a_folder_with_captions(run, tmp_path, capsys):
     assert "miner" in refused(capsys, *adapting[:-1], tmp_path / "o", "--transfer", "miner")
 
 
-@pytest.mark.slow
 def test_a_model_is_judged_by_what_it_draws_of_held_out_captions(run, capsys):
     assert genjax("evaluate", "--run", run, "--metrics", "kd,coverage", "--num", 60, "--json") == 0
     records = json.loads(capsys.readouterr().out)
@@ -196,7 +193,6 @@ def test_a_model_is_judged_by_what_it_draws_of_held_out_captions(run, capsys):
     assert "and there are no captions" in refused(capsys, "evaluate", "--fake", "digits", "--real", f"run:{run}")
 
 
-@pytest.mark.slow
 def test_its_report_shows_texts_and_what_the_tokens_keep(run, tmp_path, capsys):
     out = tmp_path / "report.html"
     assert genjax("report", run, "--num", 24, "--out", out) == 0

@@ -15,6 +15,8 @@ from genjax.errors import InputError
 from genjax.families.learner import TrainState
 from genjax.tree import copy, count
 
+pytestmark = pytest.mark.slow  # steps compiled for eight devices; the contract has the toy's
+
 RNG = np.random.default_rng
 IMAGES = RNG(0).integers(0, 256, (100, 16, 16, 1), dtype=np.uint8)
 COLUMNS = {"image": IMAGES}
@@ -76,7 +78,6 @@ def close(left, right, tolerance=1e-5):
         np.testing.assert_allclose(np.asarray(a), np.asarray(b), atol=tolerance, rtol=0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("family", LEARNERS)
 def test_eight_devices_equal_one_after_five_steps(family, one_device, eight_devices):
     _, expected, expected_metrics, _ = one_device[family]
@@ -87,12 +88,10 @@ def test_eight_devices_equal_one_after_five_steps(family, one_device, eight_devi
         np.testing.assert_allclose(metrics[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.slow
 def test_one_device_talks_to_nobody(one_device):
     assert not [found for text, *_ in one_device.values() for found in COLLECTIVE.findall(text)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("family", "gradients"), [("vae", 1), ("gan", 2)])
 def test_the_devices_meet_once_for_each_gradient(family, gradients, eight_devices):
     """A VAE's step has one gradient, a GAN's two, the second with the critic that the first has moved.

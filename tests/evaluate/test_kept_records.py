@@ -18,6 +18,8 @@ from genjax.evaluate.kept_records import keep_records, kept_records
 from genjax.report.gather import write_report
 from genjax.training.loop import train
 
+pytestmark = pytest.mark.slow  # whole runs and their pages
+
 
 def share(name, hits, n, **changes):
     """A record of a share of samples."""
@@ -52,7 +54,6 @@ def rows_of(page, label):
     return [Page(row.partition("</tr>")[0]).text for row in table.split("<tr>")[2:]]
 
 
-@pytest.mark.slow
 def test_what_is_kept_is_what_is_read_until_it_is_replaced(text_to_image, tmp_path):
     assert kept_records(text_to_image) == (RECORDS, ())
     run = tmp_path / "run"
@@ -63,7 +64,6 @@ def test_what_is_kept_is_what_is_read_until_it_is_replaced(text_to_image, tmp_pa
     assert kept_records(run) == ([], ())
 
 
-@pytest.mark.slow
 def test_the_report_shows_them_apart_from_its_own(text_to_image, tmp_path):
     page = write_report([text_to_image], tmp_path / "report.html", num=24).read_text(encoding="utf-8")
     glyph, nats = rows_of(page, "Records kept with the run")
@@ -82,7 +82,6 @@ def test_the_report_shows_them_apart_from_its_own(text_to_image, tmp_path):
     assert not any("as_asked" in row for row in rows_of(page, "Records of the evaluation"))
 
 
-@pytest.mark.slow
 def test_a_run_of_another_kind_keeps_them_alike(tmp_path):
     run = tmp_path / "run"
     train(train_config("vae", run, num_images=40, steps=2))

@@ -27,6 +27,8 @@ from genjax.training.loop import adapt, train
 from genjax.transfer.freeze import Freeze
 from genjax.transfer.lora import Lora
 
+pytestmark = pytest.mark.slow  # whole runs and their pages
+
 NUM = 40  # in evaluations: intervals take most of the time
 EXTRACTOR = load_extractor("embedded-v1")
 
@@ -47,7 +49,6 @@ def reports(runs):
     return {name: gather(runs / name, name, extractor=EXTRACTOR, num=NUM) for name in ("gan", "vae", "lora")}
 
 
-@pytest.mark.slow
 def test_a_report_shows_what_the_run_would_sample(runs, reports):
     for name in ("gan", "lora"):
         np.testing.assert_array_equal(reports[name].samples, sample_run(runs / name, 64, seed=0))
@@ -55,7 +56,6 @@ def test_a_report_shows_what_the_run_would_sample(runs, reports):
     assert reports["gan"].source is None
 
 
-@pytest.mark.slow
 def test_only_a_vae_reconstructs(reports):
     assert reports["gan"].reconstructed is None
     originals, reconstructed = reports["vae"].held_out, reports["vae"].reconstructed
@@ -86,7 +86,6 @@ def test_neighbours_are_sorted_and_known(reports):
     assert " " in reports["lora"].closest[0].about, "a caption of the glyphs"
 
 
-@pytest.mark.slow
 def test_one_run_has_its_page(runs):
     path = write_report([runs / "lora"], num=NUM)
     assert path == runs / "lora" / "report.html"
@@ -97,7 +96,6 @@ def test_one_run_has_its_page(runs):
     assert not list(path.parent.glob("*.part"))
 
 
-@pytest.mark.slow
 def test_several_runs_have_one_page(runs, tmp_path):
     path = write_report([runs / "gan", runs / "vae", runs / "full"], tmp_path / "new" / "page.html", num=NUM)
     page = Page(path.read_text(encoding="utf-8"))
@@ -107,7 +105,6 @@ def test_several_runs_have_one_page(runs, tmp_path):
     assert write_report([runs / "gan"], tmp_path / "folder", num=NUM) == tmp_path / "folder" / "report.html"
 
 
-@pytest.mark.slow
 def test_a_moved_source_leaves_the_rest(runs, tmp_path):
     for name in ("full", "lora"):
         shutil.copytree(runs / name, tmp_path / "elsewhere" / name)
@@ -136,7 +133,6 @@ def own_images(tmp_path_factory):
     return images, folder / "run"
 
 
-@pytest.mark.slow
 def test_few_images_and_a_hostile_name(own_images, tmp_path):
     images, run = own_images
     page = Page(write_report([run], tmp_path, num=NUM).read_text(encoding="utf-8"))

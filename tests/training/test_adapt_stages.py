@@ -23,6 +23,8 @@ from genjax.transfer.freeze import Freeze
 from genjax.transfer.registry import TRANSFERS
 from genjax.tree import content_hash, flatten
 
+pytestmark = pytest.mark.slow  # they train and draw from a whole text-to-image model
+
 
 @pytest.fixture(scope="module")
 def source():
@@ -58,7 +60,6 @@ def adapted(source, tmp_path_factory):
     return config.out
 
 
-@pytest.mark.slow
 def test_a_prior_is_adapted_by_low_rank_updates_and_the_rest_stays(source, adapted):
     before, after = load_model(source).params(), load_model(adapted).params()
     leaves_equal(after["tokenizer"], before["tokenizer"])
@@ -70,7 +71,6 @@ def test_a_prior_is_adapted_by_low_rank_updates_and_the_rest_stays(source, adapt
     assert 0 < np.linalg.matrix_rank(np.asarray(kernels[1] - kernels[0]), tol=1e-4) <= 4
 
 
-@pytest.mark.slow
 def test_stages_that_are_not_trained_are_the_sources_at_step_0(adapted):
     steps = {}
     for path in adapted.glob("*/model/latest/model.json"):
@@ -96,7 +96,6 @@ def test_low_rank_updates_lie_on_their_source(source, adapted, tmp_path):
     leaves_equal(load_model(adapted, source=moved).params(), load_model(adapted).params())
 
 
-@pytest.mark.slow
 def test_the_decoder_may_follow_and_tokens_keep_their_meaning(source, tmp_path):
     """Both priors, and the decoder: the tokens of an image are the same, what they look like is not."""
     config = adaptation(source, tmp_path / "run", tokenizer_steps=20, masked_steps=2, transfer="full", log_every=5)
@@ -116,7 +115,6 @@ def test_the_decoder_may_follow_and_tokens_keep_their_meaning(source, tmp_path):
 PRIOR_TRANSFERS = [name for name, spec in TRANSFERS.items() if "latents" not in spec.needs]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PRIOR_TRANSFERS)
 def test_every_transfer_of_a_prior_begins_at_the_source(source, name):
     model = load_model(source)
@@ -127,7 +125,6 @@ def test_every_transfer_of_a_prior_begins_at_the_source(source, name):
     leaves_equal(transfer.params(trainable, context), params)
 
 
-@pytest.mark.slow
 def test_a_stop_in_any_stage_changes_nothing(source, tmp_path, monkeypatch):
     stages: dict[str, Any] = {"tokenizer_steps": 2, "prior_steps": 3, "masked_steps": 2}
     config = adaptation(source, tmp_path / "straight", **stages)
@@ -143,7 +140,6 @@ def test_a_stop_in_any_stage_changes_nothing(source, tmp_path, monkeypatch):
             np.testing.assert_array_equal(right[name], leaf, err_msg=f"{stage} {name}")
 
 
-@pytest.mark.slow
 def test_elastic_weights_hold_a_prior(source, tmp_path):
     config = adaptation(source, tmp_path / "run", transfer="ewc")
     assert adapt(config).signal is None

@@ -17,6 +17,8 @@ from genjax.training.plan import plan_training
 from genjax.training.stage import state_shapes
 from genjax.tree import count
 
+pytestmark = pytest.mark.slow  # they train and draw from a whole text-to-image model
+
 
 @pytest.fixture(scope="module")
 def folder():
@@ -30,7 +32,6 @@ def plan(folder):
     return plan_training(text_config(folder.parent / "other"))
 
 
-@pytest.mark.slow
 def test_what_is_announced_is_what_is_trained(folder, tmp_path):
     found = rehearse(text_config(tmp_path / "rehearsed"))["stages"]
     assert list(found) == list(STAGES)
@@ -41,7 +42,6 @@ def test_what_is_announced_is_what_is_trained(folder, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 def test_the_state_is_the_one_that_is_saved(folder, plan, tmp_path):
     """Bytes of parameters, averages and optimisers against those of the checkpoint that training left."""
     found = rehearse(text_config(tmp_path / "rehearsed"))["stages"]
@@ -64,7 +64,6 @@ def test_each_stage_is_fed_what_training_feeds_it(folder, plan):
         }
 
 
-@pytest.mark.slow
 def test_the_plans_of_the_compiled_steps_are_near(plan, tmp_path):
     """Within what the message says."""
     found = rehearse(text_config(tmp_path / "rehearsed"))["stages"]
@@ -74,7 +73,6 @@ def test_the_plans_of_the_compiled_steps_are_near(plan, tmp_path):
         assert 1 / 2.1 < said / planned(stage.learner, state, dict(stage.example), plan.batch) < 1.2
 
 
-@pytest.mark.slow
 def test_devices_that_share_the_state_hold_less_of_it(tmp_path):
     one, eight = (rehearse(text_config(tmp_path / "x", devices=devices, shard_state=True)) for devices in (1, 8))
     assert "8 x " in eight["introduction"][2]
@@ -84,7 +82,6 @@ def test_devices_that_share_the_state_hold_less_of_it(tmp_path):
         assert share["activations"] < whole["activations"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["lora", "ewc"])
 def test_an_adaptation_is_rehearsed_and_its_source_left_alone(transfer, folder, tmp_path):
     before = sorted(folder.rglob("*"))
@@ -106,7 +103,6 @@ def test_what_training_refuses_is_refused(folder):
         rehearse(text_config(folder))
 
 
-@pytest.mark.slow
 def test_the_command_prints_a_table_a_stage_or_json(tmp_path, capsys):
     arguments = ["train", "--model", "text2image", "--size", "16", "--num-images", "40", "--batch", "8"]
     arguments += ["--tokenizer.grid", "4", "--masked-steps", "0", "--out", str(tmp_path / "x"), "--dry-run"]

@@ -37,6 +37,13 @@ def toy():
         yield
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing disturbed."""
+    with toy_entered():
+        return train(scored_config(tmp_path_factory.mktemp("whole") / "run"))
+
+
 def failing(*args, **kwargs):
     """What no run may die of."""
     raise InputError("all distances are 0. Add images.")
@@ -50,14 +57,12 @@ def failing(*args, **kwargs):
     ],
 )
 def test_what_fails_beside_training_is_said_once_and_training_goes_on(
-    module, function, said, tmp_path, monkeypatch, capsys
+    module, function, said, whole, tmp_path, monkeypatch, capsys
 ):
-    whole = train(scored_config(tmp_path / "whole"))
-    capsys.readouterr()
     monkeypatch.setattr(module, function, failing)
     outcome = train(scored_config(tmp_path / "run", sample_every=2))
     leaves_equal(outcome.state, whole.state)
-    assert load_model(tmp_path / "run").identity == load_model(tmp_path / "whole").identity
+    assert load_model(tmp_path / "run").identity == load_model(whole.folder.path).identity
     assert capsys.readouterr().err.count(said) == 1
 
 
@@ -73,8 +78,7 @@ def test_tensorboard_that_fails_ends_alone(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("at", [2, 4])
 @pytest.mark.parametrize("moment", ["before it is measured", "before it is logged"])
-def test_a_run_killed_in_an_evaluation_has_saved_and_makes_up_for_it(moment, at, tmp_path, monkeypatch):
-    whole = train(scored_config(tmp_path / "whole"))
+def test_a_run_killed_in_an_evaluation_has_saved_and_makes_up_for_it(moment, at, whole, tmp_path, monkeypatch):
     real = stage._Loop.evaluate
 
     def killed(loop, observe, state, step, metrics, best):
@@ -94,9 +98,10 @@ def test_a_run_killed_in_an_evaluation_has_saved_and_makes_up_for_it(moment, at,
     with toy_entered():
         resumed = train(scored_config(tmp_path / "run"), resume=True)
     leaves_equal(resumed.state, whole.state)
-    lines = [read_metrics(tmp_path / name / "metrics.jsonl") for name in ("whole", "run")]
+    folders = (whole.folder, resumed.folder)
+    lines = [read_metrics(folder.metrics) for folder in folders]
     assert lines[0] == lines[1]
-    best = [json.loads((tmp_path / name / "model" / "best" / "model.json").read_text()) for name in ("whole", "run")]
+    best = [json.loads((folder.model("best") / "model.json").read_text()) for folder in folders]
     assert best[0]["networks"] == best[1]["networks"]
     assert best[0]["score"] == best[1]["score"] == best_score(RunFolder(tmp_path / "run"))
 

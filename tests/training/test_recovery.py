@@ -61,6 +61,7 @@ def test_it_goes_back_to_the_last_sound_checkpoint(tmp_path, monkeypatch):
     assert [line["control/learning_rate_scale"] for line in lines] == [1] * 4 + [0.5] * 4
 
 
+@pytest.mark.slow
 def test_the_command_says_so_and_fails(wild, monkeypatch, capsys):
     monkeypatch.setattr("genjax.training.loop.train", lambda config, **options: wild[1])
     assert cli.main(["train"]) == 1

@@ -26,6 +26,8 @@ from genjax.training.plan import plan_training
 from genjax.training.seeds import run_seeds, steadiness
 from genjax.training.stage import run_stage
 
+pytestmark = pytest.mark.slow  # they train and draw from a whole text-to-image model
+
 KD = "evaluate/KD[embedded-v1]"
 
 
@@ -65,7 +67,6 @@ def test_every_stage_leaves_what_a_run_of_one_leaves(folder):
     assert load_model(folder).config.condition.vocabulary is not None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stopped_in", [("tokenizer", "prior")])
 def test_a_stop_in_a_stage_changes_nothing(stopped_in, folder, tmp_path, monkeypatch):
     """Stopped once in each of these, after its first step, it comes to the same parameters bit for bit."""
@@ -83,7 +84,6 @@ def test_a_stop_in_a_stage_changes_nothing(stopped_in, folder, tmp_path, monkeyp
         assert written[-1] == STAGES[name]
 
 
-@pytest.mark.slow
 def test_a_signal_in_the_last_step_of_a_stage_is_heard_before_the_next(tmp_path, monkeypatch):
     real = stage.batch_indices
 
@@ -104,7 +104,6 @@ class Killed(BaseException):
     """Ends a process at once."""
 
 
-@pytest.mark.slow
 def test_a_run_killed_between_two_stages_goes_on_with_the_next(folder, tmp_path, monkeypatch):
     def killed(plan, stage, like, finished, interruption, **settings):
         if stage.name == "masked":
@@ -123,7 +122,6 @@ def test_a_run_killed_between_two_stages_goes_on_with_the_next(folder, tmp_path,
     assert_same_networks(config.out, folder)
 
 
-@pytest.mark.slow
 def test_a_stage_begun_with_another_tokenizer_is_refused(tmp_path, monkeypatch):
     """The tokens that its prior has learned would mean something else."""
     config = text_config(tmp_path / "model", masked_steps=0, reranker_steps=0)
@@ -149,7 +147,6 @@ def test_a_prior_of_another_tokenizer_is_refused(copy):
         load_model(copy)
 
 
-@pytest.mark.slow
 def test_a_stage_that_learns_nothing_is_given_up(tmp_path, monkeypatch):
     def skipping(plan, stage, like, finished, interruption, **settings):
         def step(state, batch):
@@ -214,7 +211,6 @@ def test_a_damaged_file_or_a_missing_stage_is_refused(copy):
         load_model(copy)
 
 
-@pytest.mark.slow
 def test_a_full_disk_is_said_with_the_checkpoint_of_its_stage(tmp_path, monkeypatch):
     """What is whole is the tokenizer's last one at first, and the prior's own once it has one."""
     real, config = checkpoint.save, text_config(tmp_path / "model")
@@ -273,7 +269,6 @@ def test_other_settings_are_not_gone_on_with(folder):
         train(text_config(folder))
 
 
-@pytest.mark.slow
 def test_glyphs_are_the_captioned_ones_and_a_set_of_ones_own_will_do(tmp_path):
     assert plan_training(text_config(tmp_path / "x")).images.name == "glyphs:captioned"
     data = load_captioned("glyphs", size=16, channels=3, num=8, seed=0)
@@ -286,7 +281,6 @@ def test_glyphs_are_the_captioned_ones_and_a_set_of_ones_own_will_do(tmp_path):
     assert [path.name for path in sorted(config.out.iterdir()) if path.is_dir()] == ["prior", "samples", "tokenizer"]
 
 
-@pytest.mark.slow
 def test_evaluations_along_training_choose_a_best_model_of_each_stage_that_makes_images(tmp_path):
     config = text_config(tmp_path / "model", evaluate_every=2, evaluate_num=16, reranker_steps=1, masked_steps=0)
     train(config)
@@ -312,7 +306,6 @@ def guarded(tmp_path, **control):
     )
 
 
-@pytest.mark.slow
 def test_guards_watch_every_stage(tmp_path):
     train(guarded(tmp_path, gradient_deviations=3.0, collapse_rollbacks=1))
     for name in ("tokenizer", "prior"):
@@ -321,7 +314,6 @@ def test_guards_watch_every_stage(tmp_path):
         assert [line["control/collapsed"] for line in lines] == [0] * len(lines)
 
 
-@pytest.mark.slow
 def test_a_prior_that_collapses_goes_back_and_then_is_given_up(tmp_path):
     wild = replace(TINY.prior, learning_rate=1e30, warm_up_steps=0)
     config = replace(guarded(tmp_path, collapse_rollbacks=1), model=replace(TINY, prior=wild, prior_steps=200))
@@ -348,7 +340,6 @@ def test_a_controller_that_fits_no_stage_is_refused(tmp_path):
         train(text_config(tmp_path / "model", control=ControlConfig(ada_target=0.5)))
 
 
-@pytest.mark.slow
 def test_a_batch_in_two_parts_trains_the_same(tmp_path):
     """To rounding: each part of the batch is computed alone, and nothing that is drawn differs here."""
     quiet = {
@@ -365,7 +356,6 @@ def test_a_batch_in_two_parts_trains_the_same(tmp_path):
             np.testing.assert_allclose(two[part], leaf, atol=2e-4, err_msg=f"{name} {part}")
 
 
-@pytest.mark.slow
 def test_several_seeds_and_how_steady_they_were(tmp_path):
     config = text_config(
         tmp_path, tokenizer_steps=2, masked_steps=0, reranker_steps=0, evaluate_every=2, evaluate_num=8

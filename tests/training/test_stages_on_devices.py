@@ -12,6 +12,8 @@ from genjax.training.loop import train
 from genjax.training.plan import plan_training
 from genjax.training.stage import fresh_state
 
+pytestmark = pytest.mark.slow  # a whole text-to-image model on eight devices
+
 SMALL = {"masked_steps": 0, "reranker_steps": 0}
 
 
@@ -33,12 +35,10 @@ def on_one(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("one") / "model")
 
 
-@pytest.mark.slow
 def test_eight_devices_that_share_the_state_train_what_one_does(on_one, tmp_path):
     assert_alike(trained(tmp_path / "model", devices=8, shard_state=True), on_one)
 
 
-@pytest.mark.slow
 def test_a_stage_that_eight_devices_began_ends_on_one(on_one, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(loop, "run_stage", stops_in("tokenizer"))
@@ -46,7 +46,6 @@ def test_a_stage_that_eight_devices_began_ends_on_one(on_one, tmp_path, monkeypa
     assert_alike(trained(tmp_path / "model"), on_one)
 
 
-@pytest.mark.slow
 def test_a_device_holds_its_share_of_the_transformer_alone(tmp_path):
     plan = plan_training(text_config(tmp_path / "model", **SMALL, devices=8, shard_state=True))
     (prior,) = [stage for stage in plan.stages if stage.name == "prior"]

@@ -67,6 +67,7 @@ def test_tokens_make_the_round_trip(overfitted, kind):
     assert float((codec.encode(params, images) == tokens).mean()) > 0.8
 
 
+@pytest.mark.slow
 def test_usage_and_perplexity_are_those_of_the_tokens(overfitted, compiled, kind):
     """Both batches of an epoch hold the same images: numpy counts the tokens that the step must have seen."""
     _, step = compiled
