@@ -125,7 +125,8 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
     pictures = draw_pictures(loaded.trained, held_out if texts is None else held_out or train, texts)
     beside, source_notes = source_beside(run, config, source, texts)
     judged = real._replace(held_out=held_out)
-    records = measure(pictures.samples, judged, beside, extractor, num)
+    records, unmeasured = measure(pictures.samples, judged, beside, extractor, num)
+    said += unmeasured
     if held_out is not None and explains(loaded.trained):
         known = None if train is None else spread_out(train, SEARCHED).images[:]
         images = spread_out(held_out, EXPLAINED)

@@ -4,6 +4,7 @@ import numpy as np
 
 from genjax.data import Dataset
 from genjax.devices import backend
+from genjax.errors import InputError
 from genjax.evaluate import METRICS, Extractor, Record, evaluate_images
 from genjax.evaluate.run_data import Real
 from genjax.report.nearest import SEARCHED, spread_out
@@ -19,8 +20,23 @@ def training_caption(train: Dataset | None) -> str:
     return "all images that it was trained on" if few else f"{TRAINING_PICTURED} of the images that it was trained on"
 
 
-def measure(samples: np.ndarray, real: Real, source: np.ndarray | None, extractor: Extractor, num: int) -> list[Record]:
-    """Measures samples against as many held-out images, by the metrics for which there are images enough."""
+def measure(
+    samples: np.ndarray, real: Real, source: np.ndarray | None, extractor: Extractor, num: int
+) -> tuple[list[Record], list[str]]:
+    """Measures samples against as many held-out images, by the metrics for which there are images enough.
+
+    Returns:
+        The records, and what is to be said where nothing could be measured: a page without numbers is still a page.
+    """
+    try:
+        return _measured(samples, real, source, extractor, num), []
+    except InputError as error:
+        return [], [f"Nothing was measured: {error}"]
+
+
+def _measured(
+    samples: np.ndarray, real: Real, source: np.ndarray | None, extractor: Extractor, num: int
+) -> list[Record]:
     if real.held_out is None:
         return []
     chosen = spread_out(real.held_out, num)
