@@ -56,10 +56,18 @@ PRESETS: dict[str, Preset] = {
     "digits-gan": Preset(
         TrainConfig(data="digits", model=GanConfig(), size=16, steps=1800, out=Path("runs/digits-gan")),
         "A GAN of handwritten digits, 16 pixels: the demo's source.",
+        minutes="2 minutes",
+        machine="two CPU cores",
+        measured="KD[embedded-v1] 0.0098 ± 0.0037 (mean and deviation of 3 seeds, 359 real and 500 generated images)",
+        date="2026-11-28",
     ),
     "digits-vae": Preset(
         TrainConfig(data="digits", model=VaeConfig(), size=16, steps=1800, out=Path("runs/digits-vae")),
         "A VAE of handwritten digits, 16 pixels: the demo's source.",
+        minutes="1 minute",
+        machine="two CPU cores",
+        measured="KD[embedded-v1] 0.579 ± 0.034 (mean and deviation of 3 seeds, 359 real and 500 generated images)",
+        date="2026-11-28",
     ),
     "glyphs-text2image": Preset(
         GLYPHS_TEXT2IMAGE,
