@@ -1,5 +1,6 @@
 """Checks of the values in a config: an error names the option, what it was given and what is expected."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from genjax.errors import InputError
@@ -30,6 +31,18 @@ def check_seed(config: Any) -> None:
     """Raises InputError unless the seed fits into 32 bits: JAX reads no more, so larger ones would not be distinct."""
     if not 0 <= config.seed < 1 << 32:
         raise InputError(f"--seed is {config.seed}, expected 0 to {(1 << 32) - 1}.")
+
+
+def nearest(value: int, known: Sequence[int]) -> str:
+    """Returns the values nearest to an unknown one, in words: the next below and the next above, ``16 or 32``.
+
+    Args:
+        value: that is not known.
+        known: values in ascending order.
+    """
+    below = [one for one in known if one < value][-1:]
+    above = [one for one in known if one > value][:1]
+    return " or ".join(map(str, below + above))
 
 
 def option(group: str, name: str) -> str:

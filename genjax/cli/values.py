@@ -1,4 +1,4 @@
-"""How a value of the command line is read: numbers as people write them, and paths with a ~ for the home folder."""
+"""Reads values of the command line: numbers as people write them, and paths with a ~ for the home folder."""
 
 from decimal import Decimal
 from pathlib import Path

@@ -20,16 +20,16 @@ class Preset(NamedTuple):
         summary: one sentence for the help.
         minutes: of training, on `machine`.
         machine: on which it was measured.
-        measured: number, with its count of images and its seeds; empty until it was measured.
+        measured: number, with its count of images and its seeds.
         date: of the measurement.
     """
 
     config: TrainConfig
     summary: str
-    minutes: str = ""
-    machine: str = ""
-    measured: str = ""
-    date: str = ""
+    minutes: str
+    machine: str
+    measured: str
+    date: str
 
 
 GLYPHS_TEXT2IMAGE = TrainConfig(  # the settings of docs/results.md
@@ -93,8 +93,8 @@ def preset_named(name: str) -> Preset:
 
 def presets_help() -> str:
     """Returns a line for each preset, for the help."""
-    lines = []
-    for name, preset in PRESETS.items():
-        measured = f" {preset.measured} ({preset.minutes} on {preset.machine}, {preset.date})."
-        lines.append(f"{name}: {preset.summary}{measured if preset.measured else ''}")
+    lines = [
+        f"{name}: {preset.summary} {preset.measured} ({preset.minutes} on {preset.machine}, {preset.date})."
+        for name, preset in PRESETS.items()
+    ]
     return " ".join(["Settings to begin from, which the other options change.", *lines])

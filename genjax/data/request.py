@@ -12,6 +12,7 @@ import numpy as np
 
 from genjax.data.dataset import Dataset
 from genjax.errors import InputError, did_you_mean
+from genjax.limits import nearest
 
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
 SPLITS = ("train", "test", "all")
@@ -150,12 +151,5 @@ def warn_of_grey(name: str, colourful: int, total: int) -> None:
 def check_size(size: int) -> None:
     """Raises InputError for a size to which images are not brought."""
     if size not in SIZES:
-        raise InputError(_wrong_size(size))
-
-
-def _wrong_size(size: int) -> str:
-    below = [s for s in SIZES if s < size][-1:]
-    above = [s for s in SIZES if s > size][:1]
-    nearest = " or ".join(str(s) for s in below + above)
-    reason = "is no power of two" if size < 1 or size & (size - 1) else f"is not from {SIZES[0]} to {SIZES[-1]}"
-    return f"--size {size} {reason}. Use {nearest}."
+        reason = "is no power of two" if size < 1 or size & (size - 1) else f"is not from {SIZES[0]} to {SIZES[-1]}"
+        raise InputError(f"--size {size} {reason}. Use {nearest(size, SIZES)}.")

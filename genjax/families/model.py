@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from genjax.errors import InputError
 from genjax.families.learner import Networks
 from genjax.families.text_to_image.text.vocabulary import Vocabulary
-from genjax.limits import at_least
+from genjax.limits import at_least, nearest
 from genjax.transfer import Transfer
 
 SIZES = (16, 32, 64, 128, 256, 512)
@@ -80,7 +80,4 @@ class Model:
 def check_size(size: int) -> None:
     """Raises InputError unless the networks can make images of this size."""
     if size not in SIZES:
-        near = [*[known for known in SIZES if known < size][-1:], *[known for known in SIZES if known > size][:1]]
-        raise InputError(
-            f"--size {size} is not one of {', '.join(map(str, SIZES))}. Use {' or '.join(map(str, near))}."
-        )
+        raise InputError(f"--size {size} is not one of {', '.join(map(str, SIZES))}. Use {nearest(size, SIZES)}.")

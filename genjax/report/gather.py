@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from genjax.config import AdaptConfig, TrainConfig
-from genjax.data import Dataset
+from genjax.data import Dataset, spread_out
 from genjax.errors import InputError
 from genjax.evaluate import Extractor, load_extractor
 from genjax.evaluate.kept_records import kept_records
@@ -23,7 +23,7 @@ from genjax.report.comparison import comparison_page
 from genjax.report.draw.series import Series, read_series
 from genjax.report.facts import facts, summary
 from genjax.report.measure import PICTURED, TRAINING_PICTURED, measure, training_caption
-from genjax.report.nearest import SAMPLED, SEARCHED, draw_pictures, neighbourhoods, spread_out
+from genjax.report.nearest import SAMPLED, SEARCHED, draw_pictures, neighbourhoods
 from genjax.report.page import Neighbourhood, RunReport, run_page
 from genjax.store.metrics import read_metrics
 from genjax.store.model import plain_stages, read_description

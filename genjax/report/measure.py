@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from genjax.data import Dataset
+from genjax.data import Dataset, spread_out
 from genjax.devices import backend
 from genjax.errors import InputError
 from genjax.evaluate import METRICS, Extractor, Record, evaluate_images
 from genjax.evaluate.run_data import Real
-from genjax.report.nearest import SEARCHED, spread_out
+from genjax.report.nearest import SEARCHED
 
 PICTURED = 64  # samples in the grid
 TRAINING_PICTURED = 64

@@ -151,9 +151,9 @@ def seed_runs(path: Path) -> list[Path]:
 
 def runs_inside(path: Path) -> list[Path]:
     """Returns the runs in a folder that is none itself: those of several seeds, or whatever lies there."""
-    if seed_runs(path) or not path.is_dir() or is_run(RunFolder(path)):
-        return seed_runs(path)
-    return sorted(child for child in path.iterdir() if is_run(RunFolder(child)))
+    if is_run(RunFolder(path)):
+        return []
+    return seed_runs(path) or sorted(child for child in path.glob("*") if is_run(RunFolder(child)))
 
 
 def what_to_name(path: Path) -> str:

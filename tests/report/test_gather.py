@@ -14,7 +14,7 @@ from tiny import adapt_config, train_config
 
 from genjax.cli.parse import parse
 from genjax.config import AdaptConfig, GanConfig, TextToImageAdaptation, TextToImageConfig, TrainConfig, VaeConfig
-from genjax.data import load
+from genjax.data import load, spread_out
 from genjax.errors import InputError
 from genjax.evaluate import load_extractor
 from genjax.evaluate.run_data import real_images
@@ -22,7 +22,7 @@ from genjax.evaluate.sampling import sample_run
 from genjax.families.text_to_image.network_options import PriorConfig
 from genjax.report.command import command_line
 from genjax.report.gather import gather, run_names, write_report
-from genjax.report.nearest import mean_distance, nearest, on_sphere, spread_out
+from genjax.report.nearest import mean_distance, nearest, on_sphere
 from genjax.training.loop import adapt, train
 from genjax.transfer.freeze import Freeze
 from genjax.transfer.lora import Lora
