@@ -34,6 +34,11 @@ def one_line(text: str) -> str:
     """
     if len(text) > MAX_LENGTH:
         text = f"{text[: MAX_LENGTH // 2]} [...] {text[-MAX_LENGTH // 2 :]}"
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Escapes what cannot be printed in a line: control characters, ends of lines, bytes that were no UTF-8."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from genjax.cli.dynamic import Own, with_options
 from genjax.cli.shown import Source, Which, listed
+from genjax.data.reading_options import Missing
 from genjax.limits import check_seed
 from genjax.terminal import result, table
 
@@ -41,7 +42,9 @@ class EvaluateCommand:
     source: Source = None
     """Folder of the run that this one was adapted from, if it has been moved."""
     skip_broken: bool = False
-    """Leave out files of a folder that cannot be read as images, instead of stopping."""
+    """Leave out files of a folder that cannot be read as images, instead of stopping, also where training did not."""
+    captions: Missing | None = None
+    """Images of a folder without a caption, where the run reads captions; None is as in training, else require."""
     json: bool = False
     """Print a JSON list of records and nothing else."""
 
@@ -82,6 +85,7 @@ def run_evaluation(command: EvaluateCommand) -> int:
         which=command.which,
         source=command.source,
         skip_broken=command.skip_broken,
+        captions=command.captions,
     )
     if command.json:
         result(json.dumps([record.to_json() for record in records], indent=2))

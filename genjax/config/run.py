@@ -10,6 +10,7 @@ import tyro
 
 from genjax.control import ControlConfig
 from genjax.data.load import data_help
+from genjax.data.reading_options import ReadingOptions, check_class_depth
 from genjax.errors import InputError
 from genjax.families.family import Family, NoOptions
 from genjax.families.model import check_size
@@ -33,8 +34,6 @@ class RunConfig:
     """Seed of everything random: parameters, order of images, latents, shots."""
     num_images: int = 0
     """Number of images to use; 0 is all that the set has (glyphs, which are drawn: 2,000, with captions 20,000)."""
-    skip_broken: bool = False
-    """Leave out files of a folder that cannot be read as images, instead of stopping."""
     log_every: int = 50
     """Steps between lines of metrics.jsonl."""
     sample_every: int = 500
@@ -59,7 +58,7 @@ class RunConfig:
 
 
 @dataclass(frozen=True)
-class TrainConfig(RunConfig):
+class TrainConfig(ReadingOptions, RunConfig):
     """Pretrains a generator on a set of images."""
 
     data: Data = "digits"
@@ -84,6 +83,7 @@ class TrainConfig(RunConfig):
             object.__setattr__(self, "model", family_named(self.model).options())
         family_of(self.model)
         check_run(self)
+        check_captions(self.captions, self.family)
         at_least("", self, 1, "batch")
         check_size(self.size)
 
@@ -94,7 +94,7 @@ class TrainConfig(RunConfig):
 
 
 @dataclass(frozen=True)
-class AdaptConfig(RunConfig):
+class AdaptConfig(ReadingOptions, RunConfig):
     """Adapts the generator of a source run to another set of images."""
 
     source: Path = Path("runs/train")
@@ -148,8 +148,15 @@ def default_config(family: Family) -> TrainConfig:
     return TrainConfig(model=family.options(), **family.defaults)
 
 
-def check_run(config: RunConfig) -> None:
+def check_captions(captions: str, family: Family) -> None:
+    """Raises InputError for an option on captions where the family reads none."""
+    if captions != ReadingOptions.captions and not family.captions:
+        raise InputError(f"--captions {captions} does nothing for a {family.label}, which reads none. Leave it out.")
+
+
+def check_run(config: AnyConfig) -> None:
     """Raises InputError for values that no run could use."""
+    check_class_depth(config.class_depth)
     at_least("", config, 1, "steps", "log_every", "sample_every", "save_every", "accumulate", "steps_per_dispatch")
     check_seed(config)
     at_least("", config, 0, "num_images", "evaluate_every", "devices")

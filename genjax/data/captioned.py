@@ -1,46 +1,28 @@
 """Loading sets for a model of text: those that have a caption for every image."""
 
+from typing import Any
+
+import numpy as np
+
 from genjax.data.dataset import Dataset
 from genjax.data.load import DATASETS, captions_help, load
 from genjax.errors import InputError
 
 
-def load_captioned(
-    spec: str,
-    *,
-    size: int,
-    channels: int = 0,
-    split: str = "train",
-    num: int = 0,
-    seed: int = 0,
-    skip_broken: bool = False,
-) -> Dataset:
+def load_captioned(spec: str, *, captions: str = "require", **request: Any) -> Dataset:
     """Loads a set with its captions; `glyphs` and `digits` alone load their captioned variants.
 
     Args:
         spec: set to load, as in `genjax.data.load`.
-        size: height and width of the images.
-        channels: 1 for grey, 3 for colour, 0 to keep what the images have.
-        split: ``train``, ``test`` (held out) or ``all``.
-        num: number of images; 0 takes all that the set has.
-        seed: seed of the choice of images, and of the drawing of glyphs.
-        skip_broken: True leaves out files of a folder that cannot be read as images.
+        captions: what to do with images that have no caption: ``require`` refuses the set, ``drop`` leaves them out,
+            ``empty`` gives them an empty one.
+        request: further arguments of `genjax.data.load`: size, channels, split, num, seed, ...
     Returns:
         The set, with one caption for each image.
     Raises:
         InputError: no such set, or one in which an image has no caption.
     """
-    data = load(
-        captioned_spec(spec),
-        size=size,
-        channels=channels,
-        split=split,
-        num=num,
-        seed=seed,
-        skip_broken=skip_broken,
-    )
-    require_captions(data)
-    return data
+    return with_captions(load(captioned_spec(spec), captions=captions, **request), captions)
 
 
 def captioned_spec(spec: str) -> str:
@@ -52,20 +34,42 @@ def captioned_spec(spec: str) -> str:
     return f"{spec}:{source.captioned_variant}" if source and source.captioned_variant else spec
 
 
-def require_captions(dataset: Dataset) -> tuple[str, ...]:
+def with_captions(dataset: Dataset, captions: str) -> Dataset:
+    """Returns a set for a model of text: whole, or its images with a caption.
+
+    Args:
+        dataset: set with captions, of which some may be empty.
+        captions: what to do with images that have none, as in `load_captioned`.
+    Raises:
+        InputError: the set has no captions, or has none for some of its images and they are required.
+    """
+    if captions == "drop" and len(dataset.captions) == len(dataset):
+        dataset = dataset.take(captioned_places(dataset.captions))
+    require_captions(dataset, empty=captions == "empty")
+    return dataset
+
+
+def captioned_places(captions: tuple[str, ...]) -> np.ndarray:
+    """Returns the places of the captions that are not empty: int64, ascending."""
+    return np.flatnonzero([bool(caption.strip()) for caption in captions])
+
+
+def require_captions(dataset: Dataset, *, empty: bool = False) -> tuple[str, ...]:
     """Returns the captions of a set, one for each image.
 
+    Args:
+        dataset: set of images.
+        empty: True accepts empty captions, as long as there are others.
     Raises:
         InputError: the set has none, or has none for some of its images.
     """
-    if not dataset.captions:
+    said = captioned_places(dataset.captions)
+    if not len(said):
         raise InputError(f"{dataset.name} has no captions. Use {captions_help()}.")
-    empty = [index for index, caption in enumerate(dataset.captions) if not caption.strip()]
-    if empty or len(dataset.captions) != len(dataset):
-        missing = len(empty) + max(0, len(dataset) - len(dataset.captions))
-        first = empty[0] if empty else len(dataset.captions)
+    if len(dataset.captions) != len(dataset) or not (empty or len(said) == len(dataset)):
+        mute = np.setdiff1d(np.arange(len(dataset)), said)
         raise InputError(
-            f"{dataset.name} has no caption for {missing} of {len(dataset)} images, the first is image {first} of its"
-            f" split {dataset.split!r}. Write one for each."
+            f"{dataset.name} has no caption for {len(mute)} of {len(dataset)} images, the first is image {mute[0]} of"
+            f" its split {dataset.split!r}. Write one for each."
         )
     return dataset.captions

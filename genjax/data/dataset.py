@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,6 +70,7 @@ class Dataset:
         factors: true generative factors by name, numbers or words, each (n,); {} where they are unknown.
         captions: one sentence for each image; () without captions.
         whole: number of images that all parts of the set have; 0 where it is not known.
+        left_out: {path: reason} of the files of the set that are none of these images.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Dataset:
     factors: dict[str, np.ndarray] = field(default_factory=dict)
     captions: tuple[str, ...] = ()
     whole: int = 0
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Returns the number of images."""

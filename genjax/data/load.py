@@ -4,6 +4,7 @@ from pathlib import Path
 
 from genjax.data.dataset import Dataset
 from genjax.data.glyphs.variants import SPEC as GLYPHS
+from genjax.data.left_out import warn_of_left_out
 from genjax.data.request import Request, Spec, check_size
 from genjax.data.sources.digits import SPEC as DIGITS
 from genjax.data.sources.emoji import SPEC as EMOJI
@@ -11,7 +12,7 @@ from genjax.data.sources.folder import SPEC as FOLDER
 from genjax.data.sources.idx import SPEC as IDX
 from genjax.data.sources.npz import SPEC as NPZ
 from genjax.data.sources.tfds import SPEC as TFDS
-from genjax.errors import lookup
+from genjax.errors import InputError, lookup
 
 DATASETS: dict[str, Spec] = {
     "digits": DIGITS,
@@ -33,7 +34,10 @@ def load(
     num: int = 0,
     seed: int = 0,
     skip_broken: bool = False,
+    class_depth: int = 1,
+    captions: str = "require",
     root: Path | str | None = None,
+    quiet: bool = False,
 ) -> Dataset:
     """Loads the images that a spec names.
 
@@ -49,7 +53,12 @@ def load(
         seed: seed of the choice of images where `num` is less than all, and of the drawing of glyphs. The held-out
             images do not depend on it.
         skip_broken: True leaves out files of a folder that cannot be read as images, with a warning that counts them.
+        class_depth: number of folders that name the class of an image in a folder, joined by slashes: 1 is the first
+            below the set or its split.
+        captions: what to do with images of a folder that have no caption, if others do: ``require`` refuses the set,
+            ``drop`` leaves them out, ``empty`` gives them an empty one, ``unneeded`` leaves out all captions.
         root: folder where relative paths begin; for tfds the folder of its prepared sets.
+        quiet: True leaves it to the caller to say what was left out (`Dataset.left_out`).
     Returns:
         Images uint8 (n, size, size, channels), with labels, factors and captions where the set has them.
     Raises:
@@ -59,8 +68,13 @@ def load(
     source = lookup(DATASETS, name, "dataset")
     if not source.keeps_size:
         check_size(size)
-    request = Request(size, channels, split, num, seed, skip_broken, None if root is None else Path(root))
-    return source.load(argument, request)
+    if class_depth != 1 and not source.has_folders:
+        raise InputError(f"--class-depth {class_depth} is for folders of images, and {spec} is none. Leave it out.")
+    place = None if root is None else Path(root)
+    images = source.load(argument, Request(size, channels, split, num, seed, skip_broken, class_depth, captions, place))
+    if not quiet:
+        warn_of_left_out(images)
+    return images
 
 
 def data_help() -> str:

@@ -6,16 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 
 from genjax.data.dataset import Dataset
+from genjax.data.reading_options import Missing, check_class_depth
 from genjax.errors import InputError, did_you_mean
 from genjax.limits import nearest
 
 SIZES = (8, 16, 32, 64, 128, 256, 512, 1024)
 SPLITS = ("train", "test", "all")
+CAPTIONS = (*get_args(Missing), "unneeded")
 HELD_OUT = 0.2  # fraction of a set that is held out, where the set itself does not say
 SUBSET_STREAM = 0x5B5  # keeps the choice of a subset independent of other draws from the same seed
 
@@ -36,6 +38,11 @@ class Request:
     """Seed of the choice of images where `num` is less than all, and of the drawing of glyphs."""
     skip_broken: bool = False
     """True leaves out files of a folder that cannot be read as images, instead of refusing the folder."""
+    class_depth: int = 1
+    """Folders that name the class of an image, from the set or its split on."""
+    captions: str = "require"
+    """What to do with images of a folder without a caption, if others have one: require (refuse the set), drop, empty
+    (leave theirs empty), or unneeded (leave out all captions)."""
     root: Path | None = None
     """Folder where relative paths begin; None is the working directory, for tfds its usual folder."""
 
@@ -45,8 +52,10 @@ class Request:
             check_size(self.size)
         if self.channels not in (0, 1, 3):
             raise InputError(f"--channels {self.channels}: expected 1 (grey), 3 (colour) or 0 (as the images are).")
-        if self.split not in SPLITS:
-            raise InputError(f"unknown split {self.split!r}. {did_you_mean(self.split, list(SPLITS))}")
+        check_class_depth(self.class_depth)
+        for option, given, known in (("split", self.split, SPLITS), ("--captions", self.captions, CAPTIONS)):
+            if given not in known:
+                raise InputError(f"unknown {option} {given!r}. {did_you_mean(given, list(known))}")
         for option, value in (("--num-images", self.num), ("--seed", self.seed)):
             if value < 0:
                 raise InputError(f"{option} {value} is negative. Use 0 or more.")
@@ -69,6 +78,7 @@ class Spec(NamedTuple):
         captioned_variant: text after the colon that a model of text uses if only the name is given; "" for none.
         extra: optional dependencies of this package that the source needs, as pip names them; "" for none.
         keeps_size: True if the images can be had in their own size, for a request of size 0.
+        has_folders: True if folders may name the classes.
     """
 
     name: str
@@ -79,6 +89,7 @@ class Spec(NamedTuple):
     captioned_variant: str = ""
     extra: str = ""
     keeps_size: bool = False
+    has_folders: bool = False
 
 
 def held_out(names: Sequence[str]) -> np.ndarray:

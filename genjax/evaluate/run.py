@@ -9,6 +9,8 @@ import numpy as np
 
 from genjax.config.run import AdaptConfig
 from genjax.data import Dataset, load, spread_out
+from genjax.data.captioned import captioned_places
+from genjax.data.reading_options import Missing, ReadingOptions
 from genjax.devices.backend import cache_folder
 from genjax.errors import InputError, lookup
 from genjax.evaluate.features.registry import load_extractor
@@ -17,7 +19,16 @@ from genjax.evaluate.records import Record, caveat_warnings, small_sample_warnin
 from genjax.evaluate.run_data import found_images, load_images, source_samples
 from genjax.evaluate.sampling import Loaded, load_trained
 from genjax.evaluate.scores import CORE, METRICS, evaluate_images
-from genjax.evaluate.sides import Side, alike, check_held_out, common_size, generated_set, say_left_out, warn_of_shape
+from genjax.evaluate.sides import (
+    Side,
+    alike,
+    check_held_out,
+    common_size,
+    generated_set,
+    reading_of,
+    say_left_out,
+    warn_of_shape,
+)
 from genjax.families.model import ModelConfig
 from genjax.families.registry import FAMILIES
 from genjax.store.model import read_model_config
@@ -39,6 +50,7 @@ def evaluate_run(
     which: str = "latest",
     source: Path | None = None,
     skip_broken: bool = False,
+    captions: Missing | None = None,
 ) -> list[Record]:
     """Records of a run's samples against real images that it was not trained on.
 
@@ -51,7 +63,8 @@ def evaluate_run(
         seed: of the latents.
         which: latest or best.
         source: where the run that it was adapted from lies, if it has been moved.
-        skip_broken: leave out files of a folder that cannot be read as images.
+        skip_broken: leave out files of a folder that cannot be read as images, also where training did not.
+        captions: what to do with images that have no caption: require, drop or empty; None is as in training.
     Raises:
         InputError: a set, a metric or a run that cannot be used.
     """
@@ -66,6 +79,7 @@ def evaluate_run(
         which=which,
         source=source,
         skip_broken=skip_broken,
+        captions=captions,
     )
 
 
@@ -82,6 +96,7 @@ def judge(
     which: str = "latest",
     source: Path | None = None,
     skip_broken: bool = False,
+    captions: Missing | None = None,
 ) -> list[Record]:
     """Records of generated images, from a run or from any other tool, against real ones.
 
@@ -96,7 +111,8 @@ def judge(
         seed: of the latents.
         which: model of a run, latest or best.
         source: where the run that `fake` was adapted from lies, if it has been moved.
-        skip_broken: leave out files of a folder that cannot be read as images.
+        skip_broken: leave out files of a folder that cannot be read as images, also where training did not.
+        captions: what to do with images that have no caption: require, drop or empty; None is as in training.
     Raises:
         InputError: a set, a metric, an extractor or a run that cannot be used.
     """
@@ -114,7 +130,8 @@ def judge(
     if explained and judged.model is not None:
         check_explained(explained, judged.model)
     size = common_size(judged, truth, size)
-    shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, skip_broken=skip_broken)
+    reading = reading_of(judged, real, skip_broken=skip_broken, captions=captions)
+    shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, reading=reading)
     about: dict[str, Any] = {"data": real, "split": shown.split, "seed": seed}
     records: list[Record] = []
     images: dict[str, np.ndarray] = {}
@@ -144,15 +161,16 @@ def judge(
 
 
 def _real_images(
-    truth: Side, judged: Side, *, size: int, split: str, which: str, seed: int, skip_broken: bool
+    truth: Side, judged: Side, *, size: int, split: str, which: str, seed: int, reading: ReadingOptions
 ) -> Dataset:
     """Loads or draws the real side, with captions where the judged model draws texts."""
     if truth.run is not None:
         loaded = load_trained(truth.run, which=which)
         images = _drawn(loaded, DEFAULT_SAMPLES, seed, _texts(loaded.model.config, None, DEFAULT_SAMPLES, truth))
         return Dataset(truth.spec, "generated", images)
-    request: dict[str, Any] = {"size": size, "split": split, "seed": seed, "skip_broken": skip_broken}
+    request: dict[str, Any] = {"size": size, "split": split, "seed": seed} | reading.reading
     if judged.model is None:
+        request["captions"] = "unneeded"
         return load(truth.spec, **request)
     return load_images(FAMILIES[judged.model.family], truth.spec, channels=judged.channels, **request)
 
@@ -169,6 +187,7 @@ def _texts(model: ModelConfig, shown: Dataset | None, num: int, side: Side) -> l
         raise InputError(
             f"{side.spec} draws what a text says, and there are no captions. Judge it against a set that has."
         )
+    shown = shown.take(captioned_places(shown.captions))
     spoken = _explainable(model, shown)
     if not len(spoken):
         raise InputError(

@@ -43,11 +43,14 @@ def load_images(family: Family, data: str, **request: Any) -> Dataset:
     Args:
         family: of the model.
         data: name of the set.
-        request: size, channels, split, num, seed and skip_broken, as in `genjax.data.load`.
+        request: size, channels, split, num, seed, ..., as in `genjax.data.load`.
     Raises:
         InputError: no such set, or one without captions for a model of texts.
     """
-    return load_captioned(data, **request) if family.captions else load(data, **request)
+    if family.captions:
+        return load_captioned(data, **request)
+    request["captions"] = "unneeded"
+    return load(data, **request)
 
 
 def images_hash(family: Family, images: Dataset) -> str:
@@ -73,7 +76,7 @@ def training_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Da
         split=config.split if isinstance(config, TrainConfig) else "train",
         num=config.num_images,
         seed=config.seed,
-        skip_broken=config.skip_broken,
+        **config.reading,
     )
     if isinstance(config, AdaptConfig) and config.shots:
         images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
@@ -114,9 +117,13 @@ def numbers_changed(begun: Mapping[str, Any], now: int) -> str:
     return f" ({before} images then, {now} now)" if before != now else f" ({now} images, not all of them the same)"
 
 
-def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset:
+def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig, *, quiet: bool = False) -> Dataset:
     """Loads the images that a run's set holds out.
 
+    Args:
+        config: of the run.
+        model: config of its model.
+        quiet: True leaves it to the caller to say what was left out of the set.
     Raises:
         InputError: nothing is held out.
     """
@@ -127,7 +134,8 @@ def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Da
         channels=model.channels,
         split="test",
         seed=config.seed,
-        skip_broken=config.skip_broken,
+        quiet=quiet,
+        **config.reading,
     )
 
 

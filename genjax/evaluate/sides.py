@@ -1,18 +1,21 @@
 """The two sides of a comparison, a run or a set of images, and the size and channels in which both are compared."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.config.run import TrainConfig
+from genjax.config.run import TrainConfig, check_captions
 from genjax.data import Dataset, load
+from genjax.data.reading_options import Missing, ReadingOptions
 from genjax.data.request import SIZES, subset
 from genjax.data.sources.npz import read_npz
 from genjax.errors import InputError
 from genjax.evaluate.features.extractor import Extractor, with_colour
 from genjax.families.model import ModelConfig
+from genjax.families.registry import FAMILIES
 from genjax.store.model import read_model_config
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder
@@ -83,10 +86,28 @@ def generated_set(spec: str, num: int, *, size: int, seed: int, skip_broken: boo
     Raises:
         InputError: a set that cannot be used, or more images than it has.
     """
-    images = load(spec, size=size, split="all", seed=seed, skip_broken=skip_broken)
+    images = load(spec, size=size, split="all", seed=seed, skip_broken=skip_broken, captions="unneeded")
     if num > len(images):
         raise InputError(f"--num {num} is more than {spec} has ({len(images)} images). Use {len(images)} or fewer.")
     return (images.take(subset(np.arange(len(images)), num, seed)) if num else images).images[:]
+
+
+def reading_of(judged: Side, real: str, *, skip_broken: bool, captions: Missing | None) -> ReadingOptions:
+    """Returns how the real set is read: as a run has read it in training, if it is that run's, and as is asked for.
+
+    Raises:
+        InputError: an option on captions where nothing reads them.
+    """
+    options = ReadingOptions()
+    if judged.run is not None:
+        config = run_config(RunFolder(judged.run))
+        if _place(config.data) == _place(real):
+            options = ReadingOptions(**config.reading)
+    if captions is not None:
+        if judged.model is None:
+            raise InputError(f"--captions {captions} does nothing for {judged.spec}, a set of images. Leave it out.")
+        check_captions(captions, FAMILIES[judged.model.family])
+    return replace(options, skip_broken=skip_broken or options.skip_broken, captions=captions or options.captions)
 
 
 def alike(images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

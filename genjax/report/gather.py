@@ -8,6 +8,7 @@ import numpy as np
 
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import Dataset, spread_out
+from genjax.data.captioned import captioned_places
 from genjax.errors import InputError
 from genjax.evaluate import Extractor, load_extractor
 from genjax.evaluate.kept_records import kept_records
@@ -180,12 +181,15 @@ def _readable(run: Path, model: ModelConfig, real: Real) -> tuple[Dataset | None
         raise InputError(f"{run}: there is no text to draw. {real.notes[0]}")
     if real.held_out is None or model.condition.vocabulary is None:
         return None, []
-    places = model.condition.vocabulary.readable(real.held_out.captions)
-    if len(places) == len(real.held_out):
-        return real.held_out, []
-    missing = f"{len(real.held_out) - len(places)} of {len(real.held_out)} held-out captions"
-    note = f"{missing} that were to be drawn have words that the model does not know, and are left out."
-    return real.held_out.take(places) if places else None, [note]
+    said = real.held_out.take(captioned_places(real.held_out.captions))
+    places, notes = model.condition.vocabulary.readable(said.captions), []
+    if len(said) < len(real.held_out):
+        missing = f"{len(real.held_out) - len(said)} of {len(real.held_out)} held-out images"
+        notes.append(f"{missing} have no caption, and are left out.")
+    if len(places) < len(said):
+        missing = f"{len(said) - len(places)} of {len(said)} held-out captions"
+        notes.append(f"{missing} that were to be drawn have words that the model does not know, and are left out.")
+    return said.take(places) if places else None, notes
 
 
 def _texts(held_out: Dataset | None, train: Dataset | None, num: int) -> list[str]:
@@ -193,7 +197,7 @@ def _texts(held_out: Dataset | None, train: Dataset | None, num: int) -> list[st
     spoken = held_out or train
     if spoken is None:
         raise ValueError("a model of texts was left without any")
-    return list(spread_out(spoken, num).captions)
+    return list(spread_out(spoken.take(captioned_places(spoken.captions)), num).captions)
 
 
 def run_series(

@@ -15,7 +15,11 @@ MAY_CHANGE = (
     *("log_every", "sample_every", "save_every", "evaluate_every", "evaluate_num"),
     *("devices", "shard_state", "steps_per_dispatch"),  # nothing but rounding
 )
-LATER = {"overfit_one_batch": False}  # settings that older runs do not name, and the value that they all had
+LATER = {
+    "overfit_one_batch": False,
+    "class_depth": 1,
+    "captions": "require",
+}  # settings that older runs do not name, and the value that they all had
 
 
 def run_config(folder: RunFolder) -> AnyConfig:

@@ -44,6 +44,11 @@ class RunFolder:
         return self.path / "records.json"
 
     @property
+    def left_out(self) -> Path:
+        """Returns the list of the files of its set that a run leaves out; none lies there where it leaves out none."""
+        return self.path / "left_out.txt"
+
+    @property
     def checkpoints(self) -> Path:
         """Returns the folder of training states, to resume from."""
         return self.path / "checkpoints"
@@ -138,7 +143,10 @@ def prepare_resumed(folder: RunFolder, stages: Collection[str] = ("",)) -> None:
 
 def leftovers(folder: RunFolder) -> list[Path]:
     """Returns what a stopped training was writing in a folder and did not finish."""
-    written = [folder.path.glob(f".{path.name}*{PART}") for path in (folder.config, folder.metrics, folder.records)]
+    written = [
+        folder.path.glob(f".{path.name}*{PART}")
+        for path in (folder.config, folder.metrics, folder.records, folder.left_out)
+    ]
     inside = [part.rglob(f".*{PART}") for part in (folder.samples, folder.path / "model")]
     return sorted([*chain(*written, *inside), *folder.checkpoints.glob(f"*{UNFINISHED}*")])
 

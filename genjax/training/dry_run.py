@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from genjax.config import AdaptConfig, TrainConfig
+from genjax.data.left_out import warn_of_left_out
 from genjax.devices import jaxpr_cost
 from genjax.devices.memory import available
 from genjax.devices.sharding import Layout
@@ -37,6 +38,7 @@ def rehearse(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: 
         InputError: what training would raise before its first step.
     """
     plan = check_plan(config, resume=resume, force=force)
+    warn_of_left_out(plan.images)
     states = {stage.name: state_shapes(plan, stage) for stage in plan.stages}
     trainable = {network: tree for state in states.values() for network, tree in state.trainable.items()}
     found = {

@@ -8,13 +8,14 @@ from signal import Signals
 
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import Dataset
+from genjax.data.left_out import left_out_line, left_out_list
 from genjax.devices.backend import on_cpu
 from genjax.devices.processes import is_first, together
 from genjax.families.learner import Networks, TrainState
 from genjax.store import disk_errors
 from genjax.store.lock import locked
 from genjax.store.metrics import EVALUATION, read_metrics
-from genjax.store.run_folder import RunFolder, begin, prepare_resumed
+from genjax.store.run_folder import RunFolder, begin, prepare_resumed, write_bytes
 from genjax.terminal import say, warn
 from genjax.training.interruption import interruptible
 from genjax.training.introduction import introduction
@@ -92,6 +93,7 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
             together(lambda: check_steps(plan))
         shapes = [state_shapes(plan, stage) for stage in plan.stages]
         if is_first():
+            list_left_out(plan)
             introduce(plan, {name: tree for like in shapes for name, tree in like.trainable.items()})
         state = shapes[0]  # of a run without stages, which there is not
         for stage, like in zip(plan.stages, shapes, strict=True):
@@ -112,10 +114,20 @@ def prepare(plan: Plan, data_hash: str, *, resume: bool, force: bool) -> None:
         begin(plan.folder, described(plan, data_hash), force=force)
 
 
+def list_left_out(plan: Plan) -> None:
+    """Lists in the run's folder what its set leaves out; a list of before goes where there is nothing to list."""
+    if plan.images.left_out:
+        write_bytes(plan.folder.left_out, left_out_list(plan.images.left_out).encode())
+    else:
+        plan.folder.left_out.unlink(missing_ok=True)
+
+
 def introduce(plan: Plan, trainable: Networks) -> None:
     """Says what is about to be trained, and what will be slow."""
     for line in introduction(plan, trainable):
         say(line)
+    if plan.images.left_out:
+        warn(f"{left_out_line(plan.images)}: see {plan.folder.left_out}")
     loops = {"--accumulate": plan.config.accumulate, "--steps-per-dispatch": plan.config.steps_per_dispatch}
     asked = [name for name, times in loops.items() if times > 1]
     if asked and on_cpu():

@@ -8,8 +8,9 @@ from typing import Any
 
 import jax
 
-from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, config_to_json
+from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, check_captions, config_to_json
 from genjax.data import Dataset, check_batch, few_shot, spread_out
+from genjax.data.captioned import with_captions
 from genjax.data.request import EmptySplitError
 from genjax.devices.sharding import Layout, check_share, lay_out, sharing
 from genjax.errors import InputError
@@ -110,7 +111,7 @@ def plan_training(
     family, folder = config.family, _checked_folder(config, resume=resume, force=force)
     check_dtype(config.dtype)
     layout = _layout(config, config.batch)
-    images = dataset or load_images(
+    images = _given(dataset, config, family) or load_images(
         family,
         config.data,
         size=config.size,
@@ -118,7 +119,8 @@ def plan_training(
         split=config.split,
         num=config.num_images,
         seed=config.seed,
-        skip_broken=config.skip_broken,
+        quiet=True,
+        **config.reading,
     )
     check_images(images, config.size, images.images.shape[-1])
     model = ModelConfig(
@@ -166,14 +168,15 @@ def plan_adaptation(
     folder = _checked_folder(config, resume=resume, force=force)
     if config.control.transfer_ratio:
         check_ratio(config.transfers)
-    images = dataset or load_images(
+    images = _given(dataset, config, family) or load_images(
         family,
         config.data,
         size=source.config.size,
         channels=source.config.channels,
         num=config.num_images,
         seed=config.seed,
-        skip_broken=config.skip_broken,
+        quiet=True,
+        **config.reading,
     )
     check_images(images, source.config.size, source.config.channels)
     if config.shots:
@@ -181,7 +184,7 @@ def plan_adaptation(
     model = family.adapted(source.config, config.adaptation, len(images))
     check_dtype(model.dtype)
     if model.condition.vocabulary is not None:
-        model.condition.vocabulary.encode(images.captions)  # refuses words that the source does not know
+        model.condition.vocabulary.encode_padded(images.captions)  # refuses words that the source does not know
     batch = config.batch or min(model.batch, len(images))
     check_batch(len(images), batch)
     layout = _layout(config, batch)
@@ -229,6 +232,7 @@ def _decided(config: AdaptConfig, family: Family) -> AdaptConfig:
         adaptation = family.adaptation()
     if type(adaptation) is not family.adaptation:
         raise InputError(f"{type(adaptation).__name__} are not options of an adapted {family.label}. Leave them out.")
+    check_captions(config.captions, family)
     transfer = resolved(config.transfers, family.rules, config.shots)
     return dataclasses.replace(config, transfer=transfer, adaptation=adaptation)
 
@@ -265,11 +269,16 @@ def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: b
     return folder
 
 
+def _given(dataset: Dataset | None, config: TrainConfig | AdaptConfig, family: Family) -> Dataset | None:
+    """Returns the images that were given in place of `config.data`, with captions where the family reads them."""
+    return with_captions(dataset, config.captions) if dataset and family.captions else dataset
+
+
 def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset | None:
     if not config.evaluate_every:
         return None
     try:
-        images = spread_out(held_out_images(config, model), config.evaluate_num)
+        images = spread_out(held_out_images(config, model, quiet=True), config.evaluate_num)
         reason = _unscorable(images, model)
     except EmptySplitError:
         images, reason = None, f"no image of {config.data} is held out to evaluate on along training"

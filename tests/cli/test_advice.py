@@ -4,6 +4,7 @@ The advice is read out of the message itself, so that a message whose advice is 
 """
 
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -47,6 +48,12 @@ ADVICE = [
     ((*TRAIN, "--data", "digits:captiond"), r"Use digits, or (digits:captioned)", "use --data"),
     ((*TRAIN, "--data", "npz:{folder}/unnamed.npz"), r"Name it so: images=", "npz:{folder}/named.npz --data"),
     ((*TRAIN, "--data", "folder:{folder}/nowhere"), r"Name a folder of images", "folder:{folder}/photos --data"),
+    ((*TRAIN, "--class-depth", "0"), r"Use (\d+) or more", "use --class-depth"),
+    ((*TRAIN, "--class-depth", "2"), r"(--class-depth) 2 is for folders .* Leave it out", "out"),
+    ((*TRAIN, "--data", "folder:{folder}/deep", "--class-depth", "4"), r"Use (--class-depth 3), or", "use"),
+    ((*VAE, "--captions", "drop"), r"(--captions) drop does nothing .* Leave it out", "out"),
+    ((*EVALUATE, "--captions", "drop"), r"(--captions) drop does nothing .* Leave it out", "out"),
+    ((*TEXT, "--data", "folder:{folder}/deep"), r"leave these images out with (--captions drop)\.", "use"),
     ((*TRAIN, "--steps", "4", "--stpes", "5"), r"Did you mean '?(--steps)'?\?", "typo --stpes"),
     ((*TRAIN, "--control.ada-target", "0.5"), r"(--control\.ada-target).* Leave it out", "out"),
     ((*TRAIN, "--control.transfer-ratio", "0.1"), r"(--control\.transfer-ratio) weighs", "out"),
@@ -92,6 +99,10 @@ def folder(tmp_path_factory):
     (folder / "photos").mkdir()
     for number, image in enumerate(images):
         Image.fromarray(image).save(folder / "photos" / f"{number}.png")
+    (folder / "deep" / "a" / "b" / "c").mkdir(parents=True)
+    for path in (folder / "photos").glob("*.png"):
+        shutil.copy(path, folder / "deep" / "a" / "b" / "c")
+    (folder / "deep" / "a" / "b" / "c" / "7.txt").write_text("the first of all captions")
     (folder / "old.png").touch()
     return folder
 

@@ -286,9 +286,12 @@ def test_broken_images_stop_a_run_before_it_begins_or_are_skipped_and_named_once
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         assert genjax(*training, "--skip-broken") == 0
-        assert genjax("evaluate", "--run", out, "--metrics", "kd", "--num", 8, "--skip-broken") == 0
+        assert genjax("evaluate", "--run", out, "--metrics", "kd", "--num", 8) == 0
     said = capsys.readouterr().err
-    assert said.count("left out 2 of 41 files: cut off or damaged 1, unknown format 1; the first 7.png") == 1
+    line = f"warning: folder:{folder}: 39 images; left out 2 (cut off or damaged 1, unknown format 1)"
+    assert said.splitlines().count(f"{line}: see {out}/left_out.txt") == 1
+    assert (out / "left_out.txt").read_text() == "cut off or damaged\t7.png\nunknown format\ttext.png\n"
+    assert said.splitlines().count(f"{line}; the first 7.png") == 1  # by evaluate
     assert "data     folder:" in said
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from genjax.data import Dataset, load
-from genjax.data.captioned import captioned_spec, load_captioned, require_captions
+from genjax.data.captioned import captioned_spec, load_captioned, require_captions, with_captions
 from genjax.errors import InputError
 
 
@@ -22,7 +22,10 @@ def test_sets_with_captions_hand_them_over() -> None:
 @pytest.mark.parametrize(
     ("captions", "message"),
     [
-        ((), "x has no captions. Use digits, glyphs, emoji or a folder with a captions.jsonl."),
+        (
+            (),
+            "x has no captions. Use digits, glyphs, emoji or a folder with captions (captions.jsonl, metadata.jsonl, ",
+        ),
         (("a", " ", ""), "x has no caption for 2 of 3 images, the first is image 1 of its split 'train'. Write one"),
         (("a", "b"), "x has no caption for 1 of 3 images, the first is image 2 of its"),
     ],
@@ -33,6 +36,19 @@ def test_images_without_a_caption_are_one_clear_error(captions: tuple[str, ...],
         require_captions(dataset)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_some_captions_may_be_empty_but_not_all() -> None:
+    dataset = Dataset("x", "train", np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8, 1), captions=("a", " ", "c"))
+    assert with_captions(dataset, "empty") is dataset
+    dropped = with_captions(dataset, "drop")
+    assert dropped.captions == ("a", "c")
+    np.testing.assert_array_equal(dropped.images[:], dataset.images[np.array([0, 2])])
+    with pytest.raises(InputError, match="no caption for 1 of 3 images, the first is image 1"):
+        with_captions(dataset, "require")
+    for captions in ("require", "drop", "empty"):
+        with pytest.raises(InputError, match="x has no captions"):
+            with_captions(replace(dataset, captions=("", " ", "")), captions)
 
 
 def test_a_folder_with_a_caption_for_some_images_is_refused_when_it_is_read(tmp_path: Path) -> None:

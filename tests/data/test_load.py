@@ -9,6 +9,7 @@ import pytest
 
 from genjax.data import DATASETS, Dataset, Request, Spec, captions_help, data_help, data_table, load
 from genjax.data.captioned import load_captioned, require_captions
+from genjax.data.sources.folder_captions import KINDS
 from genjax.errors import InputError
 
 
@@ -51,7 +52,7 @@ def test_help_lists_every_form() -> None:
         "digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH,"
         " npz:PATH or tfds:NAME."
     )
-    assert captions_help() == "digits, glyphs, emoji or a folder with a captions.jsonl"
+    assert captions_help() == f"digits, glyphs, emoji or a folder with captions ({KINDS})"
 
 
 def test_every_set_is_listed_under_its_own_name() -> None:
@@ -82,7 +83,9 @@ def test_a_new_source_is_one_entry_in_the_list(monkeypatch: pytest.MonkeyPatch) 
     assert data_table().splitlines()[-1] == (
         '| `flat`, `flat:LEVEL` | three flat greys (`pip install "genjax-images[emoji]"`) |'
     )
-    with pytest.raises(InputError, match=r"flat:9 has no captions\. Use digits, .* with a captions\.jsonl or flat\."):
+    with pytest.raises(
+        InputError, match=r"flat:9 has no captions\. Use digits, .* a folder with captions .* or flat\."
+    ):
         require_captions(load("flat:9"))
     with pytest.raises(InputError, match="Did you mean 'flat'"):
         load("flet")

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genjax.config import TrainConfig
+from genjax.config import ModelConfig, TrainConfig, VaeConfig
 from genjax.data import load
 from genjax.errors import InputError
 from genjax.evaluate import Extractor, run, sides
 from genjax.evaluate.run import judge
-from genjax.evaluate.sides import Side, alike, check_held_out, common_size, generated_set
+from genjax.evaluate.sides import Side, alike, check_held_out, common_size, generated_set, reading_of
 
 RNG = np.random.default_rng(0)
 
@@ -129,6 +129,31 @@ def test_what_was_trained_on_is_not_called_held_out(monkeypatch, tmp_path):
     check_held_out(Side("folder:photos"), "folder:photos", "test")
     monkeypatch.setattr(sides, "run_config", lambda folder: replace(whole, split="train"))
     check_held_out(side, "folder:photos", "test")
+
+
+def test_a_set_is_read_as_its_run_read_it(monkeypatch, tmp_path):
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    trained = TrainConfig(
+        model="text2image", data="folder:photos", size=32, skip_broken=True, class_depth=2, captions="drop"
+    )
+    monkeypatch.setattr(sides, "run_config", lambda folder: trained)
+    texts = ModelConfig("text2image", 32, 3, "float32", 8, trained.model)
+    judged = Side("run:r", Path("r"), texts)
+
+    def read(side, real, *, skip_broken=False, captions=None):
+        return tuple(reading_of(side, real, skip_broken=skip_broken, captions=captions).reading.values())
+
+    assert read(judged, "folder:./photos") == (True, 2, "drop")
+    assert read(judged, "folder:./photos", captions="empty") == (True, 2, "empty")
+    assert read(judged, "folder:others") == (False, 1, "require")
+    assert read(judged, "folder:others", skip_broken=True, captions="drop") == (True, 1, "drop")
+    assert read(Side("folder:photos"), "folder:photos") == (False, 1, "require")
+    with pytest.raises(InputError, match=r"--captions drop does nothing for folder:photos, a set of images\. Leave"):
+        read(Side("folder:photos"), "folder:photos", captions="drop")
+    images = Side("run:r", Path("r"), ModelConfig("vae", 32, 3, "float32", 8, VaeConfig()))
+    with pytest.raises(InputError, match=r"--captions drop does nothing for a VAE, which reads none\. Leave it out\."):
+        read(images, "folder:others", captions="drop")
 
 
 def test_a_part_that_is_compared_is_said_with_its_number(judged, npz, capsys):

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import jax
 import pytest
+from PIL import Image
 from tiny import TINY_GAN, adapt_config, leaves_equal, train_config
+from toy_runs import toy_config, toy_entered
 
 from genjax.config import TrainConfig
 from genjax.errors import InputError
@@ -54,6 +56,32 @@ def test_twenty_steps_are_ten_and_ten(family, tmp_path):
     leaves_equal(straight.state, resumed.state)
     left, right = (read_metrics(tmp_path / name / "metrics.jsonl") for name in ("straight", "stopped"))
     assert left == right
+
+
+def test_what_a_set_leaves_out_is_listed_in_the_folder_of_the_run(tmp_path, capsys):
+    for index in range(20):
+        path = tmp_path / "photos" / ("cats" if index % 2 else "dogs") / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (16, 16), 10 * index).save(path)
+    hidden = tmp_path / "photos" / "cats" / ".hidden.png"
+    shutil.copy(path, hidden)
+
+    def said(steps, **how):
+        with toy_entered():
+            config = toy_config(tmp_path / "run", data=f"folder:{tmp_path}/photos", num_images=0, steps=steps)
+            folder = train(config, **how).folder
+        return folder.left_out, [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+
+    listed, lines = said(2)
+    assert listed.read_text() == "hidden\tcats/.hidden.png\n"
+    line = f"warning: folder:{tmp_path}/photos: 20 images, 2 classes; left out 1 (hidden 1)"
+    assert lines == [f"{line}: see {tmp_path}/run/left_out.txt"]
+    shutil.copy(hidden, hidden.with_name(".another.png"))
+    assert said(3, resume=True)[0].read_text() == "hidden\tcats/.another.png\nhidden\tcats/.hidden.png\n"
+    for path in hidden.parent.glob(".*.png"):
+        path.unlink()
+    listed, lines = said(4, resume=True)
+    assert (listed.exists(), lines) == (False, [])
 
 
 @pytest.mark.slow

@@ -1,10 +1,16 @@
 """What a plan refuses before anything is read or written."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 from PIL import Image
+from text_to_image_tiny import text_config
 from tiny import adapt_config, train_config
 
+from genjax.data import Dataset
 from genjax.errors import InputError
+from genjax.families.text_to_image.stages import conditions_of, segments_of
 from genjax.training.plan import plan_adaptation, plan_training
 
 
@@ -17,3 +23,29 @@ def test_a_run_inside_of_its_images_is_refused(kept_runs, tmp_path, monkeypatch)
         with pytest.raises(InputError, match=r"lies in the folder of --data"):
             plan_adaptation(adapt_config(kept_runs / "vae", tmp_path / "run", data=data))
     assert [path.name for path in tmp_path.iterdir()] == ["0.png"]
+
+
+def test_an_option_on_captions_is_refused_where_nothing_reads_them(kept_runs, tmp_path):
+    message = r"^--captions drop does nothing for a VAE, which reads none\. Leave it out\.$"
+    with pytest.raises(InputError, match=message):
+        train_config("vae", tmp_path / "run", captions="drop")
+    with pytest.raises(InputError, match=message):
+        plan_adaptation(adapt_config(kept_runs / "vae", tmp_path / "run", captions="drop"))
+
+
+def test_a_given_set_keeps_to_the_option_on_captions(tmp_path):
+    images = np.random.default_rng(0).integers(0, 255, (12, 16, 16, 3), np.uint8)
+    given = Dataset("given", "train", images, captions=(*["a red seven"] * 9, "", " ", ""))
+    config = text_config(tmp_path / "run")
+    with pytest.raises(InputError, match="given has no caption for 3 of 12 images, the first is image 9"):
+        plan_training(config, dataset=given)
+    assert len(plan_training(dataclasses.replace(config, captions="drop"), dataset=given).images) == 9
+    plan = plan_training(dataclasses.replace(config, captions="empty"), dataset=given)
+    columns = {stage.name: stage.columns for stage in plan.stages}
+    vocabulary = plan.model.condition.vocabulary
+    assert (len(plan.images), vocabulary.contents["words"]) == (12, ["a", "red", "seven"])
+    ranked = np.asarray(columns["reranker"](plan.images, {})["text"])
+    np.testing.assert_array_equal(ranked[9:], [vocabulary.words + np.arange(3)] * 3)
+    said = conditions_of(vocabulary, plan.images)
+    np.testing.assert_array_equal(said[:9], vocabulary.encode(["a red seven"] * 9))
+    np.testing.assert_array_equal(said[9:], np.full((3, 3), segments_of(plan.model)[0].absent))

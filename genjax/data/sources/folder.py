@@ -2,16 +2,12 @@
 
 Layouts: images in the folder itself, or all of them in folders named after their classes, at any depth. Either layout
 may be repeated in ``train/`` and ``test/`` or ``val/``, in any usual spelling, which fixes the held-out images;
-otherwise a fifth is held out, by the files' names. What is left out is counted in a warning, by reason. An optional
-``captions.jsonl`` has one ``{"file": "a.png", "caption": "..."}`` on each line. The content of a file decides its
-format, not its suffix.
+otherwise a fifth is held out, by the files' names. What is left out is counted, by reason. Captions are optional, see
+`genjax.data.sources.folder_captions`. The content of a file decides its format, not its suffix.
 """
 
-import warnings
-from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,20 +15,21 @@ import numpy as np
 
 from genjax.data.dataset import Dataset, LazyImages
 from genjax.data.images import FORMAT_NAMES, UNKNOWN, Probe, decode, probe
+from genjax.data.left_out import counted, warn_once
 from genjax.data.request import Request, Spec, choose, held_out, warn_of_grey
-from genjax.data.sources.folder_layout import (
-    CAPTIONS,
-    Place,
+from genjax.data.sources.folder_captions import (
+    KINDS,
     foreign_lines,
-    is_note,
-    list_files,
-    lone_split,
-    places,
+    missing_error,
+    missing_line,
     read_captions,
+    without_caption,
 )
+from genjax.data.sources.folder_layout import Place, is_note, list_files, lone_split, places
 from genjax.errors import InputError, looked_for
 
 SHOWN = 10  # most files that a message names
+NO_CAPTION = "no caption"  # the reason of an image that is left out for that
 
 
 def load_folder(path: str, request: Request) -> Dataset:
@@ -48,11 +45,12 @@ def load_folder(path: str, request: Request) -> Dataset:
     """
     name, root = f"folder:{path}", _existing(path, request)
     found = _usable(name, root, skip_broken=request.skip_broken)
-    where = places(name, [*found.probes])
-    files, probes = list(where), {path: found.probes[path] for path in where}
+    where = places(name, [*found.probes], depth=request.class_depth)
     beside = dict.fromkeys(found.probes.keys() - where.keys(), _beside(lone_split(found.probes, where)))
-    captions = read_captions(root, name, files, others=[*found.left_out, *beside])
-    _warn_of(name, len(files), found.left_out | beside, foreign_lines(captions, [*files, *found.left_out, *beside]))
+    captions, dropped = _captions(name, root, request, [*where], found, [*found.left_out, *beside])
+    left_out = found.left_out | beside | dict.fromkeys(dropped, NO_CAPTION)
+    where = {path: place for path, place in where.items() if path not in left_out}
+    files, probes = list(where), {path: found.probes[path] for path in where}
     class_names = tuple(sorted({place.label for place in where.values()} - {""}))
     chosen = choose(name, request, _in_test(files, [*where.values()]))
     colourful = sum(not found.grey for found in probes.values())
@@ -67,6 +65,7 @@ def load_folder(path: str, request: Request) -> Dataset:
         class_names=class_names,
         captions=tuple(captions[files[i]] for i in chosen) if captions else (),
         whole=len(files),
+        left_out=left_out,
     )
 
 
@@ -92,15 +91,17 @@ class Found(NamedTuple):
     Attributes:
         probes: {path: what its head says} of the images that can be used.
         left_out: {path: reason}.
+        captions: paths of the files that hold captions.
     """
 
     probes: dict[str, Probe]
     left_out: dict[str, str]
+    captions: list[str]
 
 
 def _usable(name: str, root: Path, *, skip_broken: bool) -> Found:
     """Finds the images of a folder by reading the head of each file."""
-    files, left_out = list_files(root)
+    files, left_out, captions = list_files(root)
     probes = {path: probe(root / path) for path in files}
     probes = {path: found for path, found in probes.items() if not (found.problem == UNKNOWN and is_note(path))}
     problems = {path: found.problem for path, found in probes.items() if found.problem}
@@ -109,35 +110,32 @@ def _usable(name: str, root: Path, *, skip_broken: bool) -> Found:
     if problems and not skip_broken:
         raise _unusable(name, problems)
     if len(problems) == len(probes):
-        reasons = f" that can be used ({_counted(problems | left_out)})" if problems or left_out else ""
+        reasons = f" that can be used ({counted(problems | left_out)})" if problems or left_out else ""
         raise InputError(f"{name} holds no images{reasons}. Put some into it ({FORMAT_NAMES}).")
-    return Found({path: found for path, found in probes.items() if path not in problems}, left_out | problems)
+    return Found({path: found for path, found in probes.items() if path not in problems}, left_out | problems, captions)
 
 
 def _beside(split: str) -> str:
     return f"beside {split}/, which is taken for a split (rename it if it is a class)"
 
 
-def _warn_of(name: str, used: int, left_out: Mapping[str, str], foreign: str) -> None:
-    """Warns once of what was left out, with its number by reason, and of captions without an image."""
-    if left_out:
-        total, first = used + len(left_out), min(left_out)
-        noun = "file" if total == 1 else "files"
-        _warn_once(f"{name}: left out {len(left_out):,} of {total:,} {noun}: {_counted(left_out)}; the first {first}")
-    if foreign:
-        _warn_once(f"{name}: {CAPTIONS} has {foreign}")
-
-
-def _counted(problems: Mapping[str, str]) -> str:
-    """Formats as ``cut off or damaged 12, hidden 3``."""
-    counts = sorted(Counter(problems.values()).items(), key=lambda one: (-one[1], one[0]))
-    return ", ".join(f"{reason} {number:,}" for reason, number in counts)
-
-
-@lru_cache(maxsize=64)
-def _warn_once(line: str) -> None:
-    # A run reads its folder several times: for training, for evaluation, for the report.
-    warnings.warn(line, stacklevel=6)
+def _captions(
+    name: str, root: Path, request: Request, files: list[str], found: Found, others: list[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Returns {path: caption}, {} for a set without captions, and the images that are left out for want of one."""
+    captions = read_captions(root, name, files, found.captions, others=others)
+    missing = without_caption(files, captions)
+    how = request.captions
+    if not captions.kind or (missing and how == "unneeded"):
+        return {}, []
+    if missing and (how == "require" or len(missing) == len(files)):
+        raise missing_error(name, files, missing, captions)
+    for line in foreign_lines(name, captions):
+        warn_once(line)
+    if missing and how == "empty":
+        warn_once(f"{missing_line(name, files, missing, captions)}: theirs is empty")
+    texts = {path: captions.texts.get(path, "") for path in files}
+    return texts, missing if how == "drop" else []
 
 
 def _in_test(files: list[str], where: list[Place]) -> np.ndarray:
@@ -211,7 +209,8 @@ SPEC = Spec(
     forms=("folder:PATH",),
     summary=(
         "PNG, JPEG, WebP, GIF, BMP, TIFF and AVIF of any size and mode; sub-folders are classes, `train/` and `test/`"
-        f" or `val/` are splits, `{CAPTIONS}` is optional"
+        f" or `val/` are splits; captions are optional: {KINDS}"
     ),
-    captions=f"a folder with a {CAPTIONS}",
+    captions=f"a folder with captions ({KINDS})",
+    has_folders=True,
 )

@@ -1,17 +1,15 @@
-"""The layout of a folder of images: which files count, their classes and splits, and the file of captions."""
+"""The layout of a folder of images: which files count, which hold captions, and the classes and splits."""
 
-import json
 import os
 import posixpath
 import re
-import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from genjax.data.sources.folder_captions import CAPTIONS, METADATA, TEXT
 from genjax.errors import InputError
 
-CAPTIONS = "captions.jsonl"
 IGNORED_FILES = ("thumbs.db", "desktop.ini")  # left behind by file managers
 HIDDEN_STARTS = (".", "__macosx")
 NOTE_STARTS = ("readme", "license", "licence")
@@ -21,6 +19,7 @@ LOOP = "links that lead back"
 # Spellings of the folders of a split, in lower case: the part trained on first, then those that are held out.
 TRAIN = ("train", "training")
 HELD_OUT = (("test", "testing"), ("val", "valid", "validation", "dev"))
+SPLITS = (*TRAIN, *HELD_OUT[0], *HELD_OUT[1])
 SPLIT_ENDING = re.compile(r"[ _-]?(set|data|images)$")  # which such a name may have: train_set, testSet
 
 
@@ -30,10 +29,12 @@ class Listing(NamedTuple):
     Attributes:
         files: paths relative to the folder, with slashes, sorted.
         left_out: {path: reason}.
+        captions: paths of the files that hold captions.
     """
 
     files: list[str]
     left_out: dict[str, str]
+    captions: list[str]
 
 
 class Place(NamedTuple):
@@ -52,7 +53,7 @@ def list_files(root: Path) -> Listing:
     """Lists all files that may be images, at any depth, without opening them.
 
     Links to folders are followed, but for those that lead back to a folder around them. Hidden images are left out, and
-    so are, without a word, the captions and what file managers leave behind.
+    so is, without a word, what file managers leave behind.
 
     Args:
         root: folder to list.
@@ -76,9 +77,10 @@ def list_files(root: Path) -> Listing:
                     waiting.append((path, (*around, place)))
             elif _is_hidden(path):
                 left_out |= {path: HIDDEN} if _looks_like_an_image(entry.name) else {}
-            elif path != CAPTIONS and entry.name.lower() not in IGNORED_FILES:
+            elif entry.name.lower() not in IGNORED_FILES:
                 files.append(path)
-    return Listing(sorted(files), left_out)
+    captions = _captions_among(files)
+    return Listing(sorted(set(files) - captions), left_out, sorted(captions))
 
 
 def is_note(path: str) -> bool:
@@ -87,81 +89,34 @@ def is_note(path: str) -> bool:
     return name.startswith(NOTE_STARTS) and not name.endswith(IMAGE_SUFFIXES)
 
 
-def places(name: str, paths: Sequence[str]) -> dict[str, Place]:
+def places(name: str, paths: Sequence[str], *, depth: int = 1) -> dict[str, Place]:
     """Reads class and split of each image from its path.
 
-    The class is the first folder. Where a folder of training images stands alone, without held-out ones, its images are
-    the set, and those beside it are missing in the result.
+    The class is the first folder, or several joined by slashes. Where a folder of training images stands alone, without
+    held-out ones, its images are the set, and those beside it are missing in the result.
 
     Args:
         name: name of the set, for messages.
         paths: relative paths of all images, with slashes.
+        depth: folders that name a class, from the set or its split on; those below are free.
     Raises:
-        InputError: images both in class folders and next to them, held out without any to train on, outside of both
-            splits, or in two spellings of one split.
+        InputError: images both in class folders and next to them, in fewer folders than name a class, held out without
+            any to train on, outside of both splits, or in two spellings of one split.
     """
     tops = {path.partition("/")[0] for path in paths if "/" in path}
     train, held_out = _splits(name, tops)
     if not train and not held_out:
-        return _labelled(name, paths, {"": None})
+        return _labelled(name, paths, {"": None}, depth)
     if train and not held_out:
         inside = [path for path in paths if path.startswith(f"{train}/")]
-        return _labelled(name, inside, {_start(inside, train): None})
+        return _labelled(name, inside, {_start(inside, train): None}, depth)
     _check_splits(name, paths, train, held_out)
-    return _labelled(name, paths, {_start(paths, top): top != train for top in (train, *held_out)})
+    return _labelled(name, paths, {_start(paths, top): top != train for top in (train, *held_out)}, depth)
 
 
 def lone_split(paths: Collection[str], placed: Collection[str]) -> str:
     """Returns the folder of training images that stands alone among others, which `places` left out; "" if none."""
     return next(iter(placed)).partition("/")[0] if len(placed) < len(paths) else ""
-
-
-def read_captions(root: Path, name: str, paths: Sequence[str], *, others: Collection[str] = ()) -> dict[str, str]:
-    """Reads the caption of every image from ``captions.jsonl``.
-
-    Args:
-        root: folder of the set.
-        name: name of the set, for messages.
-        paths: paths of its images, relative to the folder. A line names one with slashes or backslashes, with or
-            without ``./``, and with accents composed or not.
-        others: paths of its files that are not used, and need no caption.
-    Returns:
-        {path: caption}, under the name in the line where it fits no file; {} if there is no such file.
-    Raises:
-        InputError: a malformed line, a file named twice, or an image without a caption.
-    """
-    source = root / CAPTIONS
-    if not source.is_file():
-        return {}
-    known = {_spelled_alike(path): path for path in (*others, *paths)}
-    captions: dict[str, str] = {}
-    try:
-        lines = source.read_text(encoding="utf-8-sig").split("\n")  # str.splitlines would also cut at U+2028
-    except UnicodeDecodeError:
-        raise InputError(f"{name}: {CAPTIONS} is not UTF-8. Save it as UTF-8.") from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            file, caption = _caption(f"{name}: {CAPTIONS} line {number}", line)
-            path = known.get(_spelled_alike(file), file)
-            if path in captions:
-                raise InputError(f"{name}: {CAPTIONS} line {number} names {file!r} again. Keep one line a file.")
-            captions[path] = caption
-    missing = [path for path in paths if path not in captions]
-    if missing:
-        foreign = foreign_lines(captions, [*others, *paths])
-        raise InputError(
-            f"{name}: {CAPTIONS} has no caption for {len(missing)} of {len(paths)} images, the first {missing[0]!r}"
-            f"{f', and {foreign}' if foreign else ''}. Add a line for each, or remove the file."
-        )
-    return captions
-
-
-def foreign_lines(captions: Collection[str], files: Collection[str]) -> str:
-    """Describes the captions of files that are not there: ``2 lines that fit no file, the first 'b.png'``; or ""."""
-    there = set(files)
-    foreign = [file for file in captions if file not in there]
-    noun = "1 line that fits no file" if len(foreign) == 1 else f"{len(foreign)} lines that fit no file"
-    return f"{noun}, the first {foreign[0]!r}" if foreign else ""
 
 
 def _entries(root: Path, inside: str) -> list[os.DirEntry[str]]:
@@ -187,24 +142,29 @@ def _looks_like_an_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith("._")
 
 
-def _spelled_alike(file: str) -> str:
-    return unicodedata.normalize("NFC", posixpath.normpath(file.replace("\\", "/")))
+def _captions_among(files: Sequence[str]) -> set[str]:
+    """Returns the files that hold captions; texts do, if any has the name of a file beside it, all but notes."""
+    named = {file for file in files if file == CAPTIONS or _is_metadata(file)}
+    texts = {file for file in files if file.lower().endswith(TEXT)}
+    stems = {posixpath.splitext(file)[0] for file in set(files) - texts - named}
+    beside = {text for text in texts if posixpath.splitext(text)[0] in stems}
+    return named | beside | ({text for text in texts if not is_note(text)} if beside else set())
 
 
-def _caption(where: str, line: str) -> tuple[str, str]:
-    try:
-        entry = json.loads(line)
-        file, caption = entry["file"], entry["caption"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        file = caption = None
-    if not (isinstance(file, str) and isinstance(caption, str)):
-        raise InputError(f'{where} is not of the form {{"file": "a.png", "caption": "a red fox"}}. Correct it.')
-    return file, caption
+def _is_metadata(file: str) -> bool:
+    """Returns whether a file is metadata of Hugging Face: at the root, or in the folder of a split."""
+    *folders, name = file.split("/")
+    return name in METADATA and all(_plain(folder) in SPLITS for folder in folders)
+
+
+def _plain(folder: str) -> str:
+    """Returns the name of a folder in lower case, without the ending that the name of a split may have."""
+    return SPLIT_ENDING.sub("", folder.lower())
 
 
 def _splits(name: str, tops: set[str]) -> tuple[str, list[str]]:
     """Finds the folder of training images ("" if none) and those of held-out ones, among the first folders."""
-    plain = {top: SPLIT_ENDING.sub("", top.lower()) for top in sorted(tops)}
+    plain = {top: _plain(top) for top in sorted(tops)}
     found = [[top for top in plain if plain[top] in spellings] for spellings in (TRAIN, *HELD_OUT)]
     double = next((same for same in found if len(same) > 1), None)
     if double:
@@ -235,18 +195,26 @@ def _check_splits(name: str, paths: Sequence[str], train: str, held_out: list[st
         )
 
 
-def _labelled(name: str, paths: Sequence[str], splits: Mapping[str, bool | None]) -> dict[str, Place]:
-    """Finds split and class of each path: the first folder after the split, "" if no image lies in one."""
+def _labelled(name: str, paths: Sequence[str], splits: Mapping[str, bool | None], depth: int) -> dict[str, Place]:
+    """Finds split and class of each path: the first folders after the split, "" if no image lies in one."""
     found: dict[str, Place] = {}
-    loose: list[str] = []
+    loose: dict[str, int] = {}  # {path: folders that it lies in}
     for path in paths:
         split = next(start for start in splits if path.startswith(start))
-        label, slash, _ = path[len(split) :].partition("/")
-        loose += [] if slash else [path]
-        found[path] = Place(label if slash else "", splits[split])
+        folders = path[len(split) :].split("/")[:-1]
+        loose |= {} if len(folders) >= depth else {path: len(folders)}
+        found[path] = Place("/".join(folders[:depth]), splits[split])
+    first, least = next(iter(loose), ""), min(loose.values(), default=0)
+    if loose and depth > 1:
+        others = f" (and {len(loose) - 1:,} more)" if len(loose) > 1 else ""
+        use = f"Use --class-depth {least}, or put" if least else "Put"
+        raise InputError(
+            f"--class-depth {depth}: {name} has {first}{others} in fewer folders than that. {use} every image {depth}"
+            " folders deep, or deeper."
+        )
     if loose and len(loose) < len(paths):
         raise InputError(
-            f"{name} has images in class folders and {len(loose)} next to them, such as {loose[0]}."
+            f"{name} has images in class folders and {len(loose)} next to them, such as {first}."
             " Put every image into the folder of its class, or all into one; or name one of the folders."
         )
     return found

@@ -57,8 +57,8 @@ def _transfers(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, O
 
 
 def _condition(options: TextToImageConfig, dataset: Dataset) -> Condition:
-    """Makes the vocabulary of a set's captions."""
-    captions = require_captions(dataset)
+    """Makes the vocabulary of a set's captions, of which some may be empty."""
+    captions = [caption for caption in require_captions(dataset, empty=True) if caption.strip()]
     if options.text == "words":
         return Condition("text", vocabulary=word_vocabulary(captions, length=options.text_length))
     return Condition(

@@ -119,9 +119,11 @@ def tokens_of(batch: Batch, segments: tuple[Segment, ...]) -> Tokens:
 def drop_condition(
     key: Array, tokens: Tokens, segments: tuple[Segment, ...], *, probability: float
 ) -> tuple[Tokens, Array]:
-    """Replaces the condition of some sequences by `absent`; returns the tokens, and which these are (n,)."""
+    """Replaces the condition of some sequences by `absent`; returns the tokens, and where there is none now (n,)."""
     *condition, target = tokens
     dropped = jax.random.bernoulli(key, probability, (len(target),))
+    for part, segment in zip(condition, segments, strict=False):  # of an image without a caption there never was one
+        dropped |= (part == segment.absent).all(axis=1)
     known = [
         jnp.where(dropped[:, None], segment.absent, part) for part, segment in zip(condition, segments, strict=False)
     ]
@@ -130,9 +132,12 @@ def drop_condition(
 
 def predicted_nats(transformer: Transformer, params: Tree, seen: Tokens, tokens: Tokens) -> Tokens:
     """Nats (n, length) of the tokens of each segment that is predicted, for a transformer that was shown `seen`."""
-    logits = transformer.apply({"params": params}, seen)
+    logits = [jnp.asarray(part) for part in transformer.apply({"params": params}, seen)]
     true = tokens[transformer.given :]
-    return tuple(token_nats(jnp.asarray(part), known) for part, known in zip(logits, true, strict=True))
+    return tuple(
+        token_nats(part, jnp.minimum(known, part.shape[-1] - 1))  # `absent` is no token that could be predicted
+        for part, known in zip(logits, true, strict=True)
+    )
 
 
 def sample_all(transformer: Transformer, params: Tree, key: Array, *, condition: bool) -> Tokens:

@@ -108,7 +108,7 @@ def build_stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
     def sequences(dataset: Dataset, finished: Networks) -> Columns:
         if id(dataset) not in known:
             known[id(dataset)] = tokens_of(codec, finished["tokenizer"], dataset)
-        return {"text": vocabulary.encode(require_captions(dataset)), "tokens": known[id(dataset)]}
+        return {"text": conditions_of(vocabulary, dataset), "tokens": known[id(dataset)]}
 
     found = {
         "tokenizer": (("image",), lambda dataset, finished: {"image": dataset.images}, reconstructions, ()),
@@ -118,7 +118,7 @@ def build_stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
             ("image", "text"),
             lambda dataset, finished: {
                 "image": dataset.images,
-                "text": vocabulary.encode(require_captions(dataset)),
+                "text": vocabulary.encode_padded(require_captions(dataset, empty=True)),
             },
             None,
             (),
@@ -193,6 +193,17 @@ def example_of(model: ModelConfig) -> Batch:
         "text": np.zeros((1, text.length), np.int32),
         "tokens": np.zeros((1, tokens.length), np.int32),
     }
+
+
+def conditions_of(vocabulary: Vocabulary, dataset: Dataset) -> np.ndarray:
+    """Returns what the priors read of the captions, int32 (n, t): of an empty one that the condition is absent.
+
+    So images without a caption train what guidance compares with. (Ho & Salimans 2022)
+    """
+    captions = require_captions(dataset, empty=True)
+    absent = Segment("text", vocabulary.length, vocabulary.numbers).absent
+    said = np.array([bool(caption.strip()) for caption in captions])
+    return np.where(said[:, None], vocabulary.encode_padded(captions), np.int32(absent))
 
 
 def tokens_of(codec: Codec, params: Tree, dataset: Dataset) -> np.ndarray:

@@ -124,7 +124,7 @@ def test_what_is_left_out_is_counted_by_reason(ten: Path) -> None:
     save(ten / ".b.png")
     (ten / "loop").symlink_to(ten)
     with pytest.warns(
-        UserWarning, match=r"left out 3 of 13 files: hidden 2, links that lead back 1; the first \.b\.png$"
+        UserWarning, match=r": 10 images; left out 3 \(hidden 2, links that lead back 1\); the first \.b\.png$"
     ):
         assert len(load(f"folder:{ten}", split="all")) == 10
 
@@ -138,7 +138,7 @@ def test_a_folder_in_which_nothing_can_be_used_says_why(tmp_path: Path) -> None:
 def test_a_lone_split_is_taken_for_one_and_said(tmp_path: Path) -> None:
     for path in ("Train/cat/a.png", "Train/cat/b.png", "Train/dog/c.png", "bus/d.png", "car/e.png"):
         save(tmp_path / path)
-    reason = r"left out 2 of 5 files: beside Train/, which is taken for a split \(rename it if it is a class\) 2;"
+    reason = r"left out 2 \(beside Train/, which is taken for a split \(rename it if it is a class\) 2\); the first bus"
     with pytest.warns(UserWarning, match=reason):
         found = load(f"folder:{tmp_path}", split="all")
     assert (len(found), found.class_names) == (3, ("cat", "dog"))
@@ -156,7 +156,7 @@ def test_captions_of_files_that_are_left_out_are_no_mistake(ten: Path) -> None:
     (ten / "9.png").write_text("gone")
     lines = [f'{{"file": "{i}.png", "caption": "image {i}"}}' for i in range(10)]
     (ten / "captions.jsonl").write_text("\n".join(lines))
-    with pytest.warns(UserWarning, match=r"left out 1 of 10 files: unknown format 1") as said:
+    with pytest.warns(UserWarning, match=r": 9 images; left out 1 \(unknown format 1\);") as said:
         assert len(load(f"folder:{ten}", split="all", skip_broken=True).captions) == 9
     assert len(said) == 1
 
@@ -178,6 +178,64 @@ def test_captions_go_with_their_images(ten: Path) -> None:
     assert whole.captions == tuple(f"image {i}" for i in range(10))
     for image, sentence in zip(np.asarray(part.images), part.captions, strict=True):
         assert image[8, 8, 0] == 20 * int(sentence[-1]) + 20
+
+
+def half_captioned(root: Path) -> list[str]:
+    """Writes metadata with a caption for every other image of ten, one of them empty; returns the captions."""
+    captions = ["" if i % 2 or i == 4 else f"image {i}" for i in range(10)]
+    rows = [f"{i}.png,{caption}" for i, caption in enumerate(captions) if not i % 2]
+    (root / "metadata.csv").write_text("\n".join(["file_name,text", *rows]))
+    return captions
+
+
+def test_images_without_a_caption_are_refused_unless_asked_otherwise(ten: Path) -> None:
+    captions = half_captioned(ten)
+    reason = r"metadata\.csv has no caption for 6 of 10 images, the first '1\.png'"
+    with pytest.raises(InputError, match=rf"{reason}\. Add a line for each, or leave these .* with --captions drop"):
+        load(f"folder:{ten}", split="all")
+    with pytest.warns(UserWarning, match=r": 4 images; left out 6 \(no caption 6\); the first 1\.png$"):
+        some = load(f"folder:{ten}", split="all", captions="drop")
+    assert some.captions == tuple(filter(None, captions))
+    assert some.images[:, 8, 8, 0].tolist() == [20 * int(text[-1]) + 20 for text in some.captions]
+    with pytest.warns(UserWarning, match=rf"{reason}: theirs is empty$"):
+        whole = load(f"folder:{ten}", split="all", captions="empty")
+    assert whole.captions == tuple(captions)
+    assert load(f"folder:{ten}", split="all", captions="unneeded").captions == ()
+    with pytest.raises(InputError, match=r"unknown --captions 'keep'\. Known: drop, empty, require, unneeded"):
+        load(f"folder:{ten}", captions="keep")
+
+
+@pytest.mark.parametrize("captions", ["require", "drop", "empty"])
+def test_a_set_of_which_no_image_has_a_caption_is_refused(captions: str, ten: Path) -> None:
+    (ten / "metadata.csv").write_text("file_name,text\nx.png,x\n")
+    with pytest.raises(InputError, match=r"no caption for 10 of 10 .* and 1 line that fits no file, .*\. Add a line"):
+        load(f"folder:{ten}", captions=captions)
+    assert len(load(f"folder:{ten}", captions="unneeded")) == 8
+
+
+def test_what_is_dropped_is_neither_trained_on_nor_held_out(ten: Path) -> None:
+    half_captioned(ten)
+    parts = [load(f"folder:{ten}", split=split, captions="drop", quiet=True) for split in ("train", "test", "all")]
+    assert [len(part) for part in parts] == [3, 1, 4]
+    assert sorted(parts[0].captions + parts[1].captions) == sorted(parts[2].captions)
+
+
+def test_classes_may_be_several_folders_deep(tmp_path: Path) -> None:
+    for path in ("animals/cats/1.png", "animals/cats/old/2.png", "animals/dogs/3.png", "cars/new/4.png"):
+        save(tmp_path / path)
+    deep = load(f"folder:{tmp_path}", split="all", class_depth=2)
+    assert deep.class_names == ("animals/cats", "animals/dogs", "cars/new")
+    assert deep.labels is not None
+    assert deep.labels.tolist() == [0, 0, 1, 2]
+    assert load(f"folder:{tmp_path}", split="all").class_names == ("animals", "cars")
+    with pytest.raises(InputError, match=r"--class-depth 3: folder:.* has animals/cats/1\.png \(and 2 more\) in fewer"):
+        load(f"folder:{tmp_path}", class_depth=3)
+    for spec, depth, message in (
+        (f"folder:{tmp_path}", 0, "0 names no class"),
+        ("digits", 2, "2 is for folders of im"),
+    ):
+        with pytest.raises(InputError, match=f"--class-depth {message}"):
+            load(spec, class_depth=depth)
 
 
 def test_relative_paths_begin_at_the_root(ten: Path) -> None:
@@ -248,10 +306,11 @@ def test_broken_files_are_left_out_on_demand(ten: Path) -> None:
     clean = load(f"folder:{ten}", split="all").content_hash()
     spoil(ten)
     with pytest.warns(
-        UserWarning, match=r"left out 4 of 14 files: unknown format 3, cut off or damaged 1; the first cut\.png$"
+        UserWarning, match=r": 10 images; left out 4 \(unknown format 3, cut off or damaged 1\); the first cut\.png$"
     ):
-        left = load_folder(str(ten), Request(split="all", skip_broken=True))
-    assert left.content_hash() == clean
+        assert load(f"folder:{ten}", split="all", skip_broken=True).content_hash() == clean
+    left = load_folder(str(ten), Request(split="test", skip_broken=True))
+    assert (left.left_out["cut.png"], len(left.left_out)) == ("cut off or damaged", 4)
 
 
 def test_a_decompression_bomb_is_refused(ten: Path, monkeypatch: pytest.MonkeyPatch) -> None:

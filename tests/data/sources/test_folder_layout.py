@@ -1,12 +1,11 @@
-"""The layout of a folder: files that count, classes, splits and captions."""
+"""The layout of a folder: files that count or hold captions, classes and splits."""
 
-import json
 import os
 from pathlib import Path
 
 import pytest
 
-from genjax.data.sources.folder_layout import Place, is_note, list_files, lone_split, places, read_captions
+from genjax.data.sources.folder_layout import Place, is_note, list_files, lone_split, places
 from genjax.errors import InputError
 
 
@@ -24,12 +23,12 @@ def test_files_are_listed_in_the_order_of_their_names(tmp_path: Path) -> None:
 
 def test_what_is_no_image_by_custom_does_not_count(tmp_path: Path) -> None:
     touch(tmp_path, ".DS_Store", ".git/HEAD", "__MACOSX/._x.png", "a/Thumbs.db", "desktop.ini", "captions.jsonl")
-    assert list_files(tmp_path) == ([], {})
+    assert list_files(tmp_path) == ([], {}, ["captions.jsonl"])
 
 
 def test_hidden_images_are_left_out_and_said(tmp_path: Path) -> None:
     touch(tmp_path, ".cache/x.png", "a/.b.JPG", "a/c.png")
-    assert list_files(tmp_path) == (["a/c.png"], {".cache/x.png": "hidden", "a/.b.JPG": "hidden"})
+    assert list_files(tmp_path) == (["a/c.png"], {".cache/x.png": "hidden", "a/.b.JPG": "hidden"}, [])
 
 
 def test_a_readme_and_a_licence_are_notes() -> None:
@@ -56,7 +55,7 @@ def test_only_hidden_folders_may_be_closed(tmp_path: Path, monkeypatch: pytest.M
         with pytest.raises(InputError, match=r"cats cannot be opened \(Permission denied\)\. Make it readable\."):
             list_files(tmp_path)
     else:
-        assert list_files(tmp_path) == (["a.png"], {})
+        assert list_files(tmp_path) == (["a.png"], {}, [])
 
 
 def test_linked_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
@@ -67,7 +66,7 @@ def test_linked_folders_are_followed_and_loops_end(tmp_path: Path) -> None:
     (tmp_path / "photos" / "back").symlink_to(tmp_path / "set")
     (tmp_path / "set" / "itself").symlink_to(tmp_path / "set" / "itself")
     back = dict.fromkeys(("loop", "up", "cats/back"), "links that lead back")
-    assert list_files(tmp_path / "set") == (["b.png", "cats/a.png", "itself"], back)
+    assert list_files(tmp_path / "set") == (["b.png", "cats/a.png", "itself"], back, [])
 
 
 @pytest.mark.parametrize(
@@ -133,53 +132,52 @@ def test_other_layouts_are_refused(paths: list[str], message: str) -> None:
     assert message in str(error.value)
 
 
-def test_captions_are_read_by_file(tmp_path: Path) -> None:
-    (tmp_path / "captions.jsonl").write_text(
-        '{"file": "b.png", "caption": "a füchs"}\n\n{"file": "a.png", "caption": "", "by": "x"}\n', encoding="utf-8"
-    )
-    assert read_captions(tmp_path, "folder:x", ["a.png", "b.png"]) == {"a.png": "", "b.png": "a füchs"}
-    assert read_captions(tmp_path / "none", "folder:x", ["a.png"]) == {}
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_only_ends_of_lines_separate_captions(end: str, tmp_path: Path) -> None:
-    captions = {"a.png": "a dot\u2028red", "b.png": "a\u2029b\x85c"}
-    lines = [json.dumps({"file": file, "caption": text}, ensure_ascii=False) for file, text in captions.items()]
-    (tmp_path / "captions.jsonl").write_bytes(end.join([*lines, ""]).encode())
-    assert read_captions(tmp_path, "folder:x", list(captions)) == captions
-
-
-def test_a_line_of_captions_may_spell_its_file_otherwise(tmp_path: Path) -> None:
-    lines = ['{"file": ".\\\\a\\\\b.png", "caption": "x"}', '{"file": "./cafe\u0301.png", "caption": "y"}']
-    (tmp_path / "captions.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    captions = read_captions(tmp_path, "folder:x", ["a/b.png", "caf\u00e9.png"])
-    assert captions == {"a/b.png": "x", "caf\u00e9.png": "y"}
-
-
-def test_images_and_lines_that_do_not_fit_are_named_together(tmp_path: Path) -> None:
-    (tmp_path / "captions.jsonl").write_text('{"file": "c.png", "caption": "x"}')
-    message = (
-        r"no caption for 1 of 1 images, the first 'a\.png', and 1 line that fits no file, the first 'c\.png'\. Add"
-    )
-    with pytest.raises(InputError, match=message):
-        read_captions(tmp_path, "folder:x", ["a.png"])
+def test_folders_of_any_number_name_a_class() -> None:
+    paths = ["animals/birds/owls/a.png", "animals/cats/b.png"]
+    assert [place.label for place in places("folder:x", paths, depth=2).values()] == ["animals/birds", "animals/cats"]
+    split = ["Train/animals/cats/2021/a.png", "val/animals/dogs/b.png"]
+    assert list(places("folder:x", split, depth=2).values()) == [
+        Place("animals/cats", False),
+        Place("animals/dogs", True),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("paths", "depth", "message"),
     [
-        (b'{"file": "a.png", "caption": "x"}\n{"file":', "captions.jsonl line 2 is not of the form"),
-        (b'{"file": "a.png"}', "captions.jsonl line 1 is not of the form"),
-        (b'{"file": "a.png", "caption": 3}', "captions.jsonl line 1 is not of the form"),
-        (b'["a.png", "x"]', "captions.jsonl line 1 is not of the form"),
-        (b'{"file": "a.png", "caption": "x"}\n{"file": "a.png", "caption": "y"}', "line 2 names 'a.png' again"),
-        (b'{"file": "c.png", "caption": "x"}', "no caption for 2 of 2 images, the first 'a.png'"),
-        (b'{"file": "a.png", "caption": "\xff"}', "is not UTF-8"),
+        (
+            ["a/b/c.png", "a/d.png", "e.png", "f/g.png"],
+            2,
+            "--class-depth 2: folder:x has a/d.png (and 2 more) in fewer",
+        ),
+        (["a/b.png"], 3, "has a/b.png in fewer folders than that. Use --class-depth 1, or put every image 3 folders"),
+        (["a.png"], 2, "has a.png in fewer folders than that. Put every image 2 folders deep, or deeper."),
+        (["train/a/b.png", "test/a/b/c.png"], 2, "has train/a/b.png in fewer folders than that. Use --class-depth 1"),
     ],
 )
-def test_captions_that_do_not_fit_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
-    (tmp_path / "captions.jsonl").write_bytes(content)
+def test_the_first_file_that_lies_in_too_few_folders_is_named(paths: list[str], depth: int, message: str) -> None:
     with pytest.raises(InputError) as error:
-        read_captions(tmp_path, "folder:x", ["a.png", "b.png"])
+        places("folder:x", paths, depth=depth)
     assert message in str(error.value)
-    assert "\n" not in str(error.value)
+    assert places("folder:x", ["a/b.png"], depth=1) == {"a/b.png": Place("a", None)}
+
+
+def test_files_of_captions_are_told_from_images(tmp_path: Path) -> None:
+    named = ["captions.jsonl", "metadata.csv", "testSet/testSet/metadata.csv", "train/metadata.jsonl"]
+    touch(tmp_path, *named, "train/a.png", "train/captions.jsonl", "cats/metadata.csv")
+    found = list_files(tmp_path)
+    assert found.captions == named
+    assert found.files == ["cats/metadata.csv", "train/a.png", "train/captions.jsonl"]
+
+
+def test_texts_are_captions_once_one_lies_beside_an_image(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b/c.txt", "b/README.txt", "metadata.csv", "metadata.txt")
+    assert list_files(tmp_path).captions == ["metadata.csv"]
+    touch(tmp_path, "a.txt")
+    assert list_files(tmp_path).captions == ["a.txt", "b/c.txt", "metadata.csv", "metadata.txt"]
+    touch(tmp_path, "b/README.jpg")
+    assert list_files(tmp_path) == (
+        ["a.png", "b/README.jpg"],
+        {},
+        ["a.txt", "b/README.txt", "b/c.txt", "metadata.csv", "metadata.txt"],
+    )

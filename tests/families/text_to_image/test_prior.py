@@ -224,6 +224,28 @@ def test_conditions_are_dropped_whole_at_the_rate():
     np.testing.assert_array_equal(seen[0], again[0])
 
 
+def test_an_absent_condition_counts_as_dropped():
+    tokens = tuple(map(jnp.asarray, (batch_of(40)["text"], batch_of(40)["tokens"])))
+    absent = jnp.where(jnp.arange(40)[:, None] < 3, TEXT.absent, tokens[0])
+    seen, dropped = drop_condition(jax.random.key(0), (absent, tokens[1]), (TEXT, TOKENS), probability=0.0)
+    assert np.asarray(dropped).tolist() == [True] * 3 + [False] * 37
+    np.testing.assert_array_equal(seen[0], absent)
+
+
+@pytest.mark.parametrize("objective", ["autoregressive", "masked"])
+def test_images_without_a_caption_train_the_prior_without_a_condition(objective):
+    """A batch of absent captions gives the loss of one whose captions were all dropped."""
+    batch = batch_of(4)
+    absent = batch | {"text": np.full_like(batch["text"], TEXT.absent)}
+    learners = [tiny_prior(objective, changes={"null_probability": p}) for p in (0.0, 0.9999999)]
+    after, metrics = zip(
+        *(jax.jit(one.step)(started(one), given) for one, given in zip(learners, (absent, batch), strict=True)),
+        strict=True,
+    )
+    assert float(metrics[0]["loss/total"]) == float(metrics[1]["loss/total"])
+    leaves_equal(*(state.trainable for state in after))
+
+
 def test_a_dropped_condition_is_not_predicted():
     """With every condition dropped its head learns nothing."""
     learner = tiny_prior("autoregressive", changes={"null_probability": 0.999})

@@ -51,6 +51,13 @@ class Vocabulary(NamedTuple):
         noun = "words" if self.kind == "words" else "tokens"
         return f"up to {self.length:,} {noun}, of {self.words:,}"
 
+    def encode_padded(self, captions: Sequence[str]) -> np.ndarray:
+        """Encodes captions as `encode` does, an empty one to a row of padding: int32 (n, t)."""
+        rows = padded([[]] * len(captions), words=self.words, length=self.length)
+        said = [place for place, caption in enumerate(captions) if tidy(caption)]
+        rows[said] = self.encode([captions[place] for place in said])
+        return rows
+
     def readable(self, captions: Sequence[str]) -> list[int]:
         """Returns the places of the captions that have no other words than these."""
         places = []

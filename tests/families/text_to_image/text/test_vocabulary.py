@@ -48,6 +48,15 @@ def test_padding_has_a_number_at_each_position(vocabulary):
         np.testing.assert_array_equal(row[end:], vocabulary.words + np.arange(end, vocabulary.length))
 
 
+def test_an_empty_caption_is_a_row_of_padding(vocabulary):
+    rows = vocabulary.encode_padded(["a red seven", " \n", "a pink three", ""])
+    np.testing.assert_array_equal(rows[[0, 2]], vocabulary.encode(["a red seven", "a pink three"]))
+    nothing = vocabulary.words + np.arange(vocabulary.length)
+    np.testing.assert_array_equal(rows[[1, 3]], np.stack([nothing, nothing]))
+    assert vocabulary.decode(rows[[1]]) == [""]
+    np.testing.assert_array_equal(vocabulary.encode_padded(["", ""]), rows[[1, 3]])
+
+
 def test_captions_of_unlike_lengths_make_one_array(vocabulary):
     rows = vocabulary.encode(["a red seven", "two small red bold sevens, tilted left"])
     np.testing.assert_array_equal(rows[0], vocabulary.encode(["a red seven"])[0])
