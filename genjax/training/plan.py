@@ -111,17 +111,7 @@ def plan_training(
     family, folder = config.family, _checked_folder(config, resume=resume, force=force)
     check_dtype(config.dtype)
     layout = _layout(config, config.batch)
-    images = _given(dataset, config, family) or load_images(
-        family,
-        config.data,
-        size=config.size,
-        channels=config.channels,
-        split=config.split,
-        num=config.num_images,
-        seed=config.seed,
-        quiet=True,
-        **config.reading,
-    )
+    images = _images(dataset, config, family, size=config.size, channels=config.channels, split=config.split)
     check_images(images, config.size, images.images.shape[-1])
     model = ModelConfig(
         family=family.name,
@@ -168,16 +158,7 @@ def plan_adaptation(
     folder = _checked_folder(config, resume=resume, force=force)
     if config.control.transfer_ratio:
         check_ratio(config.transfers)
-    images = _given(dataset, config, family) or load_images(
-        family,
-        config.data,
-        size=source.config.size,
-        channels=source.config.channels,
-        num=config.num_images,
-        seed=config.seed,
-        quiet=True,
-        **config.reading,
-    )
+    images = _images(dataset, config, family, size=source.config.size, channels=source.config.channels)
     check_images(images, source.config.size, source.config.channels)
     if config.shots:
         images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
@@ -269,9 +250,16 @@ def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: b
     return folder
 
 
-def _given(dataset: Dataset | None, config: TrainConfig | AdaptConfig, family: Family) -> Dataset | None:
-    """Returns the images that were given in place of `config.data`, with captions where the family reads them."""
-    return with_captions(dataset, config.captions) if dataset and family.captions else dataset
+def _images(dataset: Dataset | None, config: TrainConfig | AdaptConfig, family: Family, **request: Any) -> Dataset:
+    """Loads the images of `config.data`, or takes those that were given in their place."""
+    if dataset:
+        return with_captions(dataset, config.captions) if family.captions else dataset
+    own: dict[str, Any] = {
+        "num": config.num_images,
+        "seed": config.seed,
+        "quiet": True,
+    }  # the run says what it leaves out
+    return load_images(family, config.data, **request, **own, **config.reading)
 
 
 def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset | None:

@@ -59,12 +59,12 @@ def test_twenty_steps_are_ten_and_ten(family, tmp_path):
 
 
 def test_what_a_set_leaves_out_is_listed_in_the_folder_of_the_run(tmp_path, capsys):
-    for index in range(20):
-        path = tmp_path / "photos" / ("cats" if index % 2 else "dogs") / f"{index}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (16, 16), 10 * index).save(path)
+    for name in ("cats", "dogs"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for index in range(10):
+            Image.new("L", (16, 16), 10 * index).save(tmp_path / "photos" / name / f"{index}.png")
     hidden = tmp_path / "photos" / "cats" / ".hidden.png"
-    shutil.copy(path, hidden)
+    shutil.copy(hidden.with_name("0.png"), hidden)
 
     def said(steps, **how):
         with toy_entered():

@@ -10,7 +10,7 @@ from tiny import adapt_config, train_config
 
 from genjax.data import Dataset
 from genjax.errors import InputError
-from genjax.families.text_to_image.stages import conditions_of, segments_of
+from genjax.families.text_to_image.stages import conditions_of, segments_of, vocabulary_of
 from genjax.training.plan import plan_adaptation, plan_training
 
 
@@ -42,7 +42,7 @@ def test_a_given_set_keeps_to_the_option_on_captions(tmp_path):
     assert len(plan_training(dataclasses.replace(config, captions="drop"), dataset=given).images) == 9
     plan = plan_training(dataclasses.replace(config, captions="empty"), dataset=given)
     columns = {stage.name: stage.columns for stage in plan.stages}
-    vocabulary = plan.model.condition.vocabulary
+    vocabulary = vocabulary_of(plan.model)
     assert (len(plan.images), vocabulary.contents["words"]) == (12, ["a", "red", "seven"])
     ranked = np.asarray(columns["reranker"](plan.images, {})["text"])
     np.testing.assert_array_equal(ranked[9:], [vocabulary.words + np.arange(3)] * 3)
