@@ -42,6 +42,42 @@ def test_a_single_array_needs_no_name(save, images):
     np.testing.assert_array_equal(load(save(anything=images), split="all").images, images)
 
 
+def test_arrays_without_names_are_images_and_labels(save, images, tmp_path):
+    np.savez(tmp_path / "x.npz", images, np.arange(20) % 4)
+    data = load(f"npz:{tmp_path / 'x.npz'}", split="all")
+    np.testing.assert_array_equal(data.images, images)
+    assert data.labels is not None
+    np.testing.assert_array_equal(data.labels, np.arange(20) % 4)
+
+
+@pytest.mark.parametrize("column", [False, True])
+def test_the_arrays_of_keras_are_the_splits(save, images, column):
+    labels = np.arange(20).reshape(20, 1) % 5 if column else np.arange(20) % 5
+    spec = save(x_train=images[:13], y_train=labels[:13], x_test=images[13:], y_test=labels[13:])
+    train, test = (load(spec, split=split) for split in ("train", "test"))
+    np.testing.assert_array_equal(train.images, images[:13])
+    np.testing.assert_array_equal(test.images, images[13:])
+    assert test.labels is not None
+    assert (test.labels.tolist(), test.whole) == ([3, 4, 0, 1, 2, 3, 4], 20)
+
+
+def test_of_x_train_alone_a_fifth_is_held_out(save, images):
+    spec = save(x_train=images, y_train=np.arange(20) % 4)
+    assert [len(load(spec, split=split)) for split in ("train", "test")] == [16, 4]
+
+
+def test_labels_of_objects_are_refused_and_how_to_save_them_works(save, images):
+    labels = np.array([1, 2] * 10, object)
+    with pytest.raises(InputError) as error:
+        load(save(images=images, labels=labels))
+    assert "labels=np.array(list(labels), np.int64)" in str(error.value)
+    assert load(save(images=images, labels=np.array(list(labels), np.int64))).class_names == ("1", "2")
+
+
+def test_other_arrays_are_not_read(save, images):
+    assert len(load(save(images=images, notes=np.array([{"a": 1}], object)), split="all")) == 20
+
+
 def test_grey_images_may_lack_the_last_axis(save, images):
     assert load(save(images=images[..., 0]), split="all").images.shape == (20, 16, 16, 1)
 
@@ -76,7 +112,15 @@ def test_size_0_keeps_images_of_any_size(save):
         ),
         ({"images": np.zeros((2, 32, 48, 1), np.uint8)}, r"holds images of 32x48, expected 16x16. Resize them before"),
         ({"images": np.zeros((2, 16, 16, 1), np.uint8), "labels": np.zeros(3, int)}, "expected 2 integers from 0"),
-        ({"images": np.array([{"a": 1}], object)}, r"cannot be read as .npz"),
+        (
+            {"images": np.array([{"a": 1}], object)},
+            r"cannot be read as .npz: its array 'images' holds Python objects, .*images=np\.stack\(list\(images\)\)",
+        ),
+        ({"x_train": np.zeros((2, 16, 16), np.uint8), "x_test": np.zeros((2, 8, 8), np.uint8)}, "one height, width"),
+        (
+            {"x_train": np.zeros((1, 16, 16), np.uint8), "x_test": np.zeros((1, 16, 16), np.uint8), "y_test": [3]},
+            "labels for one of x_train and x_test only",
+        ),
     ],
 )
 def test_what_holds_no_images_is_refused(arrays, message, save):
