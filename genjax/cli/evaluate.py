@@ -45,6 +45,8 @@ class EvaluateCommand:
     """Leave out files of a folder that cannot be read as images, instead of stopping, also where training did not."""
     captions: Missing | None = None
     """Images of a folder without a caption, where the run reads captions; None is as in training, else require."""
+    max_pixels: int | None = None
+    """Pixels of the largest image file that is decoded; None is as in training, else as for train."""
     json: bool = False
     """Print a JSON list of records and nothing else."""
 
@@ -86,6 +88,7 @@ def run_evaluation(command: EvaluateCommand) -> int:
         source=command.source,
         skip_broken=command.skip_broken,
         captions=command.captions,
+        max_pixels=command.max_pixels,
     )
     if command.json:
         result(json.dumps([record.to_json() for record in records], indent=2))

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import tyro
 
 from genjax.control import ControlConfig
+from genjax.data.large_images import check_max_pixels
 from genjax.data.load import data_help
 from genjax.data.reading_options import ReadingOptions, check_class_depth
 from genjax.errors import InputError
@@ -157,6 +158,7 @@ def check_captions(captions: str, family: Family) -> None:
 def check_run(config: AnyConfig) -> None:
     """Raises InputError for values that no run could use."""
     check_class_depth(config.class_depth)
+    check_max_pixels(config.max_pixels)
     at_least("", config, 1, "steps", "log_every", "sample_every", "save_every", "accumulate", "steps_per_dispatch")
     check_seed(config)
     at_least("", config, 0, "num_images", "evaluate_every", "devices")

@@ -4,9 +4,11 @@ uint8 from 0 to 255 in files, sets and metrics; float32 from -1 to 1 inside mode
 """
 
 import io
+import re
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -21,12 +23,14 @@ try:
 except ImportError:  # Pillow before 11.3
     HAS_AVIF = False
 
+from genjax.data.large_images import MAX_PIXELS, TOO_LARGE, load_pixels, opened, too_large
 from genjax.errors import InputError
 
 if TYPE_CHECKING:
     from jax import Array
 
 AnyArray = TypeVar("AnyArray", np.ndarray, "Array")
+T = TypeVar("T")
 
 RESIZE_RULE = "centre crop to the largest square, then Pillow BICUBIC (antialiased when shrinking)"
 # Formats that are read, as Pillow calls them and as people do; of several pictures in a file the first.
@@ -132,63 +136,69 @@ class Probe(NamedTuple):
     problem: str = ""
 
 
-def probe(path: Path) -> Probe:
+def probe(file: Path | IO[bytes], *, max_pixels: int = MAX_PIXELS) -> Probe:
     """Reads the head of a file, without decoding its pixels.
 
     Not safe in threads: it changes Python's warning filters while it runs.
+
+    Args:
+        file: path or open file.
+        max_pixels: pixels of the largest image that can be used.
     """
-    if not path.is_file():  # a broken link, or a pipe, whose reading would block
+    if isinstance(file, Path) and not file.is_file():  # a broken link, or a pipe, whose reading would block
         return Probe(False, "no file")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Pillow's remarks on odd metadata
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with _opened(path, decoded=False) as image:
-                return Probe(_is_grey(image), _unfit(image))
+            return _use(file, lambda image: Probe(_is_grey(image), _unfit(image, max_pixels)))
     except UNREADABLE as error:
         return Probe(False, _problem(error))
 
 
-def decode(file: Path | IO[bytes], size: int, channels: int) -> np.ndarray:
+def decode(file: Path | IO[bytes], size: int, channels: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decodes an image file and turns it upright as its EXIF data says.
 
     Args:
         file: path or open file.
         size: height and width of the result.
         channels: 1 or 3.
+        max_pixels: pixels of the largest image that is decoded. One of more than `large_images.LARGE` is shrunk by a
+            whole number before it is resized.
     Returns:
         uint8 (size, size, channels).
     Raises:
-        InputError: the file cannot be decoded to its last pixel; the message is only the reason.
+        InputError: the file is too large, or cannot be decoded to its last pixel; the message is only the reason.
     """
+
+    def pixels(image: ImageFile) -> np.ndarray | str:
+        upright = too_large(image, max_pixels) or ImageOps.exif_transpose(load_pixels(image, size, opaque))
+        return upright if isinstance(upright, str) else fit(upright, size, channels)
+
     try:
-        with _opened(file, decoded=True) as image:
-            return fit(ImageOps.exif_transpose(image), size, channels)
+        found = _use(file, pixels)
     except UNREADABLE as error:
         raise InputError(_problem(error)) from None
+    if isinstance(found, str):
+        raise InputError(found)
+    return found
 
 
-def _opened(file: Path | IO[bytes], *, decoded: bool) -> ImageFile:
-    """Opens an image; a PNG that Pillow refuses for its long texts is opened without them."""
+def _use(file: Path | IO[bytes], use: Callable[[ImageFile], T]) -> T:
+    """Opens an image and calls a function of it; a PNG that Pillow refuses for its long texts is read without them."""
     try:
-        return _open(file, decoded=decoded)
+        return _use_as_it_is(file, use)
     except ValueError:
         content = file.read_bytes() if isinstance(file, Path) else _reread(file)
         if not content.startswith(PNG_MAGIC):
             raise
-        return _open(io.BytesIO(_without_text(content)), decoded=decoded)
+        return _use_as_it_is(io.BytesIO(_without_text(content)), use)
 
 
-def _open(file: Path | IO[bytes], *, decoded: bool) -> ImageFile:
-    image = Image.open(file, formats=tuple(FORMATS))
-    try:
+def _use_as_it_is(file: Path | IO[bytes], use: Callable[[ImageFile], T]) -> T:
+    with opened(file, FORMATS) as image:
         _scale_transparency(image)
-        if decoded:
-            image.load()
-    except BaseException:
-        image.close()
-        raise
-    return image
+        return use(image)
 
 
 def _reread(file: IO[bytes]) -> bytes:
@@ -215,13 +225,13 @@ def _scale_transparency(image: ImageFile) -> None:
         image.info["transparency"] = tuple(value >> 8 for value in level)
 
 
-def _unfit(image: ImageFile) -> str:
+def _unfit(image: ImageFile, max_pixels: int) -> str:
     """Returns why an image that can be opened cannot be used; "" if it can."""
     if min(image.size) < MIN_SIDE:
         return f"less than {MIN_SIDE} pixels wide or high"
     if image.format == "TIFF" and image.mode in UNRANGED_MODES:
         return "not of 8 or 16 bits a pixel"
-    return ""
+    return too_large(image, max_pixels)
 
 
 def _is_grey(image: Image.Image) -> bool:
@@ -234,8 +244,9 @@ def _is_grey(image: Image.Image) -> bool:
 def _problem(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         return UNKNOWN
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):  # within WebP, TIFF and GIF
+        found = re.search(r"[0-9]+ pixels", str(error))
+        return f"{TOO_LARGE} ({found[0]})" if found else TOO_LARGE
     if isinstance(error, PermissionError | FileNotFoundError):
         return "cannot be opened"
     return "cut off or damaged"

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from genjax.data.dataset import Dataset
+from genjax.data.large_images import TOO_LARGE
 from genjax.errors import printable
 
 
 def counted(left_out: Mapping[str, str]) -> str:
     """Formats {path: reason} as ``cut off or damaged 12, hidden 3``, the most frequent reason first."""
-    counts = sorted(Counter(left_out.values()).items(), key=lambda one: (-one[1], one[0]))
+    reasons = [TOO_LARGE if reason.startswith(TOO_LARGE) else reason for reason in left_out.values()]
+    counts = sorted(Counter(reasons).items(), key=lambda one: (-one[1], one[0]))
     return ", ".join(f"{reason} {number:,}" for reason, number in counts)
 
 
@@ -19,7 +21,9 @@ def left_out_line(images: Dataset) -> str:
     """Formats as ``folder:photos: 8,107 images, 21 classes; left out 15 (cut off or damaged 12, hidden 3)``."""
     number = f"{images.whole:,} {'image' if images.whole == 1 else 'images'}"
     classes = f", {images.classes_in_words}" if images.class_names else ""
-    return f"{images.name}: {number}{classes}; left out {len(images.left_out):,} ({counted(images.left_out)})"
+    large = any(reason.startswith(TOO_LARGE) for reason in images.left_out.values())
+    advice = ", --max-pixels reads larger ones" if large else ""
+    return f"{images.name}: {number}{classes}; left out {len(images.left_out):,} ({counted(images.left_out)}){advice}"
 
 
 def left_out_list(left_out: Mapping[str, str]) -> str:

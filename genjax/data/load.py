@@ -4,8 +4,10 @@ from pathlib import Path
 
 from genjax.data.dataset import Dataset
 from genjax.data.glyphs.variants import SPEC as GLYPHS
+from genjax.data.large_images import MAX_PIXELS
 from genjax.data.left_out import warn_of_left_out
 from genjax.data.request import Request, Spec, check_size
+from genjax.data.sources.archive import SPEC as ARCHIVE
 from genjax.data.sources.digits import SPEC as DIGITS
 from genjax.data.sources.emoji import SPEC as EMOJI
 from genjax.data.sources.folder import SPEC as FOLDER
@@ -19,6 +21,7 @@ DATASETS: dict[str, Spec] = {
     "glyphs": GLYPHS,
     "emoji": EMOJI,
     "folder": FOLDER,
+    "archive": ARCHIVE,
     "idx": IDX,
     "npz": NPZ,
     "tfds": TFDS,
@@ -36,6 +39,7 @@ def load(
     skip_broken: bool = False,
     class_depth: int = 1,
     captions: str = "require",
+    max_pixels: int = MAX_PIXELS,
     root: Path | str | None = None,
     quiet: bool = False,
 ) -> Dataset:
@@ -57,6 +61,7 @@ def load(
             below the set or its split.
         captions: what to do with images of a folder that have no caption, if others do: ``require`` refuses the set,
             ``drop`` leaves them out, ``empty`` gives them an empty one, ``unneeded`` leaves out all captions.
+        max_pixels: pixels of the largest image file that is decoded; larger ones are left out, with the same warning.
         root: folder where relative paths begin; for tfds the folder of its prepared sets.
         quiet: True leaves it to the caller to say what was left out (`Dataset.left_out`).
     Returns:
@@ -71,7 +76,8 @@ def load(
     if class_depth != 1 and not source.has_folders:
         raise InputError(f"--class-depth {class_depth} is for folders of images, and {spec} is none. Leave it out.")
     place = None if root is None else Path(root)
-    images = source.load(argument, Request(size, channels, split, num, seed, skip_broken, class_depth, captions, place))
+    request = Request(size, channels, split, num, seed, skip_broken, class_depth, captions, max_pixels, place)
+    images = source.load(argument, request)
     if not quiet:
         warn_of_left_out(images)
     return images

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from genjax.data.large_images import MAX_PIXELS
 from genjax.errors import InputError
 
 Missing = Literal["require", "drop", "empty"]
@@ -19,6 +20,10 @@ class ReadingOptions:
     captions: Missing = "require"
     """Images of a folder without a caption, where a model reads captions: refuse the set, drop them, or leave theirs
     empty."""
+
+    max_pixels: int = MAX_PIXELS
+    """Pixels of the largest image file that is decoded, which takes 4 bytes of memory for each; larger ones are left
+    out. Of a JPEG those count to which it is shrunk while it is decoded."""
 
     @property
     def reading(self) -> dict[str, Any]:

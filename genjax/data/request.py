@@ -11,6 +11,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from genjax.data.dataset import Dataset
+from genjax.data.large_images import MAX_PIXELS, check_max_pixels
 from genjax.data.reading_options import Missing, check_class_depth
 from genjax.errors import InputError, did_you_mean
 from genjax.limits import nearest
@@ -43,6 +44,8 @@ class Request:
     captions: str = "require"
     """What to do with images of a folder without a caption, if others have one: require (refuse the set), drop, empty
     (leave theirs empty), or unneeded (leave out all captions)."""
+    max_pixels: int = MAX_PIXELS
+    """Pixels of the largest image that is decoded; larger ones are left out."""
     root: Path | None = None
     """Folder where relative paths begin; None is the working directory, for tfds its usual folder."""
 
@@ -59,6 +62,7 @@ class Request:
         for option, value in (("--num-images", self.num), ("--seed", self.seed)):
             if value < 0:
                 raise InputError(f"{option} {value} is negative. Use 0 or more.")
+        check_max_pixels(self.max_pixels)
 
 
 class EmptySplitError(InputError):

@@ -51,6 +51,7 @@ def evaluate_run(
     source: Path | None = None,
     skip_broken: bool = False,
     captions: Missing | None = None,
+    max_pixels: int | None = None,
 ) -> list[Record]:
     """Records of a run's samples against real images that it was not trained on.
 
@@ -65,6 +66,7 @@ def evaluate_run(
         source: where the run that it was adapted from lies, if it has been moved.
         skip_broken: leave out files of a folder that cannot be read as images, also where training did not.
         captions: what to do with images that have no caption: require, drop or empty; None is as in training.
+        max_pixels: pixels of the largest image file that is decoded; None is as in training.
     Raises:
         InputError: a set, a metric or a run that cannot be used.
     """
@@ -80,6 +82,7 @@ def evaluate_run(
         source=source,
         skip_broken=skip_broken,
         captions=captions,
+        max_pixels=max_pixels,
     )
 
 
@@ -97,6 +100,7 @@ def judge(
     source: Path | None = None,
     skip_broken: bool = False,
     captions: Missing | None = None,
+    max_pixels: int | None = None,
 ) -> list[Record]:
     """Records of generated images, from a run or from any other tool, against real ones.
 
@@ -113,6 +117,7 @@ def judge(
         source: where the run that `fake` was adapted from lies, if it has been moved.
         skip_broken: leave out files of a folder that cannot be read as images, also where training did not.
         captions: what to do with images that have no caption: require, drop or empty; None is as in training.
+        max_pixels: pixels of the largest image file that is decoded; None is as in training.
     Raises:
         InputError: a set, a metric, an extractor or a run that cannot be used.
     """
@@ -130,7 +135,7 @@ def judge(
     if explained and judged.model is not None:
         check_explained(explained, judged.model)
     size = common_size(judged, truth, size)
-    reading = reading_of(judged, real, skip_broken=skip_broken, captions=captions)
+    reading = reading_of(judged, real, skip_broken=skip_broken, captions=captions, max_pixels=max_pixels)
     shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, reading=reading)
     about: dict[str, Any] = {"data": real, "split": shown.split, "seed": seed}
     records: list[Record] = []
@@ -150,7 +155,9 @@ def judge(
             images |= _further_images(judged, pictured, number, texts, real=real, seed=seed, which=which, source=source)
     else:
         say_left_out(shown)
-        images["fake_images"] = generated_set(fake, num, size=size, seed=seed, skip_broken=skip_broken)
+        images["fake_images"] = generated_set(
+            fake, num, size=size, seed=seed, skip_broken=skip_broken, max_pixels=reading.max_pixels
+        )
     if images:
         images["real_images"] = shown.images[:]
         warn_of_shape(shown, network)

@@ -9,6 +9,7 @@ import numpy as np
 
 from genjax.config.run import TrainConfig, check_captions
 from genjax.data import Dataset, load
+from genjax.data.large_images import MAX_PIXELS
 from genjax.data.reading_options import Missing, ReadingOptions
 from genjax.data.request import SIZES, subset
 from genjax.data.sources.npz import read_npz
@@ -49,7 +50,7 @@ class Side(NamedTuple):
             model = read_model_config(run, which=which)
             return cls(spec, run, model, (model.size, model.size), model.channels)
         if spec.startswith("npz:"):
-            height, width = read_npz(Path(spec.removeprefix("npz:")).expanduser(), spec)[0].shape[1:3]
+            height, width = read_npz(Path(spec.removeprefix("npz:")).expanduser(), spec).images.shape[1:3]
             return cls(spec, own=(height, width))
         return cls(spec)
 
@@ -80,19 +81,25 @@ def common_size(judged: Side, truth: Side, asked: int) -> int:
     return height
 
 
-def generated_set(spec: str, num: int, *, size: int, seed: int, skip_broken: bool) -> np.ndarray:
+def generated_set(
+    spec: str, num: int, *, size: int, seed: int, skip_broken: bool, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
     """Loads the images of a set on the generated side: all, or `num` of them that the seed chooses.
 
     Raises:
         InputError: a set that cannot be used, or more images than it has.
     """
-    images = load(spec, size=size, split="all", seed=seed, skip_broken=skip_broken, captions="unneeded")
+    images = load(
+        spec, size=size, split="all", seed=seed, skip_broken=skip_broken, max_pixels=max_pixels, captions="unneeded"
+    )
     if num > len(images):
         raise InputError(f"--num {num} is more than {spec} has ({len(images)} images). Use {len(images)} or fewer.")
     return (images.take(subset(np.arange(len(images)), num, seed)) if num else images).images[:]
 
 
-def reading_of(judged: Side, real: str, *, skip_broken: bool, captions: Missing | None) -> ReadingOptions:
+def reading_of(
+    judged: Side, real: str, *, skip_broken: bool, captions: Missing | None, max_pixels: int | None = None
+) -> ReadingOptions:
     """Returns how the real set is read: as a run has read it in training, if it is that run's, and as is asked for.
 
     Raises:
@@ -107,7 +114,12 @@ def reading_of(judged: Side, real: str, *, skip_broken: bool, captions: Missing 
         if judged.model is None:
             raise InputError(f"--captions {captions} does nothing for {judged.spec}, a set of images. Leave it out.")
         check_captions(captions, FAMILIES[judged.model.family])
-    return replace(options, skip_broken=skip_broken or options.skip_broken, captions=captions or options.captions)
+    return replace(
+        options,
+        skip_broken=skip_broken or options.skip_broken,
+        captions=captions or options.captions,
+        max_pixels=options.max_pixels if max_pixels is None else max_pixels,
+    )
 
 
 def alike(images: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

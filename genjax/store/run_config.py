@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from genjax.config.run import KINDS, AdaptConfig, AnyConfig, C, TrainConfig, config_from_json, config_to_json
+from genjax.data.large_images import MAX_PIXELS
 from genjax.errors import InputError, lookup
 from genjax.families.model import ModelConfig
 from genjax.families.registry import model_from_json
@@ -19,6 +20,7 @@ LATER = {
     "overfit_one_batch": False,
     "class_depth": 1,
     "captions": "require",
+    "max_pixels": MAX_PIXELS,
 }  # settings that older runs do not name, and the value that they all had
 
 

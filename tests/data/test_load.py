@@ -31,7 +31,8 @@ def test_an_unknown_source_says_which_there_are() -> None:
         load("digit")
     assert (
         str(error.value)
-        == "unknown dataset 'digit'. Did you mean 'digits'? Known: digits, emoji, folder, glyphs, idx, npz, tfds."
+        == "unknown dataset 'digit'. Did you mean 'digits'? Known: archive, digits, emoji, folder, glyphs,"
+        " idx, npz, tfds."
     )
 
 
@@ -49,10 +50,10 @@ def test_only_an_npz_keeps_its_own_size() -> None:
 
 def test_help_lists_every_form() -> None:
     assert data_help() == (
-        "digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH, idx:PATH,"
-        " npz:PATH or tfds:NAME."
+        "digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH,"
+        " archive:PATH, idx:PATH, npz:PATH or tfds:NAME."
     )
-    assert captions_help() == f"digits, glyphs, emoji or a folder with captions ({KINDS})"
+    assert captions_help() == f"digits, glyphs, emoji, a folder with captions ({KINDS}) or an archive with captions"
 
 
 def test_every_set_is_listed_under_its_own_name() -> None:
@@ -83,9 +84,7 @@ def test_a_new_source_is_one_entry_in_the_list(monkeypatch: pytest.MonkeyPatch) 
     assert data_table().splitlines()[-1] == (
         '| `flat`, `flat:LEVEL` | three flat greys (`pip install "genjax-images[emoji]"`) |'
     )
-    with pytest.raises(
-        InputError, match=r"flat:9 has no captions\. Use digits, .* a folder with captions .* or flat\."
-    ):
+    with pytest.raises(InputError, match=r"flat:9 has no captions\. Use digits, .* an archive with captions or flat\."):
         require_captions(load("flat:9"))
     with pytest.raises(InputError, match="Did you mean 'flat'"):
         load("flet")

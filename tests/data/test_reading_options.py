@@ -6,6 +6,7 @@ import pytest
 
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import Request, load
+from genjax.data.large_images import check_max_pixels
 from genjax.data.reading_options import ReadingOptions, check_class_depth
 from genjax.errors import InputError
 
@@ -24,3 +25,16 @@ def test_a_depth_below_one_is_refused() -> None:
     check_class_depth(1)
     with pytest.raises(InputError, match=r"--class-depth 0 names no class\. Use 1 or more\."):
         check_class_depth(0)
+
+
+def test_a_limit_that_leaves_out_all_is_refused() -> None:
+    check_max_pixels(1)
+    for refused in (
+        lambda: check_max_pixels(0),
+        lambda: TrainConfig(max_pixels=0),
+        lambda: load("digits", max_pixels=0),
+    ):
+        with pytest.raises(
+            InputError, match=r"--max-pixels 0 leaves out every image\. Use 1 or more, or leave it out\."
+        ):
+            refused()

@@ -135,17 +135,25 @@ def test_a_set_is_read_as_its_run_read_it(monkeypatch, tmp_path):
     (tmp_path / "photos").mkdir()
     monkeypatch.chdir(tmp_path)
     trained = TrainConfig(
-        model="text2image", data="folder:photos", size=32, skip_broken=True, class_depth=2, captions="drop"
+        model="text2image",
+        data="folder:photos",
+        size=32,
+        skip_broken=True,
+        class_depth=2,
+        captions="drop",
+        max_pixels=99,
     )
     monkeypatch.setattr(sides, "run_config", lambda folder: trained)
     texts = ModelConfig("text2image", 32, 3, "float32", 8, trained.model)
     judged = Side("run:r", Path("r"), texts)
 
     def read(side, real, *, skip_broken=False, captions=None):
-        return tuple(reading_of(side, real, skip_broken=skip_broken, captions=captions).reading.values())
+        return tuple(reading_of(side, real, skip_broken=skip_broken, captions=captions).reading.values())[:3]
 
     assert read(judged, "folder:./photos") == (True, 2, "drop")
     assert read(judged, "folder:./photos", captions="empty") == (True, 2, "empty")
+    pixels = [reading_of(judged, "folder:./photos", skip_broken=False, captions=None, max_pixels=n) for n in (None, 7)]
+    assert [options.max_pixels for options in pixels] == [99, 7]
     assert read(judged, "folder:others") == (False, 1, "require")
     assert read(judged, "folder:others", skip_broken=True, captions="drop") == (True, 1, "drop")
     assert read(Side("folder:photos"), "folder:photos") == (False, 1, "require")

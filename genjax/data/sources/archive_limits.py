@@ -1,9 +1,12 @@
-"""A limit on how far an archive may expand: one of a few megabytes that would fill the memory is refused unopened."""
+"""Limits on archives: one of a few megabytes that would fill the memory is refused unopened."""
 
 from genjax.errors import InputError
 
 ALWAYS_ALLOWED = 1 << 30  # bytes to which any archive may expand
 MAX_RATIO = 100  # largest expansion ratio of a bigger one; photographs reach 2, drawings 20
+MAX_MEMBERS = 5_000_000  # files in an archive; all of ImageNet are 14 million in 22 thousand archives
+MAX_MEMBER = 1 << 29  # bytes of a file in an archive, which is read as a whole
+MAX_IN_MEMORY = 1 << 30  # bytes of an unpacked .tar.gz, which is kept in memory
 
 
 def limit(packed: int) -> int:
@@ -24,3 +27,9 @@ def check_expansion(name: str, *, packed: int, unpacked: int) -> None:
             f"{name} would become {unpacked / 1e9:.1f} GB out of {packed / 1e6:.1f} MB, which no images do."
             " Unpack it yourself if you trust it."
         )
+
+
+def check_members(name: str, number: int) -> None:
+    """Raises InputError for an archive of more files than are read."""
+    if number > MAX_MEMBERS:
+        raise InputError(f"{name} has more than {MAX_MEMBERS:,} files. Divide it into several archives.")

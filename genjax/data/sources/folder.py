@@ -14,18 +14,23 @@ from typing import NamedTuple
 import numpy as np
 
 from genjax.data.dataset import Dataset, LazyImages
-from genjax.data.images import FORMAT_NAMES, UNKNOWN, Probe, decode, probe
+from genjax.data.images import FORMAT_NAMES, UNKNOWN, Probe
+from genjax.data.large_images import TOO_LARGE
 from genjax.data.left_out import counted, warn_once
 from genjax.data.request import Request, Spec, choose, held_out, warn_of_grey
+from genjax.data.sources.archive_members import SUFFIXES
 from genjax.data.sources.folder_captions import (
     KINDS,
+    Captions,
     foreign_lines,
     missing_error,
     missing_line,
     read_captions,
     without_caption,
 )
-from genjax.data.sources.folder_layout import Place, is_note, list_files, lone_split, places
+from genjax.data.sources.folder_layout import LABELS, Place, is_note, list_files, lone_split, places
+from genjax.data.sources.image_files import ImageFiles
+from genjax.data.sources.sidecars import OBJECT, parse_labels
 from genjax.errors import InputError, looked_for
 
 SHOWN = 10  # most files that a message names
@@ -44,15 +49,40 @@ def load_folder(path: str, request: Request) -> Dataset:
             are not images.
     """
     name, root = f"folder:{path}", _existing(path, request)
-    found = _usable(name, root, skip_broken=request.skip_broken)
+    files, left_out, captions = list_files(root)
+    return load_files(
+        name,
+        ImageFiles(
+            files,
+            left_out,
+            captions,
+            open=root.joinpath,
+            labels=_listed_labels(name, root, files),
+            max_pixels=request.max_pixels,
+        ),
+        request,
+    )
+
+
+def load_files(name: str, files: ImageFiles, request: Request) -> Dataset:
+    """Loads the images among the files of a folder or an archive, in the order of their names.
+
+    Args:
+        name: name of the set, for messages.
+        files: its files.
+        request: as for `load_folder`.
+    Raises:
+        InputError: as `load_folder`.
+    """
+    found = _usable(name, files, skip_broken=request.skip_broken)
     where = places(name, [*found.probes], depth=request.class_depth)
     beside = dict.fromkeys(found.probes.keys() - where.keys(), _beside(lone_split(found.probes, where)))
-    captions, dropped = _captions(name, root, request, [*where], found, [*found.left_out, *beside])
+    captions, dropped = _captions(name, files, request, [*where], [*found.left_out, *beside])
     left_out = found.left_out | beside | dict.fromkeys(dropped, NO_CAPTION)
     where = {path: place for path, place in where.items() if path not in left_out}
-    files, probes = list(where), {path: found.probes[path] for path in where}
-    class_names = tuple(sorted({place.label for place in where.values()} - {""}))
-    chosen = choose(name, request, _in_test(files, [*where.values()]))
+    paths, probes = list(where), {path: found.probes[path] for path in where}
+    labels, class_names = _labels(name, where, files.labels)
+    chosen = choose(name, request, _in_test(paths, [*where.values()]))
     colourful = sum(not found.grey for found in probes.values())
     if request.channels == 1 and colourful:
         warn_of_grey(name, colourful, len(probes))
@@ -60,22 +90,30 @@ def load_folder(path: str, request: Request) -> Dataset:
     return Dataset(
         name=name,
         split=request.split,
-        images=_images(name, root, files, chosen, (request.size, request.size, channels)),
-        labels=_labels(class_names, [where[files[i]].label for i in chosen]),
+        images=_images(name, files, paths, chosen, (request.size, request.size, channels)),
+        labels=labels[chosen] if class_names else None,
         class_names=class_names,
-        captions=tuple(captions[files[i]] for i in chosen) if captions else (),
-        whole=len(files),
+        captions=tuple(captions[paths[i]] for i in chosen) if captions else (),
+        whole=len(paths),
         left_out=left_out,
     )
 
 
 def _existing(path: str, request: Request) -> Path:
     root = (request.root or Path()) / Path(path).expanduser()
+    if path and root.is_file() and path.lower().endswith(SUFFIXES):
+        raise InputError(f"folder:{path} is an archive. It is read without unpacking: archive:{path}.")
     if not path or not root.is_dir():
         missing = f"does not exist{looked_for(root)}"
         reason = "is no folder" if path and root.exists() else missing if path else "names no folder"
         raise InputError(f"folder:{path} {reason}. Name a folder of images ({FORMAT_NAMES}): folder:PATH.")
     return root
+
+
+def _listed_labels(name: str, root: Path, paths: list[str]) -> dict[str, str] | None:
+    """Reads the classes in a ``dataset.json``; None if there is none."""
+    source = root / LABELS
+    return parse_labels(name, source.read_bytes(), paths) if source.is_file() else None
 
 
 def reads_below(spec: str, place: Path) -> bool:
@@ -91,28 +129,28 @@ class Found(NamedTuple):
     Attributes:
         probes: {path: what its head says} of the images that can be used.
         left_out: {path: reason}.
-        captions: paths of the files that hold captions.
     """
 
     probes: dict[str, Probe]
     left_out: dict[str, str]
-    captions: list[str]
 
 
-def _usable(name: str, root: Path, *, skip_broken: bool) -> Found:
-    """Finds the images of a folder by reading the head of each file."""
-    files, left_out, captions = list_files(root)
-    probes = {path: probe(root / path) for path in files}
+def _usable(name: str, files: ImageFiles, *, skip_broken: bool) -> Found:
+    """Finds the images of a set by reading the head of each file."""
+    probes = {path: files.probe(path) for path in files.paths}
     probes = {path: found for path, found in probes.items() if not (found.problem == UNKNOWN and is_note(path))}
+    large = {path: found.problem for path, found in probes.items() if found.problem.startswith(TOO_LARGE)}
+    probes = {path: found for path, found in probes.items() if path not in large}
+    left_out = files.left_out | large
     problems = {path: found.problem for path, found in probes.items() if found.problem}
     if skip_broken or problems:  # one error counts every broken file, not only those that the heads show
-        problems |= _problems(root, [path for path in probes if path not in problems])
+        problems |= _problems(files, [path for path in probes if path not in problems])
     if problems and not skip_broken:
         raise _unusable(name, problems)
     if len(problems) == len(probes):
         reasons = f" that can be used ({counted(problems | left_out)})" if problems or left_out else ""
         raise InputError(f"{name} holds no images{reasons}. Put some into it ({FORMAT_NAMES}).")
-    return Found({path: found for path, found in probes.items() if path not in problems}, left_out | problems, captions)
+    return Found({path: found for path, found in probes.items() if path not in problems}, left_out | problems)
 
 
 def _beside(split: str) -> str:
@@ -120,21 +158,23 @@ def _beside(split: str) -> str:
 
 
 def _captions(
-    name: str, root: Path, request: Request, files: list[str], found: Found, others: list[str]
+    name: str, files: ImageFiles, request: Request, paths: list[str], others: list[str]
 ) -> tuple[dict[str, str], list[str]]:
     """Returns {path: caption}, {} for a set without captions, and the images that are left out for want of one."""
-    captions = read_captions(root, name, files, found.captions, others=others)
-    missing = without_caption(files, captions)
+    captions = read_captions(files.open, name, paths, files.captions, others=others)
+    if not captions.kind and files.described:
+        captions = Captions({**files.described}, OBJECT, {})
+    missing = without_caption(paths, captions)
     how = request.captions
     if not captions.kind or (missing and how == "unneeded"):
         return {}, []
-    if missing and (how == "require" or len(missing) == len(files)):
-        raise missing_error(name, files, missing, captions)
+    if missing and (how == "require" or len(missing) == len(paths)):
+        raise missing_error(name, paths, missing, captions)
     for line in foreign_lines(name, captions):
         warn_once(line)
     if missing and how == "empty":
-        warn_once(f"{missing_line(name, files, missing, captions)}: theirs is empty")
-    texts = {path: captions.texts.get(path, "") for path in files}
+        warn_once(f"{missing_line(name, paths, missing, captions)}: theirs is empty")
+    texts = {path: captions.texts.get(path, "") for path in paths}
     return texts, missing if how == "drop" else []
 
 
@@ -144,38 +184,57 @@ def _in_test(files: list[str], where: list[Place]) -> np.ndarray:
     return held_out(files) if None in said else np.array(said, bool)
 
 
-def _labels(class_names: tuple[str, ...], labels: list[str]) -> np.ndarray | None:
-    numbers = {label: number for number, label in enumerate(class_names)}
-    return np.array([numbers[label] for label in labels], np.int32) if class_names else None
+def _labels(
+    name: str, where: Mapping[str, Place], said: Mapping[str, str] | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Numbers the classes from 0: int32 (n,), and their names.
+
+    Args:
+        name: name of the set, for messages.
+        where: place of each image.
+        said: {path: class} where a file says the classes, which are sorted as numbers if all are; None for folders.
+    """
+    labels = [place.label if said is None else said.get(path, "") for path, place in where.items()]
+    missing = [path for path in where if said and path not in said]
+    if missing:
+        raise InputError(
+            f"{name} says no class for {len(missing)} of {len(where)} images, the first {missing[0]!r}, and one for the"
+            " others. Give each image a class, or none."
+        )
+    names = sorted({*labels} - {""})
+    if said is not None and all(name.isdecimal() for name in names):
+        names = sorted(names, key=int)
+    numbers = {label: number for number, label in enumerate(names)}
+    return np.array([numbers.get(label, 0) for label in labels], np.int32), tuple(names)
 
 
 def _images(
-    name: str, root: Path, files: list[str], chosen: np.ndarray, shape: tuple[int, int, int]
+    name: str, files: ImageFiles, paths: list[str], chosen: np.ndarray, shape: tuple[int, int, int]
 ) -> np.ndarray | LazyImages:
     """Decodes the chosen files if they fit into memory, otherwise when used; an error counts all that are broken."""
     size, _, channels = shape
 
     def read(i: int) -> np.ndarray:
         try:
-            return decode(root / files[i], size, channels)
+            return files.decode(paths[i], size, channels)
         except InputError as error:
-            raise _unusable(name, {files[i]: str(error)} | _problems(root, files)) from None
+            raise _unusable(name, {paths[i]: str(error)} | _problems(files, paths)) from None
 
     images = LazyImages(read, chosen, (len(chosen), *shape))
     if not images.fits:
         return images
-    attempts = _attempts(root, [files[i] for i in chosen], size, channels)
+    attempts = _attempts(files, [paths[i] for i in chosen], size, channels)
     if any(isinstance(image, str) for image in attempts.values()):
-        raise _unusable(name, _problems(root, files))
+        raise _unusable(name, _problems(files, paths))
     return np.stack([image for image in attempts.values() if not isinstance(image, str)])
 
 
-def _problems(root: Path, files: list[str]) -> dict[str, str]:
+def _problems(files: ImageFiles, paths: list[str]) -> dict[str, str]:
     """Decodes each file and returns the reasons of those that are broken."""
-    return {path: reason for path, reason in _attempts(root, files, 8, 1).items() if isinstance(reason, str)}
+    return {path: reason for path, reason in _attempts(files, paths, 8, 1).items() if isinstance(reason, str)}
 
 
-def _attempts(root: Path, files: list[str], size: int, channels: int) -> dict[str, np.ndarray | str]:
+def _attempts(files: ImageFiles, paths: list[str], size: int, channels: int) -> dict[str, np.ndarray | str]:
     """Decodes each file to its image, or to the reason why it cannot be decoded.
 
     In threads, since Pillow releases the interpreter lock while it decodes.
@@ -183,12 +242,12 @@ def _attempts(root: Path, files: list[str], size: int, channels: int) -> dict[st
 
     def attempt(path: str) -> np.ndarray | str:
         try:
-            return decode(root / path, size, channels)
+            return files.decode(path, size, channels)
         except InputError as error:
             return str(error)
 
     with ThreadPoolExecutor() as pool:
-        return dict(zip(files, pool.map(attempt, files), strict=True))
+        return dict(zip(paths, pool.map(attempt, paths), strict=True))
 
 
 def _unusable(name: str, problems: Mapping[str, str]) -> InputError:

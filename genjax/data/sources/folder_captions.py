@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from genjax.errors import InputError
 
@@ -20,6 +20,9 @@ CAPTIONS, METADATA_LINES, METADATA_TABLE, TEXT = "captions.jsonl", "metadata.jso
 METADATA = (METADATA_LINES, METADATA_TABLE)
 KINDS = f"{CAPTIONS}, {METADATA_LINES}, {METADATA_TABLE} or a {TEXT} beside each image"
 LONGEST = 1 << 20  # bytes of a text beside an image, at most: a caption is a sentence or a few
+
+
+Opener = Callable[[str], Path | IO[bytes]]
 
 
 class Entry(NamedTuple):
@@ -51,12 +54,12 @@ class Captions(NamedTuple):
 
 
 def read_captions(
-    root: Path, name: str, paths: Sequence[str], files: Collection[str], *, others: Collection[str] = ()
+    open: Opener, name: str, paths: Sequence[str], files: Collection[str], *, others: Collection[str] = ()
 ) -> Captions:
     """Reads the captions of a set, of whatever kind they are.
 
     Args:
-        root: folder of the set.
+        open: function path -> place of a file of the set on disk, or its content.
         name: name of the set, for messages.
         paths: paths of its images, relative to the folder. An entry names one with slashes or backslashes, with or
             without ``./``, and with accents composed or not.
@@ -70,7 +73,7 @@ def read_captions(
     for kind, entries_of in _READERS.items():
         own = sorted(file for file in files if _kind(file) == kind)
         if own:
-            kinds[kind] = _collected(name, known, entries_of(root, name, own, known))
+            kinds[kind] = _collected(name, known, entries_of(open, name, own, known))
     found = {kind: _foreign(kind, texts, known.values()) for kind, texts in kinds.items()}
     foreign = {kind: phrase for kind, phrase in found.items() if phrase}
     telling = {kind: texts for kind, texts in kinds.items() if not texts.keys().isdisjoint(paths)} or kinds
@@ -95,7 +98,7 @@ def missing_line(name: str, paths: Sequence[str], missing: Sequence[str], captio
 
 def missing_error(name: str, paths: Sequence[str], missing: Sequence[str], captions: Captions) -> InputError:
     """Returns the error that some images have no caption."""
-    add = f"Write a {TEXT} beside each" if captions.kind == TEXT else "Add a line for each"
+    add = f"Write a {captions.kind} beside each" if captions.kind.startswith(".") else "Add a line for each"
     drop = ", or leave these images out with --captions drop" if len(missing) < len(paths) else ""
     return InputError(f"{missing_line(name, paths, missing, captions)}. {add}{drop}.")
 
@@ -111,7 +114,7 @@ def _kind(file: str) -> str:
 
 
 def _has(kind: str) -> str:
-    return "its .txt files have" if kind == TEXT else f"{kind} has"
+    return f"its {kind} files have" if kind.startswith(".") else f"{kind} has"
 
 
 def _stem(file: str) -> str:
@@ -161,15 +164,16 @@ def _said(kind: str, caption: str | None) -> str:
     return f"{_has(kind)} {'nothing' if caption is None else repr(caption)}"
 
 
-def _decoded(root: Path, name: str, file: str, limit: int | None = None) -> str:
+def _decoded(open: Opener, name: str, file: str, limit: int | None = None) -> str:
     """Reads a text file."""
-    path = root / file
     try:
-        if not path.is_file():  # a broken link, or a pipe, whose reading would block
+        found = open(file)
+        if isinstance(found, Path) and not found.is_file():  # a broken link, or a pipe, whose reading would block
             raise InputError(f"{name}: {file} is no file. Remove it.")
-        if limit is not None and path.stat().st_size > limit:
+        content = found.read_bytes() if isinstance(found, Path) else found.read()
+        if limit is not None and len(content) > limit:
             raise InputError(f"{name}: {file} is longer than {limit:,} bytes: no caption. Move it elsewhere.")
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise InputError(f"{name}: {file} cannot be opened ({error.strerror}). Make it readable.") from None
     except UnicodeDecodeError:
@@ -182,9 +186,9 @@ def _decoded(root: Path, name: str, file: str, limit: int | None = None) -> str:
 def _lines(first: str, second: str) -> Callable[..., Iterator[Entry]]:
     """Makes the reader of files with a JSON object a line, of which these two keys are read."""
 
-    def entries(root: Path, name: str, files: Sequence[str], known: Mapping[str, str]) -> Iterator[Entry]:
+    def entries(open: Opener, name: str, files: Sequence[str], known: Mapping[str, str]) -> Iterator[Entry]:
         for place in files:
-            text = _decoded(root, name, place)
+            text = _decoded(open, name, place)
             lines = re.split("\r\n|\r|\n", text)  # str.splitlines would also cut at U+2028
             for number, line in enumerate(lines, 1):
                 if line.strip():
@@ -207,10 +211,10 @@ def _pair(line: str, first: str, second: str) -> tuple[str | None, str | None]:
     return (file, caption) if isinstance(file, str) and isinstance(caption, str) else (None, None)
 
 
-def _table(root: Path, name: str, files: Sequence[str], known: Mapping[str, str]) -> Iterator[Entry]:
+def _table(open: Opener, name: str, files: Sequence[str], known: Mapping[str, str]) -> Iterator[Entry]:
     """Reads files of comma-separated values whose first line names the columns."""
     for place in files:
-        reader = csv.reader(io.StringIO(_decoded(root, name, place), newline=""), strict=True)
+        reader = csv.reader(io.StringIO(_decoded(open, name, place), newline=""), strict=True)
         try:
             rows = [(reader.line_num, row) for row in reader if row]
         except csv.Error as error:
@@ -230,13 +234,13 @@ def _table(root: Path, name: str, files: Sequence[str], known: Mapping[str, str]
             yield Entry(f"{place} line {number}", _beside(place, row[file]), row[caption])
 
 
-def _texts(root: Path, name: str, files: Sequence[str], known: Mapping[str, str]) -> Iterator[Entry]:
+def _texts(open: Opener, name: str, files: Sequence[str], known: Mapping[str, str]) -> Iterator[Entry]:
     """Reads a text beside each image, whose whole content is a caption."""
     images: dict[str, list[str]] = {}
     for spelled, path in known.items():
         images.setdefault(posixpath.splitext(spelled)[0], []).append(path)
     for place in files:
-        caption = re.sub(r"\s*[\r\n]\s*", " ", _decoded(root, name, place, LONGEST).strip())
+        caption = re.sub(r"\s*[\r\n]\s*", " ", _decoded(open, name, place, LONGEST).strip())
         for image in images.get(_stem(place), [place]):
             yield Entry(place, image, caption)
 
@@ -247,7 +251,7 @@ def _beside(place: str, file: str) -> str:
     return f"{folder}/{file}" if folder else file
 
 
-_READERS: dict[str, Callable[[Path, str, Sequence[str], Mapping[str, str]], Iterator[Entry]]] = {
+_READERS: dict[str, Callable[[Opener, str, Sequence[str], Mapping[str, str]], Iterator[Entry]]] = {
     CAPTIONS: _lines("file", "caption"),
     METADATA_LINES: _lines("file_name", "text"),
     METADATA_TABLE: _table,

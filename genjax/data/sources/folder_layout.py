@@ -3,13 +3,14 @@
 import os
 import posixpath
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from genjax.data.sources.folder_captions import CAPTIONS, METADATA, TEXT
 from genjax.errors import InputError
 
+LABELS = "dataset.json"  # of the classes, as StyleGAN has it
 IGNORED_FILES = ("thumbs.db", "desktop.ini")  # left behind by file managers
 HIDDEN_STARTS = (".", "__macosx")
 NOTE_STARTS = ("readme", "license", "licence")
@@ -52,16 +53,16 @@ class Place(NamedTuple):
 def list_files(root: Path) -> Listing:
     """Lists all files that may be images, at any depth, without opening them.
 
-    Links to folders are followed, but for those that lead back to a folder around them. Hidden images are left out, and
-    so is, without a word, what file managers leave behind.
+    Links to folders are followed, but for those that lead back to a folder around them. See `sort_out` for what is left
+    out.
 
     Args:
         root: folder to list.
     Raises:
         InputError: a folder that cannot be opened.
     """
-    files: list[str] = []
-    left_out: dict[str, str] = {}
+    found: list[str] = []
+    loops: dict[str, str] = {}
     waiting: list[tuple[str, tuple[Path, ...]]] = [
         ("", (root.resolve(),))
     ]  # folders to enter: (path in the set, it and the folders around it on disk)
@@ -72,15 +73,39 @@ def list_files(root: Path) -> Listing:
             if _is_folder(entry):
                 place = (root / path).resolve()
                 if any(folder.is_relative_to(place) for folder in around):
-                    left_out[path] = LOOP
+                    loops[path] = LOOP
                 else:
                     waiting.append((path, (*around, place)))
-            elif _is_hidden(path):
-                left_out |= {path: HIDDEN} if _looks_like_an_image(entry.name) else {}
-            elif entry.name.lower() not in IGNORED_FILES:
-                files.append(path)
+            else:
+                found.append(path)
+    listing = sort_out(found)
+    return listing._replace(left_out=loops | listing.left_out)
+
+
+def sort_out(paths: Iterable[str]) -> Listing:
+    """Sorts the paths of files into those that may be images, those that hold captions and those that are left out.
+
+    Hidden images are left out, and so are, without a word, other hidden files, the list of classes, and what file
+    managers leave behind.
+
+    Args:
+        paths: relative paths, with slashes.
+    """
+    files: list[str] = []
+    left_out: dict[str, str] = {}
+    for path in paths:
+        base = path.rpartition("/")[2]
+        if is_hidden(path):
+            left_out |= {path: HIDDEN} if _looks_like_an_image(base) else {}
+        elif path != LABELS and base.lower() not in IGNORED_FILES:
+            files.append(path)
     captions = _captions_among(files)
     return Listing(sorted(set(files) - captions), left_out, sorted(captions))
+
+
+def is_hidden(path: str) -> bool:
+    """Returns whether a file or a folder around it is hidden, or macOS's copy of attributes."""
+    return any(part.startswith(HIDDEN_STARTS) for part in path.lower().split("/"))
 
 
 def is_note(path: str) -> bool:
@@ -124,17 +149,13 @@ def _entries(root: Path, inside: str) -> list[os.DirEntry[str]]:
         with os.scandir(root / inside) as entries:
             return list(entries)
     except OSError as error:
-        if _is_hidden(inside):  # such as the waste basket of another user
+        if is_hidden(inside):  # such as the waste basket of another user
             return []
         raise InputError(f"{error.filename} cannot be opened ({error.strerror}). Make it readable.") from None
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     return entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and os.path.isdir(entry.path))
-
-
-def _is_hidden(path: str) -> bool:
-    return any(part.startswith(HIDDEN_STARTS) for part in path.lower().split("/"))
 
 
 def _looks_like_an_image(name: str) -> bool:

@@ -67,7 +67,7 @@ def load_tfds(name: str, request: Request) -> Dataset:
         if isinstance(image, np.ndarray):
             return fit(image, request.size, channels)
         try:
-            return decode(io.BytesIO(image), request.size, channels)
+            return decode(io.BytesIO(image), request.size, channels, max_pixels=request.max_pixels)
         except InputError as error:
             raise InputError(f"{spec}: image {number} is {error}. Prepare the set again.") from None
 

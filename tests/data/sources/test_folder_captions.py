@@ -21,7 +21,7 @@ from genjax.errors import InputError
 def read(root: Path, *paths: str, others: Sequence[str] = ()) -> Captions:
     """The captions of these images in a folder that has nothing but files of captions."""
     files = [str(file.relative_to(root)) for file in root.rglob("*") if not file.is_dir()]
-    return read_captions(root, "folder:x", paths, files, others=others)
+    return read_captions(root.joinpath, "folder:x", paths, files, others=others)
 
 
 def write(root: Path, **files: str | bytes) -> None:
@@ -38,7 +38,7 @@ def test_lines_name_files_and_captions(tmp_path: Path) -> None:
         captions__jsonl='{"file": "b.png", "caption": "a füchs"}\n\n{"file": "a.png", "caption": "", "by": "x"}\n',
     )
     assert read(tmp_path, "a.png", "b.png") == ({"b.png": "a füchs", "a.png": ""}, "captions.jsonl", {})
-    assert read_captions(tmp_path, "folder:x", ["a.png"], []) == ({}, "", {})
+    assert read_captions(tmp_path.joinpath, "folder:x", ["a.png"], []) == ({}, "", {})
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -1,0 +1,396 @@
+"""Archives of images: what holds for folders holds in them, and what they hide stays unread."""
+
+import bz2
+import contextlib
+import gzip
+import io
+import json
+import lzma
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genjax.data import LazyImages, load
+from genjax.data import dataset as dataset_module
+from genjax.data.sources import archive, archive_limits
+from genjax.data.sources.archive import expand_braces
+from genjax.data.sources.archive_members import open_archive
+from genjax.errors import InputError
+
+PACKERS = {".tar.gz": gzip.compress, ".tar.xz": lzma.compress, ".tar.bz2": bz2.compress}
+KINDS = (".zip", ".tar", *PACKERS)
+
+
+def png(level: int = 200) -> bytes:
+    """An image of one grey level, and one darker row."""
+    pixels = np.full((12, 20), level, np.uint8)
+    pixels[0] = level // 2
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def tar(files: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as packed:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            packed.addfile(entry, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return stream.getvalue()
+
+
+def packed(path: Path, files: Mapping[str, bytes]) -> str:
+    """Writes an archive of the kind that its suffix says, and returns its spec."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kind = next((kind for kind in PACKERS if path.name.endswith(kind)), "")
+    path.write_bytes(PACKERS[kind](tar(files)) if kind else zipped(files) if path.suffix == ".zip" else tar(files))
+    return f"archive:{path}"
+
+
+def unpacked(root: Path, files: Mapping[str, bytes]) -> str:
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return f"folder:{root}"
+
+
+PETS = {f"{'dog' if i % 2 else 'cat'}/{i}.png": png(20 * i + 20) for i in range(10)}
+LINES = "\n".join(json.dumps({"file": file, "caption": f"a pet, {file}"}) for file in PETS).encode()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_archive_is_read_as_the_folder_that_was_packed(tmp_path: Path, kind: str) -> None:
+    files = {**PETS, "captions.jsonl": LINES, "README.md": b"# Pets", "__MACOSX/cat/._0.png": b"x", ".DS_Store": b""}
+    spec, folder = packed(tmp_path / f"pets{kind}", files), unpacked(tmp_path / "pets", files)
+    for split in ("train", "test", "all"):
+        found, expected = load(spec, split=split), load(folder, split=split)
+        assert found.content_hash() == expected.content_hash()
+        assert (found.captions, found.class_names) == (expected.captions, ("cat", "dog"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pets", f"pets{kind}"]
+
+
+@pytest.mark.parametrize("around", ["pets/", "./", "./a/b/", "pets\\"])
+def test_a_folder_around_everything_does_not_count(tmp_path: Path, around: str) -> None:
+    plain = packed(tmp_path / "a.zip", {**PETS, "captions.jsonl": LINES})
+    inside = {around + name: content for name, content in {**PETS, "captions.jsonl": LINES}.items()}
+    whole = packed(tmp_path / "b.zip", {**inside, "__MACOSX/x": b""})
+    assert load(plain, split="all").content_hash() == load(whole, split="all").content_hash()
+    assert load(whole).captions == load(plain).captions
+
+
+def test_folders_in_an_archive_are_splits(tmp_path: Path) -> None:
+    files = {
+        f"set/{split}/{label}/a.png": png(level) for split, level in (("Train", 50), ("val", 150)) for label in "xy"
+    }
+    spec = packed(tmp_path / "a.tar", files)
+    train, test = (load(spec, split=split) for split in ("train", "test"))
+    assert (train.class_names, np.unique(train.images[:, 8, 8, 0]), len(test)) == (("x", "y"), [50], 2)
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar"])
+def test_a_set_too_large_for_memory_is_read_when_used_from_any_thread(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = packed(tmp_path / f"a{kind}", PETS)
+    whole = load(spec, split="all")
+    monkeypatch.setattr(dataset_module, "IN_MEMORY", 1000)
+    lazy = load(spec, split="all")
+    assert isinstance(lazy.images, LazyImages)
+    with ThreadPoolExecutor(8) as pool:
+        rows = [*pool.map(lambda i: lazy.images[np.array([i % 10])][0], range(200))]
+    np.testing.assert_array_equal(np.stack(rows), whole.images[np.arange(200) % 10])
+
+
+def test_a_compressed_tar_that_does_not_fit_says_how_to_undo_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_limits, "MAX_IN_MEMORY", 5000)
+    for name, command in (("a b.tar.gz", "gunzip"), ("a b.txz", "unxz"), ("a b.tbz2", "bunzip2")):
+        kind = {"gunzip": ".tar.gz", "unxz": ".tar.xz", "bunzip2": ".tar.bz2"}[command]
+        (tmp_path / name).write_bytes(PACKERS[kind](tar(PETS)))
+        advice = rf"name the \.tar: {command} -c '.*/{name}' > '.*/a b\.tar'$"
+        with pytest.raises(InputError, match=advice):
+            load(f"archive:{tmp_path / name}")
+
+
+def shard(start: int, number: int, *, label: bool = True, text: bool = False, about: bool = False) -> dict[str, bytes]:
+    """A shard as WebDataset writes it."""
+    files: dict[str, bytes] = {}
+    for i in range(start, start + number):
+        files |= {f"{i:06}.cls": str(i % 12).encode()} if label else {}
+        files |= {f"{i:06}.json": json.dumps({"label": i % 12, "caption": f"in json {i}"}).encode()} if about else {}
+        files |= {f"{i:06}.png": png(10 * i + 10)}
+        files |= {f"{i:06}.txt": f"number {i}\n".encode()} if text else {}
+    return files
+
+
+def test_shards_are_one_set_with_the_classes_and_captions_beside_its_images(tmp_path: Path) -> None:
+    for number in range(3):
+        packed(tmp_path / "s" / f"{number:03}.tar", shard(8 * number, 8, text=True))
+    for spec in (f"archive:{tmp_path}/s/{{000..002}}.tar", f"archive:{tmp_path}/s"):
+        found = load(spec, split="all")
+        assert found.labels is not None
+        assert found.class_names == tuple(str(number) for number in range(12))
+        assert found.labels.tolist() == [i % 12 for i in range(24)]
+        assert found.captions == tuple(f"number {i}" for i in range(24))
+        assert found.images[:, 8, 8, 0].tolist() == [10 * i + 10 for i in range(24)]
+    assert len(load(f"archive:{tmp_path}/s/{{001..002}}.tar", split="all")) == 16
+
+
+def test_a_json_beside_an_image_says_class_and_caption(tmp_path: Path) -> None:
+    found = load(packed(tmp_path / "a.tar", shard(0, 12, label=False, about=True)), split="all")
+    assert found.labels is not None
+    assert (found.labels.tolist(), found.captions[3]) == ([*range(12)], "in json 3")
+    plain = {"0.png": png(1), "0.json": b"7", "1.png": png(2), "1.json": b"10", "2.png": png(), "2.json": b'"x"'}
+    with pytest.raises(
+        InputError, match=r"says no class for 1 of 3 images, the first '2\.png', and one for the others"
+    ):
+        load(packed(tmp_path / "b.tar", {**plain, "0.txt": b"a", "1.txt": b"b"}))
+
+
+def test_files_of_one_name_in_several_shards_are_several_images(tmp_path: Path) -> None:
+    for number in range(3):
+        packed(tmp_path / "s" / f"{number}.tar", {"cat/a.png": png(50 * number + 50), "dog/b.png": png(9)})
+    found = load(f"archive:{tmp_path}/s", split="all")
+    assert (len(found), found.class_names) == (6, ("cat", "dog"))
+    assert found.images[:3, 8, 8, 0].tolist() == [50, 100, 150]
+
+
+def test_splits_and_classes_may_be_folders_of_archives_or_words_in_their_names(tmp_path: Path) -> None:
+    for split, level in (("train", 50), ("test", 150)):
+        packed(tmp_path / "a" / split / "0.zip", {"x/a.png": png(level), "y/b.png": png(level)})
+        packed(tmp_path / "b" / f"pets-{split}-0.tar", {"x/a.png": png(level), "y/b.png": png(level)})
+    for folder in "ab":
+        train, test = (load(f"archive:{tmp_path / folder}", split=split) for split in ("train", "test"))
+        assert (np.unique(train.images[:, 8, 8, 0]), np.unique(test.images[:, 8, 8, 0])) == ([50], [150])
+        assert train.class_names == ("x", "y")
+
+
+@pytest.mark.parametrize("form", [list, dict])
+def test_stylegans_labels_go_before_folders(tmp_path: Path, form: type) -> None:
+    files = {f"0000{i // 5}/img{i:08}.png": png(20 * i + 20) for i in range(10)}
+    pairs = [(name, (i + 6) % 11) for i, name in enumerate(files)]
+    labelled = {**files, "dataset.json": json.dumps({"labels": form(pairs)}).encode()}
+    for spec in (packed(tmp_path / "a.zip", labelled), unpacked(tmp_path / "a", labelled)):
+        found = load(spec, split="all")
+        assert found.labels is not None
+        assert [int(found.class_names[label]) for label in found.labels] == [label for _, label in pairs]
+        assert found.class_names == ("0", "1", "2", "3", "4", "6", "7", "8", "9", "10")
+    plain = load(packed(tmp_path / "b.zip", {**files, "dataset.json": b'{"labels": null}'}))
+    assert (plain.labels, plain.class_names) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "dataset.json is no JSON"),
+        (b"[]", 'dataset.json is not of the form {"labels": [["a.png", 6], ...]}'),
+        (b'{"labels": [["cat/0.png"]]}', "dataset.json is not of the form"),
+        (b'{"labels": [["cat/0.png", [0.5, 1]]]}', "dataset.json has the class [0.5, 1], expected numbers from 0"),
+        (b'{"labels": [["cat/0.png", -1]]}', "dataset.json has the class -1"),
+        (b'{"labels": [["cat/0.png", 1]]}', "says no class for 9 of 10 images, the first 'cat/2.png'"),
+    ],
+)
+def test_labels_of_another_form_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    for spec in (packed(tmp_path / "a.zip", PETS | {"dataset.json": content}), f"folder:{tmp_path / 'a'}"):
+        unpacked(tmp_path / "a", PETS | {"dataset.json": content})
+        with pytest.raises(InputError) as error:
+            load(spec)
+        assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"), [(".txt", b"an a"), (".json", b'{"caption": "an a"}')], ids=["text", "json"]
+)
+def test_captions_that_only_some_have_are_refused_or_said(tmp_path: Path, suffix: str, text: bytes) -> None:
+    spec = packed(tmp_path / "a.tar", {"a.png": png(), "b.png": png(), f"a{suffix}": text})
+    message = rf"its \{suffix} files have no caption for 1 of 2 images, the first 'b\.png'\. Write a \{suffix} beside"
+    with pytest.raises(InputError, match=message):
+        load(spec)
+    with pytest.warns(UserWarning, match=r"left out 1 \(no caption 1\)"):
+        assert load(spec, captions="drop").captions == ("an a",)
+
+
+def test_captions_of_all_kinds_are_read_in_an_archive(tmp_path: Path) -> None:
+    table = b"file_name,text\n" + b"".join(f"{name},a {name}\n".encode() for name in PETS)
+    for kind in (".zip", ".tar.gz"):
+        found = load(packed(tmp_path / f"a{kind}", {**PETS, "metadata.csv": table}), split="all")
+        assert found.captions == tuple(f"a {name}" for name in sorted(PETS))
+        packed(tmp_path / kind / f"a{kind}", {**PETS, "metadata.csv": table})
+        packed(tmp_path / kind / f"b{kind}", PETS)
+        with pytest.raises(InputError, match=r"has a[.a-z]*:metadata\.csv, and lists of captions are read in a single"):
+            load(f"archive:{tmp_path / kind}")
+
+
+def test_folders_of_an_archive_name_classes_at_any_depth(tmp_path: Path) -> None:
+    spec = packed(tmp_path / "a.zip", {"a/x/1.png": png(), "a/y/2/3.png": png(), "b/z/4.png": png()})
+    assert load(spec, split="all", class_depth=2).class_names == ("a/x", "a/y", "b/z")
+
+
+@pytest.mark.parametrize("kind", [".zip", ".tar"])
+def test_what_an_archive_hides_is_left_out_and_counted(tmp_path: Path, kind: str) -> None:
+    hidden = {"../../out.png": png(), "/etc/out.png": png(), "C:\\out.png": png(), "inner.zip": zipped(PETS)}
+    spec = packed(tmp_path / f"a{kind}", {**PETS, **hidden, "cat/.x.png": png(), "lonely.json": b"3"})
+    reason = r"left out 6 \(path out of the archive 3, archive in the archive 1, hidden 1, no image beside it 1\); the"
+    with pytest.warns(UserWarning, match=reason):
+        found = load(spec, split="all")
+    assert (len(found), found.class_names) == (10, ("cat", "dog"))
+
+
+def test_links_and_devices_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(png(3))
+    stream = io.BytesIO(tar(PETS))
+    with tarfile.open(fileobj=stream, mode="a") as appended:
+        for number, kind in enumerate((tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE)):
+            entry = tarfile.TarInfo(f"cat/link{number}.png")
+            entry.type, entry.linkname = kind, str(tmp_path / "secret.png")
+            appended.addfile(entry)
+    (tmp_path / "a.tar").write_bytes(stream.getvalue())
+    with pytest.warns(UserWarning, match=r"left out 2 \(link 2\); the first cat/link0\.png"):
+        assert len(load(f"archive:{tmp_path / 'a.tar'}", split="all")) == 10
+    info = zipfile.ZipInfo("cat/link.png")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed_links:
+        packed_links.writestr("cat/a.png", png())
+        packed_links.writestr(info, str(tmp_path / "secret.png"))
+    assert open_archive("x", tmp_path / "a.zip").left_out == {"cat/link.png": "link"}
+
+
+def test_damaged_images_in_an_archive_are_named_and_may_be_left_out(tmp_path: Path) -> None:
+    content = bytearray(zipped({**PETS, "notes.doc": b"?"}))
+    place = content.index(b"cat/4.png") + 60
+    content[place : place + 4] = b"\0\1\2\3"
+    (tmp_path / "a.zip").write_bytes(content)
+    spec = f"archive:{tmp_path / 'a.zip'}"
+    with pytest.raises(
+        InputError, match=r"2 files that are no images: cat/4\.png \(cut off or damaged\), notes\.doc \(unk"
+    ):
+        load(spec)
+    with pytest.warns(UserWarning, match=r"left out 2 \(cut off or damaged 1, unknown format 1\);"):
+        assert len(load(spec, skip_broken=True, split="all")) == 9
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_archive_cut_anywhere_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
+    packed(tmp_path / f"a{kind}", PETS)
+    content = (tmp_path / f"a{kind}").read_bytes()
+    last = len(content.rstrip(b"\0")) - 1
+    for end in (
+        {*range(0, last, max(1, last // 29)), *range(0, last, 512)} if kind == ".tar" else range(0, last - 8, 29)
+    ):
+        (tmp_path / f"b{kind}").write_bytes(content[:end])
+        with pytest.raises(InputError, match=rf"b{kind} is (damaged or cut off|no archive)") as error:
+            load(f"archive:{tmp_path / f'b{kind}'}")
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_damaged_archive_raises_nothing_but_an_input_error(tmp_path: Path, kind: str) -> None:
+    files = {"captions.jsonl": LINES, **dict([*PETS.items()][:3]), "0.cls": b"1", "dataset.json": b'{"labels": null}'}
+    packed(tmp_path / f"a{kind}", files)
+    content, rng = (tmp_path / f"a{kind}").read_bytes(), np.random.default_rng(0)
+    for _ in range(60):
+        damaged = bytearray(content)
+        for place in rng.integers(0, len(content), 4):
+            damaged[place] = rng.integers(256)
+        (tmp_path / f"b{kind}").write_bytes(damaged)
+        with contextlib.suppress(InputError):
+            assert load(f"archive:{tmp_path / f'b{kind}'}", skip_broken=True, size=8, split="all").whole
+
+
+def test_a_damaged_header_within_a_tar_is_not_taken_for_its_end(tmp_path: Path) -> None:
+    content = bytearray(tar(PETS))
+    place = content.index(b"dog/5.png")
+    content[place : place + 3] = b"???"
+    (tmp_path / "a.tar").write_bytes(content)
+    with pytest.raises(
+        InputError, match=rf"a\.tar is damaged or cut off \(neither a file nor the end at byte {place}\)"
+    ):
+        load(f"archive:{tmp_path / 'a.tar'}")
+
+
+def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
+    content = bytearray(zipped(PETS))
+    for magic, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(magic) + offset] |= 1
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(InputError, match=r"is encrypted\. Unpack it with its password, and name the folder"):
+        load(f"archive:{tmp_path / 'a.zip'}")
+
+
+def test_bombs_are_refused_unopened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_limits, "ALWAYS_ALLOWED", 1 << 20)
+    with pytest.raises(InputError, match="which no images do"):
+        load(packed(tmp_path / "a.zip", {"a.png": bytes(3 << 20)}))
+    monkeypatch.setattr(archive_limits, "MAX_IN_MEMORY", 1 << 20)
+    with pytest.raises(InputError, match=r"becomes more than 0.0 GB"):
+        load(packed(tmp_path / "a.tar.gz", {"a.png": bytes(3 << 20)}))
+    monkeypatch.setattr(archive_limits, "MAX_MEMBERS", 9)
+    for kind in (".zip", ".tar"):
+        with pytest.raises(InputError, match="has more than 9 files"):
+            load(packed(tmp_path / f"b{kind}", PETS))
+    monkeypatch.setattr(archive_limits, "MAX_MEMBERS", 99)
+    monkeypatch.setattr(archive_limits, "MAX_MEMBER", 500)
+    with pytest.warns(UserWarning, match=r"left out 1 \(file of more than 512 MiB 1\); the first long\.png"):
+        assert len(load(packed(tmp_path / "c.tar", {**PETS, "long.png": bytes(501)}), split="all")) == 10
+
+
+def test_a_member_larger_than_it_says_is_damaged(tmp_path: Path) -> None:
+    content = bytearray(zipped({"a.png": png(), "b.png": png()}))
+    place = content.index(b"PK\x01\x02") + 24  # size of the first, in the list of files
+    content[place : place + 4] = (20).to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(InputError, match=r"1 file that is no image: a\.png \(cut off or damaged\)"):
+        load(f"archive:{tmp_path / 'a.zip'}")
+
+
+def test_what_is_no_archive_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.rar").write_bytes(b"Rar!\x1a\x07\x01\0")
+    (tmp_path / "a.png").write_bytes(png())
+    (tmp_path / "empty").mkdir()
+    packed(tmp_path / "a.zip", PETS)
+    for spec, message in {
+        f"archive:{tmp_path / 'a.rar'}": "a.rar is a .rar, expected .zip, .tar, .tar.gz, .tar.xz or .tar.bz2.",
+        f"archive:{tmp_path / 'a.png'}": "a.png is no archive, expected .zip",
+        f"archive:{tmp_path / 'empty'}": f"holds no archives (.zip, .tar, .tar.gz, .tar.xz or .tar.bz2). Name one, or a"
+        f" folder of images: folder:{tmp_path / 'empty'}.",
+        f"archive:{tmp_path / 'nowhere.zip'}": "does not exist. Name a file of the kind .zip",
+        f"archive:{tmp_path}/{{0..2}}.tar": "names 0.tar, which does not exist. Name a file",
+        "archive:": "names no archive. Name a file",
+        "archive": "names no archive. Name a file",
+        f"folder:{tmp_path / 'a.zip'}": f"is an archive. It is read without unpacking: archive:{tmp_path / 'a.zip'}.",
+    }.items():
+        with pytest.raises(InputError) as error:
+            load(spec)
+        assert message in str(error.value)
+
+
+def test_relative_paths_begin_at_the_root(tmp_path: Path) -> None:
+    spec = packed(tmp_path / "a.zip", PETS)
+    assert load("archive:a.zip", root=tmp_path).content_hash() == load(spec).content_hash()
+
+
+def test_braces_are_expanded_as_by_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert expand_braces("a/{08..10}.tar") == ["a/08.tar", "a/09.tar", "a/10.tar"]
+    assert expand_braces("{2..1}{a,b}") == ["2a", "2b", "1a", "1b"]
+    assert expand_braces("a{b}") == ["a{b}"]
+    monkeypatch.setattr(archive, "MOST_ARCHIVES", 8)
+    for path in ("{0..9}", "{1..3}{1..3}"):
+        with pytest.raises(InputError, match=r"names (10|9) archives, at most 8"):
+            expand_braces(path)
