@@ -8,6 +8,7 @@ from genjax.data.large_images import MAX_PIXELS
 from genjax.data.left_out import warn_of_left_out
 from genjax.data.request import Request, Spec, check_size
 from genjax.data.sources.archive import SPEC as ARCHIVE
+from genjax.data.sources.cifar import SPEC as CIFAR
 from genjax.data.sources.digits import SPEC as DIGITS
 from genjax.data.sources.emoji import SPEC as EMOJI
 from genjax.data.sources.folder import SPEC as FOLDER
@@ -23,6 +24,7 @@ DATASETS: dict[str, Spec] = {
     "folder": FOLDER,
     "archive": ARCHIVE,
     "idx": IDX,
+    "cifar": CIFAR,
     "npz": NPZ,
     "tfds": TFDS,
 }

@@ -31,7 +31,7 @@ def test_an_unknown_source_says_which_there_are() -> None:
         load("digit")
     assert (
         str(error.value)
-        == "unknown dataset 'digit'. Did you mean 'digits'? Known: archive, digits, emoji, folder, glyphs,"
+        == "unknown dataset 'digit'. Did you mean 'digits'? Known: archive, cifar, digits, emoji, folder, glyphs,"
         " idx, npz, tfds."
     )
 
@@ -51,7 +51,7 @@ def test_only_an_npz_keeps_its_own_size() -> None:
 def test_help_lists_every_form() -> None:
     assert data_help() == (
         "digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH,"
-        " archive:PATH, idx:PATH, npz:PATH or tfds:NAME."
+        " archive:PATH, idx:PATH, cifar:PATH, npz:PATH or tfds:NAME."
     )
     assert captions_help() == f"digits, glyphs, emoji, a folder with captions ({KINDS}) or an archive with captions"
 
