@@ -41,7 +41,7 @@ from genjax.tree import count
 COMPARED = ("gan", "vae")
 REACHED = 0.4  # of a chip's rate
 NUMBER = 4  # bytes of a gradient's number, float32
-# Images of the programs that are compared, the second twice the first; above FEW_IMAGES of layers.py.
+# Images of the programs that are compared, the second twice the first.
 MEASURED = (8, 16)
 
 

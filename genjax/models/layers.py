@@ -1,9 +1,10 @@
 """Layers that the networks share: 4x4 convolutions of stride 2 that are fast on a CPU, and the minibatch deviation.
 
-A 4x4 convolution of stride 2 halves an image, its transpose doubles it. XLA's own transposed convolution is slow on a
-CPU (its gradient takes 10 to 20 times the forward pass), so there both are computed by dense convolutions. `double`,
-`halve` and `correlate` are the three partial derivatives of one trilinear form, sum(fine * double(coarse, kernel)). The
-derivative of each is given by the other two, so that gradients of any order (R1 needs the second) stay fast.
+A 4x4 convolution of stride 2 halves an image, its transpose doubles it. Images are made by XLA's own forms of both; but
+the gradients that JAX derives from them are slow on a CPU (of the transposed one 10 to 20 times the forward pass), so
+that there they are written by hand. `double`, `halve` and `correlate` are the three partial derivatives of one
+trilinear form, sum(fine * double(coarse, kernel)). The derivative of each is given by the other two, so that gradients
+of any order (R1 needs the second) stay fast.
 """
 
 from collections.abc import Callable
@@ -18,16 +19,12 @@ from jaxtyping import Float
 from genjax.devices.backend import on_cpu
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
-# XLA's own forward pass is faster below so many output channels (1.9 against 6.1 ms, 16x16x64 -> 3) and up to so many
-# images (one image through a DCGAN takes .7 ms, not .9).
-FEW_CHANNELS = 8
-FEW_IMAGES = 4
 
 
 def transposed_convolution(
     images: Float[Array, "n h w c"], kernel: Float[Array, "4 4 c d"]
 ) -> Float[Array, "n 2*h 2*w d"]:
-    """Computes `lax.conv_transpose` with stride 2 and SAME padding, in the form that is fast on the backend.
+    """Computes `lax.conv_transpose` with stride 2 and SAME padding, with gradients that are fast on the backend.
 
     Args:
         images: images (n, h, w, c).
@@ -43,7 +40,7 @@ def transposed_convolution(
 def strided_convolution(
     images: Float[Array, "n h w c"], kernel: Float[Array, "4 4 c d"]
 ) -> Float[Array, "n h//2 w//2 d"]:
-    """Computes a 4x4 convolution of stride 2 and padding 1, in the form that is fast on the backend.
+    """Computes a 4x4 convolution of stride 2 and padding 1, with gradients that are fast on the backend.
 
     Args:
         images: images (n, h, w, c), h and w even.
@@ -58,7 +55,7 @@ def strided_convolution(
 
 @jax.custom_vjp
 def double(coarse: Array, kernel: Array) -> Array:
-    """Computes the transposed convolution as four 2x2 convolutions, one for each parity of row and column, interleaved.
+    """Computes the transposed convolution, whose gradients are a strided convolution and its weight gradient.
 
     Args:
         coarse: images (n, h, w, c).
@@ -66,20 +63,7 @@ def double(coarse: Array, kernel: Array) -> Array:
     Returns:
         Images (n, 2h, 2w, d), equal to `lax.conv_transpose(coarse, kernel, (2, 2), "SAME")`.
     """
-    if kernel.shape[-1] < FEW_CHANNELS or len(coarse) <= FEW_IMAGES:
-        return _plain_transposed(coarse, kernel)
-    n, h, w, _ = coarse.shape
-    # (taps, padding) of the kernel for even and odd rows of the output: even ones use taps 0 and 2, odd ones 1 and 3.
-    parities = ((slice(0, None, 2), (1, 0)), (slice(1, None, 2), (0, 1)))
-    phases = [
-        lax.conv_general_dilated(
-            coarse, kernel[rows, columns], (1, 1), (row_padding, column_padding), dimension_numbers=LAYOUT
-        )
-        for rows, row_padding in parities
-        for columns, column_padding in parities
-    ]
-    grid = jnp.stack(phases, axis=3).reshape(n, h, w, 2, 2, -1)  # last: row parity, column parity, channel
-    return grid.transpose(0, 1, 3, 2, 4, 5).reshape(n, 2 * h, 2 * w, -1)  # (n, h, 2, w, 2, d) to (n, 2h, 2w, d)
+    return _plain_transposed(coarse, kernel)
 
 
 @jax.custom_vjp
