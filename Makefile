@@ -1,10 +1,11 @@
 # Two commands for a fresh machine with Python 3.11 or newer: `make demo` and `make test`. What takes longer than an
 # instant (whole trainings, experiments, notebooks, child processes, the browser) is tested by `make test-slow`.
 PYTHON ?= python3
+NEWEST ?= python3.12
 BIN := .venv/bin
 WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-slow test-oldest parity check format docs clean
+.PHONY: demo test test-slow test-oldest test-newest try-newest install-newest parity check format docs clean
 
 demo: .venv/.installed
 	$(BIN)/python experiments/quickstart.py
@@ -18,6 +19,14 @@ test-slow: .venv/.installed-test
 test-oldest: .venv-oldest/.installed
 	.venv-oldest/bin/python -m pytest $(WORKERS)
 	.venv-oldest/bin/python -m pytest $(WORKERS) --slow
+
+test-newest: install-newest
+	.venv-newest/bin/python -m pytest $(WORKERS)
+	.venv-newest/bin/python -m pytest $(WORKERS) --slow
+
+# What CI has time for: every family through every verb, the networks, and what is set by version
+try-newest: install-newest
+	.venv-newest/bin/python -m pytest $(WORKERS) -m "not slow" tests/contract tests/models tests/devices tests/training/test_loop.py tests/cli
 
 parity: .venv/.installed-parity
 	$(BIN)/python -m pytest tests/parity
@@ -59,5 +68,10 @@ $(BIN)/python:
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[test]" --constraint requirements/oldest.txt
 	touch $@
 
+# The newest of everything, which needs Python 3.12 or newer: pip is asked anew each time
+install-newest:
+	test -x .venv-newest/bin/python || $(NEWEST) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager --editable ".[test]"
+
 clean:
-	rm -rf .venv .venv-oldest build genjax_images.egg-info
+	rm -rf .venv .venv-oldest .venv-newest build genjax_images.egg-info

@@ -11,13 +11,13 @@ import importlib.metadata
 from genjax.devices.backend import flags_of
 
 LEVEL = "--xla_backend_optimization_level=1"
-QUICKER = (
-    "--xla_backend_optimization_level=0",
-    "--xla_cpu_use_fusion_emitters=false",
-    "--xla_llvm_disable_expensive_passes=true",
-    "--xla_cpu_parallel_codegen_split_count=1",
-    "--xla_backend_extra_options=-fast-isel=false",
-)
+# {flag: versions of jaxlib that it was tried with}: an unknown one aborts XLA.
+QUICKER = {
+    "--xla_backend_optimization_level=0": ("0.10.2", "0.12.0.1"),
+    "--xla_cpu_use_fusion_emitters=false": ("0.10.2",),
+    "--xla_llvm_disable_expensive_passes=true": ("0.10.2", "0.12.0.1"),
+    "--xla_cpu_parallel_codegen_split_count=1": ("0.10.2", "0.12.0.1"),
+    "--xla_backend_extra_options=-fast-isel=false": ("0.10.2", "0.12.0.1"),
+}
 VERSION = importlib.metadata.version("jaxlib")
-TRIED = ("0.10.2",)  # an unknown flag aborts XLA
-XLA_FLAGS = " ".join((LEVEL, *(QUICKER if VERSION in TRIED else ()), *flags_of(VERSION)))
+XLA_FLAGS = " ".join((LEVEL, *(flag for flag, tried in QUICKER.items() if VERSION in tried), *flags_of(VERSION)))

@@ -12,9 +12,9 @@ from genjax.cli.parse import parse
 from genjax.cli.report import run_report
 from genjax.cli.sample import run_sampling
 from genjax.cli.stability import run_stability
-from genjax.devices import backend
+from genjax.devices import backend, versions
 from genjax.errors import InputError, StorageError
-from genjax.terminal import say, warn
+from genjax.terminal import result, say, warn
 
 
 def _train(command: Any) -> int:
@@ -42,11 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         when signal n stopped it.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments == ["--version"]:
+        result(versions.described())
+        return 0
     backend.prepare()
     warnings.showwarning = lambda message, *_, **__: warn(str(message))  # a line, without the place in the code
     backend.mend_cache()
     try:
         command = parse(arguments)
+        versions.warn_of_untried()
         return RUN[arguments[0]](command)
     except InputError as error:
         say(f"error: {error}")

@@ -57,7 +57,7 @@ def parse(arguments: Sequence[str]) -> Any:
             found = tyro.cli(
                 command,
                 prog="genjax",
-                description="Adaptive image generation in JAX.",
+                description="Adaptive image generation in JAX. `genjax --version` says which version this is.",
                 args=[verb, *rest],
                 config=(tyro.conf.FlagCreatePairsOff,),
                 registry=REGISTRY,

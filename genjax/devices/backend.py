@@ -9,16 +9,16 @@ from glob import escape as glob_escape
 from pathlib import Path
 from typing import Any
 
-from genjax.devices import allocator
+from genjax.devices import allocator, versions
 from genjax.errors import InputError
 
 # A CPU computes convolutions on all threads, where the fusions that this switches off use one.
 CPU_FLAG = "--xla_cpu_experimental_ynn_fusion_type="
 # A GPU takes kernels that give the same bits at every call, so that a resumed run ends as one that was not stopped; and
-# tries none out, which takes XLA three quarters of the time to compile. Measured with jaxlib 0.11.2; 0.10.2 knows it.
+# tries none out, which takes XLA three quarters of the time to compile. Measured with jaxlib 0.11.2; others know it.
 GPU_FLAG = "--xla_gpu_deterministic_ops=true"
-# {flag: versions of jaxlib that know it}: an unknown one aborts XLA.
-FLAGS = {CPU_FLAG: ("0.10.2",), GPU_FLAG: ("0.10.2", "0.11.2")}
+# {flag: first and last jaxlib that it was tried with}, all between included: an unknown flag aborts XLA.
+FLAGS = {CPU_FLAG: ("0.10.2", "0.10.2"), GPU_FLAG: ("0.10.2", "0.12.0.1")}
 
 
 def prepare() -> None:
@@ -53,11 +53,13 @@ def prepare_or_warn() -> None:
                 stacklevel=3,
             )
     prepare()  # after a warning the flags are there, so that it comes once
+    versions.warn_of_untried()
 
 
 def flags_of(version: str) -> tuple[str, ...]:
     """Returns the XLA flags for this version of jaxlib."""
-    return tuple(flag for flag, tried in FLAGS.items() if version in tried)
+    numbers = versions.numbers
+    return tuple(flag for flag, (first, last) in FLAGS.items() if numbers(first) <= numbers(version) <= numbers(last))
 
 
 # How JAX complains of an entry that was not written to its end, by a full disk or a process that was killed.

@@ -23,14 +23,16 @@ def test_flags_are_set_where_they_were_tried(environment, monkeypatch):
     assert environment["XLA_FLAGS"] == f"{CPU_FLAG} {GPU_FLAG}"
 
 
-def test_another_version_gets_the_flags_that_were_tried_with_it(environment, monkeypatch):
-    monkeypatch.setattr("importlib.metadata.version", lambda name: "0.11.2")
+@pytest.mark.parametrize("version", ["0.11.2", "0.12.0", "0.12.0.1"])
+def test_another_version_gets_the_flags_that_were_tried_around_it(version, environment, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: version)
     backend.prepare()
     assert environment["XLA_FLAGS"] == GPU_FLAG
 
 
-def test_an_unknown_version_gets_no_flag(environment, monkeypatch):
-    monkeypatch.setattr("importlib.metadata.version", lambda name: "9.9.9")
+@pytest.mark.parametrize("version", ["9.9.9", "0.12.1", "0.9.0", "0.10.1"])
+def test_an_unknown_version_gets_no_flag(version, environment, monkeypatch):
+    monkeypatch.setattr("importlib.metadata.version", lambda name: version)
     backend.prepare()
     assert "XLA_FLAGS" not in environment
 
