@@ -1,5 +1,7 @@
 """Every notebook runs from its first cell to its last, with the counts of its parameter cell cut short."""
 
+import importlib.metadata
+import importlib.util
 import re
 from pathlib import Path
 
@@ -33,3 +35,19 @@ def test_a_notebook_runs(path, tmp_path):
 def test_a_notebook_is_stored_without_outputs(path):
     notebook = nbformat.read(path, as_version=4)
     assert all(not cell.outputs for cell in notebook.cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("replaced", "said"), [(None, ""), ("numpy", "numpy .* by 99. Restart the session")])
+def test_installing_says_when_the_kernel_holds_what_was_replaced(path, replaced, said, monkeypatch, capsys):
+    (source,) = [cell.source for cell in nbformat.read(path, as_version=4).cells if "%pip install" in cell.source]
+    code = source.replace("%pip install --quiet {SOURCE}", "pip()")
+    assert "pip()" in code
+    version = importlib.metadata.version
+
+    def pip():
+        monkeypatch.setattr(importlib.metadata, "version", lambda name: "99" if name == replaced else version(name))
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    exec(compile(code, path.name, "exec"), {"pip": pip})
+    assert re.match(f"pip replaced {said}" if said else "$", capsys.readouterr().out)
