@@ -40,6 +40,8 @@ class SampleCommand:
     """Folder of the run that this one was adapted from, if it has been moved."""
     force: bool = False
     """Write over what is there, and delete further images that an earlier call has numbered in the folder."""
+    guide: str = ""
+    """Folder of the run that --guidance is away from, or `source` for the run that this one was adapted from."""
     drawing: Any = None
 
     def __post_init__(self) -> None:
@@ -88,6 +90,7 @@ def run_sampling(command: SampleCommand) -> int:
         source=command.source,
         texts=command.text or None,
         class_name=command.class_name,
+        guide=command.guide,
         drawing=command.drawing,
     )
     columns = num if command.text else 0

@@ -69,6 +69,8 @@ class TrainConfig(ReadingOptions, RunConfig):
     """Options of the model's family, which say what is trained: GanConfig(...), VaeConfig(...), or a family's name."""
     size: int = 16
     """Height and width of the images: 16, 32, ... or 512."""
+    condition: Literal["none", "class", "text"] = "none"
+    """What images are drawn by: the classes or the captions of the data; a text-to-image model is always of text."""
     channels: Literal[0, 1, 3] = 0
     """1 for grey, 3 for colour, 0 as the images are."""
     batch: int = 64
@@ -82,9 +84,9 @@ class TrainConfig(ReadingOptions, RunConfig):
         """Raises InputError for values that no training could use."""
         if isinstance(self.model, str):
             object.__setattr__(self, "model", family_named(self.model).options())
-        family_of(self.model)
+        object.__setattr__(self, "condition", condition_of(family_of(self.model), self.condition))
         check_run(self)
-        check_captions(self.captions, self.family)
+        check_captions(self.captions, self.family, self.condition)
         at_least("", self, 1, "batch")
         check_size(self.size)
 
@@ -149,10 +151,22 @@ def default_config(family: Family) -> TrainConfig:
     return TrainConfig(model=family.options(), **family.defaults)
 
 
-def check_captions(captions: str, family: Family) -> None:
-    """Raises InputError for an option on captions where the family reads none."""
-    if captions != ReadingOptions.captions and not family.captions:
+def check_captions(captions: str, family: Family, condition: str) -> None:
+    """Raises InputError for an option on captions where the model reads none."""
+    if captions != ReadingOptions.captions and condition != "text":
         raise InputError(f"--captions {captions} does nothing for a {family.label}, which reads none. Leave it out.")
+
+
+def condition_of(family: Family, kind: str) -> str:
+    """Returns the kind of condition that a family is trained under where this one is asked for.
+
+    Raises:
+        InputError: one that it does not have.
+    """
+    if kind == "none" or kind in family.conditions:
+        return kind if kind in family.conditions else family.conditions[0]
+    able = [one.name for one in FAMILIES.values() if kind in one.conditions]
+    raise InputError(f"--condition {kind}: a {family.label} has no such condition. Use --model {' or '.join(able)}.")
 
 
 def check_run(config: AnyConfig) -> None:

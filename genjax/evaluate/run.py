@@ -29,8 +29,8 @@ from genjax.evaluate.sides import (
     say_left_out,
     warn_of_shape,
 )
+from genjax.families.conditions import said_of
 from genjax.families.model import ModelConfig
-from genjax.families.registry import FAMILIES
 from genjax.store.model import read_model_config
 from genjax.store.run_config import run_config, saved_data
 from genjax.store.run_folder import RunFolder
@@ -179,7 +179,7 @@ def _real_images(
     if judged.model is None:
         request["captions"] = "unneeded"
         return load(truth.spec, **request)
-    return load_images(FAMILIES[judged.model.family], truth.spec, channels=judged.channels, **request)
+    return load_images(judged.model.condition.kind, truth.spec, channels=judged.channels, **request)
 
 
 def _drawn(loaded: Loaded, num: int, seed: int, texts: Sequence[str] | None) -> np.ndarray:
@@ -187,9 +187,15 @@ def _drawn(loaded: Loaded, num: int, seed: int, texts: Sequence[str] | None) -> 
 
 
 def _texts(model: ModelConfig, shown: Dataset | None, num: int, side: Side) -> list[str] | None:
-    """Returns the texts that a model of texts draws, from all over the captions that it can read; None for others."""
-    if model.condition.vocabulary is None:
+    """Returns the classes or texts that a model draws, from all over those of a set that it knows.
+
+    None without a condition, and for a model of classes where the set has none of its: it then draws all in turn.
+    """
+    if model.condition.kind == "none":
         return None
+    if model.condition.kind == "class":
+        said = None if shown is None else said_of(model.condition, shown)
+        return [said[row * len(said) // num % len(said)] for row in range(num)] if said else None
     if shown is None or not shown.captions:
         raise InputError(
             f"{side.spec} draws what a text says, and there are no captions. Judge it against a set that has."

@@ -14,11 +14,9 @@ from genjax.data import Dataset, few_shot, load
 from genjax.data.captioned import load_captioned
 from genjax.errors import InputError
 from genjax.evaluate.sampling import sample_run
-from genjax.families.family import Family
 from genjax.families.model import ModelConfig
-from genjax.families.registry import FAMILIES
 from genjax.json_config import read_json
-from genjax.store.model import load_model, read_description
+from genjax.store.model import load_model, source_of
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder
 
@@ -37,25 +35,25 @@ class Real(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def load_images(family: Family, data: str, **request: Any) -> Dataset:
-    """Loads the images that a model of this family is trained or judged on, with captions where it needs them.
+def load_images(condition: str, data: str, **request: Any) -> Dataset:
+    """Loads the images that a model is trained or judged on, with captions where it needs them.
 
     Args:
-        family: of the model.
+        condition: its kind: none, class or text.
         data: name of the set.
         request: size, channels, split, num, seed, ..., as in `genjax.data.load`.
     Raises:
         InputError: no such set, or one without captions for a model of texts.
     """
-    if family.captions:
+    if condition == "text":
         return load_captioned(data, **request)
     request["captions"] = "unneeded"
     return load(data, **request)
 
 
-def images_hash(family: Family, images: Dataset) -> str:
-    """Returns the sha256 of all that a model of this family sees of a set, in hex."""
-    if not family.captions:
+def images_hash(condition: str, images: Dataset) -> str:
+    """Returns the sha256 of all that a model of this kind of condition sees of a set, in hex."""
+    if condition != "text":
         return images.content_hash()
     digest = hashlib.sha256(images.content_hash().encode())
     digest.update("\n".join(images.captions).encode())
@@ -69,7 +67,7 @@ def training_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Da
         InputError: they cannot be read any more.
     """
     images = load_images(
-        FAMILIES[model.family],
+        model.condition.kind,
         config.data,
         size=model.size,
         channels=model.channels,
@@ -99,7 +97,7 @@ def found_images(run: Path, model: ModelConfig, *, elsewhere: str) -> Dataset:
     except InputError:
         with suppress(InputError):
             images = training_images(dataclasses.replace(config, data=elsewhere), model)
-            if images_hash(FAMILIES[model.family], images) == saved_data_hash(run):
+            if images_hash(model.condition.kind, images) == saved_data_hash(run):
                 return images
         raise
 
@@ -128,7 +126,7 @@ def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig, *, qu
         InputError: nothing is held out.
     """
     return load_images(
-        FAMILIES[model.family],
+        model.condition.kind,
         config.data,
         size=model.size,
         channels=model.channels,
@@ -147,13 +145,13 @@ def real_images(config: TrainConfig | AdaptConfig, model: ModelConfig, begun: Ma
         model: config of its model.
         begun: content of its config.json.
     """
-    family = FAMILIES[model.family]
+    kind = model.condition.kind
     try:
         train = training_images(config, model)
     except InputError as error:
         return Real(None, None, (f"The training images cannot be read, and what needs them is left out: {error}",))
-    notes, seen = [], f"images of {config.data} or their captions" if family.captions else f"images of {config.data}"
-    if images_hash(family, train) != str(begun.get("data_hash", "")):
+    notes, seen = [], f"images of {config.data} or their captions" if kind == "text" else f"images of {config.data}"
+    if images_hash(kind, train) != str(begun.get("data_hash", "")):
         how = numbers_changed(begun, len(train))
         notes.append(f"The {seen} have changed since this run{how}: what is shown of them is not what it saw.")
     held_out = None
@@ -175,19 +173,15 @@ def source_samples(
         num: number of images.
         seed: of the latents: those of `sample_run`.
         source: where the source lies, if it has been moved.
-        texts: one an image, for a model of texts.
+        texts: one an image, for a model of texts; or classes.
     Raises:
         InputError: the source is missing, or has been trained further since.
     """
-    try:
-        entry = read_description(run)["source"]
-        place = source or run / entry["path"]
-        identity = entry["identity"]
-    except (KeyError, TypeError):
-        raise InputError(f"{run} does not say what it was adapted from. Evaluate a run that was adapted.") from None
+    place, identity = source_of(run)
+    place = source or place
     if load_model(place, sampled_only=True).identity != identity:
         raise InputError(f"{place} has been trained further since {run} was adapted from it.")
-    return sample_run(place, 1 if texts else num, seed=seed, texts=texts)
+    return sample_run(place, num, seed=seed, asked=texts)
 
 
 def saved_data_hash(run: Path) -> str:

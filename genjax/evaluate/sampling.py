@@ -11,7 +11,7 @@ from genjax.errors import InputError, did_you_mean
 from genjax.families.family import Trained
 from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES
-from genjax.store.model import load_model
+from genjax.store.model import load_model, source_of
 
 
 class Loaded(NamedTuple):
@@ -36,6 +36,8 @@ def sample_run(
     source: Path | None = None,
     texts: Sequence[str] | None = None,
     class_name: str = "",
+    asked: Sequence[str] | None = None,
+    guide: Path | str = "",
     drawing: Any = None,
 ) -> np.ndarray:
     """Draws images by the averaged parameters of a run: (num, h, w, c), uint8; of texts (len(texts) * num, h, w, c).
@@ -51,6 +53,8 @@ def sample_run(
         source: where the run that it was adapted from lies, if it has been moved.
         texts: to be drawn by a model of text, those of one in a row.
         class_name: class to be drawn by a model of classes; empty for none.
+        asked: a class or a text for each of the images, in place of both.
+        guide: folder of the run that guidance is away from, or `source` for the one that it was adapted from.
         drawing: the family's options of drawing; None for the defaults.
     Raises:
         InputError: fewer than 1 image, a condition that the model does not have, or see `load_model`.
@@ -58,7 +62,8 @@ def sample_run(
     if num < 1:
         raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
     loaded = load_trained(run, which=which, source=source)
-    return draw_loaded(loaded, run, num, seed=seed, texts=texts, class_name=class_name, drawing=drawing)
+    how = {"texts": texts, "class_name": class_name, "asked": asked, "guide": guide, "source": source}
+    return draw_loaded(loaded, run, num, seed=seed, drawing=drawing, **how)
 
 
 def draw_loaded(
@@ -69,14 +74,49 @@ def draw_loaded(
     seed: int = 0,
     texts: Sequence[str] | None = None,
     class_name: str = "",
+    asked: Sequence[str] | None = None,
+    guide: Path | str = "",
+    source: Path | None = None,
     drawing: Any = None,
 ) -> np.ndarray:
     """Draws images by a model that was loaded from a run. Arguments and errors as in `sample_run`."""
     if num < 1:
         raise InputError(f"--num {num} images were asked for. Ask for 1 or more.")
-    condition = conditions(run, loaded.model.config, texts, class_name, num)
+    condition = list(asked) if asked else conditions(run, loaded.model.config, texts, class_name, num)
     total = num if condition is None else len(condition)
-    return loaded.trained.draw(jax.random.key(seed), total, condition, drawing)
+    draw = loaded.trained.draw
+    if guide:
+        if loaded.trained.guided is None:
+            raise InputError(
+                f"--guide {guide}: {run} is a {FAMILIES[loaded.model.config.family].label}, which is drawn from without"
+                " guidance. Leave it out."
+            )
+        draw = loaded.trained.guided(guiding_model(run, loaded.model, guide, source))
+    return draw(jax.random.key(seed), total, condition, drawing)
+
+
+def guiding_model(run: Path, model: Model, guide: Path | str, source: Path | None) -> Model:
+    """Loads the model that guidance is away from.
+
+    Args:
+        run: folder of the model that is drawn from.
+        model: that.
+        guide: folder of another run, or `source`.
+        source: where the source lies, if it has been moved.
+    Raises:
+        InputError: there is none, or one of another family or of other images.
+    """
+    place = Path(guide)
+    if str(guide) == "source":
+        place = source or source_of(run)[0]
+    other = load_model(place, sampled_only=True)
+    for name in ("family", "size", "channels"):
+        mine, its = getattr(model.config, name), getattr(other.config, name)
+        if mine != its:
+            raise InputError(
+                f"--guide {guide}: {place} is of {name} {its}, and {run} of {mine}. Name one that is alike."
+            )
+    return other
 
 
 def conditions(

@@ -11,6 +11,7 @@ from jax import Array
 from genjax.control import Controllable, Controller, build_controller, chain
 from genjax.data import Dataset
 from genjax.data.batches import Columns, columns
+from genjax.families.conditions import no_condition
 from genjax.families.learner import Batch, Learner, Networks
 from genjax.families.model import Condition, Model, ModelConfig
 from genjax.families.step import Share, stay
@@ -116,6 +117,7 @@ class Trained(NamedTuple):
     Attributes:
         draw: (key, n, texts, sampling options) -> images (n, h, w, c), uint8. `texts`: n texts, or None for a model
             without a condition.
+        guided: (model) -> `draw` with guidance away from that model; None where there is no guidance.
         draw_latents: (key, n) -> latents (n, d).
         render: latents (n, d) -> images uint8.
         reconstruct: uint8 images -> uint8 images, through the encoder and back.
@@ -130,6 +132,7 @@ class Trained(NamedTuple):
     """
 
     draw: Callable[[Array, int, Sequence[str] | None, Any], np.ndarray]
+    guided: Callable[[Model], Callable[..., np.ndarray]] | None = None
     draw_latents: Callable[[Array, int], Array] | None = None
     render: Callable[[Array], np.ndarray] | None = None
     reconstruct: Callable[[np.ndarray], np.ndarray] | None = None
@@ -141,11 +144,6 @@ class Trained(NamedTuple):
     density: str = ""
     no_density: str = ""
     facts: tuple[tuple[str, str], ...] = ()
-
-
-def no_condition(options: Any, dataset: Dataset) -> Condition:
-    """Returns the condition of a model that has none."""
-    return Condition()
 
 
 def as_it_is(model: ModelConfig, adaptation: Any, images: int) -> ModelConfig:
@@ -170,8 +168,8 @@ class Family(NamedTuple):
         stage_networks: model config -> {stage: its networks}, in the order of training.
         stages: (model config, how to train) -> stages, in the order of training.
         trained: model -> its functions.
-        condition: (options, dataset) -> the condition of a model of these data.
-        captions: whether it can be trained on images with captions only.
+        condition: (kind, options, dataset) -> the condition of a model of these data.
+        conditions: kinds that it can be trained under: none, class, text; the first where none is chosen.
         defaults: values of a training's options where they are not the common ones.
         adaptation: frozen dataclass of the options that an adaptation has beside the common ones.
         adapt_defaults: the same as `defaults` of an adaptation.
@@ -193,8 +191,8 @@ class Family(NamedTuple):
     stage_networks: Callable[[ModelConfig], dict[str, tuple[str, ...]]]
     stages: Callable[[ModelConfig, Training], tuple[Stage, ...]]
     trained: Callable[[Model], Trained]
-    condition: Callable[[Any, Dataset], Condition] = no_condition
-    captions: bool = False
+    condition: Callable[[str, Any, Dataset], Condition] = no_condition
+    conditions: tuple[str, ...] = ("none",)
     defaults: Mapping[str, Any] = {}
     adaptation: type = NoOptions
     adapt_defaults: Mapping[str, Any] = {}

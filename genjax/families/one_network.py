@@ -3,7 +3,7 @@
 The priors, the reranker and the classifier of attributes are such learners; each says what its loss is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from genjax.errors import InputError
 from genjax.families.accumulate import averaged, in_parts, keys_of_parts
 from genjax.families.learner import Batch, Learner, Metrics, Networks, TrainState
 from genjax.families.step import (
+    FIXED,
     SHARED_KNOBS,
     SHARED_SIGNALS,
     descend,
@@ -59,6 +60,9 @@ def learner_of(
     transfer: Transfer,
     ema_images: float,
     accumulate: int = 1,
+    forward: Callable[[Tree, Array], Any] | None = None,
+    signals: Mapping[str, str] = {},
+    fixed_latents: Callable[[Array, int], Array] | None = None,
     **further: Any,
 ) -> Learner:
     """Makes the learner of a network.
@@ -72,6 +76,10 @@ def learner_of(
         transfer: of the network.
         ema_images: half-life of the parameters' moving average in images; 0 is off.
         accumulate: parts of a batch that are computed one after the other.
+        forward: (params, latents) -> (images, features), for penalties and controllers that look at images; None
+            where there are no images of latents.
+        signals: {signal: metric of the objective}, beside those that all learners measure.
+        fixed_latents: (key, n) -> latents whose images are watched; None where there are none.
         further: what else the learner can do: `sample`, `evidence`, `latents`, ...
     """
 
@@ -102,6 +110,12 @@ def learner_of(
             parts, keys_of_parts(loss_key, accumulate)
         )
         knobs = controller.knobs(state.control)
+
+        def watched(trained: Networks, key: Array) -> Array:
+            if forward is None or fixed_latents is None:
+                raise ValueError("a learner without images has none to watch")
+            return forward(transfer.params(trained[network], context), fixed_latents(key, FIXED))[0]
+
         done, measured = descend(
             optimizer,
             transfer,
@@ -110,18 +124,19 @@ def learner_of(
             network,
             knobs=knobs,
             key=penalty_key,
-            forward=partial(_no_images, network),
+            forward=forward or partial(_no_images, network),
         )
         return finish_step(
             state,
             {network: done},
             metrics | measured,
-            {},
+            {name: metrics[metric] for name, metric in signals.items()},
             knobs=knobs,
             controller=controller,
             images=number,
             batch=number,
             half_life=ema_images,
+            fixed_images=watched if fixed_latents and forward else None,
         )
 
     return Learner(init=init, step=step, transfers={network: transfer}, controller=controller, **further)

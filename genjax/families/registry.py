@@ -6,6 +6,7 @@ from typing import Any
 from genjax.control import NO_CONTROL, Controllable
 from genjax.errors import InputError, did_you_mean
 from genjax.families.family import Family, Training
+from genjax.families.flow.family import FLOW
 from genjax.families.gan.family import GAN
 from genjax.families.learner import Learner
 from genjax.families.model import Condition, ModelConfig
@@ -21,6 +22,7 @@ from genjax.tree import Tree
 FAMILIES: dict[str, Family] = {
     "gan": GAN,
     "vae": VAE,
+    "flow": FLOW,
     "text2image": TEXT_TO_IMAGE,
 }
 DEFAULT = GAN  # what is trained where no family is named

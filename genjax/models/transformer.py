@@ -98,12 +98,15 @@ def attend(
     queries: Float[Array, "n h m d"],
     keys: Float[Array, "n h slots d"],
     values: Float[Array, "n h slots d"],
-    visible: Bool[Array, "m slots"],
+    visible: Bool[Array, "m slots"] | None = None,
 ) -> Float[Array, "n h m d"]:
-    """Computes scaled dot-product attention, with weights in float32. (Vaswani et al. 2017, eq. 1)"""
+    """Computes scaled dot-product attention, with weights in float32; all is visible without a mask.
+
+    (Vaswani et al. 2017, eq. 1)
+    """
     # softmax(Q K^T / sqrt(d)) V
     scores = jnp.einsum("nhmd,nhsd->nhms", queries, keys).astype(jnp.float32) / math.sqrt(queries.shape[-1])
-    weights = jax.nn.softmax(jnp.where(visible[None, None], scores, -jnp.inf), axis=-1)
+    weights = jax.nn.softmax(scores if visible is None else jnp.where(visible[None, None], scores, -jnp.inf), axis=-1)
     return jnp.einsum("nhms,nhsd->nhmd", weights.astype(values.dtype), values)
 
 

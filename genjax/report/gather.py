@@ -16,7 +16,8 @@ from genjax.evaluate.model_metrics import explain, explains
 from genjax.evaluate.records import COMPARED
 from genjax.evaluate.run_data import Real, real_images, source_samples
 from genjax.evaluate.sampling import load_trained
-from genjax.families.model import ModelConfig
+from genjax.families.conditions import said_of
+from genjax.families.model import Condition, ModelConfig
 from genjax.json_config import read_json
 from genjax.report import warnings
 from genjax.report.command import command_line
@@ -119,10 +120,11 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
     model = loaded.model
     train, held_out, notes = real = real_images(config, model.config, values)
     said: list[str] = []
-    if model.config.condition.kind == "text":
+    kind = model.config.condition.kind
+    if kind == "text":
         held_out, read = _readable(run, model.config, real)
         said += read
-    texts = None if model.config.condition.kind != "text" else _texts(held_out, train, num)
+    texts = None if kind == "none" else _asked(model.config.condition, held_out or train, num)
     pictures = draw_pictures(loaded.trained, held_out if texts is None else held_out or train, texts)
     beside, source_notes = source_beside(run, config, source, texts)
     judged = real._replace(held_out=held_out)
@@ -145,7 +147,11 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         said += warnings.image_warnings(len(train), len(held_out or real.held_out or ()), split=split)
     kept, kept_notes = kept_records(run)
     said += [*warnings.record_warnings([*records, *kept], data=config.data), *notes, *source_notes, *kept_notes]
-    asked = "" if texts is None else f"Captions of {'held-out' if held_out else 'training'} images"
+    asked = (
+        ""
+        if texts is None
+        else f"{'Captions' if kind == 'text' else 'Classes'} of {'held-out' if held_out else 'training'} images"
+    )
     return RunReport(
         name=name,
         summary=summary(config, train, loaded),
@@ -192,12 +198,13 @@ def _readable(run: Path, model: ModelConfig, real: Real) -> tuple[Dataset | None
     return said.take(places) if places else None, notes
 
 
-def _texts(held_out: Dataset | None, train: Dataset | None, num: int) -> list[str]:
-    """Returns the captions that the samples of a model of texts are drawn of."""
-    spoken = held_out or train
-    if spoken is None:
+def _asked(condition: Condition, real: Dataset | None, num: int) -> list[str] | None:
+    """Returns the captions or classes that the samples are drawn of; None for classes where no image is known."""
+    if real is None:
+        if condition.kind == "class":
+            return None
         raise ValueError("a model of texts was left without any")
-    return list(spread_out(spoken.take(captioned_places(spoken.captions)), num).captions)
+    return said_of(condition, spread_out(real, num)) or None
 
 
 def run_series(

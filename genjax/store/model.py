@@ -181,6 +181,19 @@ def read_description(run: Path, which: str = "latest") -> dict[str, Any]:
     return _description(_where(run, which))
 
 
+def source_of(run: Path) -> tuple[Path, str]:
+    """Returns the folder of the run that a run was adapted from, and the identity of the model that was there.
+
+    Raises:
+        InputError: it does not say.
+    """
+    try:
+        entry = read_description(run)["source"]
+        return run / entry["path"], entry["identity"]
+    except (KeyError, TypeError):
+        raise InputError(f"{run} does not say what it was adapted from. Name a run that was adapted.") from None
+
+
 def _where(run: Path, which: str) -> Path:
     """Returns the first model.json of a run."""
     place = RunFolder(run)

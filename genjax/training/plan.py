@@ -15,6 +15,7 @@ from genjax.data.request import EmptySplitError
 from genjax.devices.sharding import Layout, check_share, lay_out, sharing
 from genjax.errors import InputError
 from genjax.evaluate.run_data import held_out_images, images_hash, load_images
+from genjax.families.conditions import column_of
 from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
 from genjax.families.model import Model, ModelConfig
@@ -92,7 +93,7 @@ class Plan:
 
     def data_hash(self) -> str:
         """Returns the sha256 of all that the model sees of the images."""
-        return images_hash(self.family, self.images)
+        return images_hash(self.model.condition.kind, self.images)
 
 
 def plan_training(
@@ -111,7 +112,7 @@ def plan_training(
     family, folder = config.family, _checked_folder(config, resume=resume, force=force)
     check_dtype(config.dtype)
     layout = _layout(config, config.batch)
-    images = _images(dataset, config, family, size=config.size, channels=config.channels, split=config.split)
+    images = _images(dataset, config, config.condition, size=config.size, channels=config.channels, split=config.split)
     check_images(images, config.size, images.images.shape[-1])
     model = ModelConfig(
         family=family.name,
@@ -120,7 +121,7 @@ def plan_training(
         dtype=config.dtype,
         batch=config.batch,
         options=config.model,
-        condition=family.condition(config.model, images),
+        condition=family.condition(config.condition, config.model, images),
     )
     check_batch(len(images), config.batch)
     held_out = _held_out(config, model) if config.split == "train" else None
@@ -154,18 +155,18 @@ def plan_adaptation(
         check_source_there(config)
     source = load_model(config.source)
     family = FAMILIES[source.config.family]
-    config = _decided(config, family)
+    config = _decided(config, family, source.config.condition.kind)
     folder = _checked_folder(config, resume=resume, force=force)
     if config.control.transfer_ratio:
         check_ratio(config.transfers)
-    images = _images(dataset, config, family, size=source.config.size, channels=source.config.channels)
+    kind = source.config.condition.kind
+    images = _images(dataset, config, kind, size=source.config.size, channels=source.config.channels)
     check_images(images, source.config.size, source.config.channels)
     if config.shots:
         images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
     model = family.adapted(source.config, config.adaptation, len(images))
     check_dtype(model.dtype)
-    if model.condition.vocabulary is not None:
-        model.condition.vocabulary.encode_padded(images.captions)  # refuses words that the source does not know
+    column_of(model.condition, images)  # refuses words and classes that the source does not know
     batch = config.batch or min(model.batch, len(images))
     check_batch(len(images), batch)
     layout = _layout(config, batch)
@@ -202,7 +203,7 @@ def _training(config: TrainConfig | AdaptConfig, layout: Layout, transfers: Mapp
     )
 
 
-def _decided(config: AdaptConfig, family: Family) -> AdaptConfig:
+def _decided(config: AdaptConfig, family: Family, condition: str) -> AdaptConfig:
     """Replaces what depends on the source's family: `auto`, and options of an adaptation that were left out.
 
     Raises:
@@ -213,7 +214,7 @@ def _decided(config: AdaptConfig, family: Family) -> AdaptConfig:
         adaptation = family.adaptation()
     if type(adaptation) is not family.adaptation:
         raise InputError(f"{type(adaptation).__name__} are not options of an adapted {family.label}. Leave them out.")
-    check_captions(config.captions, family)
+    check_captions(config.captions, family, condition)
     transfer = resolved(config.transfers, family.rules, config.shots)
     return dataclasses.replace(config, transfer=transfer, adaptation=adaptation)
 
@@ -250,16 +251,16 @@ def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: b
     return folder
 
 
-def _images(dataset: Dataset | None, config: TrainConfig | AdaptConfig, family: Family, **request: Any) -> Dataset:
+def _images(dataset: Dataset | None, config: TrainConfig | AdaptConfig, condition: str, **request: Any) -> Dataset:
     """Loads the images of `config.data`, or takes those that were given in their place."""
     if dataset:
-        return with_captions(dataset, config.captions) if family.captions else dataset
+        return with_captions(dataset, config.captions) if condition == "text" else dataset
     own: dict[str, Any] = {
         "num": config.num_images,
         "seed": config.seed,
         "quiet": True,
     }  # the run says what it leaves out
-    return load_images(family, config.data, **request, **own, **config.reading)
+    return load_images(condition, config.data, **request, **own, **config.reading)
 
 
 def _held_out(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Dataset | None:

@@ -41,8 +41,11 @@ EVERY = {"gan": TINY_GAN, "vae": TINY_VAE, "text2image": TEXT_TO_IMAGE, "toy": T
 def model_of(name):
     """A tiny model of a family, with the condition that its images give it."""
     family, options = FAMILIES[name], EVERY[name]
-    images = load_images(family, "glyphs", size=16, num=20, seed=0)
-    return ModelConfig(name, 16, images.images.shape[-1], "float32", 8, options, family.condition(options, images))
+    kind = family.conditions[0]
+    images = load_images(kind, "glyphs", size=16, num=20, seed=0)
+    return ModelConfig(
+        name, 16, images.images.shape[-1], "float32", 8, options, family.condition(kind, options, images)
+    )
 
 
 def test_every_family_is_asked():

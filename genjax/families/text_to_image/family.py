@@ -10,8 +10,8 @@ from jax import Array
 
 from genjax.control import Controllable
 from genjax.data import Dataset
-from genjax.data.captioned import require_captions
 from genjax.errors import InputError
+from genjax.families.conditions import text_condition
 from genjax.families.family import Family, Trained, by_choice
 from genjax.families.model import Condition, Model, ModelConfig
 from genjax.families.one_network import knobs_of, signals_of
@@ -23,7 +23,6 @@ from genjax.families.text_to_image.options import (
     check_typed,
 )
 from genjax.families.text_to_image.stages import LABEL, build_stages, stage_networks, stage_steps, vocabulary_of
-from genjax.families.text_to_image.text import byte_pair_vocabulary, word_vocabulary
 from genjax.families.text_to_image.tokenizers import dvae, vq
 from genjax.transfer import Transfer, freeze, full
 from genjax.transfer.transfer import Offer
@@ -56,14 +55,9 @@ def _transfers(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, O
     }
 
 
-def _condition(options: TextToImageConfig, dataset: Dataset) -> Condition:
-    """Makes the vocabulary of a set's captions, of which some may be empty."""
-    captions = [caption for caption in require_captions(dataset, empty=True) if caption.strip()]
-    if options.text == "words":
-        return Condition("text", vocabulary=word_vocabulary(captions, length=options.text_length))
-    return Condition(
-        "text", vocabulary=byte_pair_vocabulary(captions, size=options.text_size, length=options.text_length)
-    )
+def _condition(kind: str, options: TextToImageConfig, dataset: Dataset) -> Condition:
+    """Makes the vocabulary of a set's captions."""
+    return text_condition(dataset, kind=options.text, length=options.text_length, size=options.text_size)
 
 
 def _adapted(model: ModelConfig, adaptation: TextToImageAdaptation, images: int) -> ModelConfig:
@@ -120,7 +114,7 @@ TEXT_TO_IMAGE = Family(
     trained=_trained,
     functions=("reconstruct", "tokens", "token_nats"),
     condition=_condition,
-    captions=True,
+    conditions=("text",),
     defaults={"data": "glyphs", "size": 32, "out": Path("runs/text2image")},
     adaptation=TextToImageAdaptation,
     adapt_defaults={"data": "digits:captioned", "source": Path("runs/text2image"), "transfer": "lora"},

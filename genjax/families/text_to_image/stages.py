@@ -14,7 +14,7 @@ from genjax.control.registry import only_set
 from genjax.data import Dataset
 from genjax.data.batches import Columns
 from genjax.data.captioned import require_captions
-from genjax.errors import InputError
+from genjax.families import conditions
 from genjax.families.chunks import in_chunks
 from genjax.families.family import Preview, Stage, Training, image_example
 from genjax.families.learner import Batch, Learner, Networks
@@ -46,9 +46,7 @@ def stage_steps(options: TextToImageConfig) -> dict[str, int]:
 
 def vocabulary_of(model: ModelConfig) -> Vocabulary:
     """Returns the vocabulary of a model's texts."""
-    if model.condition.vocabulary is None:
-        raise InputError("this text-to-image model has no vocabulary. Restore its model.json, or train it again.")
-    return model.condition.vocabulary
+    return conditions.vocabulary_of(model.condition)
 
 
 def segments_of(model: ModelConfig) -> tuple[Segment, Segment]:
@@ -108,7 +106,7 @@ def build_stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
     def sequences(dataset: Dataset, finished: Networks) -> Columns:
         if id(dataset) not in known:
             known[id(dataset)] = tokens_of(codec, finished["tokenizer"], dataset)
-        return {"text": conditions_of(vocabulary, dataset), "tokens": known[id(dataset)]}
+        return {"text": conditions.column_of(model.condition, dataset)["text"], "tokens": known[id(dataset)]}
 
     found = {
         "tokenizer": (("image",), lambda dataset, finished: {"image": dataset.images}, reconstructions, ()),
@@ -193,17 +191,6 @@ def example_of(model: ModelConfig) -> Batch:
         "text": np.zeros((1, text.length), np.int32),
         "tokens": np.zeros((1, tokens.length), np.int32),
     }
-
-
-def conditions_of(vocabulary: Vocabulary, dataset: Dataset) -> np.ndarray:
-    """Returns what the priors read of the captions, int32 (n, t): of an empty one that the condition is absent.
-
-    So images without a caption train what guidance compares with. (Ho & Salimans 2022)
-    """
-    captions = require_captions(dataset, empty=True)
-    absent = Segment("text", vocabulary.length, vocabulary.numbers).absent
-    said = np.array([bool(caption.strip()) for caption in captions])
-    return np.where(said[:, None], vocabulary.encode_padded(captions), np.int32(absent))
 
 
 def tokens_of(codec: Codec, params: Tree, dataset: Dataset) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Flow models: images carried out of noise by a learned velocity."""

@@ -1,0 +1,216 @@
+"""The family of flow models: a network that carries noise to images."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from genjax.control import Controllable, chain
+from genjax.data import Dataset
+from genjax.data.batches import Columns, columns
+from genjax.data.images import to_uint8
+from genjax.errors import InputError
+from genjax.families.chunks import in_chunks
+from genjax.families.conditions import COLUMNS, absent, class_condition, column_of, numbers_of, said_of, text_condition
+from genjax.families.family import Family, Preview, Stage, Trained, Training, image_example
+from genjax.families.flow.guidance import guided
+from genjax.families.flow.learner import KNOBS, NETWORK, SIGNALS, Flow, carried, field_of, make_flow, unconditional
+from genjax.families.flow.options import FlowConfig, FlowDrawing
+from genjax.families.learner import Learner, Networks
+from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
+from genjax.families.trained import trained_by_latents
+from genjax.losses.flow import PROCESSES, Process, rectified
+from genjax.models.dit import Dit
+from genjax.models.segments import Segment
+from genjax.transfer import full
+from genjax.transfer.auto import Rule
+from genjax.transfer.transfer import Offer
+
+MEASURED = Controllable("flow model", SIGNALS, KNOBS, (NETWORK,))
+CHUNK = 64  # images that are drawn at once
+
+
+def process_of(flow: FlowConfig) -> Process:
+    """Returns the process of these options."""
+    if flow.process == "rectified":
+        return rectified(flow.prediction, mean=flow.time_mean)
+    return PROCESSES[flow.process](flow.prediction)
+
+
+def network_of(model: ModelConfig) -> Dit:
+    """Makes the network of a model.
+
+    Raises:
+        InputError: patches that do not divide the size.
+    """
+    flow: FlowConfig = model.options
+    if model.size % flow.dit.patch_size:
+        raise InputError(
+            f"--flow.dit.patch-size {flow.dit.patch_size} does not divide --size {model.size}. Use 2, 4 or 8."
+        )
+    condition = model.condition
+    vocabulary = condition.vocabulary
+    return Dit(
+        model.channels,
+        flow.dit.patch_size,
+        flow.dit.width,
+        flow.dit.depth,
+        flow.dit.heads,
+        classes=len(condition.names) if condition.kind == "class" else 0,
+        text=None if vocabulary is None else Segment("text", vocabulary.length, vocabulary.numbers),
+        remat=flow.remat,
+        dtype=jnp.dtype(model.dtype),
+    )
+
+
+def build_flow(model: ModelConfig, how: Training) -> Learner:
+    """Builds the learner of a model.
+
+    Args:
+        model: its network and process.
+        how: settings of its training.
+    Raises:
+        InputError: controllers that do not fit, or patches that do not divide the size.
+    """
+    flow: FlowConfig = model.options
+    warm_up = min(flow.warm_up_steps, how.steps // 10)
+    rate = how.learning_rate_scale * flow.learning_rate
+    return make_flow(
+        network_of(model),
+        process_of(flow),
+        size=model.size,
+        channels=model.channels,
+        condition=model.condition,
+        optimizer=optax.adam(optax.linear_schedule(0.0, rate, warm_up) if warm_up else rate),
+        controller=how.controller(MEASURED),
+        null_probability=flow.null_probability,
+        ema_images=flow.ema_images,
+        preview_steps=flow.preview_steps,
+        transfer=how.transfers.get(NETWORK, full()),
+        accumulate=how.accumulate,
+    )
+
+
+def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
+    learner, condition = build_flow(model, how), model.condition
+    example, nothing = image_example(model), absent(condition)
+    if nothing is not None:
+        example = {**example, COLUMNS[condition.kind]: np.zeros((1, *nothing.shape), np.int32)}
+
+    def of_set(dataset: Dataset, finished: Networks) -> Columns:
+        return {"image": columns(dataset)["image"]} | column_of(condition, dataset)
+
+    def preview(shown: Dataset, finished: Networks, key: Array, n: int) -> Preview:
+        latents = learner.latents
+        if latents is None:
+            raise ValueError("a flow has latents")
+        inputs = {"latents": latents.draw(key, n)}
+        said = said_of(condition, shown)
+        if said:
+            inputs["condition"] = jnp.asarray(numbers_of(condition, [said[row % len(said)] for row in range(n)]))
+        return Preview(inputs, lambda networks, context, some: latents.generate(networks, context, **some))
+
+    return (Stage("flow", learner, how.steps, example, columns=of_set, preview=preview),)
+
+
+def _offers(model: ModelConfig) -> dict[str, Offer]:
+    latents = model.size**2 * model.channels
+    # What says where a patch is and how noisy it is, and the first block, are as good for other images.
+    kept = ("patch/*", "row", "column", "level/*", "block_0/*")
+    return {NETWORK: Offer(latent_size=latents, features=True, evidence=True, freeze=kept)}
+
+
+def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
+    """Makes the condition of a model from the set that it is trained on."""
+    if kind == "class":
+        return class_condition(dataset)
+    return text_condition(dataset, kind=options.text) if kind == "text" else NO_CONDITION
+
+
+def _trained(model: Model) -> Trained:
+    learner = build_flow(model.config, Training(model.transfers, control=chain()))
+    drawn = functools.lru_cache(maxsize=8)(functools.partial(_drawer, model))
+    condition = model.config.condition
+
+    def draw(
+        key: Array, n: int, texts: Sequence[str] | None, options: Any, reference: Model | None = None
+    ) -> np.ndarray:
+        chosen = options if isinstance(options, FlowDrawing) else FlowDrawing()
+        if reference is not None and chosen.guidance == 1:
+            raise InputError("--guide names what to be guided away from, and --guidance 1 is none. Use --guidance 1.5.")
+        if chosen.guidance != 1 and reference is None and texts is None and condition.kind != "class":
+            raise InputError(
+                f"--guidance {chosen.guidance:g} needs something to be guided away from. Train with --condition, or"
+                " name a model with --guide."
+            )
+        if condition.kind == "text" and texts is None:
+            raise InputError('this model draws what a text says. Say it with --text, such as --text "a red seven".')
+        if texts is None and condition.kind == "class":
+            texts = [condition.names[row % len(condition.names)] for row in range(n)]
+        latents = np.asarray(learner.latents.draw(key, n))
+        rows = (latents,) if texts is None else (latents, numbers_of(condition, texts))
+        return to_uint8(in_chunks(drawn(chosen, reference), *rows, chunk=CHUNK))
+
+    return trained_by_latents(model, learner)._replace(
+        draw=draw, guided=lambda reference: functools.partial(draw, reference=reference)
+    )
+
+
+def _drawer(model: Model, chosen: FlowDrawing, reference: Model | None) -> Any:
+    """Makes the compiled function (latents, condition) -> images."""
+    flow, params = flow_of(model.config), model.params()[NETWORK]
+
+    @jax.jit
+    def draw(latents: Array, condition: Array | None = None) -> Array:
+        field = field_of(flow, params, condition)
+        if chosen.guidance != 1:
+            other = _reference(flow, params, reference, len(latents))
+            field = guided(field, other, chosen.guidance, chosen.guidance_interval)
+        return jnp.clip(carried(flow, field, latents, chosen.steps, chosen.solver), -1, 1)
+
+    return draw
+
+
+def _reference(flow: Flow, params: Any, reference: Model | None, n: int) -> Any:
+    if reference is None:
+        return field_of(flow, params, unconditional(flow, n))
+    other = flow_of(reference.config)
+    return field_of(other, reference.params()[NETWORK], unconditional(other, n))
+
+
+def flow_of(model: ModelConfig) -> Flow:
+    """Returns the static parts of a model that is drawn from."""
+    flow: FlowConfig = model.options
+    return Flow(
+        network_of(model),
+        process_of(flow),
+        model.size,
+        model.channels,
+        model.condition,
+        full(),
+        0.0,
+        flow.preview_steps,
+    )
+
+
+FLOW = Family(
+    name="flow",
+    label="flow model",
+    options=FlowConfig,
+    measured=MEASURED,
+    offers=_offers,
+    stage_networks=lambda model: {"flow": (NETWORK,)},
+    stages=_stages,
+    trained=_trained,
+    condition=_condition,
+    conditions=("none", "class", "text"),
+    sampling=FlowDrawing,
+    functions=("draw_latents", "render", "reconstruct"),
+    rules=(Rule(None, "full"),),
+    prefix="flow",
+)

@@ -1,0 +1,243 @@
+"""The flow learner: a network regresses the velocity from images to noise. (Liu et al. 2023; Karras et al. 2022)"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax.linen import Module
+from jax import Array
+
+from genjax.control import Controller, chain, check
+from genjax.data.images import to_float
+from genjax.families.conditions import COLUMNS, absent
+from genjax.families.flow.ode import Field, solve
+from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Networks, TrainState
+from genjax.families.model import NO_CONDITION, Condition
+from genjax.families.one_network import check_transfer, knobs_of, learner_of, signals_of
+from genjax.losses.flow import Network, Process, noise_levels, spread_uniforms
+from genjax.transfer import Transfer, full
+from genjax.tree import Tree
+
+NETWORK = "flow"
+LEVELS = ("clean", "middle", "noisy")  # thirds of a batch by their times
+SIGNALS = (*(f"loss_{level}" for level in LEVELS), *signals_of(NETWORK))
+KNOBS = knobs_of(NETWORK)
+
+FEW = 4  # Euler steps of images that a penalty or a controller compares
+EVIDENCE_STEPS, EVIDENCE_TIMES = 8, 8  # Heun steps of a source's sample, and times at which it is judged
+FEATURES = ("block_", "down_", "up_", "middle")  # parts of a network whose outputs are compared
+
+
+class Flow(NamedTuple):
+    """The static parts of a flow's learner; see the arguments of `make_flow`."""
+
+    module: Module
+    process: Process
+    size: int
+    channels: int
+    condition: Condition
+    transfer: Transfer
+    null_probability: float
+    preview_steps: int
+
+    @property
+    def latent_size(self) -> int:
+        """Returns the length of a latent vector: the values of an image."""
+        return self.size**2 * self.channels
+
+
+def make_flow(
+    module: Module,
+    process: Process,
+    *,
+    size: int,
+    channels: int,
+    optimizer: optax.GradientTransformation,
+    condition: Condition = NO_CONDITION,
+    controller: Controller | None = None,
+    null_probability: float = 0.1,
+    ema_images: float = 10_000,
+    preview_steps: int = 8,
+    transfer: Transfer | None = None,
+    accumulate: int = 1,
+) -> Learner:
+    """Makes the learner of this network, which minimises the loss of the process, a mean over values and images.
+
+    Its latents are the noise that images begin as, one row (size * size * channels,) an image.
+
+    Args:
+        module: (noisy images, noise levels (n,), condition) -> images' shape.
+        process: from PROCESSES.
+        size: height and width of the images.
+        channels: of the images.
+        optimizer: optimiser of the trainable tree.
+        condition: that images are trained and drawn under.
+        controller: may read the signals SIGNALS and set the knobs KNOBS.
+        null_probability: how often a condition is dropped.
+        ema_images: half-life of the parameters' moving average in images; 0 is off.
+        preview_steps: Heun steps of the images along training.
+        transfer: of the network; None is `full()`.
+        accumulate: parts of a batch that are computed one after the other.
+    Raises:
+        InputError: a controller or a transfer that does not fit.
+    """
+    controller, transfer = controller or chain(), transfer or full()
+    check(controller, signals=SIGNALS, knobs=KNOBS)
+    check_transfer(NETWORK, transfer)
+    flow = Flow(module, process, size, channels, condition, transfer, null_probability, preview_steps)
+    latents = Latents(partial(_draw, flow), partial(_generate, flow))
+    return learner_of(
+        NETWORK,
+        fresh=partial(_fresh, flow),
+        objective=partial(regression, flow),
+        optimizer=optimizer,
+        controller=controller,
+        transfer=transfer,
+        ema_images=ema_images,
+        accumulate=accumulate,
+        forward=partial(_forward, flow),
+        signals={f"loss_{level}": f"loss/{level}" for level in LEVELS},
+        fixed_latents=latents.draw,
+        sample=partial(_sample, flow),
+        evidence=partial(_evidence, flow),
+        latents=latents,
+        encoder=Encoder(partial(_reconstruct, flow)),
+    )
+
+
+def regression(flow: Flow, params: Tree, batch: Batch, key: Array) -> tuple[Array, Metrics]:
+    """Computes the loss of a batch at random times, and of its thirds from the least noise to the most."""
+    time_key, noise_key, drop_key = jax.random.split(key, 3)
+    images = jnp.asarray(to_float(batch["image"]))
+    times = flow.process.times(spread_uniforms(time_key, len(images)))
+    noise = jax.random.normal(noise_key, images.shape)
+    condition = dropped(flow, batch, drop_key)
+    losses = flow.process.loss(network_of(flow, params, condition), images, noise, times)
+    loss = losses.mean()
+    thirds = noise_levels(times, losses, len(LEVELS))
+    return loss, {"loss/total": loss} | {f"loss/{level}": thirds[part] for part, level in enumerate(LEVELS)}
+
+
+def dropped(flow: Flow, batch: Batch, key: Array) -> Array | None:
+    """Returns the condition of a batch, some of it dropped, so that the network knows images without one as well.
+
+    (Ho & Salimans 2022, algorithm 1)
+    """
+    column = COLUMNS.get(flow.condition.kind)
+    if column is None:
+        return None
+    given = jnp.asarray(batch[column], jnp.int32)
+    drop = jax.random.bernoulli(key, flow.null_probability, given.shape[:1])
+    return jnp.where(drop.reshape(-1, *[1] * (given.ndim - 1)), unconditional(flow, len(given)), given)
+
+
+def unconditional(flow: Flow, n: int) -> Array | None:
+    """Returns n times what stands for no condition; None for a network that has none."""
+    nothing = absent(flow.condition)
+    return None if nothing is None else jnp.broadcast_to(jnp.asarray(nothing), (n, *nothing.shape))
+
+
+def network_of(flow: Flow, params: Tree, condition: Array | None) -> Network:
+    """Binds the module to parameters and a condition."""
+    return lambda images, levels: flow.module.apply({"params": params}, images, levels, condition)
+
+
+def field_of(flow: Flow, params: Tree, condition: Array | None) -> Field:
+    """Returns dz/dt of all rows at one time."""
+    network = network_of(flow, params, condition)
+    return lambda z, time: flow.process.velocity(network, z, jnp.full(len(z), time))
+
+
+def carried(flow: Flow, field: Field, latents: Array, steps: int, solver: str) -> Array:
+    """Carries latents (n, d) along a field to images (n, h, w, c), which may leave [-1, 1]."""
+    noise = flow.process.deviation * latents.reshape(-1, flow.size, flow.size, flow.channels)
+    return solve(field, noise, flow.process.schedule(steps), solver)
+
+
+def inverted(flow: Flow, field: Field, images: Array, steps: int, solver: str) -> Array:
+    """Carries images back to the latents (n, d) that make them, by the same field."""
+    noise = solve(field, images, flow.process.schedule(steps)[::-1], solver) / flow.process.deviation
+    return noise.reshape(len(images), flow.latent_size)
+
+
+def _fresh(flow: Flow, key: Array, batch: Batch) -> Tree:
+    images = jnp.zeros((1, flow.size, flow.size, flow.channels))
+    return flow.module.init(key, images, jnp.zeros(1), unconditional(flow, 1))["params"]
+
+
+def _draw(flow: Flow, key: Array, n: int) -> Array:
+    return jax.random.normal(key, (n, flow.latent_size))
+
+
+def _params(flow: Flow, networks: Networks, context: Networks) -> Tree:
+    return flow.transfer.params(networks[NETWORK], context[NETWORK])
+
+
+def _generate(
+    flow: Flow, networks: Networks, context: Networks, latents: Array, condition: Array | None = None
+) -> Array:
+    given = unconditional(flow, len(latents)) if condition is None else condition
+    field = field_of(flow, _params(flow, networks, context), given)
+    return jnp.clip(carried(flow, field, latents, flow.preview_steps, "heun"), -1, 1)
+
+
+def _sample(flow: Flow, state: TrainState, key: Array, n: int, condition: Array | None = None) -> Array:
+    return _generate(flow, state.average, state.context, _draw(flow, key, n), condition)
+
+
+def _reconstruct(flow: Flow, networks: Networks, context: Networks, images: Array) -> Array:
+    field = field_of(flow, _params(flow, networks, context), unconditional(flow, len(images)))
+    steps = 2 * flow.preview_steps
+    latents = inverted(flow, field, jnp.asarray(to_float(images)), steps, "heun")
+    return jnp.clip(carried(flow, field, latents, steps, "heun"), -1, 1)
+
+
+def _forward(flow: Flow, params: Tree, latents: Array) -> tuple[Array, tuple[Array, ...]]:
+    """Makes images in a few Euler steps; returns them and what the network's blocks gave in the last of these."""
+    given, times = unconditional(flow, len(latents)), flow.process.schedule(FEW)
+    field = field_of(flow, params, given)
+    z = flow.process.deviation * latents.reshape(-1, flow.size, flow.size, flow.channels)
+    z = solve(field, z, times[:-1], "euler")
+    kept: list[Tree] = []
+
+    def watched(images: Array, levels: Array) -> Array:
+        made, found = flow.module.apply(
+            {"params": params},
+            images,
+            levels,
+            given,
+            capture_intermediates=lambda part, _: (part.name or "").startswith(FEATURES),
+            mutable=["intermediates"],
+        )
+        kept.append(found)
+        return made
+
+    last = jnp.full(len(z), times[-2], jnp.float32)
+    images = z - float(times[-2]) * flow.process.velocity(watched, z, last)
+    features = [leaf.reshape(len(latents), -1) for leaf in jax.tree.leaves(kept)]  # blocks have an axis for all tokens
+    return jnp.clip(images, -1, 1), tuple(features)
+
+
+def _evidence(flow: Flow, params: Networks, source: Networks, key: Array) -> Array:
+    """Returns minus the loss of a sample of the source, summed over its values and a mean over times: ()."""
+    draw_key, class_key, loss_key = jax.random.split(key, 3)
+    condition = unconditional(flow, 1)
+    if flow.condition.kind == "class":
+        condition = jax.random.randint(class_key, (1,), 0, len(flow.condition.names))
+    field = field_of(flow, source[NETWORK], condition)
+    image = jnp.clip(carried(flow, field, _draw(flow, draw_key, 1), EVIDENCE_STEPS, "heun"), -1, 1)
+    many = jnp.repeat(image, EVIDENCE_TIMES, axis=0)
+    given = None if condition is None else jnp.repeat(condition, EVIDENCE_TIMES, axis=0)
+    time_key, noise_key = jax.random.split(loss_key)
+    times = flow.process.times(spread_uniforms(time_key, EVIDENCE_TIMES))
+    noise = jax.random.normal(noise_key, many.shape)
+    losses = flow.process.loss(network_of(flow, params[NETWORK], given), many, noise, times)
+    return -losses.mean() * flow.latent_size / 2
+
+
+Drawer = Callable[[Tree, Array, Array | None], Array]  # (params, latents, condition) -> images in [-1, 1]
+EVERY_TIME = (0.0, np.inf)

@@ -1,0 +1,61 @@
+"""Solvers of dz/dt = f(z, t): from noise to images, and back. (Karras et al. 2022, algorithm 1)"""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+Field = Callable[[Array, Array], Array]  # (z (n, ...), time ()) -> dz/dt (n, ...)
+Step = Callable[[Field, Array, Array, Array], Array]  # (field, z, this time, next time) -> z there
+
+
+def euler(field: Field, z: Array, time: Array, following: Array) -> Array:
+    """Takes a step along the slope where it begins."""
+    return z + (following - time) * field(z, time)
+
+
+def heun(field: Field, z: Array, time: Array, following: Array) -> Array:
+    """Takes a step along the mean of the slopes where it begins and where Euler's step ends: of second order."""
+    slope = field(z, time)
+    ahead = z + (following - time) * slope
+    return z + (following - time) * (slope + field(ahead, following)) / 2
+
+
+SOLVERS: dict[str, Step] = {"euler": euler, "heun": heun}
+
+
+def solve(field: Field, z: Array, times: np.ndarray, solver: str = "heun") -> Array:
+    """Carries z from the first time to the last, by one step between each two, as a scan.
+
+    Where time 0 is the end, the last step is Euler's: the field is not known there, and neither is the first slope of a
+    way that begins there, which is then the one of the time that follows.
+
+    Args:
+        field: dz/dt.
+        z: (n, ...) at the first time.
+        times: (steps + 1,), rising or falling.
+        solver: one of SOLVERS.
+    """
+    if times[0] == 0:  # from an image to noise
+        first = z + jnp.float32(times[1]) * field(z, jnp.float32(times[1]))
+        return _through(field, first, times[1:], SOLVERS[solver])
+    if times[-1] == 0:
+        return euler(field, _through(field, z, times[:-1], SOLVERS[solver]), *map(jnp.float32, times[-2:]))
+    return _through(field, z, times, SOLVERS[solver])
+
+
+def _through(field: Field, z: Array, times: np.ndarray, step: Step) -> Array:
+    if len(times) < 2:
+        return z
+
+    def one(z: Array, interval: tuple[Array, Array]) -> tuple[Array, None]:
+        return step(field, z, *interval), None
+
+    moments = jnp.asarray(times, jnp.float32)
+    return lax.scan(one, z, (moments[:-1], moments[1:]))[0]
+
+
+def evaluations(steps: int, solver: str) -> int:
+    """Returns how often a solver asks the field in so many steps to time 0."""
+    return 2 * steps - 1 if solver == "heun" else steps
