@@ -8,6 +8,7 @@ import optax
 from genjax.augment import AUGMENTATIONS
 from genjax.config import AdaptConfig, ControlConfig, GanConfig, ModelConfig, TrainConfig, VaeConfig
 from genjax.control import ada, chain, geco
+from genjax.families.flow.options import DitConfig, FlowConfig
 from genjax.families.gan.learner import make_gan
 from genjax.families.vae.learner import LIKELIHOODS, make_vae
 from genjax.losses import ADVERSARIAL
@@ -16,10 +17,11 @@ from genjax.models.vae import Vae
 
 TINY_GAN = GanConfig(width=8, latent_size=8)
 TINY_VAE = VaeConfig(width=8, latent_size=4)
+TINY_FLOW = FlowConfig(dit=DitConfig(width=16, depth=1, heads=2), preview_steps=2)
 TINY_CONTROL = ControlConfig(ada_target=0.0)  # augmentation takes longest to compile
 
 
-TINY_OPTIONS = {"gan": TINY_GAN, "vae": TINY_VAE}
+TINY_OPTIONS = {"gan": TINY_GAN, "vae": TINY_VAE, "flow": TINY_FLOW}
 
 
 def tiny_model(family):

@@ -5,6 +5,7 @@ Values are checked when a config is built. A mechanism is off at its neutral val
 
 from genjax.config.run import AdaptConfig, RunConfig, TrainConfig, config_from_json, config_to_json, default_config
 from genjax.control import ControlConfig
+from genjax.families.flow.options import FlowConfig
 from genjax.families.gan.options import GanConfig
 from genjax.families.model import ModelConfig
 from genjax.families.text_to_image.options import TextToImageAdaptation, TextToImageConfig
@@ -13,6 +14,7 @@ from genjax.families.vae.options import VaeConfig
 __all__ = [
     "AdaptConfig",
     "ControlConfig",
+    "FlowConfig",
     "GanConfig",
     "ModelConfig",
     "RunConfig",

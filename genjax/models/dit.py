@@ -9,7 +9,7 @@ Activations are (tokens of all images, width) between the blocks, see `genjax.mo
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import Array
+from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Int
 
@@ -63,8 +63,10 @@ def modulation(level: Array, parts: int, dtype: DTypeLike, name: str) -> list[Ar
 
 def modulated(hidden: Array, shift: Array, scale: Array) -> Array:
     """Normalises tokens (n * m, width), without parameters, then scales and shifts those of each image."""
-    normed = nn.LayerNorm(epsilon=1e-6, use_bias=False, use_scale=False, dtype=hidden.dtype)(hidden)
-    per_image = normed.reshape(len(shift), -1, hidden.shape[-1])
+    values = hidden.astype(jnp.float32)
+    centred = values - values.mean(axis=-1, keepdims=True)
+    normed = centred * lax.rsqrt(jnp.square(centred).mean(axis=-1, keepdims=True) + 1e-6)
+    per_image = normed.astype(hidden.dtype).reshape(len(shift), -1, hidden.shape[-1])
     return (per_image * (1 + scale[:, None]) + shift[:, None]).reshape(hidden.shape)
 
 

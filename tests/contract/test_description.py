@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny import TINY_GAN, TINY_VAE
+from tiny import TINY_FLOW, TINY_GAN, TINY_VAE
 from toy import ToyConfig
 from toy_runs import genjax, options_of
 
@@ -35,7 +35,7 @@ TEXT_TO_IMAGE = TextToImageConfig(
     prior=PriorConfig(width=16, depth=1, heads=2),
     reranker=RerankerConfig(width=4, text_width=8, text_depth=1, text_heads=2, embedding_size=8),
 )
-EVERY = {"gan": TINY_GAN, "vae": TINY_VAE, "text2image": TEXT_TO_IMAGE, "toy": ToyConfig()}
+EVERY = {"gan": TINY_GAN, "vae": TINY_VAE, "flow": TINY_FLOW, "text2image": TEXT_TO_IMAGE, "toy": ToyConfig()}
 
 
 def model_of(name):
@@ -96,8 +96,8 @@ def test_a_family_is_known_by_name_while_it_is_entered(source, monkeypatch, caps
     with pytest.raises(InputError, match=r"unknown model 'toi'. Did you mean 'toy'"):
         family_named("toi")
     assert genjax("train", "--model", "diffusion") == 2
-    assert "unknown model 'diffusion'. Known: gan, text2image, toy, vae." in capsys.readouterr().err
-    with pytest.raises(InputError, match=r"Use those of gan, vae, text2image, toy\."):
+    assert "unknown model 'diffusion'. Known: flow, gan, text2image, toy, vae." in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"Use those of gan, vae, flow, text2image, toy\."):
         TrainConfig(model=3)
     monkeypatch.delitem(FAMILIES, "toy")
     with pytest.raises(InputError, match="unknown model 'toy'"):

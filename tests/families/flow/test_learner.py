@@ -1,0 +1,100 @@
+"""The flow learner: what it draws after it was trained, what it drops, what it measures."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from genjax.control import chain
+from genjax.errors import InputError
+from genjax.families.flow.learner import NETWORK, SIGNALS, make_flow
+from genjax.families.model import NO_CONDITION, Condition
+from genjax.losses.flow import edm, rectified
+from genjax.models.dit import Dit
+from genjax.transfer import full, miner
+from genjax.tree import flatten
+
+SIZE = 8
+CLASSES = Condition("class", ("dark", "bright"))
+
+
+def learner(process=None, condition=NO_CONDITION, **changes):
+    network = Dit(1, 4, 32, 1, 2, classes=len(condition.names))
+    settings = {"optimizer": optax.adam(5e-3), "condition": condition, "ema_images": 100.0}
+    return make_flow(network, process or rectified(), size=SIZE, channels=1, **(settings | changes))
+
+
+def trained(flow, batch, steps):
+    state, step = jax.jit(flow.init)(jax.random.key(0), batch), jax.jit(flow.step, donate_argnums=0)
+    metrics = {}
+    for _ in range(steps):
+        state, metrics = step(state, batch)
+    return state, metrics
+
+
+@pytest.mark.parametrize("process", [rectified(), rectified("image"), edm()], ids=["velocity", "image", "edm"])
+def test_one_image_is_learned_and_drawn(process):
+    image = np.random.default_rng(0).integers(0, 256, (1, SIZE, SIZE, 1), dtype=np.uint8)
+    flow = learner(process)
+    state, metrics = trained(flow, {"image": np.repeat(image, 32, axis=0)}, 300)
+    drawn = jax.jit(flow.sample, static_argnums=2)(state, jax.random.key(1), 4)
+    assert drawn.shape == (4, SIZE, SIZE, 1)
+    assert float(jnp.abs(drawn - (image / 127.5 - 1)).mean()) < 0.12
+    assert set(SIGNALS) >= {"loss_clean", "loss_middle", "loss_noisy"}
+    assert {"loss/clean", "loss/middle", "loss/noisy", "loss/total"} <= set(metrics)
+
+
+def test_a_class_is_drawn_as_it_was_shown():
+    flow = learner(condition=CLASSES, null_probability=0.2)
+    images = np.repeat(np.array([-0.8, 0.8], np.float32), 16)[:, None, None, None] * np.ones((1, SIZE, SIZE, 1))
+    state, _ = trained(flow, {"image": images.astype(np.float32), "label": np.repeat([0, 1], 16)}, 200)
+    generate, latents = jax.jit(flow.latents.generate), flow.latents.draw(jax.random.key(2), 64)
+    for label, mean in ((0, -0.8), (1, 0.8)):
+        drawn = generate(state.average, state.context, latents, jnp.full(64, label))
+        assert abs(float(drawn.mean()) - mean) < 0.15
+    alone = generate(state.average, state.context, latents)  # without a class some of each
+    bright = float((alone.mean(axis=(1, 2, 3)) > 0).mean())
+    assert 0.15 < bright < 0.85
+
+
+def test_an_image_comes_back_from_its_latents():
+    flow = learner()
+    images = np.random.default_rng(0).uniform(-0.5, 0.5, (4, SIZE, SIZE, 1)).astype(np.float32)
+    state, _ = trained(flow, {"image": images}, 50)
+    back = jax.jit(flow.encoder.reconstruct)(state.average, state.context, images)
+    assert float(jnp.abs(back - images).mean()) < 0.03
+
+
+def test_the_first_loss_is_that_of_a_network_that_says_nothing():
+    """At zero output rectified flow's loss is E|e - x|^2 = 1 + E x^2."""
+    images = np.full((256, SIZE, SIZE, 1), 0.5, np.float32)
+    _, metrics = trained(learner(), {"image": images}, 1)
+    assert float(metrics["loss/total"]) == pytest.approx(1.25, abs=0.03)
+
+
+def test_images_of_a_penalty_come_with_features_of_each_image():
+    flow = learner()
+    state = jax.jit(flow.init)(jax.random.key(0), {"image": np.zeros((1, SIZE, SIZE, 1), np.uint8)})
+    evidence = jax.jit(flow.evidence)
+    params = {NETWORK: full().params(state.trainable[NETWORK], ())}
+    value = evidence(params, params, jax.random.key(0))
+    assert float(value) < 0
+    assert float(value) != float(evidence(params, params, jax.random.key(1)))
+
+
+def test_parts_of_a_batch_train_as_far_as_the_whole():
+    images = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE, 1), dtype=np.uint8)
+    _, whole = trained(learner(), {"image": images}, 30)
+    _, parts = trained(learner(accumulate=2), {"image": images}, 30)
+    assert float(parts["loss/total"]) == pytest.approx(float(whole["loss/total"]), rel=0.3)
+
+
+def test_a_transfer_that_moves_latents_is_refused():
+    with pytest.raises(InputError, match=r"a flow has no latents that a transfer could move\. Leave miner out"):
+        learner(transfer=miner(SIZE**2), controller=chain())
+
+
+def test_only_the_tables_of_a_condition_are_there():
+    plain = jax.eval_shape(learner().init, jax.random.key(0), {"image": np.zeros((1, SIZE, SIZE, 1), np.uint8)})
+    assert not [name for name in flatten(plain.trainable) if "class" in name or "caption" in name]

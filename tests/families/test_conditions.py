@@ -1,0 +1,65 @@
+"""Conditions: what a set has, what a model knows, and what is refused."""
+
+import numpy as np
+import pytest
+
+from genjax.data import Dataset
+from genjax.errors import InputError
+from genjax.families.conditions import (
+    absent,
+    class_condition,
+    column_of,
+    numbers_of,
+    said_of,
+    text_condition,
+)
+from genjax.families.model import NO_CONDITION
+
+IMAGES = np.zeros((3, 16, 16, 1), np.uint8)
+BIRDS = Dataset("folder:birds", "train", IMAGES, np.array([1, 0, 1], np.int32), ("owl", "tit"))
+TEXTS = Dataset("glyphs:captioned", "train", IMAGES, captions=("a red A", "a blue B", "a red B"))
+
+
+def test_classes_are_found_by_name_whatever_their_numbers_are():
+    other = Dataset("folder:other", "train", IMAGES[:1], np.array([0], np.int32), ("tit",))
+    condition = class_condition(BIRDS)
+    assert condition.names == ("owl", "tit")
+    np.testing.assert_array_equal(column_of(condition, BIRDS)["label"], [1, 0, 1])
+    np.testing.assert_array_equal(column_of(condition, other)["label"], [1])
+    assert said_of(condition, other) == ["tit"]
+    assert absent(condition) == 2
+
+
+def test_a_class_that_is_not_there_is_refused_by_name():
+    condition = class_condition(BIRDS)
+    with pytest.raises(InputError, match=r"unknown class 'tits'. Did you mean 'tit'"):
+        numbers_of(condition, ["tits"])
+    cats = Dataset("folder:cats", "train", IMAGES[:1], np.array([0], np.int32), ("cat",))
+    with pytest.raises(
+        InputError, match="folder:cats has classes that the model does not know: cat; it knows owl, tit"
+    ):
+        column_of(condition, cats)
+    assert said_of(condition, cats) == []
+
+
+def test_a_set_without_classes_is_refused():
+    plain = Dataset("folder:plain", "train", IMAGES)
+    with pytest.raises(InputError, match="--condition class: folder:plain has no classes"):
+        class_condition(plain)
+    with pytest.raises(InputError, match="folder:plain has no classes, and the model is trained by class"):
+        column_of(class_condition(BIRDS), plain)
+    assert said_of(class_condition(BIRDS), plain) is None
+
+
+def test_texts_become_tokens_and_none_of_them_a_token_of_its_own():
+    condition = text_condition(TEXTS)
+    tokens = column_of(condition, TEXTS)["text"]
+    assert tokens.shape == (3, 3)
+    assert (absent(condition) > tokens.max()).all()
+    assert absent(condition).shape == (3,)
+
+
+def test_nothing_is_needed_without_a_condition():
+    assert column_of(NO_CONDITION, BIRDS) == {}
+    assert said_of(NO_CONDITION, BIRDS) is None
+    assert absent(NO_CONDITION) is None
