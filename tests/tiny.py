@@ -17,7 +17,7 @@ from genjax.models.vae import Vae
 
 TINY_GAN = GanConfig(width=8, latent_size=8)
 TINY_VAE = VaeConfig(width=8, latent_size=4)
-TINY_FLOW = FlowConfig(dit=DitConfig(width=16, depth=1, heads=2), preview_steps=2)
+TINY_FLOW = FlowConfig(dit=DitConfig(width=16, depth=1, heads=2), preview_steps=2, warm_up_steps=0)
 TINY_CONTROL = ControlConfig(ada_target=0.0)  # augmentation takes longest to compile
 
 

@@ -22,8 +22,8 @@ def fisher_information(run: Path, source: Model, *, examples: int) -> Networks:
     """Estimates {network: information} of the networks that make images, or reads it from the source's folder.
 
     Of a GAN the log-likelihood of a sample is what the critic makes of it, log sigmoid D(G(z)) (Li et al. 2020,
-    section 4.2); of a VAE it is the evidence lower bound; of a prior it is that of the tokens. No image of the source's
-    data is needed.
+    section 4.2); of a VAE it is the evidence lower bound; of a flow it is minus its loss; of a prior it is that of the
+    tokens. No image of the source's data is needed.
 
     Args:
         run: folder of the source.

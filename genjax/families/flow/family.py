@@ -78,15 +78,15 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
         InputError: controllers that do not fit, or patches that do not divide the size.
     """
     flow: FlowConfig = model.options
-    warm_up = min(flow.warm_up_steps, how.steps // 10)
     rate = how.learning_rate_scale * flow.learning_rate
+    warmed = optax.linear_schedule(rate / (flow.warm_up_steps + 1), rate, flow.warm_up_steps)
     return make_flow(
         network_of(model),
         process_of(flow),
         size=model.size,
         channels=model.channels,
         condition=model.condition,
-        optimizer=optax.adam(optax.linear_schedule(0.0, rate, warm_up) if warm_up else rate),
+        optimizer=optax.adam(warmed if flow.warm_up_steps else rate),
         controller=how.controller(MEASURED),
         null_probability=flow.null_probability,
         ema_images=flow.ema_images,

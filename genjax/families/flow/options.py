@@ -41,8 +41,8 @@ class FlowConfig:
     """Share of classes or texts that are dropped in training, so that guidance has a branch without one."""
     learning_rate: float = 1e-3
     """Learning rate (Adam)."""
-    warm_up_steps: int = 500
-    """Steps in which the learning rate rises from 0, a tenth of all at most; 0 is off."""
+    warm_up_steps: int = 100
+    """Steps in which the learning rate rises from nearly 0; 0 is off."""
     ema_images: float = 10_000
     """Half-life, in images, of the moving average of the parameters that is sampled from; 0 is off."""
     preview_steps: int = 8
