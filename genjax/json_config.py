@@ -79,8 +79,8 @@ def _typed(hint: Any, value: Any, *, where: str) -> Any:
         return from_json(hint, value, where=where)
     if hint is Path and isinstance(value, str):
         return Path(value)
-    if hint == tuple[str, ...] and isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return tuple(value)
+    if hint in (tuple[str, ...], tuple[float, ...]) and isinstance(value, list):
+        return tuple(_typed(hint.__args__[0], part, where=where) for part in value)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if hint in (int, str, bool) and type(value) is hint:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from genjax.cli.average import run_average
 from genjax.cli.doctor import run_doctor
 from genjax.cli.evaluate import run_evaluation
 from genjax.cli.parse import parse
@@ -28,6 +29,7 @@ RUN: Mapping[str, Callable[[Any], int]] = {
     "adapt": _train,
     "evaluate": run_evaluation,
     "sample": run_sampling,
+    "average": run_average,
     "report": run_report,
     "stability": run_stability,
     "doctor": run_doctor,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union
 
 import tyro
 
+from genjax.cli.average import AverageCommand
 from genjax.cli.doctor import DoctorCommand
 from genjax.cli.evaluate import EvaluateCommand, evaluate_type
 from genjax.cli.report import ReportCommand, report_type
@@ -23,6 +24,7 @@ VERBS = {
     "adapt": "Adapts the generator of a run to another set, of few images or many.",
     "evaluate": EvaluateCommand,
     "sample": SampleCommand,
+    "average": AverageCommand,
     "report": ReportCommand,
     "stability": StabilityCommand,
     "doctor": DoctorCommand,

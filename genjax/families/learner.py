@@ -106,6 +106,8 @@ class Learner(NamedTuple):
         encoder: None without one.
         likelihood: None without one.
         ranker: None where images are not scored.
+        averages: (state) -> {width: {network: tree}}, the averages of which others are rebuilt after training; None
+            where there are none.
     """
 
     init: Callable[..., TrainState]
@@ -119,6 +121,7 @@ class Learner(NamedTuple):
     encoder: Encoder | None = None
     likelihood: Likelihood | None = None
     ranker: Ranker | None = None
+    averages: Callable[[TrainState], dict[str, Networks]] | None = None
 
 
 def exported(state: TrainState) -> Networks:

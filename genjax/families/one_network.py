@@ -3,7 +3,7 @@
 The priors, the reranker and the classifier of attributes are such learners; each says what its loss is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from jax import Array
 from genjax.control import Controller
 from genjax.errors import InputError
 from genjax.families.accumulate import averaged, in_parts, keys_of_parts
+from genjax.families.averages import averages_of, move_averages, start_averages
 from genjax.families.learner import Batch, Learner, Metrics, Networks, TrainState
 from genjax.families.step import (
     FIXED,
@@ -58,7 +59,8 @@ def learner_of(
     optimizer: optax.GradientTransformation,
     controller: Controller,
     transfer: Transfer,
-    ema_images: float,
+    ema_images: float = 0.0,
+    ema_widths: Sequence[float] = (),
     accumulate: int = 1,
     forward: Callable[[Tree, Array], Any] | None = None,
     signals: Mapping[str, str] = {},
@@ -75,6 +77,7 @@ def learner_of(
         controller: chain of its controllers.
         transfer: of the network.
         ema_images: half-life of the parameters' moving average in images; 0 is off.
+        ema_widths: widths of power-function averages that are kept in its place, the one that is sampled from first.
         accumulate: parts of a batch that are computed one after the other.
         forward: (params, latents) -> (images, features), for penalties and controllers that look at images; None
             where there are no images of latents.
@@ -86,7 +89,7 @@ def learner_of(
     def init(key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
         params_key, start_key = jax.random.split(key)
         made = {network: fresh(params_key, batch)}
-        return start(
+        state = start(
             start_key,
             made if source is None else source,
             expected=made,
@@ -95,6 +98,7 @@ def learner_of(
             sampled=(network,),
             control=controller.init(),
         )
+        return start_averages(state, ema_widths)
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         loss_key, penalty_key = jax.random.split(jax.random.fold_in(state.key, state.step))
@@ -126,7 +130,7 @@ def learner_of(
             key=penalty_key,
             forward=forward or partial(_no_images, network),
         )
-        return finish_step(
+        after, metrics = finish_step(
             state,
             {network: done},
             metrics | measured,
@@ -138,8 +142,16 @@ def learner_of(
             half_life=ema_images,
             fixed_images=watched if fixed_latents and forward else None,
         )
+        return move_averages(state, after, ema_widths), metrics
 
-    return Learner(init=init, step=step, transfers={network: transfer}, controller=controller, **further)
+    return Learner(
+        init=init,
+        step=step,
+        transfers={network: transfer},
+        controller=controller,
+        averages=partial(averages_of, widths=tuple(ema_widths)) if ema_widths else None,
+        **further,
+    )
 
 
 def _no_images(network: str, params: Tree, latents: Array) -> Any:

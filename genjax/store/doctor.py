@@ -9,6 +9,7 @@ from typing import NamedTuple
 from genjax.errors import InputError
 from genjax.families.registry import FAMILIES
 from genjax.json_config import read_json
+from genjax.store.averages import damaged, kept_averages
 from genjax.store.checkpoint import damage, on_disk
 from genjax.store.lock import owner
 from genjax.store.metrics import read_metrics
@@ -68,7 +69,7 @@ def diagnose(run: Path) -> Diagnosis:
         own = stage_folder(run, stage, stages)
         checkpoints = list(_checkpoints(own))
         models = {which: _model(own.model(which), which) for which in ("latest", "best") if own.model(which).is_dir()}
-        inside = [*_metrics(own), *checkpoints, *models.values(), *_leftovers(own)]
+        inside = [*_metrics(own), *checkpoints, *models.values(), *_averages(own), *_leftovers(own)]
         if own.path != run:
             inside = [finding._replace(part=f"{stage}/{finding.part}") for finding in inside]
         findings += inside
@@ -150,6 +151,17 @@ def _model(folder: Path, which: str) -> Finding:
         if problem:
             return Finding(part, False, problem)
     return Finding(part, True, f"step {values.get('step')}, {', '.join(values['networks'])}")
+
+
+def _averages(folder: RunFolder) -> Iterator[Finding]:
+    """Yields the damaged files of averages, and one finding for all whole ones."""
+    kept = kept_averages(folder)
+    broken = [one for one in kept if damaged(one.path, one.path.read_bytes())]
+    for one in broken:
+        yield Finding(f"averages/{one.path.name}", False, "its sha256 is not the one in its name; delete it")
+    steps = [str(one.step) for one in kept if one not in broken]
+    if steps:
+        yield Finding("averages", True, f"{len(steps)} steps, up to step {steps[-1]}")
 
 
 def _leftovers(folder: RunFolder) -> Iterator[Finding]:

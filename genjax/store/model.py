@@ -90,8 +90,7 @@ def save_model(
         part.mkdir(exist_ok=True)
     entries = {}
     for network, tree in exported(state).items():
-        whole = is_whole(transfers[network], tree, state.context[network])
-        kept = transfers[network].params(tree, state.context[network]) if whole else tree
+        kept, whole = stored_form(transfers[network], tree, state.context[network])
         content = safetensors.numpy.save({name: np.asarray(leaf) for name, leaf in flatten(kept).items()})
         sha256 = hashlib.sha256(content).hexdigest()
         # The same step may be written twice, after a rollback: a file that a reader is at keeps what it held.
@@ -128,6 +127,12 @@ def is_whole(transfer: Transfer, trainable: Tree, context: Tree) -> bool:
     """Returns True if a network is written as its parameters: if what is trained is no smaller."""
     params = jax.eval_shape(transfer.params, trainable, context)
     return transfer.latents is same_latents and count(trainable) >= count(params)
+
+
+def stored_form(transfer: Transfer, trainable: Tree, context: Tree) -> tuple[Tree, bool]:
+    """Returns the tree that is written of a network, and whether it is whole."""
+    whole = is_whole(transfer, trainable, context)
+    return (transfer.params(trainable, context) if whole else trainable), whole
 
 
 def ancestry(run: Path, model: Model) -> tuple[dict[str, str], ...]:

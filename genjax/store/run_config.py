@@ -1,5 +1,6 @@
 """The config of a run on disk: read from its config.json, and compared with what is asked for now."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ MAY_CHANGE = (
     *("log_every", "sample_every", "save_every", "evaluate_every", "evaluate_num"),
     *("devices", "shard_state", "steps_per_dispatch"),  # nothing but rounding
 )
+AVERAGED, RUN = "averaged", "run"  # keys of a config.json: of a run that was rebuilt, and the run that it was made of
 LATER = {
     "overfit_one_batch": False,
     "class_depth": 1,
@@ -41,9 +43,17 @@ def saved_config(folder: RunFolder, kind: type[C]) -> C:
     """Reads the config that a run of this kind was begun with.
 
     Raises:
-        InputError: no run there, one of the other kind, or one with an unknown key or a wrong value.
+        InputError: no run there, one of the other kind, one that was not trained, or one with an unknown key or a wrong
+            value.
     """
-    found = read_config(folder).get("kind")
+    values = read_config(folder)
+    found, averaged = values.get("kind"), values.get(AVERAGED)
+    if isinstance(averaged, dict):
+        origin = os.path.normpath(folder.path / str(averaged.get(RUN)))
+        raise InputError(
+            f"{folder.path} was made by `genjax average`, and has no training to go on with. Resume the run that it was"
+            f" made of, {origin}, or adapt this one."
+        )
     if found != KINDS[kind]:
         raise InputError(f"{folder.path} was made by `genjax {found}`. Resume it with the same command.")
     config: Any = run_config(folder)

@@ -58,6 +58,11 @@ class RunFolder:
         return self.path / "model" / which
 
     @property
+    def averages(self) -> Path:
+        """Returns the folder of averages along training, of which others are rebuilt."""
+        return self.path / "averages"
+
+    @property
     def samples(self) -> Path:
         """Pictures of the same latents along training."""
         return self.path / "samples"
@@ -130,7 +135,7 @@ def prepare_resumed(folder: RunFolder, stages: Collection[str] = ("",)) -> None:
         InputError: a part of the run is a link out of it, where training would write.
     """
     for own in [folder, *(stage_folder(folder.path, stage, stages) for stage in stages)]:
-        parts = [own.path, own.config, own.metrics, own.samples, own.checkpoints, own.path / "model"]
+        parts = [own.path, own.config, own.metrics, own.samples, own.checkpoints, own.averages, own.path / "model"]
         for part in (*parts, own.model("latest"), own.model("best"), *own.checkpoints.glob("*")):
             if part.is_symlink() and part != folder.path:
                 raise InputError(
@@ -147,7 +152,7 @@ def leftovers(folder: RunFolder) -> list[Path]:
         folder.path.glob(f".{path.name}*{PART}")
         for path in (folder.config, folder.metrics, folder.records, folder.left_out)
     ]
-    inside = [part.rglob(f".*{PART}") for part in (folder.samples, folder.path / "model")]
+    inside = [part.rglob(f".*{PART}") for part in (folder.samples, folder.averages, folder.path / "model")]
     return sorted([*chain(*written, *inside), *folder.checkpoints.glob(f"*{UNFINISHED}*")])
 
 

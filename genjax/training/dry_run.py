@@ -1,5 +1,6 @@
 """A dry run: shapes, numbers that are trained, memory and operations of a step, without running anything."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,8 @@ def demands(learner: Learner, state: TrainState, batch: Shapes, layout: Layout) 
     """
     number, devices = next(iter(batch.values())).shape[0], layout.devices
     operations = jaxpr_cost.flops(learner.step, state, batch)
-    held = {part: size(getattr(state, part)) for part in ("trainable", "context", "optimizer", "average", "control")}
+    parts = [field.name for field in dataclasses.fields(state) if field.name not in ("step", "key")]
+    held = {part: size(getattr(state, part)) for part in parts}
     shared = devices if layout.shard_state else 1
     step = jaxpr_cost.peak_bytes(learner.step, state, batch)
     # What grows with the batch is shared; new parameters, which a step holds beside the old ones, are on every device.

@@ -16,6 +16,7 @@ from genjax.devices.sharding import place, placed_like, whole
 from genjax.families.family import Stage
 from genjax.families.learner import Networks, TrainState, exported
 from genjax.store import checkpoint
+from genjax.store.averages import delete_averages_after, due, keep_averages
 from genjax.store.metrics import Metrics, evaluated, open_metrics
 from genjax.store.migrations import FORMAT
 from genjax.store.model import best_score, save_model
@@ -85,6 +86,7 @@ def run_stage(
         if resume:
             together(lambda: check_continued(plan, notes, data_hash, needs))
             checkpoint.delete_after(checkpoints, int(state.step))
+            together(lambda: delete_averages_after(folder, int(state.step)) if is_first() else None)
         if not stage.steps and not (folder.model() / "model.json").exists():  # the networks of the source, as they are
             store(plan, stage, folder, state, needs)
         saved = {
@@ -163,7 +165,7 @@ class _Loop(NamedTuple):
                 jax.block_until_ready(before)  # no more than a dispatch ahead: a stop would wait for all of them
                 before = measured
                 bar.update((self.following(step) - step) * batch)
-                step = self.following(step)
+                begun, step = step, self.following(step)
                 stopping = self.interruption.asked()  # once a step: a later signal waits for the next
                 done = step == steps
                 last = done or stopping
@@ -177,12 +179,17 @@ class _Loop(NamedTuple):
                         say(f"collapsed at step {step}: back to step {int(sounder.step)} with lower learning rates")
                     state, step = sounder, int(sounder.step)
                     metrics.rewind(step)
+                    together(lambda step=step: delete_averages_after(self.folder, step) if first else None)
                     bar.update(step * batch - bar.n)
                     continue
                 if last or step % config.log_every == 0:
                     metrics.write(step, measured)
                 if last and first and skips(measured):
                     warn(skips(measured))
+                if stage.learner.averages and (last or due(begun, step, steps)):
+                    keep(
+                        plan, stage, self.folder, state
+                    )  # before the checkpoint, from which it would not be made again
                 # Saved before it is looked at: whatever fails there loses nothing.
                 if last or step % config.save_every == 0 or self.scored_at(step):
                     store(plan, stage, self.folder, state, self.needs)
@@ -262,3 +269,13 @@ def store(
             which=which,
             score=score,
         )
+
+
+def keep(plan: Plan, stage: Stage, folder: RunFolder, state: TrainState) -> None:
+    """Writes the averages of a stage, of which others are rebuilt after training."""
+    if stage.learner.averages is None:
+        raise ValueError("this learner has no averages to keep")
+    averages, context = whole(plan.layout, (stage.learner.averages(state), state.context))
+    if is_first():
+        transfers = stage.learner.transfers
+        keep_averages(folder, int(state.step), averages, context, transfers, steps=stage.steps)

@@ -89,7 +89,7 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
         optimizer=optax.adam(warmed if flow.warm_up_steps else rate),
         controller=how.controller(MEASURED),
         null_probability=flow.null_probability,
-        ema_images=flow.ema_images,
+        ema_widths=flow.ema_widths,
         preview_steps=flow.preview_steps,
         transfer=how.transfers.get(NETWORK, full()),
         accumulate=how.accumulate,

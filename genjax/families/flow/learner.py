@@ -1,6 +1,6 @@
 """The flow learner: a network regresses the velocity from images to noise. (Liu et al. 2023; Karras et al. 2022)"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -60,7 +60,7 @@ def make_flow(
     condition: Condition = NO_CONDITION,
     controller: Controller | None = None,
     null_probability: float = 0.1,
-    ema_images: float = 10_000,
+    ema_widths: Sequence[float] = (0.1, 0.05),
     preview_steps: int = 8,
     transfer: Transfer | None = None,
     accumulate: int = 1,
@@ -78,7 +78,7 @@ def make_flow(
         condition: that images are trained and drawn under.
         controller: may read the signals SIGNALS and set the knobs KNOBS.
         null_probability: how often a condition is dropped.
-        ema_images: half-life of the parameters' moving average in images; 0 is off.
+        ema_widths: widths of the parameters' moving averages, the one that is sampled from first; none is off.
         preview_steps: Heun steps of the images along training.
         transfer: of the network; None is `full()`.
         accumulate: parts of a batch that are computed one after the other.
@@ -97,7 +97,7 @@ def make_flow(
         optimizer=optimizer,
         controller=controller,
         transfer=transfer,
-        ema_images=ema_images,
+        ema_widths=ema_widths,
         accumulate=accumulate,
         forward=partial(_forward, flow),
         signals={f"loss_{level}": f"loss/{level}" for level in LEVELS},

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from genjax.errors import InputError
+from genjax.families.averages import check_widths
 from genjax.families.text_to_image.network_options import check_heads
 from genjax.limits import above_zero, at_least, at_most
 
@@ -43,8 +44,9 @@ class FlowConfig:
     """Learning rate (Adam)."""
     warm_up_steps: int = 100
     """Steps in which the learning rate rises from nearly 0; 0 is off."""
-    ema_images: float = 10_000
-    """Half-life, in images, of the moving average of the parameters that is sampled from; 0 is off."""
+    ema_widths: tuple[float, ...] = (0.1, 0.05)
+    """Widths of the parameters' moving averages, as shares of the training; the first is sampled from, and of all of
+    them genjax average rebuilds others."""
     preview_steps: int = 8
     """Heun steps of the pictures and evaluations along training."""
     text: Literal["words", "byte_pair"] = "words"
@@ -55,10 +57,11 @@ class FlowConfig:
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
-        at_least("flow", self, 0, "null_probability", "warm_up_steps", "ema_images")
+        at_least("flow", self, 0, "null_probability", "warm_up_steps")
         at_most("flow", self, 0.9999999, "null_probability")
         at_least("flow", self, 1, "preview_steps")
         above_zero("flow", self, "learning_rate")
+        check_widths(self.ema_widths, option="--flow.ema-widths")
         if not -10 <= self.time_mean <= 10:
             raise InputError(f"--flow.time-mean is {self.time_mean}, expected -10 to 10.")
 
