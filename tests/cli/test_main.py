@@ -329,7 +329,7 @@ def test_help_lists_by_itself_what_may_be_typed(capsys):
     assert all(f"{name}:" in help_of(capsys, "report") for name in EXTRACTORS)
 
 
-@pytest.mark.parametrize("verb", ["train", "adapt", "evaluate", "sample", "report", "stability"])
+@pytest.mark.parametrize("verb", ["train", "adapt", "evaluate", "sample", "average", "report", "stability"])
 def test_help_gives_every_option_a_default_and_a_sentence(verb, capsys):
     text = help_of(capsys, verb)
     options = re.findall(r"^\W*(--[a-z][a-z0-9.-]*)", text, re.MULTILINE)
