@@ -27,7 +27,7 @@ CUTOFF = 1e-12  # singular values, as a share of the largest, of averages that a
 class AveragedState(TrainState):
     """The state of a learner that keeps several averages: the first in `average`, which is sampled from."""
 
-    others: dict[str, Networks]  # {width as it is named: averages of the same networks}
+    other_averages: dict[str, Networks]  # {width as it is named: averages of the same networks}
 
 
 class Profile(NamedTuple):
@@ -96,7 +96,7 @@ def start_averages(state: TrainState, widths: Sequence[float]) -> TrainState:
     """Adds what a state needs to keep averages of these widths; without any it stays as it is."""
     if not widths:
         return state
-    return AveragedState(**vars(state), others={named(width): copy(state.average) for width in widths[1:]})
+    return AveragedState(**vars(state), other_averages={named(width): copy(state.average) for width in widths[1:]})
 
 
 def move_averages(before: TrainState, after: TrainState, widths: Sequence[float]) -> TrainState:
@@ -121,13 +121,13 @@ def move_averages(before: TrainState, after: TrainState, widths: Sequence[float]
     return dataclasses.replace(
         after,
         average=moved(before.average, first),
-        others={named(width): moved(before.others[named(width)], width) for width in others},
+        other_averages={named(width): moved(before.other_averages[named(width)], width) for width in others},
     )
 
 
 def averages_of(state: TrainState, widths: Sequence[float]) -> dict[str, Networks]:
     """Returns {name of a width: {network: average}} of a state."""
-    others = state.others if isinstance(state, AveragedState) else {}
+    others = state.other_averages if isinstance(state, AveragedState) else {}
     return {named(width): state.average for width in widths[:1]} | others
 
 

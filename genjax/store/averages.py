@@ -15,6 +15,7 @@ import safetensors
 import safetensors.numpy
 
 from genjax.errors import InputError
+from genjax.families.averages import check_width
 from genjax.families.learner import Networks
 from genjax.json_config import read_json
 from genjax.store.model import stored_form
@@ -158,8 +159,18 @@ def mixed(kept: Sequence[Kept], factors: Mapping[tuple[int, str], float]) -> dic
 
 
 def widths_in(kept: Kept) -> list[str]:
-    """Returns the names of the widths of a file, the largest first."""
-    return sorted({name.partition("/")[0] for name in read_averages(kept)}, key=float, reverse=True)
+    """Returns the names of the widths of a file, the largest first.
+
+    Raises:
+        InputError: a damaged file, or one without widths in its names.
+    """
+    found = {name.partition("/")[0] for name in read_averages(kept)}
+    try:
+        for width in found:
+            check_width(float(width), option=f"{kept.path}: width")
+    except ValueError:
+        raise InputError(f"{kept.path} holds no averages of this genjax. Delete it.") from None
+    return sorted(found, key=float, reverse=True)
 
 
 def write_rebuilt(own: RunFolder, out: RunFolder, networks: Networks, further: Mapping[str, Any]) -> None:

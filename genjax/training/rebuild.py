@@ -10,6 +10,7 @@ import numpy as np
 from genjax.errors import InputError
 from genjax.families.averages import Mixture, Profile, check_width, gamma_of, mixture, named
 from genjax.families.learner import Networks
+from genjax.families.model import Model
 from genjax.families.registry import FAMILIES
 from genjax.json_config import read_json
 from genjax.store.averages import Kept, kept_averages, mixed, widths_in, write_rebuilt
@@ -79,29 +80,26 @@ def rebuild_average(
             f"{run} kept no averages that another could be rebuilt from. Name a run whose model has the option"
             " ema-widths, trained with it."
         )
-    rebuilt: dict[str, Networks] = {stage: {} for stage in stages}
-    for stage, recipe in recipes.items():
-        flat = mixed(recipe.kept, dict(zip(recipe.keys, recipe.mixture.factors, strict=True)))
-        rebuilt[stage] = {
-            network: {name.partition("/")[2]: leaf for name, leaf in flat.items() if name.startswith(f"{network}/")}
-            for network in stages[stage]
-        }
-        for network, tree in rebuilt[stage].items():
-            check_alike(tree, flatten(model.networks[network]), what=f"the averages of the {network} in {run}")
+    rebuilt = {stage: _rebuilt(run, recipes[stage], model) if stage in recipes else {} for stage in stages}
     last = list(recipes.values())[-1]
     made = Rebuilt(out, last.kept[-1].step, len(last.kept), max(one.mixture.error for one in recipes.values()))
     averaged = {RUN: os.path.relpath(run, out), "sigma_rel": width, "step": made.step, "error": made.error}
-    with locked(out):
-        begin(
-            RunFolder(out), config | {"config": config["config"] | {"out": str(out)}, AVERAGED: averaged}, force=force
-        )
-        for stage, own in folders.items():
-            further = {"step": recipes[stage].kept[-1].step} if stage in recipes else {}
-            entry = read_json(own.model() / "model.json").get("source")
-            if entry:
-                path = (source or run / entry["path"]).resolve()
-                further["source"] = entry | {"path": os.path.relpath(path, out.resolve())}
-            write_rebuilt(own, stage_folder(out, stage, stages), rebuilt[stage], further)
+    try:
+        with locked(out):
+            begin(
+                RunFolder(out),
+                config | {"config": config["config"] | {"out": str(out)}, AVERAGED: averaged},
+                force=force,
+            )
+            for stage, own in folders.items():
+                further = {"step": recipes[stage].kept[-1].step} if stage in recipes else {}
+                entry = read_json(own.model() / "model.json").get("source")
+                if entry:
+                    path = (source or run / entry["path"]).resolve()
+                    further["source"] = entry | {"path": os.path.relpath(path, out.resolve())}
+                write_rebuilt(own, stage_folder(out, stage, stages), rebuilt[stage], further)
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be written ({error}). Use another --out.") from None
     return made
 
 
@@ -133,3 +131,15 @@ def _recipe(run: Path, kept: Sequence[Kept], width: float) -> _Recipe:
             f" {len(kept)} steps: the nearest is {found.error:.0%} off. Use {near[0]:g} to {near[-1]:g}."
         )
     return _Recipe(list(kept), keys, Mixture(np.asarray(found.factors), found.error))
+
+
+def _rebuilt(run: Path, recipe: _Recipe, model: Model) -> Networks:
+    """Returns {network: {name: array}} of a stage, as they are stored."""
+    flat = mixed(recipe.kept, dict(zip(recipe.keys, recipe.mixture.factors, strict=True)))
+    trees: dict[str, dict[str, np.ndarray]] = {}
+    for name, leaf in flat.items():
+        network, _, rest = name.partition("/")
+        trees.setdefault(network, {})[rest] = leaf
+    for network, tree in trees.items():
+        check_alike(tree, flatten(model.networks.get(network, {})), what=f"the averages of the {network} in {run}")
+    return trees

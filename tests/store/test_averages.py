@@ -109,6 +109,14 @@ def test_a_flipped_byte_is_found(folder):
         read_averages(kept)
 
 
+@pytest.mark.parametrize(("width", "message"), [("wide", "holds no averages of this genjax"), ("0.5", "width 0.5: ex")])
+def test_names_that_are_no_widths_are_refused(width, message, folder):
+    averages = {width: {"toy": {"part": {"bias": jnp.ones(2)}}}}
+    keep_averages(folder, 1, averages, {"toy": ()}, {"toy": full()}, steps=1)
+    with pytest.raises(InputError, match=message):
+        widths_in(kept_averages(folder)[0])
+
+
 def test_averages_of_another_training_are_refused(folder):
     keep(folder, 1, 2)
     keep(folder, 2, 2, widths=("0.2",))
