@@ -5,7 +5,7 @@ import json
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from genjax.errors import InputError, did_you_mean
 
@@ -80,7 +80,7 @@ def _typed(hint: Any, value: Any, *, where: str) -> Any:
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint in (tuple[str, ...], tuple[float, ...]) and isinstance(value, list):
-        return tuple(_typed(hint.__args__[0], part, where=where) for part in value)
+        return tuple(_typed(get_args(hint)[0], part, where=where) for part in value)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if hint in (int, str, bool) and type(value) is hint:

@@ -182,7 +182,7 @@ def write_rebuilt(own: RunFolder, out: RunFolder, networks: Networks, further: M
         networks: {network: tree as it is stored} of those that are replaced.
         further: values of model.json that are others there.
     """
-    values, place = read_json(own.model() / "model.json"), out.model()
+    values, place = read_json(own.model() / "model.json") | dict(further), out.model()
     place.mkdir(parents=True)
     for network, entry in values["networks"].items():
         content = (own.model() / Path(entry["file"]).name).read_bytes()
@@ -191,4 +191,4 @@ def write_rebuilt(own: RunFolder, out: RunFolder, networks: Networks, further: M
         sha256 = hashlib.sha256(content).hexdigest()
         entry |= {"file": f"{network}-{values['step']:06d}-{sha256[:8]}.safetensors", "sha256": sha256}
         write_bytes(place / entry["file"], content)
-    write_json(place / "model.json", values | dict(further))
+    write_json(place / "model.json", values)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -84,23 +84,27 @@ def rebuild_average(
     last = list(recipes.values())[-1]
     made = Rebuilt(out, last.kept[-1].step, len(last.kept), max(one.mixture.error for one in recipes.values()))
     averaged = {RUN: os.path.relpath(run, out), "sigma_rel": width, "step": made.step, "error": made.error}
+    described = config | {"config": config["config"] | {"out": str(out)}, AVERAGED: averaged}
     try:
         with locked(out):
-            begin(
-                RunFolder(out),
-                config | {"config": config["config"] | {"out": str(out)}, AVERAGED: averaged},
-                force=force,
-            )
+            begin(RunFolder(out), described, force=force)
             for stage, own in folders.items():
-                further = {"step": recipes[stage].kept[-1].step} if stage in recipes else {}
-                entry = read_json(own.model() / "model.json").get("source")
-                if entry:
-                    path = (source or run / entry["path"]).resolve()
-                    further["source"] = entry | {"path": os.path.relpath(path, out.resolve())}
+                further = _source_from(own, run, out, source)
+                if stage in recipes:
+                    further["step"] = recipes[stage].kept[-1].step
                 write_rebuilt(own, stage_folder(out, stage, stages), rebuilt[stage], further)
     except OSError as error:
         raise InputError(f"--out {out} cannot be written ({error}). Use another --out.") from None
     return made
+
+
+def _source_from(own: RunFolder, run: Path, out: Path, source: Path | None) -> dict[str, Any]:
+    """Returns the entry of model.json that says where the source of an adaptation lies, as seen from another folder."""
+    entry = read_json(own.model() / "model.json").get("source")
+    if not entry:
+        return {}
+    path = (source or run / entry["path"]).resolve()
+    return {"source": entry | {"path": os.path.relpath(path, out.resolve())}}
 
 
 def _check_out(out: Path, others: Sequence[Path], *, force: bool) -> None:
