@@ -79,7 +79,7 @@ def _typed(hint: Any, value: Any, *, where: str) -> Any:
         return from_json(hint, value, where=where)
     if hint is Path and isinstance(value, str):
         return Path(value)
-    if hint in (tuple[str, ...], tuple[float, ...]) and isinstance(value, list):
+    if hint in (tuple[str, ...], tuple[int, ...], tuple[float, ...]) and isinstance(value, list):
         return tuple(_typed(get_args(hint)[0], part, where=where) for part in value)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)

@@ -9,6 +9,7 @@ from typing import Any
 from genjax.cli.average import run_average
 from genjax.cli.doctor import run_doctor
 from genjax.cli.evaluate import run_evaluation
+from genjax.cli.importing import run_import
 from genjax.cli.parse import parse
 from genjax.cli.report import run_report
 from genjax.cli.sample import run_sampling
@@ -27,6 +28,7 @@ def _train(command: Any) -> int:
 RUN: Mapping[str, Callable[[Any], int]] = {
     "train": _train,
     "adapt": _train,
+    "import": run_import,
     "evaluate": run_evaluation,
     "sample": run_sampling,
     "average": run_average,

@@ -13,6 +13,7 @@ import tyro
 from genjax.cli.average import AverageCommand
 from genjax.cli.doctor import DoctorCommand
 from genjax.cli.evaluate import EvaluateCommand, evaluate_type
+from genjax.cli.importing import ImportCommand
 from genjax.cli.report import ReportCommand, report_type
 from genjax.cli.sample import SampleCommand, sample_type
 from genjax.cli.stability import StabilityCommand
@@ -22,6 +23,7 @@ from genjax.errors import InputError, did_you_mean
 VERBS = {
     "train": "Pretrains a generator on a set of images.",
     "adapt": "Adapts the generator of a run to another set, of few images or many.",
+    "import": ImportCommand,
     "evaluate": EvaluateCommand,
     "sample": SampleCommand,
     "average": AverageCommand,

@@ -3,7 +3,15 @@
 Values are checked when a config is built. A mechanism is off at its neutral value: a weight or a target of 0.
 """
 
-from genjax.config.run import AdaptConfig, RunConfig, TrainConfig, config_from_json, config_to_json, default_config
+from genjax.config.run import (
+    AdaptConfig,
+    ImportConfig,
+    RunConfig,
+    TrainConfig,
+    config_from_json,
+    config_to_json,
+    default_config,
+)
 from genjax.control import ControlConfig
 from genjax.families.flow.options import FlowConfig
 from genjax.families.gan.options import GanConfig
@@ -16,6 +24,7 @@ __all__ = [
     "ControlConfig",
     "FlowConfig",
     "GanConfig",
+    "ImportConfig",
     "ModelConfig",
     "RunConfig",
     "TextToImageAdaptation",

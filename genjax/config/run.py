@@ -141,9 +141,20 @@ class AdaptConfig(ReadingOptions, RunConfig):
         return self.transfer
 
 
+@dataclass(frozen=True)
+class ImportConfig:
+    """Reads a public checkpoint into a run."""
+
+    checkpoint: str
+    """Library and folder of the checkpoint: diffusers:FOLDER."""
+    out: Path = Path("runs/import")
+    """Folder of the run."""
+
+
 AnyConfig = TrainConfig | AdaptConfig
-KINDS: dict[type, str] = {TrainConfig: "train", AdaptConfig: "adapt"}
+KINDS: dict[type, str] = {TrainConfig: "train", AdaptConfig: "adapt", ImportConfig: "import"}
 C = TypeVar("C", bound=TrainConfig | AdaptConfig)
+Begun = TypeVar("Begun", bound=TrainConfig | AdaptConfig | ImportConfig)
 
 
 def default_config(family: Family) -> TrainConfig:
@@ -185,8 +196,10 @@ def check_run(config: AnyConfig) -> None:
             )
 
 
-def config_to_json(config: AnyConfig) -> dict[str, Any]:
+def config_to_json(config: AnyConfig | ImportConfig) -> dict[str, Any]:
     """Returns a config as plain values: options of the family under its name, transfers as a list."""
+    if isinstance(config, ImportConfig):
+        return to_json(config)
     plain = dataclasses.replace(config, **_without(config))
     values = to_json(plain)
     if isinstance(config, TrainConfig):
@@ -206,7 +219,7 @@ def _without(config: AnyConfig) -> dict[str, Any]:
     return {} if isinstance(config, TrainConfig) else {"transfer": "full", "adaptation": NoOptions()}
 
 
-def config_from_json(kind: type[C], values: Mapping[str, Any], *, where: str) -> C:
+def config_from_json(kind: type[Begun], values: Mapping[str, Any], *, where: str) -> Begun:
     """Returns the config of these values, which may have come from anywhere; `where` names the file.
 
     Raises:
@@ -219,7 +232,7 @@ def config_from_json(kind: type[C], values: Mapping[str, Any], *, where: str) ->
         if not isinstance(options, dict):
             raise InputError(f"{where}: {family.name} is {options!r}, expected its options.")
         ready["model"] = from_json(family.options, options, where=f"{where}: {family.name}")
-    else:
+    elif kind is AdaptConfig:
         if "transfer" in rest:
             ready["transfer"] = transfer_from_json(rest.pop("transfer"), where=f"{where}: transfer")
         own = rest.pop("adaptation", {})

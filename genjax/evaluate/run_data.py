@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.config.run import AdaptConfig, TrainConfig
+from genjax.config.run import AdaptConfig, ImportConfig, TrainConfig
 from genjax.data import Dataset, few_shot, load
 from genjax.data.captioned import load_captioned
 from genjax.errors import InputError
@@ -92,6 +92,11 @@ def found_images(run: Path, model: ModelConfig, *, elsewhere: str) -> Dataset:
         InputError: they can be read in neither.
     """
     config = run_config(RunFolder(run))
+    if isinstance(config, ImportConfig):
+        raise InputError(
+            f"{run} was imported, and the images that it was trained on are not here: nothing can be said of copies of"
+            " them. Leave out the metrics that ask for them."
+        )
     try:
         return training_images(config, model)
     except InputError:
@@ -137,7 +142,7 @@ def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig, *, qu
     )
 
 
-def real_images(config: TrainConfig | AdaptConfig, model: ModelConfig, begun: Mapping[str, Any]) -> Real:
+def real_images(config: TrainConfig | AdaptConfig | ImportConfig, model: ModelConfig, begun: Mapping[str, Any]) -> Real:
     """Loads both as far as they are still to be had; what is missing becomes a note.
 
     Args:
@@ -146,6 +151,9 @@ def real_images(config: TrainConfig | AdaptConfig, model: ModelConfig, begun: Ma
         begun: content of its config.json.
     """
     kind = model.condition.kind
+    if isinstance(config, ImportConfig):
+        lost = "The images that it was trained on are not here, and what needs them is left out"
+        return Real(None, None, (f"{lost}. `genjax evaluate --data` judges it against a set.",))
     try:
         train = training_images(config, model)
     except InputError as error:

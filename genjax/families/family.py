@@ -14,6 +14,7 @@ from genjax.data.batches import Columns, columns
 from genjax.families.conditions import no_condition
 from genjax.families.learner import Batch, Learner, Networks
 from genjax.families.model import Condition, Model, ModelConfig
+from genjax.families.public_checkpoint import Converted, PublicCheckpoint
 from genjax.families.step import Share, stay
 from genjax.transfer import Transfer
 from genjax.transfer.auto import Rule
@@ -181,6 +182,7 @@ class Family(NamedTuple):
         functions: those of `Trained` that its models have, beside drawing.
         rules: what `--transfer auto` means, by the number of shots.
         prefix: of its options on the command line; empty where they stand alone.
+        public: {architecture of a public checkpoint: how it becomes a model of this family}, for `genjax import`.
     """
 
     name: str
@@ -203,6 +205,7 @@ class Family(NamedTuple):
     functions: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     prefix: str = ""
+    public: Mapping[str, Callable[[PublicCheckpoint], Converted]] = {}
 
     def networks(self, model: ModelConfig) -> tuple[str, ...]:
         """Returns the names of all networks, in the order of training."""

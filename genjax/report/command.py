@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from genjax.config import AdaptConfig, TrainConfig
+from genjax.config import AdaptConfig, ImportConfig, TrainConfig
 from genjax.families.family import NoOptions
 from genjax.transfer.registry import names, spec_of
 
@@ -13,8 +13,10 @@ from genjax.transfer.registry import names, spec_of
 ALWAYS = ("data", "model", "source", "shots", "transfer", "size", "steps", "seed", "out")
 
 
-def command_line(config: TrainConfig | AdaptConfig) -> str:
+def command_line(config: TrainConfig | AdaptConfig | ImportConfig) -> str:
     """Writes `genjax train --data digits ...`, quoted for a shell; parsed again, it gives this config."""
+    if isinstance(config, ImportConfig):
+        return shlex.join(["genjax", "import", config.checkpoint, "--out", str(config.out)])
     if isinstance(config, TrainConfig):
         family = config.family
         default = TrainConfig(model=family.options())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from genjax.config import AdaptConfig, TrainConfig
+from genjax.config import AdaptConfig, ImportConfig, TrainConfig
 from genjax.data import Dataset
 from genjax.evaluate.sampling import Loaded
 from genjax.families.registry import FAMILIES
@@ -11,12 +11,14 @@ from genjax.transfer.registry import names
 from genjax.tree import count
 
 
-def summary(config: TrainConfig | AdaptConfig, train: Dataset | None, loaded: Loaded) -> str:
+def summary(config: TrainConfig | AdaptConfig | ImportConfig, train: Dataset | None, loaded: Loaded) -> str:
     """Describes the run in a sentence."""
     model = loaded.model.config
     captioned = "captioned " if model.condition.kind == "text" else ""
     number = "" if train is None else f"{len(train):,} {captioned}images of "
     kind = f"A {FAMILIES[model.family].label} of {model.size}x{model.size} pixels"
+    if isinstance(config, ImportConfig):
+        return f"{kind}, imported from {config.checkpoint}."
     if isinstance(config, AdaptConfig):
         transfer = names(config.transfers)
         return f"{kind}, adapted from {config.source} to {number}{config.data} (transfer {transfer})."
@@ -25,7 +27,7 @@ def summary(config: TrainConfig | AdaptConfig, train: Dataset | None, loaded: Lo
 
 def facts(
     values: Mapping[str, Any],
-    config: TrainConfig | AdaptConfig,
+    config: TrainConfig | AdaptConfig | ImportConfig,
     loaded: Loaded,
     *,
     train: Dataset | None,
@@ -41,21 +43,25 @@ def facts(
         held_out: images that it was not trained on; None without.
     """
     model, stages = loaded.model, FAMILIES[loaded.model.config.family].stage_networks(loaded.model.config)
-    batch = config.batch or min(model.config.batch, len(train) if train else model.config.batch)
     numbers = ", ".join(f"{name} {count(tree):,}" for name, tree in model.networks.items())
+    made = ("Model", f"{model.config.family}; parameters on disk: {numbers}; {model.config.dtype}")
+    identity, version = ("sha256 of the model", model.identity), ("genjax", str(values.get("version", "unknown")))
+    if isinstance(config, ImportConfig):
+        return ("Checkpoint", config.checkpoint), made, identity, *loaded.trained.facts, version
+    batch = config.batch or min(model.config.batch, len(train) if train else model.config.batch)
     trained = f"{model.step:,} of {config.steps:,} steps, {batch} images each"
     seen = "images and captions" if model.config.condition.kind == "text" else "images"
     rows = [
         ("Images", config.data if train is None else described_set(train)),
         (f"sha256 of the {seen}", str(values.get("data_hash", "unknown"))),
         ("Held out", "none" if held_out is None else described_set(held_out)),
-        ("Model", f"{model.config.family}; parameters on disk: {numbers}; {model.config.dtype}"),
-        ("sha256 of the model", model.identity),
+        made,
+        identity,
         *(_adaptation(config) if isinstance(config, AdaptConfig) else ()),
         *loaded.trained.facts,
         *([("Trained", trained)] if len(stages) == 1 else [("Batch", f"{batch} images")]),
         ("Seed", str(config.seed)),
-        ("genjax", str(values.get("version", "unknown"))),
+        version,
     ]
     return tuple(rows)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from genjax.config import AdaptConfig, TrainConfig
+from genjax.config import AdaptConfig, ImportConfig, TrainConfig
 from genjax.data import Dataset, spread_out
 from genjax.data.captioned import captioned_places
 from genjax.errors import InputError
@@ -146,7 +146,8 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         split = config.split if isinstance(config, TrainConfig) else "train"
         said += warnings.image_warnings(len(train), len(held_out or real.held_out or ()), split=split)
     kept, kept_notes = kept_records(run)
-    said += [*warnings.record_warnings([*records, *kept], data=config.data), *notes, *source_notes, *kept_notes]
+    data = "" if isinstance(config, ImportConfig) else config.data
+    said += [*warnings.record_warnings([*records, *kept], data=data), *notes, *source_notes, *kept_notes]
     asked = (
         ""
         if texts is None
@@ -226,7 +227,7 @@ def run_series(
             found[curve_name if len(stages) == 1 else inside] = curve
         reached = int(lines[-1]["step"]) if lines else 0
         if len(stages) == 1:
-            steps = int(read_json(RunFolder(run).config)["config"]["steps"])
+            steps = int(read_json(RunFolder(run).config)["config"].get("steps", 0))
             logs.append((lines, steps, int(read_description(run)["step"])))
         elif lines:
             logs.append((lines, reached, reached))
@@ -234,7 +235,7 @@ def run_series(
 
 
 def source_beside(
-    run: Path, config: TrainConfig | AdaptConfig, source: Path | None, texts: Sequence[str] | None
+    run: Path, config: TrainConfig | AdaptConfig | ImportConfig, source: Path | None, texts: Sequence[str] | None
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Draws what the source makes of the latents of seed 0, with notes; None for a pretraining and if it is missing."""
     if not isinstance(config, AdaptConfig):

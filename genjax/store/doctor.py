@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from genjax.config.run import ImportConfig
 from genjax.errors import InputError
 from genjax.families.registry import FAMILIES
 from genjax.json_config import read_json
@@ -117,7 +118,8 @@ def _config(folder: RunFolder) -> Finding:
         values, config = read_config(folder), run_config(folder)
     except InputError as error:
         return Finding("config.json", False, str(error))
-    return Finding("config.json", True, f"genjax {values.get('version', '?')}, {config.data}, {config.steps} steps")
+    of = config.checkpoint if isinstance(config, ImportConfig) else f"{config.data}, {config.steps} steps"
+    return Finding("config.json", True, f"genjax {values.get('version', '?')}, {of}")
 
 
 def _metrics(folder: RunFolder) -> Iterator[Finding]:

@@ -139,7 +139,8 @@ def ancestry(run: Path, model: Model) -> tuple[dict[str, str], ...]:
     """Returns the models that led to this one, the oldest first and itself the last: identity, data and transfer."""
     values = read_description(run)
     adapted = values.get("adapted", {})
-    data = adapted.get("data") or read_json(RunFolder(run).config).get("config", {}).get("data", "unknown")
+    begun = read_json(RunFolder(run).config).get("config", {})
+    data = adapted.get("data") or begun.get("data") or begun.get("checkpoint", "unknown")
     transfer = transfer_names(transfer_from_json(adapted["transfer"], where=str(run))) if adapted else "none"
     own = {"identity": model.identity, "data": str(data), "transfer": transfer}
     return (*values.get("ancestry", ()), own)

@@ -4,7 +4,16 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from genjax.config.run import KINDS, AdaptConfig, AnyConfig, C, TrainConfig, config_from_json, config_to_json
+from genjax.config.run import (
+    KINDS,
+    AdaptConfig,
+    AnyConfig,
+    C,
+    ImportConfig,
+    TrainConfig,
+    config_from_json,
+    config_to_json,
+)
 from genjax.data.large_images import MAX_PIXELS
 from genjax.errors import InputError, lookup
 from genjax.families.model import ModelConfig
@@ -26,8 +35,8 @@ LATER = {
 }  # settings that older runs do not name, and the value that they all had
 
 
-def run_config(folder: RunFolder) -> AnyConfig:
-    """Reads the config that a run of either kind was begun with.
+def run_config(folder: RunFolder) -> AnyConfig | ImportConfig:
+    """Reads the config that a run of any kind was begun with.
 
     Raises:
         InputError: no run there, another kind, an unknown key or a wrong value.
@@ -54,6 +63,11 @@ def saved_config(folder: RunFolder, kind: type[C]) -> C:
             f"{folder.path} was made by `genjax average`, and has no training to go on with. Resume the run that it was"
             f" made of, {origin}, or adapt this one."
         )
+    if found == KINDS[ImportConfig]:
+        raise InputError(
+            f"{folder.path} was imported, and there is no training of it to go on with. Adapt it:"
+            f" genjax adapt --source {folder.path}."
+        )
     if found != KINDS[kind]:
         raise InputError(f"{folder.path} was made by `genjax {found}`. Resume it with the same command.")
     config: Any = run_config(folder)
@@ -78,7 +92,12 @@ def saved_data(folder: RunFolder) -> str:
     Raises:
         InputError: no run there.
     """
-    config = read_config(folder).get("config", {})
+    values = read_config(folder)
+    config = values.get("config", {})
+    if values.get("kind") == KINDS[ImportConfig]:
+        raise InputError(
+            f"{folder.path} was imported, and the images that it was trained on are not here. Name a set with --data."
+        )
     if not isinstance(config, dict) or not isinstance(config.get("data"), str):
         raise InputError(f"{folder.config} does not say what the run was trained on. Name the set with --data.")
     return config["data"]

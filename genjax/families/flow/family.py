@@ -1,7 +1,7 @@
 """The family of flow models: a network that carries noise to images."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -18,9 +18,11 @@ from genjax.errors import InputError
 from genjax.families.chunks import in_chunks
 from genjax.families.conditions import COLUMNS, absent, class_condition, column_of, numbers_of, said_of, text_condition
 from genjax.families.family import Family, Preview, Stage, Trained, Training, image_example
+from genjax.families.flow.ddpm import ddpm_process, ddpm_unet
 from genjax.families.flow.guidance import guided
 from genjax.families.flow.learner import KNOBS, NETWORK, SIGNALS, Flow, carried, field_of, make_flow, unconditional
 from genjax.families.flow.options import FlowConfig, FlowDrawing
+from genjax.families.flow.unet_2d import unet_2d
 from genjax.families.learner import Learner, Networks
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.trained import trained_by_latents
@@ -39,15 +41,21 @@ def process_of(flow: FlowConfig) -> Process:
     """Returns the process of these options."""
     if flow.process == "rectified":
         return rectified(flow.prediction, mean=flow.time_mean)
+    if flow.process == "ddpm":
+        return ddpm_process(flow.ddpm)
     return PROCESSES[flow.process](flow.prediction)
 
 
-def network_of(model: ModelConfig) -> Dit:
+def network_of(model: ModelConfig) -> Any:
     """Makes the network of a model.
 
     Raises:
-        InputError: patches that do not divide the size.
+        InputError: one that does not fit the size or the condition.
     """
+    return NETWORKS[model.options.network](model)
+
+
+def _dit(model: ModelConfig) -> Dit:
     flow: FlowConfig = model.options
     if model.size % flow.dit.patch_size:
         raise InputError(
@@ -66,6 +74,14 @@ def network_of(model: ModelConfig) -> Dit:
         remat=flow.remat,
         dtype=jnp.dtype(model.dtype),
     )
+
+
+NETWORKS: dict[str, Callable[[ModelConfig], Any]] = {"dit": _dit, "ddpm_unet": ddpm_unet}
+# What `freeze` keeps: where a place is, how noisy it is, and the first block are as good for other images.
+FROZEN = {
+    "dit": ("patch/*", "row", "column", "level/*", "block_0/*"),
+    "ddpm_unet": ("conv_in/*", "time_*", "down_0/*"),
+}
 
 
 def build_flow(model: ModelConfig, how: Training) -> Learner:
@@ -120,8 +136,7 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
     latents = model.size**2 * model.channels
-    # What says where a patch is and how noisy it is, and the first block, are as good for other images.
-    kept = ("patch/*", "row", "column", "level/*", "block_0/*")
+    kept = FROZEN[model.options.network]
     return {NETWORK: Offer(latent_size=latents, features=True, evidence=True, freeze=kept)}
 
 
@@ -213,4 +228,5 @@ FLOW = Family(
     functions=("draw_latents", "render", "reconstruct"),
     rules=(Rule(None, "full"),),
     prefix="flow",
+    public={"UNet2DModel": unet_2d},
 )

@@ -5,6 +5,7 @@ from typing import Literal
 
 from genjax.errors import InputError
 from genjax.families.averages import check_widths
+from genjax.families.flow.ddpm_options import DdpmConfig, DdpmUnetConfig
 from genjax.families.text_to_image.network_options import check_heads
 from genjax.limits import above_zero, at_least, at_most
 
@@ -32,8 +33,8 @@ class DitConfig:
 class FlowConfig:
     """A network that carries noise to images, and what it is trained to."""
 
-    process: Literal["rectified", "edm"] = "rectified"
-    """Straight lines from image to noise, or EDM's growing noise with a denoiser."""
+    process: Literal["rectified", "edm", "ddpm"] = "rectified"
+    """Straight lines from image to noise, EDM's growing noise with a denoiser, or the steps of denoising diffusion."""
     prediction: Literal["velocity", "image"] = "velocity"
     """Rectified flow: what the network gives."""
     time_mean: float = 0.0
@@ -53,7 +54,11 @@ class FlowConfig:
     """With --condition text: a closed vocabulary of the captions' words, or byte pairs."""
     remat: bool = False
     """Compute activations again in the gradient instead of keeping them: less memory, a third more time."""
+    network: Literal["dit", "ddpm_unet"] = "dit"
+    """A transformer over patches, or the U-Net of denoising diffusion."""
     dit: DitConfig = field(default_factory=DitConfig)
+    ddpm_unet: DdpmUnetConfig = field(default_factory=DdpmUnetConfig)
+    ddpm: DdpmConfig = field(default_factory=DdpmConfig)
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
