@@ -44,12 +44,14 @@ def deviations_of(betas: np.ndarray) -> np.ndarray:
     return np.sqrt((1 - kept) / kept)
 
 
-def ddpm(betas: np.ndarray, prediction: str = "epsilon") -> Process:
+def ddpm(betas: np.ndarray, prediction: str = "epsilon", *, clip: bool = False) -> Process:
     """Makes the process of a schedule. A network is given x_t and the step divided by the number of steps.
 
     Args:
         betas: variance of the noise of each step, (steps,), in (0, 1).
         prediction: what the network gives: the noise (epsilon), a e - b x (v_prediction) or the image (sample).
+        clip: whether the image that a velocity points to is kept in [-1, 1]. Where there is much noise, a small error
+            of the network is one of many times an image, of which some networks never find back.
     """
     deviations = deviations_of(betas)
     steps, largest = len(betas), min(float(deviations[-1]), LARGEST)
@@ -74,9 +76,10 @@ def ddpm(betas: np.ndarray, prediction: str = "epsilon") -> Process:
         # dz/ds = (z - D(z; s)) / s, which is the noise
         s, found = per_image(times, noisy), given(network, noisy, times)
         if prediction == "sample":
-            return (noisy - found) / s
-        # e = a v + b x_t, with a = 1 / sqrt(1 + s^2) and b = s a
-        return found if prediction == "epsilon" else (found + s * noisy / jnp.sqrt(1 + s**2)) / jnp.sqrt(1 + s**2)
+            found = (noisy - found) / s
+        elif prediction == "v_prediction":  # e = a v + b x_t, with a = 1 / sqrt(1 + s^2) and b = s a
+            found = (found + s * noisy / jnp.sqrt(1 + s**2)) / jnp.sqrt(1 + s**2)
+        return (noisy - jnp.clip(noisy - s * found, -1, 1)) / s if clip else found
 
     return Process(
         times=lambda uniforms: table[jnp.minimum((uniforms * steps).astype(jnp.int32), steps - 1)],

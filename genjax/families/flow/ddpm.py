@@ -13,7 +13,8 @@ from genjax.models.ddpm_unet import DdpmUnet
 
 def ddpm_process(noise: DdpmConfig) -> Process:
     """Makes the process of a schedule of noise."""
-    return ddpm(betas_of(noise.schedule, noise.steps, first=noise.first, last=noise.last), noise.prediction)
+    betas = betas_of(noise.schedule, noise.steps, first=noise.first, last=noise.last)
+    return ddpm(betas, noise.prediction, clip=noise.clip)
 
 
 def ddpm_unet(model: ModelConfig) -> DdpmUnet:

@@ -101,6 +101,8 @@ class DdpmConfig:
     """Variance of the noise that the last step adds; of a cosine it follows."""
     steps: int = 1000
     """Steps from image to noise in training."""
+    clip: bool = True
+    """Keep the image that every step of a drawing points to in [-1, 1]."""
 
     def __post_init__(self) -> None:
         """Refuses values that are no schedule."""

@@ -60,8 +60,9 @@ PROCESS: dict[str, tuple[str, Any]] = {  # the same of a scheduler
     "beta_start": ("first", 1e-4),
     "beta_end": ("last", 0.02),
     "num_train_timesteps": ("steps", 1000),
+    "clip_sample": ("clip", True),
 }
-ONLY_PROCESS: dict[str, Any] = {"trained_betas": None, "rescale_betas_zero_snr": False}
+ONLY_PROCESS: dict[str, Any] = {"trained_betas": None, "rescale_betas_zero_snr": False, "clip_sample_range": 1.0}
 
 # Names of ours and theirs, the first that fits; the last part of a name follows.
 RULES = (
