@@ -28,25 +28,34 @@ def blocks(*kinds):
 
 CASES = {
     "like ddpm-cifar10-32": {
-        **{"sample_size": 32, "block_out_channels": (16, 32, 32, 32), "norm_num_groups": 8, **DDPM},
+        "sample_size": 32,
+        "block_out_channels": (16, 32, 32, 32),
+        "norm_num_groups": 8,
+        **DDPM,
         **blocks(PLAIN, ATTENTIVE, PLAIN, PLAIN),
     },
     "by default": {"sample_size": 16, "block_out_channels": (32, 64, 64, 96), "layers_per_block": 1},
     "grey, scaled": {
-        **{
-            "sample_size": 16,
-            "in_channels": 1,
-            "out_channels": 1,
-            "block_out_channels": (16, 32),
-            "norm_num_groups": 4,
-        },
-        **{"resnet_time_scale_shift": "scale_shift", "act_fn": "mish", "center_input_sample": True},
-        **{"mid_block_scale_factor": 1.5, "time_embedding_dim": 20, "layers_per_block": 1},
+        "sample_size": 16,
+        "in_channels": 1,
+        "out_channels": 1,
+        "block_out_channels": (16, 32),
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+        "resnet_time_scale_shift": "scale_shift",
+        "act_fn": "mish",
+        "center_input_sample": True,
+        "mid_block_scale_factor": 1.5,
+        "time_embedding_dim": 20,
         **blocks(ATTENTIVE, PLAIN),
     },
     "one block": {
-        **{"sample_size": 16, "block_out_channels": (16,), "norm_num_groups": 4, "act_fn": "gelu"},
-        **{"add_attention": False, **blocks(PLAIN)},
+        "sample_size": 16,
+        "block_out_channels": (16,),
+        "norm_num_groups": 4,
+        "act_fn": "gelu",
+        "add_attention": False,
+        **blocks(PLAIN),
     },
 }
 

@@ -38,7 +38,7 @@ def test_the_run_holds_the_checkpoint(run):
 
 def test_a_run_that_is_there_is_kept_unless_forced(run):
     before = load_model(run).identity
-    with pytest.raises(InputError, match="exists already. Use --force to delete it, or another --out."):
+    with pytest.raises(InputError, match=r"exists already\. Use --force to delete it, or another --out\."):
         import_checkpoint(ImportConfig(SPEC, run))
     import_checkpoint(ImportConfig(SPEC, run), force=True)
     assert load_model(run).identity == before
@@ -49,7 +49,7 @@ def test_nothing_is_written_of_a_checkpoint_that_cannot_be_used(tmp_path):
         with pytest.raises(InputError):
             import_checkpoint(ImportConfig(spec, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
-    with pytest.raises(InputError, match="unknown library 'timm'. Known: diffusers."):
+    with pytest.raises(InputError, match=r"unknown library 'timm'\. Known: diffusers\."):
         read_public("timm:folder")
 
 
@@ -82,25 +82,12 @@ def test_the_verb_imports_and_the_doctor_finds_it_whole(tmp_path, capsys):
 @pytest.mark.slow
 def test_every_verb_takes_it_as_a_source(run, tmp_path, capsys):
     adapted = tmp_path / "adapted"
-    fast = ["--steps", "2", "--shots", "4", "--evaluate-every", "0", "--num-images", "20"]
-    assert main(["sample", "--run", str(run), "--num", "2", "--steps", "2", "--out", str(tmp_path / "grid.png")]) == 0
-    assert (
-        main(["adapt", "--source", str(run), "--data", "glyphs", "--transfer", "lora", "--out", str(adapted), *fast])
-        == 0
-    )
-    guided = [
-        "--guide",
-        "source",
-        "--guidance",
-        "1.5",
-        "--steps",
-        "2",
-        "--num",
-        "2",
-        "--out",
-        str(tmp_path / "two.png"),
-    ]
-    assert main(["sample", "--run", str(adapted), *guided]) == 0
+    fast = ["--data", "glyphs", "--num-images", "20", "--shots", "4", "--transfer", "lora", "--steps", "2"]
+    drawn = ["--num", "2", "--steps", "2"]
+    guided = [*drawn, "--guide", "source", "--guidance", "1.5"]
+    assert main(["sample", "--run", str(run), "--out", str(tmp_path / "grid.png"), *drawn]) == 0
+    assert main(["adapt", "--source", str(run), "--out", str(adapted), "--evaluate-every", "0", *fast]) == 0
+    assert main(["sample", "--run", str(adapted), "--out", str(tmp_path / "two.png"), *guided]) == 0
     assert main(["evaluate", "--run", str(run), "--data", "glyphs", "--num", "20", "--metrics", "kd"]) == 0
     assert main(["evaluate", "--run", str(run), "--data", "glyphs", "--num", "4", "--metrics", "authenticity"]) == 2
     assert "was imported" in capsys.readouterr().err

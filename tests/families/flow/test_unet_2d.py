@@ -70,11 +70,9 @@ def test_differing_tensors_are_named_as_in_the_checkpoint():
     tensors["conv_out.bias"] = np.zeros(5, np.float32)
     with pytest.raises(InputError) as refused:
         unet_2d(checkpoint(tensors=tensors))
-    assert str(refused.value) == (
-        "diffusers:added does not fit the model: missing conv_in.weight; unexpected conv_in.wieght. Did you mean"
-        f" 'conv_in.weight'? Known: {', '.join(sorted({*checkpoint().tensors}))}."
-        "; conv_out.bias has shape (5,), expected (3,)"
-    ) or ("missing conv_in.weight" in str(refused.value) and "conv_out.bias has shape (5,)" in str(refused.value))
+    said = str(refused.value)
+    assert said.startswith("diffusers:added does not fit the model: missing conv_in.weight; unexpected conv_in.wieght.")
+    assert said.endswith("conv_out.bias has shape (5,), expected (3,)")
 
 
 @pytest.mark.parametrize(
