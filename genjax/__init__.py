@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from genjax.version import __version__
 
 if TYPE_CHECKING:
-    from genjax.api import adapt, load, sample, train
+    from genjax.api import adapt, import_checkpoint, load, sample, train
 
-__all__ = ["__version__", "adapt", "evaluate", "load", "report", "sample", "train"]
+__all__ = ["__version__", "adapt", "evaluate", "import_checkpoint", "load", "report", "sample", "train"]
 
-VERBS = ("adapt", "load", "sample", "train")
+VERBS = ("adapt", "import_checkpoint", "load", "sample", "train")
 ROOMS = ("evaluate", "report")  # packages that can be called, see `genjax.callable_room`
 
 

@@ -1,4 +1,4 @@
-"""The verbs in Python: train, adapt, load, sample, evaluate, report. `genjax.train` is `genjax.api.train`."""
+"""The verbs in Python: train, adapt, load, sample, evaluate, report, ... `genjax.train` is `genjax.api.train`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from genjax.config import AdaptConfig, TrainConfig, default_config
+from genjax.config import AdaptConfig, ImportConfig, TrainConfig, default_config
 from genjax.config.presets import preset_named
 from genjax.data import Dataset
 from genjax.errors import InputError, did_you_mean
@@ -19,6 +19,7 @@ from genjax.evaluate.scores import CORE
 from genjax.families.model import ModelConfig
 from genjax.families.registry import family_named, family_of
 from genjax.report.gather import write_report
+from genjax.store import imported
 from genjax.store.run_config import saved_data
 from genjax.store.run_folder import RunFolder
 from genjax.terminal import say, warn
@@ -155,6 +156,23 @@ def adapt(
         _replaced(config, changed), resume=resume, force=force, dataset=data if isinstance(data, Dataset) else None
     )
     return _ended(outcome, "adapt")
+
+
+def import_checkpoint(checkpoint: str, out: Run = "runs/import", *, force: bool = False) -> Path:
+    """Makes a run of a public checkpoint that lies on this machine.
+
+    Args:
+        checkpoint: library and folder, such as "diffusers:ddpm-cifar10-32".
+        out: folder of the run.
+        force: delete a run that is in that folder.
+    Returns:
+        The folder of the run.
+    Raises:
+        InputError: a checkpoint that cannot be used.
+    """
+    for note in imported.import_checkpoint(ImportConfig(checkpoint, Path(out)), force=force).notes:
+        warn(note)
+    return Path(out)
 
 
 def load(run: Run, *, which: str = "latest", source: Run | None = None) -> TrainedModel:

@@ -89,7 +89,7 @@ def test_every_verb_takes_it_as_a_source(run, tmp_path, capsys):
     assert main(["adapt", "--source", str(run), "--out", str(adapted), "--evaluate-every", "0", *fast]) == 0
     assert main(["sample", "--run", str(adapted), "--out", str(tmp_path / "two.png"), *guided]) == 0
     assert main(["evaluate", "--run", str(run), "--data", "glyphs", "--num", "20", "--metrics", "kd"]) == 0
-    assert main(["evaluate", "--run", str(run), "--data", "glyphs", "--num", "4", "--metrics", "authenticity"]) == 2
+    assert main(["evaluate", "--run", str(run), "--data", "glyphs", "--num", "4", "--metrics", "auth_pct"]) == 2
     assert "was imported" in capsys.readouterr().err
     assert main(["report", str(run), "--num", "4"]) == 0
     page = (run / "report.html").read_text()
