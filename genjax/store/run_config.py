@@ -106,7 +106,8 @@ def saved_data(folder: RunFolder) -> str:
 def kept_settings(config: TrainConfig | AdaptConfig) -> dict[str, Any]:
     """Returns {name: value} of everything that each step of a run depends on."""
     settings = {name: value for name, value in config_to_json(config).items() if name not in MAY_CHANGE}
-    return {name: value for name, value in settings.items() if name not in LATER or value != LATER[name]}
+    later = LATER | ({"condition": config.family.conditions[0]} if isinstance(config, TrainConfig) else {})
+    return {name: value for name, value in settings.items() if name not in later or value != later[name]}
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
