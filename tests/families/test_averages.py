@@ -102,7 +102,7 @@ def test_a_rebuilt_average_is_near_to_one_that_was_kept():
         direct = weights(width, steps, steps) @ walk
         error = np.linalg.norm(found.factors @ kept - direct) / np.linalg.norm(direct)
         moved = np.linalg.norm(walk[-1] - direct) / np.linalg.norm(direct)  # what it would be without any average
-        assert error < 1e-2 < moved
+        assert error < 3e-3 < moved / 10
 
 
 def toy_learner(widths):
