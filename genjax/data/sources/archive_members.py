@@ -106,10 +106,8 @@ def open_archive(name: str, path: Path) -> Members:
         raise InputError(
             f"{name}: {path.name} is damaged or cut off (a .zip without its list of files). Fetch it again."
         )
-    raise InputError(
-        f"{name}: {path.name} is {foreign or 'no archive'}, expected {KINDS}. Unpack it, and name the folder:"
-        " folder:PATH."
-    )
+    advice = "Unpack it, and name the folder: folder:PATH." if foreign else "Name such a file: archive:PATH."
+    raise InputError(f"{name}: {path.name} is {foreign or 'no archive'}, expected {KINDS}. {advice}")
 
 
 def _zip(name: str, path: Path) -> Members:
