@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.config.run import TrainConfig, check_captions
+from genjax.config.run import ImportConfig, TrainConfig, check_captions
 from genjax.data import Dataset, load
 from genjax.data.large_images import MAX_PIXELS
 from genjax.data.reading_options import Missing, ReadingOptions
@@ -108,12 +108,12 @@ def reading_of(
     options = ReadingOptions()
     if judged.run is not None:
         config = run_config(RunFolder(judged.run))
-        if _place(config.data) == _place(real):
+        if not isinstance(config, ImportConfig) and _place(config.data) == _place(real):
             options = ReadingOptions(**config.reading)
     if captions is not None:
         if judged.model is None:
             raise InputError(f"--captions {captions} does nothing for {judged.spec}, a set of images. Leave it out.")
-        check_captions(captions, FAMILIES[judged.model.family])
+        check_captions(captions, FAMILIES[judged.model.family], judged.model.condition.kind)
     return replace(
         options,
         skip_broken=skip_broken or options.skip_broken,

@@ -98,8 +98,9 @@ def column_of(condition: Condition, dataset: Dataset) -> dict[str, np.ndarray]:
     """
     if condition.kind == "text":
         captions = require_captions(dataset, empty=True)
-        said = np.array([bool(caption.strip()) for caption in captions])
-        return {"text": np.where(said[:, None], vocabulary_of(condition).encode_padded(captions), absent(condition))}
+        tokens = vocabulary_of(condition).encode_padded(captions)
+        tokens[[not caption.strip() for caption in captions]] = absent(condition)
+        return {"text": tokens}
     if condition.kind == "none":
         return {}
     if dataset.labels is None:

@@ -117,7 +117,7 @@ class Dit(nn.Module):
         if self.classes:
             table = nn.Embed(self.classes + 1, self.width, embedding_init=normal, dtype=self.dtype, name="class")
             level = level + table(condition)
-        if self.text is not None:
+        if self.text is not None and condition is not None:
             words = Embedding(self.text, self.width, self.dtype, name="caption")(condition)
             hidden = jnp.concatenate([words, hidden], axis=1)  # (n, length + patches, width)
         length = hidden.shape[1]

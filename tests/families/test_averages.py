@@ -126,6 +126,7 @@ def test_a_learner_s_averages_weigh_every_step_by_its_power():
         state, _ = step(state, batch)
         path.append(np.asarray(state.trainable["toy"]["bias"]))
     assert isinstance(state, AveragedState)
+    assert learner.averages is not None
     found = learner.averages(state)
     assert list(found) == ["0.1", "0.05"]
     assert found["0.1"] is state.average

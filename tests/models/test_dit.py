@@ -1,5 +1,7 @@
 """The transformer of patches: an identity at first, patches where they belong, conditions that are seen."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,8 @@ LEVELS = np.array([0.2, 0.7], np.float32)
 
 
 def tiny(**changes):
-    return Dit(**({"channels": 1, "patch_size": 4, "width": 16, "depth": 2, "heads": 2} | changes))
+    settings: dict[str, Any] = {"channels": 1, "patch_size": 4, "width": 16, "depth": 2, "heads": 2}
+    return Dit(**(settings | changes))
 
 
 def initial(network, condition=None):

@@ -10,7 +10,8 @@ from tiny import adapt_config, train_config
 
 from genjax.data import Dataset
 from genjax.errors import InputError
-from genjax.families.text_to_image.stages import conditions_of, segments_of, vocabulary_of
+from genjax.families.conditions import column_of
+from genjax.families.text_to_image.stages import segments_of, vocabulary_of
 from genjax.training.plan import plan_adaptation, plan_training
 
 
@@ -46,6 +47,6 @@ def test_a_given_set_keeps_to_the_option_on_captions(tmp_path):
     assert (len(plan.images), vocabulary.contents["words"]) == (12, ["a", "red", "seven"])
     ranked = np.asarray(columns["reranker"](plan.images, {})["text"])
     np.testing.assert_array_equal(ranked[9:], [vocabulary.words + np.arange(3)] * 3)
-    said = conditions_of(vocabulary, plan.images)
+    said = column_of(plan.model.condition, plan.images)["text"]
     np.testing.assert_array_equal(said[:9], vocabulary.encode(["a red seven"] * 9))
     np.testing.assert_array_equal(said[9:], np.full((3, 3), segments_of(plan.model)[0].absent))

@@ -10,7 +10,7 @@ from tiny import TINY_VAE, adapt_config, train_config
 from genjax.config.run import config_to_json
 from genjax.errors import InputError
 from genjax.evaluate.run_data import found_images
-from genjax.store.run_config import run_config
+from genjax.store.run_config import saved_data
 from genjax.store.run_folder import RunFolder, begin
 from genjax.training.loop import adapt, train
 from genjax.training.plan import described, plan_adaptation, plan_training
@@ -75,12 +75,12 @@ def test_a_run_goes_on_where_its_images_lie_now(tmp_path, monkeypatch):
         train(replace(config, steps=4), resume=True)
     moved = f"folder:{tmp_path / 'images'}"
     assert int(train(replace(config, data=moved, steps=4), resume=True).state.step) == 4
-    assert run_config(RunFolder(tmp_path / "run")).data == moved
+    assert saved_data(RunFolder(tmp_path / "run")) == moved
     for number in range(10):  # whichever are held out, which a run may go on without
         save_image(tmp_path / "images" / f"{number}.png", 20 - number)
     with pytest.raises(InputError, match="have changed since"):
         train(replace(config, data="folder:../images", steps=4), resume=True)
-    assert run_config(RunFolder(tmp_path / "run")).data == moved
+    assert saved_data(RunFolder(tmp_path / "run")) == moved
 
 
 def test_a_run_is_judged_where_its_training_images_lie_now(tmp_path):

@@ -25,6 +25,7 @@ from genjax.families.flow.options import FlowConfig, FlowDrawing
 from genjax.families.flow.unet_2d import unet_2d
 from genjax.families.learner import Learner, Networks
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
+from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
 from genjax.losses.flow import PROCESSES, Process, rectified
 from genjax.models.dit import Dit
@@ -167,7 +168,7 @@ def _trained(model: Model) -> Trained:
             raise InputError('this model draws what a text says. Say it with --text, such as --text "a red seven".')
         if texts is None and condition.kind == "class":
             texts = [condition.names[row % len(condition.names)] for row in range(n)]
-        latents = np.asarray(learner.latents.draw(key, n))
+        latents = np.asarray(draw_latents(learner, key, n))
         rows = (latents,) if texts is None else (latents, numbers_of(condition, texts))
         return to_uint8(in_chunks(drawn(chosen, reference), *rows, chunk=CHUNK))
 

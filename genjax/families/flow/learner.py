@@ -8,14 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax.linen import Module
 from jax import Array
 
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.families.conditions import COLUMNS, absent
 from genjax.families.flow.ode import Field, solve
-from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Networks, TrainState
+from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Module, Networks, TrainState
 from genjax.families.model import NO_CONDITION, Condition
 from genjax.families.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.losses.flow import Network, Process, noise_levels, spread_uniforms
@@ -132,7 +131,8 @@ def dropped(flow: Flow, batch: Batch, key: Array) -> Array | None:
         return None
     given = jnp.asarray(batch[column], jnp.int32)
     drop = jax.random.bernoulli(key, flow.null_probability, given.shape[:1])
-    return jnp.where(drop.reshape(-1, *[1] * (given.ndim - 1)), unconditional(flow, len(given)), given)
+    nothing = jnp.asarray(absent(flow.condition))
+    return jnp.where(drop.reshape(-1, *[1] * (given.ndim - 1)), nothing, given)
 
 
 def unconditional(flow: Flow, n: int) -> Array | None:

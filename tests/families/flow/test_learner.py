@@ -38,6 +38,7 @@ def test_one_image_is_learned_and_drawn(process):
     image = np.random.default_rng(0).integers(0, 256, (1, SIZE, SIZE, 1), dtype=np.uint8)
     flow = learner(process)
     state, metrics = trained(flow, {"image": np.repeat(image, 32, axis=0)}, 300)
+    assert flow.sample is not None
     drawn = jax.jit(flow.sample, static_argnums=2)(state, jax.random.key(1), 4)
     assert drawn.shape == (4, SIZE, SIZE, 1)
     assert float(jnp.abs(drawn - (image / 127.5 - 1)).mean()) < 0.12
@@ -49,6 +50,7 @@ def test_a_class_is_drawn_as_it_was_shown():
     flow = learner(condition=CLASSES, null_probability=0.2)
     images = np.repeat(np.array([-0.8, 0.8], np.float32), 16)[:, None, None, None] * np.ones((1, SIZE, SIZE, 1))
     state, _ = trained(flow, {"image": images.astype(np.float32), "label": np.repeat([0, 1], 16)}, 200)
+    assert flow.latents is not None
     generate, latents = jax.jit(flow.latents.generate), flow.latents.draw(jax.random.key(2), 64)
     for label, mean in ((0, -0.8), (1, 0.8)):
         drawn = generate(state.average, state.context, latents, jnp.full(64, label))
@@ -62,6 +64,7 @@ def test_an_image_comes_back_from_its_latents():
     flow = learner()
     images = np.random.default_rng(0).uniform(-0.5, 0.5, (4, SIZE, SIZE, 1)).astype(np.float32)
     state, _ = trained(flow, {"image": images}, 50)
+    assert flow.encoder is not None
     back = jax.jit(flow.encoder.reconstruct)(state.average, state.context, images)
     assert float(jnp.abs(back - images).mean()) < 0.03
 
@@ -76,6 +79,7 @@ def test_the_first_loss_is_that_of_a_network_that_says_nothing():
 def test_images_of_a_penalty_come_with_features_of_each_image():
     flow = learner()
     state = jax.jit(flow.init)(jax.random.key(0), {"image": np.zeros((1, SIZE, SIZE, 1), np.uint8)})
+    assert flow.evidence is not None
     evidence = jax.jit(flow.evidence)
     params = {NETWORK: full().params(state.trainable[NETWORK], ())}
     value = evidence(params, params, jax.random.key(0))

@@ -40,8 +40,11 @@ def begun(transfer, source):
 @pytest.mark.parametrize("transfer", [*NAMES, *CHAINS])
 def test_it_begins_with_the_images_of_the_source_and_trains(transfer, source):
     learner, state = begun(transfer, source)
+    before = build_learner(MODEL).latents
+    assert learner.latents is not None
+    assert before is not None
     generate, latents = jax.jit(learner.latents.generate), learner.latents.draw(jax.random.key(1), 4)
-    plain = build_learner(MODEL).latents.generate({NETWORK: source}, {NETWORK: ()}, latents)
+    plain = before.generate({NETWORK: source}, {NETWORK: ()}, latents)
     np.testing.assert_allclose(generate(state.trainable, state.context, latents), plain, atol=1e-5)
     after, metrics = jax.jit(learner.step)(state, BATCH)
     assert all(np.isfinite(value) for value in metrics.values())
