@@ -45,7 +45,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 @contextmanager
-def progress(name: str, *, done: int, total: int, show: bool = True) -> Iterator[tqdm]:
+def progress(name: str, *, done: int, total: int, show: bool = True, delay: float = 0.0) -> Iterator[tqdm]:
     """Shows a bar that counts images, with their rate and the remaining time.
 
     Args:
@@ -53,6 +53,7 @@ def progress(name: str, *, done: int, total: int, show: bool = True) -> Iterator
         done: images seen before this start.
         total: images to see in all.
         show: False hides the bar.
+        delay: seconds before it is shown, so that it is not where all is done by then.
     """
     to_terminal = sys.stderr.isatty()
     with tqdm(
@@ -61,6 +62,7 @@ def progress(name: str, *, done: int, total: int, show: bool = True) -> Iterator
         total=total,
         unit=" images",
         disable=not show,
+        delay=delay,
         unit_scale=True,
         mininterval=0.2 if to_terminal else 10.0,  # a log file wants few lines
         bar_format="{desc}: {percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]",

@@ -8,7 +8,8 @@ import re
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -23,6 +24,7 @@ try:
 except ImportError:  # Pillow before 11.3
     HAS_AVIF = False
 
+from genjax.data import png
 from genjax.data.large_images import MAX_PIXELS, TOO_LARGE, load_pixels, opened, too_large
 from genjax.errors import InputError
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from jax import Array
 
 AnyArray = TypeVar("AnyArray", np.ndarray, "Array")
-T = TypeVar("T")
+Found = TypeVar("Found")
 
 RESIZE_RULE = "centre crop to the largest square, then Pillow BICUBIC (antialiased when shrinking)"
 # Formats that are read, as Pillow calls them and as people do; of several pictures in a file the first.
@@ -38,12 +40,12 @@ FORMATS = {"PNG": "PNG", "JPEG": "JPEG", "WEBP": "WebP", "GIF": "GIF", "BMP": "B
 FORMATS |= {"AVIF": "AVIF"} if HAS_AVIF else {}
 FORMAT_NAMES = f"{', '.join([*FORMATS.values()][:-1])} or {[*FORMATS.values()][-1]}"
 UNKNOWN = "unknown format"  # the problem of a file that is no image
+DAMAGED = "cut off or damaged"
+NO_FILE = "no file"  # a broken link, or a pipe, whose reading would block
 MIN_SIDE = 2  # smallest height and width in pixels: a single pixel is a tracking image of a web page, not a picture
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 PALETTE_MODES = ("P", "PA")
 UNRANGED_MODES = ("I", "F")  # of a TIFF: 32 bits for each pixel, and nothing says which number is white
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt", b"iCCP")  # chunks that say nothing of the pixels
 # Exceptions that Pillow raises on files that are cut off, damaged, or no images at all.
 UNREADABLE = (
     OSError,
@@ -89,10 +91,7 @@ def to_uint8(images: "np.ndarray | Array") -> np.ndarray:
 
 def resize(image: Image.Image, size: int) -> Image.Image:
     """Resizes an 8-bit grey or RGB image to a square of `size` pixels, by `RESIZE_RULE`."""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = image.crop((left, top, left + side, top + side))
-    return square.resize((size, size), Image.Resampling.BICUBIC)
+    return _square(image).resize((size, size), Image.Resampling.BICUBIC)
 
 
 def fit(image: Image.Image | np.ndarray, size: int, channels: int) -> np.ndarray:
@@ -107,21 +106,36 @@ def fit(image: Image.Image | np.ndarray, size: int, channels: int) -> np.ndarray
     """
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image)
-    flat = opaque(image).convert("L" if channels == 1 else "RGB")
+    # Cropped first: what is cut off need not be converted.
+    flat = _in_mode(opaque(image if image.mode.startswith("I") else _square(image)), "L" if channels == 1 else "RGB")
     return np.asarray(resize(flat, size)).reshape(size, size, channels)
 
 
 def opaque(image: Image.Image) -> Image.Image:
     """Converts a Pillow image of any mode to 8-bit grey (L) or RGB, transparent pixels over white."""
     if image.mode.startswith("I"):  # 16 bits for each pixel
-        levels = np.clip(np.asarray(image, np.float64), 0, 65535)
-        levels[levels == image.info.get("transparency")] = 65535
-        return Image.fromarray(np.rint(levels / 257).astype(np.uint8))  # 65535 / 257 = 255
+        levels = np.rint(np.arange(1 << 16) / 257).astype(np.uint8)  # 65535 / 257 = 255
+        clear = image.info.get("transparency")
+        if isinstance(clear, int) and 0 <= clear < len(levels):
+            levels[clear] = 255
+        return Image.fromarray(levels[np.clip(np.asarray(image), 0, 65535)])
     mode = "L" if image.mode in GREY_MODES else "RGB"
     if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert(mode)
+        pixels = _in_mode(image, "RGBA")
+        image = Image.new("RGB", image.size, "white")
+        image.paste(pixels, mask=pixels)  # as Image.alpha_composite over white to the bit, without the lock, in less
+    return _in_mode(image, mode)
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)  # which would copy it
+
+
+def _square(image: Image.Image) -> Image.Image:
+    """Crops to the largest square in the middle."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image if image.width == image.height else image.crop((left, top, left + side, top + side))
 
 
 class Probe(NamedTuple):
@@ -136,24 +150,68 @@ class Probe(NamedTuple):
     problem: str = ""
 
 
-def probe(file: Path | IO[bytes], *, max_pixels: int = MAX_PIXELS) -> Probe:
-    """Reads the head of a file, without decoding its pixels.
+class Picture(NamedTuple):
+    """The content of an image file, read in one go.
 
-    Not safe in threads: it changes Python's warning filters while it runs.
+    Attributes:
+        probe: facts from its head; the problem is one of the pixels where these cannot be decoded.
+        pixels: uint8 (size, size, 1 or 3); None where there is a problem, or only the head was read.
+    """
+
+    probe: Probe
+    pixels: np.ndarray | None = None
+
+
+def anyhow(pixels: int) -> AbstractContextManager[None]:
+    """Lets an image be decoded whatever its number of pixels: the usual `gate` of `read`."""
+    return nullcontext()
+
+
+def read(
+    file: IO[bytes],
+    size: int,
+    channels: int,
+    gate: Callable[[int], AbstractContextManager[None]] = anyhow,
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> Picture:
+    """Reads the head and the pixels of an image file in one go, turned upright as its EXIF data says.
+
+    Whoever calls it silences Pillow's remarks (`silenced`). It may be called in several threads.
 
     Args:
-        file: path or open file.
-        max_pixels: pixels of the largest image that can be used.
+        file: open file.
+        size: height and width of the result; 0 reads the head only.
+        channels: 1 or 3; 0 is 1 for a grey file and 3 for others.
+        gate: makes the context in which an image of so many pixels is decoded, and may wait until there is memory.
+        max_pixels: pixels of the largest image that can be used; one of more than `large_images.LARGE` is shrunk by a
+            whole number before it is resized.
     """
-    if isinstance(file, Path) and not file.is_file():  # a broken link, or a pipe, whose reading would block
-        return Probe(False, "no file")
+    probe = Probe(False)
+
+    def look(image: ImageFile) -> Picture:
+        nonlocal probe
+        probe = Probe(_is_grey(image), _unfit(image, max_pixels))
+        if probe.problem or not size:
+            return Picture(probe)
+        with gate(image.width * image.height):
+            return Picture(probe, _upright(image, size, channels or (1 if probe.grey else 3)))
+
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # Pillow's remarks on odd metadata
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return _use(file, lambda image: Probe(_is_grey(image), _unfit(image, max_pixels)))
+        return _looked_at(file, look)
     except UNREADABLE as error:
-        return Probe(False, _problem(error))
+        return Picture(probe._replace(problem=problem_of(error)))
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Silences Pillow's remarks, such as those on odd metadata.
+
+    Not safe in threads: it changes the warning filters of all of them. Enter it before they begin.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
 
 
 def decode(file: Path | IO[bytes], size: int, channels: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -163,8 +221,7 @@ def decode(file: Path | IO[bytes], size: int, channels: int, *, max_pixels: int 
         file: path or open file.
         size: height and width of the result.
         channels: 1 or 3.
-        max_pixels: pixels of the largest image that is decoded. One of more than `large_images.LARGE` is shrunk by a
-            whole number before it is resized.
+        max_pixels: as for `read`.
     Returns:
         uint8 (size, size, channels).
     Raises:
@@ -172,57 +229,40 @@ def decode(file: Path | IO[bytes], size: int, channels: int, *, max_pixels: int 
     """
 
     def pixels(image: ImageFile) -> np.ndarray | str:
-        upright = too_large(image, max_pixels) or ImageOps.exif_transpose(load_pixels(image, size, opaque))
-        return upright if isinstance(upright, str) else fit(upright, size, channels)
+        return too_large(image, max_pixels) or _upright(image, size, channels)
 
     try:
-        found = _use(file, pixels)
+        with file.open("rb") if isinstance(file, Path) else nullcontext(file) as content:
+            found = _looked_at(content, pixels)
     except UNREADABLE as error:
-        raise InputError(_problem(error)) from None
+        raise InputError(problem_of(error)) from None
     if isinstance(found, str):
         raise InputError(found)
     return found
 
 
-def _use(file: Path | IO[bytes], use: Callable[[ImageFile], T]) -> T:
-    """Opens an image and calls a function of it; a PNG that Pillow refuses for its long texts is read without them."""
+def _upright(image: ImageFile, size: int, channels: int) -> np.ndarray:
+    loaded = load_pixels(image, size, opaque)
+    ImageOps.exif_transpose(loaded, in_place=True)
+    return fit(loaded, size, channels)
+
+
+def _looked_at(file: IO[bytes], look: Callable[[ImageFile], Found]) -> Found:
+    """Opens an image and looks at it; a PNG that Pillow refuses for its long texts is looked at without them."""
     try:
-        return _use_as_it_is(file, use)
+        return _look(file, look)
     except ValueError:
-        content = file.read_bytes() if isinstance(file, Path) else _reread(file)
-        if not content.startswith(PNG_MAGIC):
+        file.seek(0)
+        content = file.read()
+        if not content.startswith(png.MAGIC):
             raise
-        return _use_as_it_is(io.BytesIO(_without_text(content)), use)
+    return _look(io.BytesIO(png.without_text(content)), look)
 
 
-def _use_as_it_is(file: Path | IO[bytes], use: Callable[[ImageFile], T]) -> T:
+def _look(file: IO[bytes], look: Callable[[ImageFile], Found]) -> Found:
     with opened(file, FORMATS) as image:
-        _scale_transparency(image)
-        return use(image)
-
-
-def _reread(file: IO[bytes]) -> bytes:
-    file.seek(0)
-    return file.read()
-
-
-def _without_text(png: bytes) -> bytes:
-    """Removes the chunks of text from a PNG file."""
-    kept, place = [PNG_MAGIC], len(PNG_MAGIC)
-    while place < len(png):
-        end = place + 12 + int.from_bytes(png[place : place + 4], "big")  # length, type, content, checksum
-        kept += [] if png[place + 4 : place + 8] in PNG_TEXT else [png[place:end]]
-        place = end
-    return b"".join(kept)
-
-
-def _scale_transparency(image: ImageFile) -> None:
-    """Brings the transparent level of a PNG, which is of the file's depth, to the 8 bits of the pixels."""
-    level, depth = image.info.get("transparency"), image.tile[0][3] if image.format == "PNG" and image.tile else None
-    if level is not None and depth in ("L;2", "L;4"):
-        image.info["transparency"] = level * (85 if depth == "L;2" else 17)  # 3 * 85 = 15 * 17 = 255
-    elif level is not None and depth == "RGB;16B":
-        image.info["transparency"] = tuple(value >> 8 for value in level)
+        png.scale_transparency(image)
+        return look(image)
 
 
 def _unfit(image: ImageFile, max_pixels: int) -> str:
@@ -241,7 +281,8 @@ def _is_grey(image: Image.Image) -> bool:
     return bool((palette == palette[:, :1]).all())
 
 
-def _problem(error: Exception) -> str:
+def problem_of(error: Exception) -> str:
+    """Says in a few words why a file cannot be used."""
     if isinstance(error, Image.UnidentifiedImageError):
         return UNKNOWN
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):  # within WebP, TIFF and GIF
@@ -249,4 +290,6 @@ def _problem(error: Exception) -> str:
         return f"{TOO_LARGE} ({found[0]})" if found else TOO_LARGE
     if isinstance(error, PermissionError | FileNotFoundError):
         return "cannot be opened"
-    return "cut off or damaged"
+    if isinstance(error, OSError) and error.errno:  # Pillow's own have no number
+        return f"cannot be read: {error.strerror}"
+    return DAMAGED

@@ -6,9 +6,7 @@ here without it, and `too_large` is asked instead.
 
 import struct
 import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from collections.abc import Callable, Collection
 from typing import IO
 
 from PIL import Image, UnidentifiedImageError
@@ -33,21 +31,15 @@ def check_max_pixels(number: int) -> None:
         raise InputError(f"--max-pixels {number} leaves out every image. Use 1 or more, or leave it out.")
 
 
-@contextmanager
-def opened(file: Path | IO[bytes], formats: Collection[str]) -> Iterator[ImageFile]:
-    """Opens an image file of any size by its content, and closes it in the end if it was given as a path.
+def opened(stream: IO[bytes], formats: Collection[str]) -> ImageFile:
+    """Opens an image of any size by its content.
 
     Args:
-        file: path or open file.
+        stream: open file, which whoever opened it closes.
         formats: formats to try, as Pillow names them.
     Raises:
         UnidentifiedImageError: a file of no such format; or whatever Pillow raises on a damaged one.
     """
-    with file.open("rb") if isinstance(file, Path) else nullcontext(file) as stream, _head(stream, formats) as image:
-        yield image
-
-
-def _head(stream: IO[bytes], formats: Collection[str]) -> ImageFile:
     stream.seek(0)
     prefix = stream.read(16)
     if not set(formats) <= set(Image.OPEN):

@@ -12,10 +12,29 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from genjax.data.images import FORMATS, RESIZE_RULE, decode, fit, opaque, probe, resize, to_float, to_uint8
+from genjax.data.images import (
+    FORMATS,
+    RESIZE_RULE,
+    Probe,
+    decode,
+    fit,
+    opaque,
+    read,
+    resize,
+    silenced,
+    to_float,
+    to_uint8,
+)
+from genjax.data.large_images import MAX_PIXELS
 from genjax.errors import InputError
 
 LEVELS = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1)
+
+
+def probe(path: Path, max_pixels: int = MAX_PIXELS) -> Probe:
+    """Reads the head of a file."""
+    with silenced(), path.open("rb") as file:
+        return read(file, 0, 0, max_pixels=max_pixels).probe
 
 
 @pytest.fixture
@@ -89,6 +108,22 @@ def test_what_is_transparent_is_put_on_white() -> None:
     assert opaque(half).getpixel((0, 0)) == (255, 127, 127)
     clear = Image.new("LA", (2, 2), (0, 0))
     assert (opaque(clear).mode, opaque(clear).getpixel((0, 0))) == ("L", 255)
+
+
+def test_every_level_on_white_is_as_pillow_composites_it() -> None:
+    levels, alphas = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    image = Image.fromarray(np.stack([levels, levels, levels, alphas], -1))
+    white = Image.new("RGBA", image.size, "white")
+    np.testing.assert_array_equal(opaque(image), Image.alpha_composite(white, image).convert("RGB"))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
+def test_to_crop_first_changes_no_pixel(photo: Image.Image, mode: str) -> None:
+    photo.putalpha(photo.convert("L"))
+    image = photo.convert(mode)
+    for channels, kind in ((1, "L"), (3, "RGB")):
+        expected = np.asarray(resize(opaque(image).convert(kind), 8)).reshape(8, 8, channels)
+        np.testing.assert_array_equal(fit(image, 8, channels), expected)
 
 
 def test_a_transparent_palette_entry_is_put_on_white(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ import re
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from genjax.data.dataset import Dataset
+from genjax.data.files import Files, stat_of
 from genjax.data.request import Request, Spec
 from genjax.data.sources.archive_members import KINDS, SUFFIXES, Members, open_archive
-from genjax.data.sources.folder import load_files
 from genjax.data.sources.folder_captions import TEXT
 from genjax.data.sources.folder_layout import (
     HELD_OUT,
@@ -30,7 +30,7 @@ from genjax.data.sources.folder_layout import (
     list_files,
     sort_out,
 )
-from genjax.data.sources.image_files import ImageFiles
+from genjax.data.sources.image_files import ImageFiles, load_files
 from genjax.data.sources.sidecars import ALONE, find_sidecars, parse_labels, read_sidecars
 from genjax.errors import InputError, looked_for
 
@@ -70,9 +70,10 @@ def load_archive(path: str, request: Request) -> Dataset:
         InputError: no such archive, a damaged or encrypted one, or whatever `load_folder` refuses in a folder.
     """
     name = f"archive:{path}"
-    places, foreign = _places(name, path, request.root or Path())
-    opened = {place: open_archive(name, file) for place, file in places.items()}
-    archives = _arranged(opened)
+    whole = (request.root or Path()) / Path(path).expanduser()
+    places, foreign = _places(name, path, whole)
+    stats = [stat_of(file) for file in places.values()]  # before they are opened: so the next start sees later changes
+    archives = _arranged({place: open_archive(name, file) for place, file in places.items()})
     members = {path: (one.members, member) for one in archives for path, member in one.paths.items()}
     sidecars, alone = find_sidecars(members.keys() - {file for one in archives for file in one.captions})
     sidecar_paths = {file for files in sidecars.values() for file in files.values()} | {*alone}
@@ -81,28 +82,27 @@ def load_archive(path: str, request: Request) -> Dataset:
         archive, member = members[file]
         return archive.read(member)
 
-    def content(file: str) -> IO[bytes]:
-        return BytesIO(read(file))
-
     beside = read_sidecars(name, sidecars, read)
     listed, captions = _labels(name, archives), _captions(name, archives)
 
     left_out = foreign | dict.fromkeys(alone, ALONE)
     for one in archives:
         left_out |= one.left_out
-    return load_files(
+    of_members = {
+        path: stat and stat._replace(member=member)
+        for one, stat in zip(archives, stats, strict=True)
+        for path, member in one.paths.items()
+    }
+    files = Files(
         name,
-        ImageFiles(
-            sorted(members.keys() - sidecar_paths - {*captions}),
-            left_out,
-            captions,
-            open=content,
-            described=beside.captions,
-            labels=beside.labels or None if listed is None else listed,
-            max_pixels=request.max_pixels,
-        ),
-        request,
+        str(whole.resolve()),
+        {path: of_members[path] for path in sorted(members.keys() - sidecar_paths - {*captions})},
+        sum(stat.size for stat in stats if stat),
+        open=lambda file: BytesIO(read(file)),
+        max_pixels=request.max_pixels,
     )
+    labels = beside.labels or None if listed is None else listed
+    return load_files(ImageFiles(files, left_out, captions, labels, beside.captions), request)
 
 
 def expand_braces(path: str) -> list[str]:
@@ -133,14 +133,13 @@ def _choices(inside: str) -> Sequence[str]:
     return inside.split(",") if "," in inside else [f"{{{inside}}}"]
 
 
-def _places(name: str, path: str, root: Path) -> tuple[dict[str, Path], dict[str, str]]:
+def _places(name: str, path: str, whole: Path) -> tuple[dict[str, Path], dict[str, str]]:
     """Finds the archives that a path names.
 
     Returns:
         ({place in the set: path on disk}, {path: reason} of what else lies in their folder). The place of a single
         archive is "".
     """
-    whole = root / Path(path).expanduser()
     if path and whole.is_dir():
         files, left_out, texts = list_files(whole)
         found = [file for file in files if file.lower().endswith(SUFFIXES)]

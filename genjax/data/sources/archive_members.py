@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from genjax.data.images import problem_of
 from genjax.data.sources import archive_limits
 from genjax.data.sources.archive_limits import check_expansion, check_members
 from genjax.errors import InputError
@@ -25,7 +26,6 @@ NESTED_SUFFIXES = (*SUFFIXES, ".gz", ".xz", ".bz2", ".zst", ".7z", ".rar")
 KINDS = ".zip, .tar, .tar.gz, .tar.xz or .tar.bz2"
 OUTSIDE, LINK, NESTED = "path out of the archive", "link", "archive in the archive"
 TWICE, SPARSE, TOO_LONG = "of the same name as a later one", "with holes", "file of more than 512 MiB"
-CUT_OFF, GONE = "cut off or damaged", "cannot be opened"
 ENCRYPTED = 1  # bit of the flags of a member of a .zip
 DRIVE = re.compile(r"[A-Za-z]:")
 DAMAGED = (  # every exception that a damaged archive was seen to raise
@@ -229,9 +229,7 @@ def _careful(read: Callable[[str], bytes]) -> Callable[[str], bytes]:
     def careful(member: str) -> bytes:
         try:
             return read(member)
-        except (FileNotFoundError, PermissionError):
-            raise InputError(GONE) from None
-        except DAMAGED:
-            raise InputError(CUT_OFF) from None
+        except DAMAGED as error:
+            raise InputError(problem_of(error)) from None
 
     return careful

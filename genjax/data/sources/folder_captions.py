@@ -11,7 +11,6 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import IO, NamedTuple
 
 from genjax.errors import InputError
@@ -22,7 +21,7 @@ KINDS = f"{CAPTIONS}, {METADATA_LINES}, {METADATA_TABLE} or a {TEXT} beside each
 LONGEST = 1 << 20  # bytes of a text beside an image, at most: a caption is a sentence or a few
 
 
-Opener = Callable[[str], Path | IO[bytes]]
+Opener = Callable[[str], IO[bytes]]
 
 
 class Entry(NamedTuple):
@@ -59,7 +58,7 @@ def read_captions(
     """Reads the captions of a set, of whatever kind they are.
 
     Args:
-        open: function path -> place of a file of the set on disk, or its content.
+        open: opens a file of the set, as `genjax.data.files.Files.open`.
         name: name of the set, for messages.
         paths: paths of its images, relative to the folder. An entry names one with slashes or backslashes, with or
             without ``./``, and with accents composed or not.
@@ -167,15 +166,16 @@ def _said(kind: str, caption: str | None) -> str:
 def _decoded(open: Opener, name: str, file: str, limit: int | None = None) -> str:
     """Reads a text file."""
     try:
-        found = open(file)
-        if isinstance(found, Path) and not found.is_file():  # a broken link, or a pipe, whose reading would block
-            raise InputError(f"{name}: {file} is no file. Remove it.")
-        content = found.read_bytes() if isinstance(found, Path) else found.read()
-        if limit is not None and len(content) > limit:
-            raise InputError(f"{name}: {file} is longer than {limit:,} bytes: no caption. Move it elsewhere.")
-        text = content.decode("utf-8-sig")
+        with open(file) as stream:
+            content = stream.read()
     except OSError as error:
         raise InputError(f"{name}: {file} cannot be opened ({error.strerror}). Make it readable.") from None
+    except InputError as reason:
+        raise InputError(f"{name}: {file} cannot be read ({reason}). Repair or remove it.") from None
+    if limit is not None and len(content) > limit:
+        raise InputError(f"{name}: {file} is longer than {limit:,} bytes: no caption. Move it elsewhere.")
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:  # as in UTF-16 without a mark

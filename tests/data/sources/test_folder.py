@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from genjax.data import LazyImages, load
+from genjax.data import LazyImages, load, reading
 from genjax.data import dataset as dataset_module
+from genjax.data import files as files_module
+from genjax.data import images as images_module
 from genjax.data.images import fit
 from genjax.data.request import Request
 from genjax.data.sources.folder import load_folder, reads_below
@@ -430,3 +432,46 @@ def test_whatever_its_form_an_image_comes_out_as_it_looks(zoo: tuple[Path, list[
         assert abs(int(images[name][8, 8, 0]) - level) < 4, name
     for name in ("animated.webp", "animated.gif"):
         assert images[name].max() < 4, "the first picture"
+
+
+def test_both_splits_are_read_by_opening_each_file_once(ten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, look = [], files_module._look
+    monkeypatch.setattr(reading, "KEPT_FILES", 1)
+    monkeypatch.setattr(files_module, "_look", lambda files, name, *how: opened.append(name) or look(files, name, *how))
+    for i in range(10):
+        os.utime(ten / f"{i}.png", (1000, 1000))
+    load(f"folder:{ten}", split="train")
+    load(f"folder:{ten}", split="test", channels=3)
+    load(f"folder:{ten}", num=3)
+    assert sorted(opened) == [f"{i}.png" for i in range(10)]
+
+
+@pytest.mark.parametrize("wrong", ["layout", "captions", "number"])
+def test_what_is_wrong_with_a_folder_is_said_before_anything_is_decoded(
+    ten: Path, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if wrong == "layout":
+        save(ten / "cat" / "a.png")
+    if wrong == "captions":
+        (ten / "captions.jsonl").write_text('{"file": "0.png", "caption": "one"}')
+    (ten / "notes.txt").write_text("to do")
+    monkeypatch.setattr("genjax.data.images._upright", None)
+    with pytest.raises(InputError, match=r"next to them|no caption for 9 of 10|--num-images 50 is more"):
+        load(f"folder:{ten}", num=50 if wrong == "number" else 0, skip_broken=True)
+
+
+def test_a_text_beside_class_folders_is_no_wrong_layout(ten: Path) -> None:
+    for i in range(10):
+        (ten / ("cat" if i % 2 else "dog")).mkdir(exist_ok=True)
+        (ten / f"{i}.png").rename(ten / ("cat" if i % 2 else "dog") / f"{i}.png")
+    (ten / "notes.txt").write_text("to do")
+    with pytest.warns(UserWarning, match=r"left out 1 \(unknown format 1\)"):
+        assert load(f"folder:{ten}", split="all", skip_broken=True).class_names == ("cat", "dog")
+    with pytest.raises(InputError, match=r"1 file that is no image: notes\.txt"):
+        load(f"folder:{ten}", split="all")
+
+
+def test_of_a_number_of_images_the_others_are_not_decoded(ten: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded, usual = [], images_module._upright
+    monkeypatch.setattr(images_module, "_upright", lambda *how: decoded.append(1) or usual(*how))
+    assert len(load(f"folder:{ten}", num=3)) == len(decoded) == 3

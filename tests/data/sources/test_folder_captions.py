@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from genjax.data.files import open_file
 from genjax.data.sources.folder_captions import (
     Captions,
     foreign_lines,
@@ -21,7 +22,7 @@ from genjax.errors import InputError
 def read(root: Path, *paths: str, others: Sequence[str] = ()) -> Captions:
     """The captions of these images in a folder that has nothing but files of captions."""
     files = [str(file.relative_to(root)) for file in root.rglob("*") if not file.is_dir()]
-    return read_captions(root.joinpath, "folder:x", paths, files, others=others)
+    return read_captions(lambda file: open_file(root / file), "folder:x", paths, files, others=others)
 
 
 def write(root: Path, **files: str | bytes) -> None:
@@ -38,7 +39,7 @@ def test_lines_name_files_and_captions(tmp_path: Path) -> None:
         captions__jsonl='{"file": "b.png", "caption": "a füchs"}\n\n{"file": "a.png", "caption": "", "by": "x"}\n',
     )
     assert read(tmp_path, "a.png", "b.png") == ({"b.png": "a füchs", "a.png": ""}, "captions.jsonl", {})
-    assert read_captions(tmp_path.joinpath, "folder:x", ["a.png"], []) == ({}, "", {})
+    assert read_captions(lambda file: open_file(tmp_path / file), "folder:x", ["a.png"], []) == ({}, "", {})
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -217,5 +218,5 @@ def test_captions_that_cannot_be_read_are_refused_in_a_line(
 
 def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").symlink_to(tmp_path / "gone")
-    with pytest.raises(InputError, match=r"folder:x: a\.txt is no file\. Remove it\."):
+    with pytest.raises(InputError, match=r"folder:x: a\.txt cannot be read \(no file\)\. Repair or remove it\."):
         read(tmp_path, "a.png")

@@ -1,0 +1,181 @@
+"""The image files of a set, on disk or in archives, and a look at many: in threads, with a bar, within some memory.
+
+Threads and not processes: Pillow gives the interpreter's lock away while it decodes, converts and resizes.
+"""
+
+import os
+import stat
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from genjax.data.images import NO_FILE, Picture, Probe, problem_of, read, silenced
+from genjax.data.large_images import MAX_PIXELS
+from genjax.errors import InputError
+from genjax.terminal import progress
+
+AT_ONCE = 1 << 26  # pixels that are decoded at a time, in all threads: up to 800 MB
+TASK = 16  # files that a thread reads before it is given others
+WAITS = 4  # threads beside those that compute: a drive makes some of them wait
+MOST_THREADS = 32
+SHOWN = 10  # most files that a message names
+
+
+class Stat(NamedTuple):
+    """What tells a file from what it was before.
+
+    Attributes:
+        size: bytes of the file on disk: of the archive, for a file in one.
+        changed: time of the last change of the file on disk, in nanoseconds.
+        member: path of the file in its archive; "" for a file on disk.
+    """
+
+    size: int
+    changed: int
+    member: str = ""
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of a set, as a folder or an archive names them.
+
+    Attributes:
+        name: name of the set, for messages.
+        place: what tells the set from others: the resolved path of its folder or archive.
+        stats: {name of a file: its size and time of change}; None for what is no file.
+        total: bytes of them on disk.
+        open: opens the file of that name, in any thread. It raises OSError, or InputError with only the reason.
+        max_pixels: pixels of the largest image that is decoded.
+    """
+
+    name: str
+    place: str
+    stats: Mapping[str, Stat | None]
+    total: int
+    open: Callable[[str], IO[bytes]]
+    max_pixels: int = MAX_PIXELS
+
+
+def stat_of(path: Path) -> Stat | None:
+    """Returns size and time of change of a file on disk; None for what is no file."""
+    try:
+        found = path.stat()
+    except OSError:  # a broken link
+        return None
+    return Stat(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+
+
+def open_file(path: Path) -> IO[bytes]:
+    """Opens a file on disk.
+
+    Raises:
+        OSError: it cannot be opened.
+        InputError: it is no file, but a broken link, or a pipe, whose reading would block.
+    """
+    if not path.is_file():
+        raise InputError(NO_FILE)
+    return path.open("rb")
+
+
+class Gate:
+    """Lets threads hold so many pixels of decoded images at a time; a larger image is let in alone."""
+
+    def __init__(self, most: int) -> None:
+        """Takes the number of pixels."""
+        self.most = self.free = most
+        self.changed = threading.Condition()
+
+    @contextmanager
+    def held(self, pixels: int) -> Iterator[None]:
+        """Waits until there is room for so many pixels, and holds it."""
+        pixels = min(pixels, self.most)
+        with self.changed:
+            self.changed.wait_for(lambda: self.free >= pixels)
+            self.free -= pixels
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.free += pixels
+                self.changed.notify_all()
+
+
+def look_at(
+    files: Files, names: Sequence[str], size: int, channels: int, take: Callable[[str, Picture], object]
+) -> None:
+    """Reads many files, on all cores, with a bar if it takes long and there is a terminal.
+
+    Args:
+        files: set that they are of.
+        names: files to read.
+        size: height and width of the images; 0 reads heads only.
+        channels: 1 or 3; 0 is 1 for a grey file and 3 for others.
+        take: called with the name and the picture of each file, in their order, in this thread.
+    """
+    gate, tasks = Gate(AT_ONCE), [names[start : start + TASK] for start in range(0, len(names), TASK)]
+
+    def look(some: Sequence[str]) -> list[Picture]:
+        return [_look(files, name, size, channels, gate) for name in some]
+
+    threads = min(cores() + WAITS, MOST_THREADS, max(1, len(tasks)))
+    with (
+        silenced(),
+        progress("reading images", done=0, total=len(names), show=sys.stderr.isatty(), delay=1.0) as bar,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+        under_way: deque = deque()  # few at a time, so that images wait for `take` in little memory
+        try:
+            for number in range(len(tasks) + 2 * threads):
+                if number < len(tasks):
+                    under_way.append((tasks[number], pool.submit(look, tasks[number])))
+                if under_way and number >= min(2 * threads, len(tasks)):
+                    some, pictures = under_way.popleft()
+                    for name, picture in zip(some, pictures.result(), strict=True):
+                        take(name, picture)
+                    bar.update(len(some))
+        finally:
+            for _, waiting in under_way:
+                waiting.cancel()
+
+
+def _look(files: Files, name: str, size: int, channels: int, gate: Gate) -> Picture:
+    if files.stats[name] is None:
+        return Picture(Probe(False, NO_FILE))
+    try:
+        with files.open(name) as file:
+            return read(file, size, channels, gate.held, max_pixels=files.max_pixels)
+    except InputError as error:
+        return Picture(Probe(False, str(error)))
+    except OSError as error:
+        return Picture(Probe(False, problem_of(error)))
+
+
+def cores() -> int:
+    """Returns the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def broken(files: Files, names: Sequence[str]) -> dict[str, str]:
+    """Decodes these files, and returns {name: reason} of those of which it cannot be done."""
+    found: dict[str, str] = {}
+    look_at(files, names, 8, 1, lambda name, picture: found.update({name: picture.probe.problem}))
+    return {name: reason for name, reason in found.items() if reason}
+
+
+def unusable(name: str, problems: Mapping[str, str]) -> InputError:
+    """Makes the error of a set with files that cannot be used, of {file: reason}."""
+    return InputError(f"{name} has {_listed(problems)}. Repair or remove them, or leave them out with --skip-broken.")
+
+
+def _listed(problems: Mapping[str, str]) -> str:
+    """Formats as ``2 files that are no images: a.png (cut off or damaged), b.txt (unknown format)``."""
+    shown = [f"{path} ({reason})" for path, reason in sorted(problems.items())[:SHOWN]]
+    more = f" and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    noun = "1 file that is no image" if len(problems) == 1 else f"{len(problems)} files that are no images"
+    return f"{noun}: {', '.join(shown)}{more}"

@@ -1,0 +1,219 @@
+"""Reading the image files of a set: each is opened once, its head and its pixels in one go; and kept.
+
+What was decoded goes to the cache (`genjax.data.cache`), from which the next start takes the rows of all files that
+have the same name, size and time of change, for files in an archive those of the archive: what was changed, added or
+removed is seen. A file that was replaced by one of the same size under the same time of change (`touch -r`,
+`rsync --times`) is not: `genjax cache --clear`.
+Sets that are read in about a second are not kept.
+"""
+
+import time
+import warnings
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from genjax.data import cache, dataset
+from genjax.data.cache import Entry, Row, native
+from genjax.data.dataset import LazyImages
+from genjax.data.files import Files, Stat, broken, look_at, unusable
+from genjax.data.images import DAMAGED, UNKNOWN, Picture, Probe
+from genjax.data.large_images import TOO_LARGE
+
+KEPT_FILES, KEPT_BYTES = 200, 10_000_000  # a set of fewer files and bytes than these is read in about a second
+NO_STAT = Stat(-1, -1)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What was read of the files of a set.
+
+    Attributes:
+        files: the set.
+        size: height and width of the images.
+        entry: a row for each file, and the pixels of those that were decoded.
+    """
+
+    files: Files
+    size: int
+    entry: Entry
+
+    @property
+    def probes(self) -> dict[str, Probe]:
+        """Returns {name: facts from its head, or why it cannot be used} of all files."""
+        return {name: row.probe for name, row in self.entry.rows.items()}
+
+    def problems(self) -> dict[str, str]:
+        """Returns {name: reason} of the files that cannot be used; those that are not decoded yet are, to find out."""
+        known = {name: row.probe.problem for name, row in self.entry.rows.items() if row.probe.problem}
+        unread = [name for name, row in self.entry.rows.items() if row.number < 0 and name not in known]
+        return known | broken(self.files, unread)
+
+    def images(self, names: Sequence[str], channels: int) -> np.ndarray | LazyImages:
+        """Returns the images of these files, decoded if they fit into memory, otherwise when they are used.
+
+        Args:
+            names: files without a known problem.
+            channels: 1 or 3.
+        Raises:
+            InputError: a file that cannot be decoded; the message counts all of them.
+        """
+        shape = (len(names), self.size, self.size, channels)
+        lazy = LazyImages(lambda i: self._decoded([names[i]], channels)[0], np.arange(len(names)), shape)
+        return self._decoded(names, channels) if lazy.fits else lazy
+
+    def _decoded(self, names: Sequence[str], channels: int) -> np.ndarray:
+        images = np.empty((len(names), self.size, self.size, channels), np.uint8)
+        missing: dict[str, int] = {}
+        for number, name in enumerate(names):
+            row = self.entry.rows[name]
+            pixels = native(self.entry, row)
+            if pixels is not None:
+                images[number] = pixels
+                continue
+            missing[name] = number
+            if row.number >= 0:
+                cache.discard(self.entry.path)  # it is damaged: the next start makes it anew
+        failed = set[str]()
+
+        def take(name: str, picture: Picture) -> None:
+            if picture.pixels is None:
+                failed.add(name)
+            else:
+                images[missing[name]] = picture.pixels
+
+        look_at(self.files, [*missing], self.size, channels, take)
+        if failed:
+            usable = [name for name, row in self.entry.rows.items() if not row.probe.problem]
+            raise unusable(self.files.name, broken(self.files, usable))
+        return images
+
+
+def read_files(files: Files, size: int, channels: int, *, whole: bool = True) -> Contents:
+    """Reads the files of a set, from the cache those that are as they were.
+
+    Args:
+        files: set to read.
+        size: height and width of the images.
+        channels: 1 makes colour grey; 0 and 3 leave it.
+        whole: True decodes every file, if there is room for the images; False reads the heads of those that are not in
+            the cache.
+    """
+    began, as_grey = time.time_ns(), channels == 1
+    known = _known(files, size, as_grey=as_grey)
+    if known.rows:
+        heads = read_heads(files, known)
+        if all(row.number >= 0 or row.probe.problem for row in heads.rows.values()):
+            return Contents(files, size, heads)
+    pixels = _room(files, (len(files.stats), size, size, 1 if as_grey else 3)) if whole else None
+    if pixels is None:
+        return Contents(files, size, read_heads(files, known))
+    try:
+        rows = _read_into(pixels, files, known, size, as_grey=as_grey)
+        return Contents(files, size, _kept(files, rows, pixels, size, as_grey=as_grey, began=began))
+    except BaseException:
+        cache.discard(getattr(pixels, "filename", None))
+        raise
+
+
+def read_heads(files: Files, known: Entry | None = None) -> Entry:
+    """Reads the heads of files, but for those of which there are rows already."""
+    known = known or Entry({}, np.empty((0, 1, 1, 1), np.uint8))
+    rows = dict(known.rows)
+
+    def take(name: str, picture: Picture) -> None:
+        rows[name] = Row(-1, files.stats[name] or NO_STAT, picture.probe)
+
+    look_at(files, [name for name in files.stats if name not in rows], 0, 0, take)
+    return known._replace(rows={name: rows[name] for name in files.stats})
+
+
+def _read_into(pixels: np.ndarray, files: Files, known: Entry, size: int, *, as_grey: bool) -> dict[str, Row]:
+    """Decodes all files into the rows of an array, or copies what is known of them."""
+    numbers = {name: number for number, name in enumerate(files.stats)}
+    rows: dict[str, Row] = {}
+
+    def put(name: str, probe: Probe, image: np.ndarray | None) -> None:
+        stat = files.stats[name] or NO_STAT
+        if image is None:
+            rows[name] = Row(-1, stat, probe)
+        else:
+            pixels[numbers[name]] = image
+            rows[name] = Row(numbers[name], stat, probe, zlib.crc32(np.ascontiguousarray(image).data))
+
+    for name, row in known.rows.items():
+        image = native(known, row)
+        if image is not None or row.probe.problem:
+            put(name, row.probe, image)
+    missing = [name for name in files.stats if name not in rows]
+    look_at(files, missing, size, int(as_grey), lambda name, found: put(name, found.probe, found.pixels))
+    return {name: rows[name] for name in files.stats}
+
+
+def _known(files: Files, size: int, *, as_grey: bool) -> Entry:
+    """Returns the cache's rows of the files that are as they were."""
+    found = _current(files, size, as_grey=False)
+    if as_grey and not (found.rows.keys() == files.stats.keys() and all(row.probe.grey for row in found.rows.values())):
+        found = _current(files, size, as_grey=True)  # where nothing has colour, both are the same
+    return found
+
+
+def _current(files: Files, size: int, *, as_grey: bool) -> Entry:
+    path = _entry_path(files, size, as_grey=as_grey) if _worth_keeping(files) else None
+    found = cache.read_entry(path) if path else None
+    if found is None:
+        return Entry({}, np.empty((0, 1, 1, 1), np.uint8))
+    # Other problems than these may be gone though the file is the same: rights, a drive that failed.
+    kept = {name: row for name, row in found.rows.items() if _lasts(row.probe.problem)}
+    return found._replace(
+        rows={name: kept[name] for name, stat in files.stats.items() if name in kept and kept[name].stat == stat}
+    )
+
+
+def _lasts(problem: str) -> bool:
+    return problem in ("", UNKNOWN, DAMAGED) or problem.startswith(TOO_LARGE)
+
+
+def _entry_path(files: Files, size: int, *, as_grey: bool) -> Path | None:
+    return cache.entry_path(files.place, size, as_grey=as_grey, max_pixels=files.max_pixels)
+
+
+def _worth_keeping(files: Files) -> bool:
+    return len(files.stats) >= KEPT_FILES or files.total >= KEPT_BYTES
+
+
+def _room(files: Files, shape: tuple[int, int, int, int]) -> np.ndarray | None:
+    """Makes an array for the images of a set: in the cache's folder, else in memory; None if it fits into neither."""
+    need, folder = int(np.prod(shape)), cache.sets_folder()
+    if _worth_keeping(files) and need <= cache.LIMIT and folder:
+        try:
+            return cache.allocate(folder, shape)
+        except OSError as error:
+            _warn_once(folder, str(error.strerror))
+    return np.zeros(shape, np.uint8) if need <= dataset.IN_MEMORY else None
+
+
+def _kept(files: Files, rows: dict[str, Row], pixels: np.ndarray, size: int, *, as_grey: bool, began: int) -> Entry:
+    """Keeps what was read, if its pixels lie in the cache's folder."""
+    path = _entry_path(files, size, as_grey=as_grey)
+    if path is None or not isinstance(pixels, np.memmap):
+        return Entry(rows, pixels)
+    try:
+        return cache.finish(pixels, rows, path, place=files.place, began=began)
+    except OSError as error:
+        cache.discard(str(pixels.filename))  # what is mapped stays until the end of this process
+        _warn_once(path.parent, str(error.strerror))
+        return Entry(rows, pixels)
+
+
+@lru_cache(maxsize=8)
+def _warn_once(folder: Path, reason: str) -> None:
+    warnings.warn(
+        f"decoded images cannot be kept in {folder} ({reason}), so that every start decodes them again. Make room,"
+        " or name another folder in XDG_CACHE_HOME",
+        stacklevel=6,
+    )
