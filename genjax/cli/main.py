@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from genjax.cli.average import run_average
+from genjax.cli.cache import run_cache
 from genjax.cli.doctor import run_doctor
 from genjax.cli.evaluate import run_evaluation
 from genjax.cli.importing import run_import
@@ -35,6 +36,7 @@ RUN: Mapping[str, Callable[[Any], int]] = {
     "report": run_report,
     "stability": run_stability,
     "doctor": run_doctor,
+    "cache": run_cache,
 }
 
 

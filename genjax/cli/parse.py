@@ -11,6 +11,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from genjax.cli.average import AverageCommand
+from genjax.cli.cache import CacheCommand
 from genjax.cli.doctor import DoctorCommand
 from genjax.cli.evaluate import EvaluateCommand, evaluate_type
 from genjax.cli.importing import ImportCommand
@@ -30,6 +31,7 @@ VERBS = {
     "report": ReportCommand,
     "stability": StabilityCommand,
     "doctor": DoctorCommand,
+    "cache": CacheCommand,
 }
 _TYPES = {"evaluate": evaluate_type, "report": report_type}  # the commands whose help lists what there is
 FREEZE = re.compile(r"--freeze\.(?!patterns)([a-z_]+)(?:=(.*))?")
