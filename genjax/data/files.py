@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +118,8 @@ def look_at(
         channels: 1 or 3; 0 is 1 for a grey file and 3 for others.
         take: called with the name and the picture of each file, in their order, in this thread.
     """
+    if not names:
+        return
     gate, tasks = Gate(AT_ONCE), [names[start : start + TASK] for start in range(0, len(names), TASK)]
 
     def look(some: Sequence[str]) -> list[Picture]:
@@ -129,16 +131,21 @@ def look_at(
         progress("reading images", done=0, total=len(names), show=sys.stderr.isatty(), delay=1.0) as bar,
         ThreadPoolExecutor(threads) as pool,
     ):
-        under_way: deque = deque()  # few at a time, so that images wait for `take` in little memory
+        under_way: deque[tuple[Sequence[str], Future[list[Picture]]]] = deque()
+
+        def finish_first() -> None:
+            some, pictures = under_way.popleft()
+            for name, picture in zip(some, pictures.result(), strict=True):
+                take(name, picture)
+            bar.update(len(some))
+
         try:
-            for number in range(len(tasks) + 2 * threads):
-                if number < len(tasks):
-                    under_way.append((tasks[number], pool.submit(look, tasks[number])))
-                if under_way and number >= min(2 * threads, len(tasks)):
-                    some, pictures = under_way.popleft()
-                    for name, picture in zip(some, pictures.result(), strict=True):
-                        take(name, picture)
-                    bar.update(len(some))
+            for task in tasks:
+                under_way.append((task, pool.submit(look, task)))
+                if len(under_way) > 2 * threads:  # few at a time: what waits for `take` needs memory
+                    finish_first()
+            while under_way:
+                finish_first()
         finally:
             for _, waiting in under_way:
                 waiting.cancel()

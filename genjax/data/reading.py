@@ -21,8 +21,9 @@ from genjax.data import cache, dataset
 from genjax.data.cache import Entry, Row, native
 from genjax.data.dataset import LazyImages
 from genjax.data.files import Files, Stat, broken, look_at, unusable
-from genjax.data.images import DAMAGED, UNKNOWN, Picture, Probe
+from genjax.data.images import DAMAGED, UNKNOWN, Picture, Probe, decode, problem_of
 from genjax.data.large_images import TOO_LARGE
+from genjax.errors import InputError
 
 KEPT_FILES, KEPT_BYTES = 200, 10_000_000  # a set of fewer files and bytes than these is read in about a second
 NO_STAT = Stat(-1, -1)
@@ -63,34 +64,53 @@ class Contents:
             InputError: a file that cannot be decoded; the message counts all of them.
         """
         shape = (len(names), self.size, self.size, channels)
-        lazy = LazyImages(lambda i: self._decoded([names[i]], channels)[0], np.arange(len(names)), shape)
-        return self._decoded(names, channels) if lazy.fits else lazy
+        lazy = LazyImages(lambda number: self._image(names[number], channels), np.arange(len(names)), shape)
+        return self._all(names, channels) if lazy.fits else lazy
 
-    def _decoded(self, names: Sequence[str], channels: int) -> np.ndarray:
+    def _kept(self, name: str) -> np.ndarray | None:
+        """Returns the pixels of a file that was decoded, a grey one with one channel."""
+        pixels = native(self.entry, self.entry.rows[name])
+        if pixels is None and self.entry.rows[name].number >= 0:
+            cache.discard(self.entry.path)  # it is damaged: the next start makes it anew
+        return pixels
+
+    def _image(self, name: str, channels: int) -> np.ndarray:
+        pixels = self._kept(name)
+        try:
+            if pixels is None:
+                with self.files.open(name) as file:
+                    pixels = decode(file, self.size, channels, max_pixels=self.files.max_pixels)
+        except (InputError, OSError) as error:
+            reason = str(error) if isinstance(error, InputError) else problem_of(error)
+            raise self._unusable({name: reason}) from None
+        return np.broadcast_to(pixels, (self.size, self.size, channels))
+
+    def _all(self, names: Sequence[str], channels: int) -> np.ndarray:
         images = np.empty((len(names), self.size, self.size, channels), np.uint8)
         missing: dict[str, int] = {}
         for number, name in enumerate(names):
-            row = self.entry.rows[name]
-            pixels = native(self.entry, row)
-            if pixels is not None:
+            pixels = self._kept(name)
+            if pixels is None:
+                missing[name] = number
+            else:
                 images[number] = pixels
-                continue
-            missing[name] = number
-            if row.number >= 0:
-                cache.discard(self.entry.path)  # it is damaged: the next start makes it anew
-        failed = set[str]()
+        failed: dict[str, str] = {}
 
         def take(name: str, picture: Picture) -> None:
             if picture.pixels is None:
-                failed.add(name)
+                failed[name] = picture.probe.problem
             else:
                 images[missing[name]] = picture.pixels
 
         look_at(self.files, [*missing], self.size, channels, take)
         if failed:
-            usable = [name for name, row in self.entry.rows.items() if not row.probe.problem]
-            raise unusable(self.files.name, broken(self.files, usable))
+            raise self._unusable(failed)
         return images
+
+    def _unusable(self, failed: dict[str, str]) -> InputError:
+        """Makes the error of files that turned out to be broken, with all others that are."""
+        usable = [name for name, row in self.entry.rows.items() if not row.probe.problem]
+        return unusable(self.files.name, failed | broken(self.files, usable))
 
 
 def read_files(files: Files, size: int, channels: int, *, whole: bool = True) -> Contents:
