@@ -457,7 +457,14 @@ def test_what_is_wrong_with_a_folder_is_said_before_anything_is_decoded(
     (ten / "notes.txt").write_text("to do")
     monkeypatch.setattr("genjax.data.images._upright", None)
     with pytest.raises(InputError, match=r"next to them|no caption for 9 of 10|--num-images 50 is more"):
-        load(f"folder:{ten}", num=50 if wrong == "number" else 0, skip_broken=True)
+        load(f"folder:{ten}", num=50 if wrong == "number" else 0)
+
+
+def test_a_broken_image_needs_no_caption_where_it_is_left_out(ten: Path) -> None:
+    (ten / "9.png").write_bytes((ten / "9.png").read_bytes()[:-30])
+    (ten / "captions.jsonl").write_text("\n".join(f'{{"file": "{i}.png", "caption": "image"}}' for i in range(9)))
+    with pytest.warns(UserWarning, match=r"left out 1 \(cut off or damaged 1\)"):
+        assert len(load(f"folder:{ten}", split="all", skip_broken=True)) == 9
 
 
 def test_a_text_beside_class_folders_is_no_wrong_layout(ten: Path) -> None:
