@@ -84,7 +84,7 @@ def test_a_family_is_found_by_its_name_and_by_its_options():
     assert [found.name for found in other_families()] == [family.label for family in FAMILIES.values()]
     with pytest.raises(InputError, match=r"unknown model 'gna'. Did you mean 'gan'\?"):
         family_named("gna")
-    with pytest.raises(InputError, match=r"3 are not the options of a model. Use those of gan, vae, text2image"):
+    with pytest.raises(InputError, match=r"3 are not the options of a model. Use those of gan, vae, flow, text2image"):
         family_of(3)
 
 
