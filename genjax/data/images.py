@@ -26,6 +26,7 @@ except ImportError:  # Pillow before 11.3
 
 from genjax.data import png
 from genjax.data.large_images import MAX_PIXELS, TOO_LARGE, load_pixels, opened, too_large
+from genjax.data.transparency import in_mode, on_white, scale_levels
 from genjax.errors import InputError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def fit(image: Image.Image | np.ndarray, size: int, channels: int) -> np.ndarray
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image)
     # Cropped first: what is cut off need not be converted.
-    flat = _in_mode(opaque(image if image.mode.startswith("I") else _square(image)), "L" if channels == 1 else "RGB")
+    flat = in_mode(opaque(image if image.mode.startswith("I") else _square(image)), "L" if channels == 1 else "RGB")
     return np.asarray(resize(flat, size)).reshape(size, size, channels)
 
 
@@ -120,15 +121,7 @@ def opaque(image: Image.Image) -> Image.Image:
             levels[clear] = 255
         return Image.fromarray(levels[np.clip(np.asarray(image), 0, 65535)])
     mode = "L" if image.mode in GREY_MODES else "RGB"
-    if image.has_transparency_data:
-        pixels = _in_mode(image, "RGBA")
-        image = Image.new("RGB", image.size, "white")
-        image.paste(pixels, mask=pixels)  # as Image.alpha_composite over white to the bit, without the lock, in less
-    return _in_mode(image, mode)
-
-
-def _in_mode(image: Image.Image, mode: str) -> Image.Image:
-    return image if image.mode == mode else image.convert(mode)  # which would copy it
+    return in_mode(on_white(image) if image.has_transparency_data else image, mode)
 
 
 def _square(image: Image.Image) -> Image.Image:
@@ -261,7 +254,7 @@ def _looked_at(file: IO[bytes], look: Callable[[ImageFile], Found]) -> Found:
 
 def _look(file: IO[bytes], look: Callable[[ImageFile], Found]) -> Found:
     with opened(file, FORMATS) as image:
-        png.scale_transparency(image)
+        scale_levels(image)
         return look(image)
 
 
@@ -277,7 +270,7 @@ def _unfit(image: ImageFile, max_pixels: int) -> str:
 def _is_grey(image: Image.Image) -> bool:
     if image.mode not in PALETTE_MODES:
         return image.mode in GREY_MODES
-    palette = np.array(image.getpalette("RGB") or [0, 0, 0]).reshape(-1, 3)
+    palette = np.frombuffer(bytes(image.getpalette("RGB") or [0, 0, 0]), np.uint8).reshape(-1, 3)
     return bool((palette == palette[:, :1]).all())
 
 

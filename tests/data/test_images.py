@@ -110,13 +110,6 @@ def test_what_is_transparent_is_put_on_white() -> None:
     assert (opaque(clear).mode, opaque(clear).getpixel((0, 0))) == ("L", 255)
 
 
-def test_every_level_on_white_is_as_pillow_composites_it() -> None:
-    levels, alphas = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
-    image = Image.fromarray(np.stack([levels, levels, levels, alphas], -1))
-    white = Image.new("RGBA", image.size, "white")
-    np.testing.assert_array_equal(opaque(image), Image.alpha_composite(white, image).convert("RGB"))
-
-
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
 def test_to_crop_first_changes_no_pixel(photo: Image.Image, mode: str) -> None:
     photo.putalpha(photo.convert("L"))
