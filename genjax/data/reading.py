@@ -177,7 +177,8 @@ def _read_into(pixels: np.ndarray, files: Files, known: Entry, size: int, *, as_
 def _known(files: Files, size: int, *, as_grey: bool) -> Entry:
     """Returns the cache's rows of the files that are as they were."""
     found = _current(files, size, as_grey=False)
-    if as_grey and not (found.rows.keys() == files.stats.keys() and all(row.probe.grey for row in found.rows.values())):
+    colour = [row for row in found.rows.values() if not (row.probe.grey or row.probe.problem)]
+    if as_grey and (colour or found.rows.keys() != files.stats.keys()):
         found = _current(files, size, as_grey=True)  # where nothing has colour, both are the same
     return found
 
