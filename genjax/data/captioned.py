@@ -59,12 +59,12 @@ def require_captions(dataset: Dataset, *, empty: bool = False) -> tuple[str, ...
 
     Args:
         dataset: set of images.
-        empty: True accepts empty captions, as long as there are others.
+        empty: True accepts empty captions.
     Raises:
         InputError: the set has none, or has none for some of its images.
     """
     said = captioned_places(dataset.captions)
-    if not len(said):
+    if not dataset.captions or not (empty or len(said)):
         raise InputError(f"{dataset.name} has no captions. Use {captions_help()}.")
     if len(dataset.captions) != len(dataset) or not (empty or len(said) == len(dataset)):
         mute = np.setdiff1d(np.arange(len(dataset)), said)

@@ -196,11 +196,11 @@ def _texts(model: ModelConfig, shown: Dataset | None, num: int, side: Side) -> l
     if model.condition.kind == "class":
         said = None if shown is None else said_of(model.condition, shown)
         return [said[row * len(said) // num % len(said)] for row in range(num)] if said else None
-    if shown is None or not shown.captions:
+    shown = None if shown is None else shown.take(captioned_places(shown.captions))
+    if not shown:
         raise InputError(
             f"{side.spec} draws what a text says, and there are no captions. Judge it against a set that has."
         )
-    shown = shown.take(captioned_places(shown.captions))
     spoken = _explainable(model, shown)
     if not len(spoken):
         raise InputError(

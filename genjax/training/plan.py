@@ -33,6 +33,7 @@ from genjax.training.plan_checks import (
     check_images,
     check_name,
     check_outside,
+    check_said,
     check_source_there,
     check_trained,
 )
@@ -167,6 +168,8 @@ def plan_adaptation(
     model = family.adapted(source.config, config.adaptation, len(images))
     check_dtype(model.dtype)
     column_of(model.condition, images)  # refuses words and classes that the source does not know
+    if model.condition.kind == "text":
+        check_said(images)
     batch = config.batch or min(model.batch, len(images))
     check_batch(len(images), batch)
     layout = _layout(config, batch)

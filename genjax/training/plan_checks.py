@@ -93,3 +93,12 @@ def check_outside(data: str, out: Path) -> None:
             f"--out {out} lies in the folder of --data {data}, and would be read with its images."
             " Use an --out outside of it."
         )
+
+
+def check_said(images: Dataset) -> None:
+    """Raises InputError where all captions of the images are empty."""
+    if not any(caption.strip() for caption in images.captions):
+        raise InputError(
+            f"none of the {len(images)} images of {images.name} has a caption: nothing could be drawn of them. Use"
+            " --captions drop, or more images."
+        )

@@ -38,7 +38,7 @@ def test_images_without_a_caption_are_one_clear_error(captions: tuple[str, ...],
     assert "\n" not in str(error.value)
 
 
-def test_some_captions_may_be_empty_but_not_all() -> None:
+def test_captions_may_be_empty_where_that_is_asked_for() -> None:
     dataset = Dataset("x", "train", np.arange(3 * 64, dtype=np.uint8).reshape(3, 8, 8, 1), captions=("a", " ", "c"))
     assert with_captions(dataset, "empty") is dataset
     dropped = with_captions(dataset, "drop")
@@ -46,9 +46,11 @@ def test_some_captions_may_be_empty_but_not_all() -> None:
     np.testing.assert_array_equal(dropped.images[:], dataset.images[np.array([0, 2])])
     with pytest.raises(InputError, match="no caption for 1 of 3 images, the first is image 1"):
         with_captions(dataset, "require")
-    for captions in ("require", "drop", "empty"):
+    for captions in ("require", "drop"):
         with pytest.raises(InputError, match="x has no captions"):
             with_captions(replace(dataset, captions=("", " ", "")), captions)
+    with pytest.raises(InputError, match="x has no captions"):
+        with_captions(replace(dataset, captions=()), "empty")
 
 
 def test_a_folder_with_a_caption_for_some_images_is_refused_when_it_is_read(tmp_path: Path) -> None:

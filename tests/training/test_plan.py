@@ -13,6 +13,7 @@ from genjax.errors import InputError
 from genjax.families.conditions import column_of
 from genjax.families.text_to_image.stages import segments_of, vocabulary_of
 from genjax.training.plan import plan_adaptation, plan_training
+from genjax.training.plan_checks import check_said
 
 
 def test_a_run_inside_of_its_images_is_refused(kept_runs, tmp_path, monkeypatch):
@@ -41,6 +42,13 @@ def test_a_given_set_keeps_to_the_option_on_captions(tmp_path):
     with pytest.raises(InputError, match="given has no caption for 3 of 12 images, the first is image 9"):
         plan_training(config, dataset=given)
     assert len(plan_training(dataclasses.replace(config, captions="drop"), dataset=given).images) == 9
+    silent = dataclasses.replace(given, captions=("",) * 12)
+    with pytest.raises(InputError, match=r"a vocabulary was to be made from no captions\. Use a set that has some"):
+        plan_training(dataclasses.replace(config, captions="empty"), dataset=silent)
+    with pytest.raises(
+        InputError, match="none of the 12 images of given has a caption: nothing could be drawn of them"
+    ):
+        check_said(silent)
     plan = plan_training(dataclasses.replace(config, captions="empty"), dataset=given)
     columns = {stage.name: stage.columns for stage in plan.stages}
     vocabulary = vocabulary_of(plan.model)
