@@ -1,6 +1,7 @@
 """Checks of the values in a config: an error names the option, what it was given and what is expected."""
 
 from collections.abc import Sequence
+from dataclasses import MISSING, fields
 from typing import Any
 
 from genjax.errors import InputError
@@ -43,6 +44,12 @@ def nearest(value: int, known: Sequence[int]) -> str:
     below = [one for one in known if one < value][-1:]
     above = [one for one in known if one > value][:1]
     return " or ".join(map(str, below + above))
+
+
+def changed(config: Any) -> list[str]:
+    """Returns the names of a config's plain fields that are not at their defaults."""
+    plain = [one for one in fields(config) if one.default is not MISSING]
+    return [one.name for one in plain if getattr(config, one.name) != one.default]
 
 
 def option(group: str, name: str) -> str:

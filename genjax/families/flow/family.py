@@ -1,7 +1,7 @@
 """The family of flow models: a network that carries noise to images."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -18,18 +18,17 @@ from genjax.errors import InputError
 from genjax.families.chunks import in_chunks
 from genjax.families.conditions import COLUMNS, absent, class_condition, column_of, numbers_of, said_of, text_condition
 from genjax.families.family import Family, Preview, Stage, Trained, Training, image_example
-from genjax.families.flow.ddpm import ddpm_process, ddpm_unet
+from genjax.families.flow.ddpm import ddpm_process
 from genjax.families.flow.guidance import guided
 from genjax.families.flow.learner import KNOBS, NETWORK, SIGNALS, Flow, carried, field_of, make_flow, unconditional
-from genjax.families.flow.options import FlowConfig, FlowDrawing
+from genjax.families.flow.networks import NETWORKS
+from genjax.families.flow.options import FlowConfig, FlowDrawing, check_typed
 from genjax.families.flow.unet_2d import unet_2d
-from genjax.families.learner import Learner, Networks
+from genjax.families.learner import Learner, Module, Networks
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
 from genjax.losses.flow import PROCESSES, Process, rectified
-from genjax.models.dit import Dit
-from genjax.models.segments import Segment
 from genjax.transfer import full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Offer
@@ -47,42 +46,13 @@ def process_of(flow: FlowConfig) -> Process:
     return PROCESSES[flow.process](flow.prediction)
 
 
-def network_of(model: ModelConfig) -> Any:
+def network_of(model: ModelConfig) -> Module:
     """Makes the network of a model.
 
     Raises:
         InputError: one that does not fit the size or the condition.
     """
-    return NETWORKS[model.options.network](model)
-
-
-def _dit(model: ModelConfig) -> Dit:
-    flow: FlowConfig = model.options
-    if model.size % flow.dit.patch_size:
-        raise InputError(
-            f"--flow.dit.patch-size {flow.dit.patch_size} does not divide --size {model.size}. Use 2, 4 or 8."
-        )
-    condition = model.condition
-    vocabulary = condition.vocabulary
-    return Dit(
-        model.channels,
-        flow.dit.patch_size,
-        flow.dit.width,
-        flow.dit.depth,
-        flow.dit.heads,
-        classes=len(condition.names) if condition.kind == "class" else 0,
-        text=None if vocabulary is None else Segment("text", vocabulary.length, vocabulary.numbers),
-        remat=flow.remat,
-        dtype=jnp.dtype(model.dtype),
-    )
-
-
-NETWORKS: dict[str, Callable[[ModelConfig], Any]] = {"dit": _dit, "ddpm_unet": ddpm_unet}
-# What `freeze` keeps: where a place is, how noisy it is, and the first block are as good for other images.
-FROZEN = {
-    "dit": ("patch/*", "row", "column", "level/*", "block_0/*"),
-    "ddpm_unet": ("conv_in/*", "time_*", "down_0/*"),
-}
+    return NETWORKS[model.options.network].build(model)
 
 
 def build_flow(model: ModelConfig, how: Training) -> Learner:
@@ -92,7 +62,7 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
         model: its network and process.
         how: settings of its training.
     Raises:
-        InputError: controllers that do not fit, or patches that do not divide the size.
+        InputError: controllers that do not fit, or a network that does not fit the size.
     """
     flow: FlowConfig = model.options
     rate = how.learning_rate_scale * flow.learning_rate
@@ -137,7 +107,7 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
     latents = model.size**2 * model.channels
-    kept = FROZEN[model.options.network]
+    kept = NETWORKS[model.options.network].freeze(model.size)
     return {NETWORK: Offer(latent_size=latents, features=True, evidence=True, freeze=kept)}
 
 
@@ -225,6 +195,7 @@ FLOW = Family(
     trained=_trained,
     condition=_condition,
     conditions=("none", "class", "text"),
+    check_typed=check_typed,
     sampling=FlowDrawing,
     functions=("draw_latents", "render", "reconstruct"),
     rules=(Rule(None, "full"),),

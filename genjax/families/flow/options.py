@@ -7,7 +7,7 @@ from genjax.errors import InputError
 from genjax.families.averages import check_widths
 from genjax.families.flow.ddpm_options import DdpmConfig, DdpmUnetConfig
 from genjax.families.text_to_image.network_options import check_heads
-from genjax.limits import above_zero, at_least, at_most
+from genjax.limits import above_zero, at_least, at_most, changed, option
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,39 @@ class DitConfig:
 
 
 @dataclass(frozen=True)
+class UnetConfig:
+    """Convolutions at the image's size and at smaller ones."""
+
+    width: int = 32
+    """Features at the image's size."""
+    multipliers: tuple[int, ...] = (1, 2, 4)
+    """Features at the image's size and at each half of it, in widths; the last serves all further halves, down to the
+    smallest size with attention."""
+    blocks: int = 1
+    """Blocks of each size on the way down; there is one more on the way up."""
+    attention: tuple[int, ...] = (8,)
+    """Sizes in pixels at which all pixels see each other; none with --flow.unet.attention alone."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        at_least("flow.unet", self, 2, "width")
+        at_least("flow.unet", self, 1, "blocks")
+        if self.width % 2:
+            raise InputError(f"--flow.unet.width is {self.width}, expected an even number. Use {self.width + 1}.")
+        if not self.multipliers or min(self.multipliers) < 1:
+            given = " ".join(map(str, self.multipliers)) or "empty"
+            raise InputError(
+                f"--flow.unet.multipliers is {given}, expected numbers of 1 or more. Use --flow.unet.multipliers 1 2 4."
+            )
+
+
+@dataclass(frozen=True)
 class FlowConfig:
     """A network that carries noise to images, and what it is trained to."""
 
+    network: Literal["dit", "unet", "ddpm_unet"] = "dit"
+    """A transformer over patches, a U-Net of convolutions, which takes several times as long a step, or the U-Net of
+    public checkpoints."""
     process: Literal["rectified", "edm", "ddpm"] = "rectified"
     """Straight lines from image to noise, EDM's growing noise with a denoiser, or the steps of denoising diffusion."""
     prediction: Literal["velocity", "image"] = "velocity"
@@ -54,9 +84,8 @@ class FlowConfig:
     """With --condition text: a closed vocabulary of the captions' words, or byte pairs."""
     remat: bool = False
     """Compute activations again in the gradient instead of keeping them: less memory, a third more time."""
-    network: Literal["dit", "ddpm_unet"] = "dit"
-    """A transformer over patches, or the U-Net of denoising diffusion."""
     dit: DitConfig = field(default_factory=DitConfig)
+    unet: UnetConfig = field(default_factory=UnetConfig)
     ddpm_unet: DdpmUnetConfig = field(default_factory=DdpmUnetConfig)
     ddpm: DdpmConfig = field(default_factory=DdpmConfig)
 
@@ -91,3 +120,44 @@ class FlowDrawing:
         low, high = self.guidance_interval
         if not 0 <= low < high:
             raise InputError(f"--guidance-interval {low} {high}: expected two times, the smaller first, 0 or more.")
+
+
+def check_typed(options: object) -> None:
+    """Raises InputError for options that were typed and that nothing would read."""
+    if not isinstance(options, FlowConfig):
+        return
+    for other in ("dit", "unet", "ddpm_unet"):
+        if other != options.network:
+            for name in changed(getattr(options, other)):
+                raise InputError(
+                    f"{option(f'flow.{other}', name)} does nothing with --flow.network {options.network}. Leave it out."
+                )
+    process = options.process
+    unread = [
+        ("flow", name) for name in ("prediction", "time_mean") if process != "rectified" and name in changed(options)
+    ]
+    unread += [("flow.ddpm", name) for name in changed(options.ddpm) if process != "ddpm"]
+    for group, name in unread:
+        raise InputError(f"{option(group, name)} does nothing with --flow.process {process}. Leave it out.")
+
+
+def check_sizes(unet: UnetConfig, size: int) -> None:
+    """Raises InputError unless a U-Net of these options has images of this size, and attention at sizes of its own.
+
+    Args:
+        unet: options.
+        size: height and width of the images, a power of two.
+    """
+    most = size.bit_length() - 1  # halves of the size, down to 2 pixels
+    if len(unet.multipliers) > most:
+        raise InputError(
+            f"--flow.unet.multipliers {' '.join(map(str, unet.multipliers))} halve --size {size} below 2 pixels. Use"
+            f" {most} of them or fewer."
+        )
+    there = [size >> halves for halves in range(most)]
+    for pixels in unet.attention:
+        if pixels not in there:
+            raise InputError(
+                f"--flow.unet.attention {pixels} is no size of a U-Net of --size {size}. Use one of"
+                f" {', '.join(map(str, there))}."
+            )

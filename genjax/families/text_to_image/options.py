@@ -1,12 +1,12 @@
 """Options of a text-to-image model: its vocabulary, its stages, and what an adaptation and a drawing may choose."""
 
-from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 from genjax.errors import InputError
 from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig, RerankerConfig
 from genjax.families.text_to_image.tokenizers.options import TokenizerConfig
-from genjax.limits import above_zero, at_least
+from genjax.limits import above_zero, at_least, changed
 
 
 @dataclass(frozen=True)
@@ -78,20 +78,14 @@ def check_typed(options: object) -> None:
     if isinstance(options, TextToImageConfig):
         kind = options.tokenizer.kind
         other = "dvae" if kind == "vq" else "vq"
-        for name in _changed(getattr(options.tokenizer, other)):
+        for name in changed(getattr(options.tokenizer, other)):
             raise InputError(
                 f"--tokenizer.{other}.{name.replace('_', '-')} does nothing with --tokenizer.kind {kind}. Leave it out."
             )
-        if options.text == "words" and "text_size" in _changed(options):
+        if options.text == "words" and "text_size" in changed(options):
             raise InputError("--text-size is of byte pairs, and --text words has a word each. Leave it out.")
     if isinstance(options, TextToImageDrawing) and options.method == "autoregressive":
-        for name in _changed(options.decoding):
+        for name in changed(options.decoding):
             if name in ("steps", "choice_temperature"):
                 option = f"--decoding.{name}".replace("_", "-")
                 raise InputError(f"{option} does nothing with --method autoregressive. Leave it out.")
-
-
-def _changed(options: Any) -> list[str]:
-    """Returns the plain fields that are not at their defaults."""
-    plain = [one for one in fields(options) if one.default is not MISSING]
-    return [one.name for one in plain if getattr(options, one.name) != one.default]

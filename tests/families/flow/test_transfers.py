@@ -1,5 +1,7 @@
 """Every transfer on a flow: it begins with the images of the source, and a step moves them."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,11 +11,14 @@ from tiny import TINY_FLOW
 from genjax.config import ModelConfig
 from genjax.errors import InputError
 from genjax.families.flow.learner import NETWORK
+from genjax.families.flow.options import UnetConfig
 from genjax.families.registry import build_learner, build_transfers
 from genjax.transfer.registry import TRANSFERS
 from genjax.tree import flatten, unflatten
 
 MODEL = ModelConfig("flow", 16, 1, "float32", 8, TINY_FLOW)
+UNET = UnetConfig(width=4, multipliers=(1, 2))
+OF_UNET = dataclasses.replace(MODEL, options=dataclasses.replace(TINY_FLOW, network="unet", unet=UNET))
 BATCH = {"image": np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1), dtype=np.uint8)}
 CHAINS = ["freeze,lora", "l2_sp,lora", "replay,freeze", "ewc,cdc"]
 NAMES = [name for name in TRANSFERS if name != "miner"]
@@ -22,25 +27,39 @@ NAMES = [name for name in TRANSFERS if name != "miner"]
 @pytest.fixture(scope="module")
 def source():
     """Parameters of a flow that is not at its beginning, where most of its output is zero."""
-    shapes = jax.eval_shape(build_learner(MODEL).init, jax.random.key(0), BATCH).trainable[NETWORK]
+    return drawn(MODEL)
+
+
+def drawn(model):
+    shapes = jax.eval_shape(build_learner(model).init, jax.random.key(0), BATCH).trainable[NETWORK]
     rng = np.random.default_rng(0)
     return unflatten(
         {name: jnp.asarray(0.2 * rng.normal(size=leaf.shape), leaf.dtype) for name, leaf in flatten(shapes).items()}
     )
 
 
-def begun(transfer, source):
+def begun(transfer, source, model=MODEL):
     """A learner of this transfer and its first state, with the same information about every parameter."""
     information = {NETWORK: jax.tree.map(jnp.ones_like, source)}
-    learner = build_learner(MODEL, build_transfers(transfer, MODEL, information))
+    learner = build_learner(model, build_transfers(transfer, model, information))
     return learner, jax.jit(learner.init)(jax.random.key(0), BATCH, source={NETWORK: source})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("transfer", [*NAMES, *CHAINS])
 def test_it_begins_with_the_images_of_the_source_and_trains(transfer, source):
-    learner, state = begun(transfer, source)
-    before = build_learner(MODEL).latents
+    begins_with_the_source_and_trains(transfer, source, MODEL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("transfer", ["freeze,lora", "singular_values", "kernel_modulation", "cdc"])
+def test_so_does_a_u_net(transfer):
+    begins_with_the_source_and_trains(transfer, drawn(OF_UNET), OF_UNET)
+
+
+def begins_with_the_source_and_trains(transfer, source, model):
+    learner, state = begun(transfer, source, model)
+    before = build_learner(model).latents
     assert learner.latents is not None
     assert before is not None
     generate, latents = jax.jit(learner.latents.generate), learner.latents.draw(jax.random.key(1), 4)

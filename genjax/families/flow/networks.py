@@ -1,0 +1,69 @@
+"""The networks of flows, a line each: how one is made of a model's config, and what `freeze` keeps of it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from genjax.errors import InputError
+from genjax.families.flow.ddpm import ddpm_unet
+from genjax.families.flow.options import DitConfig, UnetConfig, check_sizes
+from genjax.families.learner import Module
+from genjax.families.model import ModelConfig
+from genjax.models.dit import Dit
+from genjax.models.segments import Segment
+from genjax.models.unet import Unet
+
+
+class NetworkKind(NamedTuple):
+    """A network that a flow may have.
+
+    Attributes:
+        build: model config -> module; raises InputError for one that does not fit the size or the condition.
+        freeze: size -> patterns of what `freeze` keeps unless told otherwise: where a place is, how noisy it is, and
+            the first blocks are as good for other images.
+    """
+
+    build: Callable[[ModelConfig], Module]
+    freeze: Callable[[int], tuple[str, ...]]
+
+
+def dit(model: ModelConfig) -> Dit:
+    """Makes the transformer of a model.
+
+    Raises:
+        InputError: patches that do not divide the size.
+    """
+    of: DitConfig = model.options.dit
+    if model.size % of.patch_size:
+        raise InputError(f"--flow.dit.patch-size {of.patch_size} does not divide --size {model.size}. Use 2, 4 or 8.")
+    return Dit(model.channels, of.patch_size, of.width, of.depth, of.heads, **_heard(model))
+
+
+def unet(model: ModelConfig) -> Unet:
+    """Makes the U-Net of a model.
+
+    Raises:
+        InputError: halvings or attention that the size does not have.
+    """
+    of: UnetConfig = model.options.unet
+    check_sizes(of, model.size)
+    return Unet(model.channels, of.width, of.multipliers, of.blocks, of.attention, **_heard(model))
+
+
+def _heard(model: ModelConfig) -> dict[str, Any]:
+    """Returns what both are told: the condition, and how to compute."""
+    condition, vocabulary = model.condition, model.condition.vocabulary
+    return {
+        "classes": len(condition.names) if condition.kind == "class" else 0,
+        "text": None if vocabulary is None else Segment("text", vocabulary.length, vocabulary.numbers),
+        "remat": model.options.remat,
+        "dtype": jnp.dtype(model.dtype),
+    }
+
+
+NETWORKS: dict[str, NetworkKind] = {
+    "dit": NetworkKind(dit, lambda size: ("patch/*", "row", "column", "level/*", "block_0/*")),
+    "unet": NetworkKind(unet, lambda size: ("input/*", "level/*", f"down_{size}_*")),
+    "ddpm_unet": NetworkKind(ddpm_unet, lambda size: ("conv_in/*", "time_*", "down_0/*")),
+}
