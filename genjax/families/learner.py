@@ -33,11 +33,11 @@ class TrainState:
 class Module(Protocol):
     """The two functions that a learner calls of a network; a Flax module has them."""
 
-    def init(self, key: Array, inputs: Array, /, *further: Any) -> Mapping[str, Any]:
+    def init(self, key: Array, inputs: Array, /) -> Mapping[str, Any]:
         """Returns fresh variables, the parameters under "params"."""
         ...
 
-    def apply(self, variables: Mapping[str, Any], inputs: Array, /, *further: Any, **kwargs: Any) -> Any:
+    def apply(self, variables: Mapping[str, Any], inputs: Array, /, **kwargs: Any) -> Any:
         """Applies the network, or one of its methods, with these variables."""
         ...
 

@@ -166,11 +166,12 @@ def widths_in(kept: Kept) -> list[str]:
     """
     found = {name.partition("/")[0] for name in read_averages(kept)}
     try:
-        for width in found:
-            check_width(float(width), option=f"{kept.path}: width")
+        widths = sorted(found, key=float, reverse=True)
     except ValueError:
         raise InputError(f"{kept.path} holds no averages of this genjax. Delete it.") from None
-    return sorted(found, key=float, reverse=True)
+    for width in widths:
+        check_width(float(width), option=f"{kept.path}: width")
+    return widths
 
 
 def write_rebuilt(own: RunFolder, out: RunFolder, networks: Networks, further: Mapping[str, Any]) -> None:

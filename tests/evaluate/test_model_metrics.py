@@ -33,7 +33,7 @@ def test_a_model_is_asked_only_for_what_its_family_has(kept_runs):
     assert explains(gan.trained) == ()
     assert set(explains(vae.trained)) == OF_VAES
     assert {*OF_VAES, "token_nats", "unigram_nats"} == set(EXPLANATIONS)
-    with pytest.raises(InputError, match="psnr need a VAE or a text-to-image model, and this is a GAN"):
+    with pytest.raises(InputError, match="psnr need a VAE or a flow model or a text-to-image model, and this is a GAN"):
         explain(gan, IMAGES, metrics=["psnr"])
     with pytest.raises(InputError, match="token_nats need a text-to-image model, and this is a VAE"):
         explain(vae, IMAGES, metrics=["token_nats"])

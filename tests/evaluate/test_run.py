@@ -48,6 +48,7 @@ def test_few_images_are_warned_of(run, capsys):
     assert "warning: FD[embedded-v1] from 359 real and 10 generated images is too high" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_captions_of_unknown_words_are_said_to_be_those_of_the_real_set(tmp_path):
     for number in range(5):
         save_image(tmp_path / f"{number}.png", np.full((16, 16, 3), 40 * number, np.uint8))

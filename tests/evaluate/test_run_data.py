@@ -6,7 +6,6 @@ from tiny import tiny_model, train_config
 
 from genjax.errors import InputError
 from genjax.evaluate.run_data import held_out_images, load_images, training_images
-from genjax.families.registry import FAMILIES
 from genjax.training.plan import plan_training
 
 
@@ -39,8 +38,8 @@ def test_only_a_model_of_texts_asks_for_captions(tmp_path):
         Image.new("L", (16, 16), 10 * index).save(tmp_path / f"{index}.png")
     (tmp_path / "1.txt").write_text("an image")
     whole = {"size": 16, "split": "all"}
-    assert load_images(FAMILIES["vae"], f"folder:{tmp_path}", **whole).captions == ()
+    assert load_images("none", f"folder:{tmp_path}", **whole).captions == ()
     with pytest.raises(InputError, match=r"its \.txt files have no caption for 3 of 4 images, the first '0\.png'"):
-        load_images(FAMILIES["text2image"], f"folder:{tmp_path}", **whole)
-    some = load_images(FAMILIES["text2image"], f"folder:{tmp_path}", **whole, captions="drop", quiet=True)
+        load_images("text", f"folder:{tmp_path}", **whole)
+    some = load_images("text", f"folder:{tmp_path}", **whole, captions="drop", quiet=True)
     assert some.captions == ("an image",)

@@ -12,6 +12,7 @@ from genjax.errors import InputError
 from genjax.evaluate import Extractor, run, sides
 from genjax.evaluate.run import judge
 from genjax.evaluate.sides import Side, alike, check_held_out, common_size, generated_set, reading_of
+from genjax.families.model import Condition
 
 RNG = np.random.default_rng(0)
 
@@ -144,7 +145,7 @@ def test_a_set_is_read_as_its_run_read_it(monkeypatch, tmp_path):
         max_pixels=99,
     )
     monkeypatch.setattr(sides, "run_config", lambda folder: trained)
-    texts = ModelConfig("text2image", 32, 3, "float32", 8, trained.model)
+    texts = ModelConfig("text2image", 32, 3, "float32", 8, trained.model, Condition("text"))
     judged = Side("run:r", Path("r"), texts)
 
     def read(side, real, *, skip_broken=False, captions=None):

@@ -6,6 +6,7 @@ That its numbers are those of diffusers is tested in tests/families/flow/test_un
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from genjax.models.ddpm_unet import DdpmUnet, sinusoids
 from genjax.tree import flatten
@@ -58,6 +59,7 @@ def test_it_begins_at_zero():
     assert not np.asarray(module.apply({"params": params}, images, jnp.zeros(2))).any()
 
 
+@pytest.mark.slow
 def test_rematerialisation_and_the_class():
     module, params, images, condition = made(classes=3)
     filled = jax.tree.map(lambda leaf: leaf + 0.1, params)

@@ -31,7 +31,7 @@ def test_it_equals_flax_in_value_and_gradient(on_a_cpu):
     def loss(norm):
         return lambda *inputs: jnp.sin(norm(*inputs)).sum()
 
-    np.testing.assert_allclose(own(PARAMS, IMAGES), of_flax(PARAMS, IMAGES), atol=2e-6)
+    np.testing.assert_allclose(own(PARAMS, IMAGES), of_flax(PARAMS, IMAGES), rtol=2e-6, atol=2e-6)
     gradients = (jax.grad(loss(norm), (0, 1))(PARAMS, IMAGES) for norm in (own, of_flax))
     for left, right in zip(*map(jax.tree.leaves, gradients), strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-4)
@@ -41,7 +41,7 @@ def test_it_has_gradients_in_forward_mode(on_a_cpu):
     tangent = jnp.cos(IMAGES)
     _, made = jax.jvp(lambda images: own(PARAMS, images), (IMAGES,), (tangent,))
     _, expected = jax.jvp(lambda images: of_flax(PARAMS, images), (IMAGES,), (tangent,))
-    np.testing.assert_allclose(made, expected, atol=2e-6)
+    np.testing.assert_allclose(made, expected, rtol=2e-6, atol=2e-6)
 
 
 def test_each_image_has_its_scale_and_shift(on_a_cpu):

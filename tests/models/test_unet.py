@@ -136,7 +136,7 @@ def test_a_block_equals_its_form_by_hand():
     block = UnetBlock(5)
     params = shaken(block.init(jax.random.key(0), jnp.asarray(images), jnp.asarray(level))["params"])
     made = given_by(block, params, jnp.asarray(images), jnp.asarray(level))
-    np.testing.assert_allclose(made, by_hand(params, images, level), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(made, by_hand(jax.tree.map(np.asarray, params), images, level), rtol=1e-4, atol=1e-4)
 
 
 def test_attention_sees_pixels_wherever_they_are_and_words():
@@ -153,6 +153,7 @@ def test_attention_sees_pixels_wherever_they_are_and_words():
     assert jnp.abs(other - made).max(axis=-1).min() > 1e-5
 
 
+@pytest.mark.slow
 def test_the_output_is_zero_at_first_and_a_few_updates_reach_every_parameter():
     """The head learns first, then the last convolutions of the blocks, then all else."""
     network, target = tiny(classes=2), IMAGES[::-1].copy()
@@ -163,7 +164,8 @@ def test_the_output_is_zero_at_first_and_a_few_updates_reach_every_parameter():
     @jax.jit
     def step(params):
         def loss(params):
-            return jnp.square(given_by(network, params, IMAGES, LEVELS, classes) - target).mean()
+            made = given_by(network, params, jnp.asarray(IMAGES), jnp.asarray(LEVELS), jnp.asarray(classes))
+            return jnp.square(made - target).mean()
 
         gradients = jax.grad(loss)(params)
         return optax.apply_updates(params, optimizer.update(gradients, optimizer.init(params))[0]), gradients
@@ -207,6 +209,7 @@ def test_bfloat16_computes_close_to_float32_and_gives_float32():
     assert 0 < np.abs(rough - exact).max() < 0.05 * np.abs(exact).max()
 
 
+@pytest.mark.slow
 def test_computing_blocks_again_changes_no_gradient():
     params = shaken(initial(tiny()), 0.1)
 

@@ -48,6 +48,7 @@ def test_a_lora_lies_on_its_source(folder):
     assert 1 <= np.linalg.matrix_rank(update, tol=1e-6) <= 4
 
 
+@pytest.mark.slow
 def test_a_lora_refuses_another_source(folder):
     with pytest.raises(InputError, match=r"was adapted from the model \w{12}, and .*other holds \w{12}"):
         sample_run(folder / "lora", 1, source=folder / "other")

@@ -20,11 +20,21 @@ from genjax.families.conditions import COLUMNS, absent, class_condition, column_
 from genjax.families.family import Family, Preview, Stage, Trained, Training, image_example
 from genjax.families.flow.ddpm import ddpm_process
 from genjax.families.flow.guidance import guided
-from genjax.families.flow.learner import KNOBS, NETWORK, SIGNALS, Flow, carried, field_of, make_flow, unconditional
+from genjax.families.flow.learner import (
+    KNOBS,
+    NETWORK,
+    SIGNALS,
+    Flow,
+    FlowModule,
+    carried,
+    field_of,
+    make_flow,
+    unconditional,
+)
 from genjax.families.flow.networks import NETWORKS
 from genjax.families.flow.options import FlowConfig, FlowDrawing, check_typed
 from genjax.families.flow.unet_2d import unet_2d
-from genjax.families.learner import Learner, Module, Networks
+from genjax.families.learner import Learner, Networks
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
@@ -46,7 +56,7 @@ def process_of(flow: FlowConfig) -> Process:
     return PROCESSES[flow.process](flow.prediction)
 
 
-def network_of(model: ModelConfig) -> Module:
+def network_of(model: ModelConfig) -> FlowModule:
     """Makes the network of a model.
 
     Raises:

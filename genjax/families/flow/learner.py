@@ -1,12 +1,11 @@
 """The flow learner: a network regresses the velocity from images to noise. (Liu et al. 2023; Karras et al. 2022)"""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jax import Array
 
@@ -14,7 +13,7 @@ from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.families.conditions import COLUMNS, absent
 from genjax.families.flow.ode import Field, solve
-from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Module, Networks, TrainState
+from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Networks, TrainState
 from genjax.families.model import NO_CONDITION, Condition
 from genjax.families.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.losses.flow import Network, Process, noise_levels, spread_uniforms
@@ -31,10 +30,24 @@ EVIDENCE_STEPS, EVIDENCE_TIMES = 8, 8  # Heun steps of a source's sample, and ti
 FEATURES = ("block_", "down_", "up_", "middle")  # parts of a network whose outputs are compared
 
 
+class FlowModule(Protocol):
+    """The two functions that the learner calls of a network; a Flax module has them."""
+
+    def init(self, key: Array, images: Array, levels: Array, condition: Array | None, /) -> Mapping[str, Any]:
+        """Returns fresh variables, the parameters under "params"."""
+        ...
+
+    def apply(
+        self, variables: Mapping[str, Any], images: Array, levels: Array, condition: Array | None, /, **kwargs: Any
+    ) -> Any:
+        """Applies the network to noisy images (n, h, w, c) at their noise levels (n,)."""
+        ...
+
+
 class Flow(NamedTuple):
     """The static parts of a flow's learner; see the arguments of `make_flow`."""
 
-    module: Module
+    module: FlowModule
     process: Process
     size: int
     channels: int
@@ -50,7 +63,7 @@ class Flow(NamedTuple):
 
 
 def make_flow(
-    module: Module,
+    module: FlowModule,
     process: Process,
     *,
     size: int,
@@ -237,7 +250,3 @@ def _evidence(flow: Flow, params: Networks, source: Networks, key: Array) -> Arr
     noise = jax.random.normal(noise_key, many.shape)
     losses = flow.process.loss(network_of(flow, params[NETWORK], given), many, noise, times)
     return -losses.mean() * flow.latent_size / 2
-
-
-Drawer = Callable[[Tree, Array, Array | None], Array]  # (params, latents, condition) -> images in [-1, 1]
-EVERY_TIME = (0.0, np.inf)

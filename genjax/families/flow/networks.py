@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from genjax.errors import InputError
 from genjax.families.flow.ddpm import ddpm_unet
+from genjax.families.flow.learner import FlowModule
 from genjax.families.flow.options import DitConfig, UnetConfig, check_sizes
-from genjax.families.learner import Module
 from genjax.families.model import ModelConfig
 from genjax.models.dit import Dit
 from genjax.models.segments import Segment
@@ -24,7 +24,7 @@ class NetworkKind(NamedTuple):
             the first blocks are as good for other images.
     """
 
-    build: Callable[[ModelConfig], Module]
+    build: Callable[[ModelConfig], FlowModule]
     freeze: Callable[[int], tuple[str, ...]]
 
 

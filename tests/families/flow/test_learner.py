@@ -21,7 +21,7 @@ CLASSES = Condition("class", ("dark", "bright"))
 
 def learner(process=None, condition=NO_CONDITION, **changes):
     network = Dit(1, 4, 32, 1, 2, classes=len(condition.names))
-    settings = {"optimizer": optax.adam(5e-3), "condition": condition, "ema_images": 100.0}
+    settings = {"optimizer": optax.adam(5e-3), "condition": condition}
     return make_flow(network, process or rectified(), size=SIZE, channels=1, **(settings | changes))
 
 

@@ -69,7 +69,8 @@ def test_a_u_net_of_defaults_has_every_size_and_what_it_freezes(size):
     model = ModelConfig("flow", size, 3, "bfloat16", 8, FlowConfig(network="unet"))
     images, levels = jax.ShapeDtypeStruct((2, size, size, 3), jnp.float32), jax.ShapeDtypeStruct((2,), jnp.float32)
     network = network_of(model)
-    made, variables = jax.eval_shape(network.init_with_output, jax.random.key(0), images, levels)
+    variables = jax.eval_shape(network.init, jax.random.key(0), images, levels, None)
+    made = jax.eval_shape(network.apply, variables, images, levels, None)
     assert (made.shape, made.dtype) == (images.shape, images.dtype)
     patterns = FLOW.offers(model)["flow"].freeze
     labels = label(list(flatten(variables["params"])), [*((one, "kept") for one in patterns), ("*", "trained")])
