@@ -11,6 +11,7 @@ from jax import Array
 
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
+from genjax.devices.backend import on_cpu
 from genjax.families.conditions import COLUMNS, absent
 from genjax.families.flow.ode import Field, solve
 from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Networks, TrainState
@@ -214,7 +215,7 @@ def _forward(flow: Flow, params: Tree, latents: Array) -> tuple[Array, tuple[Arr
     given, times = unconditional(flow, len(latents)), flow.process.schedule(FEW)
     field = field_of(flow, params, given)
     z = flow.process.deviation * latents.reshape(-1, flow.size, flow.size, flow.channels)
-    z = solve(field, z, times[:-1], "euler")
+    z = solve(field, z, times[:-1], "euler", unrolled=on_cpu())
     kept: list[Tree] = []
 
     def watched(images: Array, levels: Array) -> Array:

@@ -25,8 +25,11 @@ def heun(field: Field, z: Array, time: Array, following: Array) -> Array:
 SOLVERS: dict[str, Step] = {"euler": euler, "heun": heun}
 
 
-def solve(field: Field, z: Array, times: np.ndarray, solver: str = "heun") -> Array:
+def solve(field: Field, z: Array, times: np.ndarray, solver: str = "heun", *, unrolled: bool = False) -> Array:
     """Carries z from the first time to the last, by one step between each two, as a scan.
+
+    A scan is as fast as its steps one after the other, of convolutions too. But not its gradient on a CPU: inside of a
+    loop XLA takes 30 times as long for that of a convolution's kernel (jaxlib 0.10.2).
 
     Where time 0 is the end, the last step is Euler's: the field is not known there, and neither is the first slope of a
     way that begins there, which is then the one of the time that follows.
@@ -36,16 +39,18 @@ def solve(field: Field, z: Array, times: np.ndarray, solver: str = "heun") -> Ar
         z: (n, ...) at the first time.
         times: (steps + 1,), rising or falling.
         solver: one of SOLVERS.
+        unrolled: True compiles every step by itself, for a few steps that a gradient is taken of.
     """
+    step = SOLVERS[solver]
     if times[0] == 0:  # from an image to noise
         first = z + jnp.float32(times[1]) * field(z, jnp.float32(times[1]))
-        return _through(field, first, times[1:], SOLVERS[solver])
+        return _through(field, first, times[1:], step, unrolled)
     if times[-1] == 0:
-        return euler(field, _through(field, z, times[:-1], SOLVERS[solver]), *map(jnp.float32, times[-2:]))
-    return _through(field, z, times, SOLVERS[solver])
+        return euler(field, _through(field, z, times[:-1], step, unrolled), *map(jnp.float32, times[-2:]))
+    return _through(field, z, times, step, unrolled)
 
 
-def _through(field: Field, z: Array, times: np.ndarray, step: Step) -> Array:
+def _through(field: Field, z: Array, times: np.ndarray, step: Step, unrolled: bool) -> Array:
     if len(times) < 2:
         return z
 
@@ -53,7 +58,7 @@ def _through(field: Field, z: Array, times: np.ndarray, step: Step) -> Array:
         return step(field, z, *interval), None
 
     moments = jnp.asarray(times, jnp.float32)
-    return lax.scan(one, z, (moments[:-1], moments[1:]))[0]
+    return lax.scan(one, z, (moments[:-1], moments[1:]), unroll=unrolled)[0]
 
 
 def evaluations(steps: int, solver: str) -> int:

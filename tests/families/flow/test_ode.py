@@ -1,5 +1,6 @@
 """Solvers against an equation whose solution is known, dz/dt = z."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -40,3 +41,15 @@ def test_the_way_back_leads_where_the_way_began():
 @pytest.mark.parametrize(("solver", "asked"), [("euler", 5), ("heun", 9)])
 def test_the_field_is_asked_as_often_as_said(solver, asked):
     assert evaluations(5, solver) == asked
+
+
+def test_unrolled_steps_are_the_same_without_a_loop():
+    times = np.linspace(1.0, 0.0, 5)
+
+    def made(z, *, unrolled):
+        return solve(lambda z, t: jnp.sin(z) + t, z, times, "heun", unrolled=unrolled)
+
+    z = jnp.array([0.3, 1.1])
+    np.testing.assert_allclose(made(z, unrolled=True), made(z, unrolled=False), rtol=1e-6)
+    assert "while" in jax.jit(made, static_argnames="unrolled").lower(z, unrolled=False).as_text()
+    assert "while" not in jax.jit(made, static_argnames="unrolled").lower(z, unrolled=True).as_text()
