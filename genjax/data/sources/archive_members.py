@@ -3,12 +3,13 @@
 import bz2
 import gzip
 import lzma
+import os
 import posixpath
 import re
 import shlex
 import stat
+import struct
 import tarfile
-import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -27,8 +28,10 @@ KINDS = ".zip, .tar, .tar.gz, .tar.xz or .tar.bz2"
 OUTSIDE, LINK, NESTED = "path out of the archive", "link", "archive in the archive"
 TWICE, SPARSE, TOO_LONG = "of the same name as a later one", "with holes", "file of more than 512 MiB"
 ENCRYPTED = 1  # bit of the flags of a member of a .zip
+LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a file in a .zip: mark, lengths of name and extra field
 DRIVE = re.compile(r"[A-Za-z]:")
 DAMAGED = (  # every exception that a damaged archive was seen to raise
+    struct.error,
     *(OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
     *(NotImplementedError, RuntimeError, ValueError, TypeError, LookupError, OverflowError, MemoryError),
 )
@@ -121,14 +124,33 @@ def _zip(name: str, path: Path) -> Members:
         Entry(info.filename, info.file_size, info, LINK if stat.S_ISLNK(info.external_attr >> 16) else "")
         for info in infos
     )
-    own = threading.local()  # a handle for each thread: their places in the file must not mix
 
     def read(member: str) -> bytes:
-        if not hasattr(own, "archive"):
-            own.archive = zipfile.ZipFile(path)
-        return own.archive.read(places[member])  # which holds the content to the size and checksum that are stated
+        info = places[member]
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # rare: the list is read anew
+            with zipfile.ZipFile(path) as archive:
+                return archive.read(info)
+        with path.open("rb") as file:
+            return _zip_member(file, info)
 
     return Members([*places], left_out, _careful(read))
+
+
+def _zip_member(file: IO[bytes], info: zipfile.ZipInfo) -> bytes:
+    """Reads a file of an open .zip, whose place is known.
+
+    zipfile itself would read the list of all files once for each thread, and keep a file open for each thread and
+    archive: more than a process may have, where a set has many shards.
+    """
+    file.seek(info.header_offset)
+    magic, name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+    file.seek(name + extra, os.SEEK_CUR)
+    content = _whole(file.read(info.compress_size), info.compress_size)
+    if info.compress_type == zipfile.ZIP_DEFLATED:
+        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, info.file_size + 1)
+    if (magic, len(content), zlib.crc32(content)) != (b"PK\3\4", info.file_size, info.CRC):
+        raise zipfile.BadZipFile
+    return content
 
 
 def _tar(name: str, path: Path) -> Members:

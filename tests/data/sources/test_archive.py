@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import tarfile
 import zipfile
 from collections.abc import Mapping
@@ -114,6 +115,30 @@ def test_a_set_too_large_for_memory_is_read_when_used_from_any_thread(
     with ThreadPoolExecutor(8) as pool:
         rows = [*pool.map(lambda i: lazy.images[np.array([i % 10])][0], range(200))]
     np.testing.assert_array_equal(np.stack(rows), whole.images[np.arange(200) % 10])
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="nothing lists the open files")
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_many_archives_none_stays_open(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_module, "IN_MEMORY", 1000)
+    for number in range(20):
+        packed(tmp_path / f"{number:02}{kind}", {"a.png": png(number)})
+    before = len(os.listdir("/dev/fd"))
+    found = load(f"archive:{tmp_path}", split="all")
+    assert found.images[:][:, 8, 8, 0].tolist() == [*range(20)]
+    assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_of_any_compression_is_read_behind_whatever_comes_first(tmp_path: Path, compression: int) -> None:
+    contents = {"a": b"", "\u00fc/b": bytes(10_000), "c": png()}
+    (tmp_path / "a.zip").write_bytes(b"#!/bin/sh\n")
+    with zipfile.ZipFile(tmp_path / "a.zip", "a", compression) as made:
+        for name, content in contents.items():
+            with made.open(name, "w", force_zip64=name == "c") as member:  # which has an extra field
+                member.write(content)
+    members = open_archive("x", tmp_path / "a.zip")
+    assert {name: members.read(name) for name in members.names} == contents
 
 
 def test_a_compressed_tar_that_does_not_fit_says_how_to_undo_it(
