@@ -24,9 +24,9 @@ test-newest: install-newest
 	.venv-newest/bin/python -m pytest $(WORKERS)
 	.venv-newest/bin/python -m pytest $(WORKERS) --slow
 
-# What CI has time for: a family through every verb and transfer, the loop, and the layers whose form depends on the version
+# What CI has time for: a family through every verb and transfer, the devices, and the layers whose form is by version
 try-newest: install-newest
-	.venv-newest/bin/python -m pytest $(WORKERS) -m "not slow" tests/contract tests/models/test_layers.py tests/training/test_loop.py
+	.venv-newest/bin/python -m pytest $(WORKERS) -m "not slow" tests/contract tests/models/test_layers.py tests/devices
 
 parity: .venv/.installed-parity
 	$(BIN)/python -m pytest tests/parity
