@@ -130,7 +130,7 @@ def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
 
 def _trained(model: Model) -> Trained:
     learner = build_flow(model.config, Training(model.transfers, control=chain()))
-    drawn = functools.lru_cache(maxsize=8)(functools.partial(_drawer, model))
+    drawn = functools.lru_cache(maxsize=8)(lambda chosen: _drawer(model, chosen, None))
     condition = model.config.condition
 
     def draw(
@@ -150,7 +150,8 @@ def _trained(model: Model) -> Trained:
             texts = [condition.names[row % len(condition.names)] for row in range(n)]
         latents = np.asarray(draw_latents(learner, key, n))
         rows = (latents,) if texts is None else (latents, numbers_of(condition, texts))
-        return to_uint8(in_chunks(drawn(chosen, reference), *rows, chunk=CHUNK))
+        drawer = drawn(chosen) if reference is None else _drawer(model, chosen, reference)
+        return to_uint8(in_chunks(drawer, *rows, chunk=CHUNK))
 
     return trained_by_latents(model, learner)._replace(
         draw=draw, guided=lambda reference: functools.partial(draw, reference=reference)
