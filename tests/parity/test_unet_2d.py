@@ -84,7 +84,7 @@ def test_the_network(tmp_path, name):
         expected = channels_last(network(images, steps).sample)
     made = read_public(f"diffusers:{tmp_path}")
     found = network_of(made.config).apply(
-        {"params": made.networks["flow"]}, jnp.asarray(channels_last(images)), jnp.asarray(steps.numpy()) / 1000
+        {"params": made.networks["flow"]}, jnp.asarray(channels_last(images)), jnp.asarray(steps.numpy()) / 1000, None
     )
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
@@ -111,7 +111,7 @@ def test_eulers_picture_is_that_of_ddim(tmp_path, schedule, prediction):
 
     def field(z, time):
         def bound(images, levels):
-            return module.apply({"params": made.networks["flow"]}, images, levels)
+            return module.apply({"params": made.networks["flow"]}, images, levels, None)
 
         return process.velocity(bound, z, jnp.full(len(z), time))
 
