@@ -80,9 +80,9 @@ class PixelAttention(nn.Module):
         qkv = linear(3 * c, self.dtype, "qkv")(normed).reshape(n, h * w, 3, c // d, d)
         queries, keys, values = (qkv[:, :, part] for part in range(3))  # (n, pixels, heads, d) each
         if words is not None:
-            told = per_pixel(words, linear(2 * c, self.dtype, "words"))
-            told = told.reshape(n, -1, 2, c // d, d)
-            keys, values = (jnp.concatenate([old, told[:, :, part]], 1) for part, old in enumerate((keys, values)))
+            added = per_pixel(words, linear(2 * c, self.dtype, "words")).reshape(n, -1, 2, c // d, d)
+            keys = jnp.concatenate([keys, added[:, :, 0]], axis=1)
+            values = jnp.concatenate([values, added[:, :, 1]], axis=1)
         mixed = attend(*(part.swapaxes(1, 2) for part in (queries, keys, values))).swapaxes(1, 2)
         out = nn.Dense(c, dtype=self.dtype, kernel_init=nn.initializers.zeros, name="out")
         return images + out(mixed.reshape(n * h * w, c)).reshape(images.shape)

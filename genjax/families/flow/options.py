@@ -45,10 +45,7 @@ class UnetConfig:
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
-        at_least("flow.unet", self, 2, "width")
-        at_least("flow.unet", self, 1, "blocks")
-        if self.width % 2:
-            raise InputError(f"--flow.unet.width is {self.width}, expected an even number. Use {self.width + 1}.")
+        at_least("flow.unet", self, 1, "width", "blocks")
         if not self.multipliers or min(self.multipliers) < 1:
             given = " ".join(map(str, self.multipliers)) or "empty"
             raise InputError(
