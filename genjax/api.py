@@ -51,7 +51,14 @@ class TrainedModel:
         return self.loaded.model.config
 
     def sample(
-        self, num: int = 64, *, seed: int = 0, texts: Sequence[str] | None = None, class_name: str = "", **drawing: Any
+        self,
+        num: int = 64,
+        *,
+        seed: int = 0,
+        texts: Sequence[str] | None = None,
+        class_name: str = "",
+        guide: Run = "",
+        **drawing: Any,
     ) -> np.ndarray:
         """Draws images.
 
@@ -60,7 +67,9 @@ class TrainedModel:
             seed: of the latents: those of `genjax sample --seed`.
             texts: to be drawn by a model of texts.
             class_name: class to be drawn by a model of classes.
-            drawing: options of drawing that the family has, such as `candidates` of a text-to-image model.
+            guide: folder of the run that guidance is away from, or "source" for the one that it was adapted from.
+            drawing: options of drawing that the family has, such as `candidates` of a text-to-image model, or `steps`
+                and `guidance` of a flow.
         Returns:
             uint8 (num, h, w, c).
         Raises:
@@ -71,7 +80,8 @@ class TrainedModel:
             options = kind(**drawing)
         except TypeError as error:
             raise InputError(f"{self.run}: {str(error).rpartition(') ')[2]}. Leave it out.") from None
-        return draw_loaded(self.loaded, self.run, num, seed=seed, texts=texts, class_name=class_name, drawing=options)
+        asked = {"texts": texts, "class_name": class_name, "guide": guide, "source": self.source}
+        return draw_loaded(self.loaded, self.run, num, seed=seed, drawing=options, **asked)
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Passes uint8 images (n, h, w, c) through the encoder and back.

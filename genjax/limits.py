@@ -34,6 +34,16 @@ def check_seed(config: Any) -> None:
         raise InputError(f"--seed is {config.seed}, expected 0 to {(1 << 32) - 1}.")
 
 
+def check_heads(group: str, width: int, heads: int, *, prefix: str = "") -> None:
+    """Raises InputError unless the heads divide the width."""
+    if width % heads:
+        fitting = [number for number in range(1, width + 1) if width % number == 0]
+        near = min(fitting, key=lambda number: abs(number - heads))
+        raise InputError(
+            f"--{group}.{prefix}heads {heads} does not divide --{group}.{prefix}width {width}. Use {near} heads."
+        )
+
+
 def nearest(value: int, known: Sequence[int]) -> str:
     """Returns the values nearest to an unknown one, in words: the next below and the next above, ``16 or 32``.
 

@@ -14,8 +14,8 @@ from genjax.devices.sharding import stay
 from genjax.families.family import Family, Stage, Training
 from genjax.families.model import NO_CONDITION, ModelConfig
 from genjax.families.registry import FAMILIES
+from genjax.families.text import dump_vocabulary
 from genjax.families.text_to_image import model as text_to_image
-from genjax.families.text_to_image.text import dump_vocabulary
 
 MOST = 200  # learners and steps that are kept at once
 ANY_STEPS = -1  # stands for the steps of a run, on which no learner depends

@@ -66,11 +66,11 @@ def test_imports_go_one_way(path):
             (
                 "store",
                 "evaluate/features",
-                "models/embedding.py",
+                "models/features/embedding.py",
             ),
         ),
         ("tensorboardX", "store/tensorboard.py"),
-        ("tokenizers", "families/text_to_image/text/byte_pair.py"),
+        ("tokenizers", "families/text/byte_pair.py"),
         ("tqdm", "terminal.py"),
         ("tyro", ("cli", "config/run.py")),
         ("pickle", "nowhere"),

@@ -11,7 +11,7 @@ from genjax.data import Dataset, load
 from genjax.data.glyphs.drawing import COLOURS, VARIANTS
 from genjax.data.glyphs.fonts import TRAIN_FONTS
 from genjax.evaluate.features.extractor import resized
-from genjax.models.embedding import SIZE
+from genjax.models.features.embedding import SIZE
 
 UNKNOWN = -1  # a label that an image does not have
 VALUES = {  # what each head tells apart, in the order of its labels

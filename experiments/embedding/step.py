@@ -9,7 +9,7 @@ import optax
 
 from experiments.embedding.images import POSE, UNKNOWN, VALUES, Labelled
 from genjax.data import to_float
-from genjax.models.embedding import SIZE, Embedding, Heads
+from genjax.models.features.embedding import SIZE, Embedding, Heads
 
 HEADS = Heads({name: len(values) for name, values in VALUES.items()} | {"pose": POSE})
 STYLE_WEIGHT = 0.3  # of each head in the loss; the glyph has 1

@@ -49,7 +49,7 @@ from experiments.embedding.step import HEADS, make_step, read
 from genjax.data import load, to_float
 from genjax.errors import InputError
 from genjax.evaluate.features.embedded import WEIGHTS
-from genjax.models.embedding import DIM, SIZE, Embedding
+from genjax.models.features.embedding import DIM, SIZE, Embedding
 from genjax.terminal import progress, result, say, table
 from genjax.tree import flatten
 

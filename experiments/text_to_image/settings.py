@@ -16,11 +16,11 @@ from genjax.data import Dataset, load
 from genjax.data.batches import Columns
 from genjax.data.glyphs.captions import VALUES
 from genjax.evaluate.attribute_classifier import make_classifier
+from genjax.families.text.files import to_json
 from genjax.families.text_to_image.build_prior import build_prior
 from genjax.families.text_to_image.model import TextToImage
 from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
 from genjax.families.text_to_image.stages import encoded, segments_of
-from genjax.families.text_to_image.text.files import to_json
 from genjax.families.text_to_image.tokenizers.options import DvaeConfig, TokenizerConfig
 from genjax.models.attributes import AttributeClassifier
 from genjax.tree import content_hash

@@ -70,7 +70,7 @@ class TrainConfig(ReadingOptions, RunConfig):
     size: int = 16
     """Height and width of the images: 16, 32, ... or 512."""
     condition: Literal["none", "class", "text"] = "none"
-    """What images are drawn by: the classes or the captions of the data; a text-to-image model is always of text."""
+    """Draw images by the classes or the captions of the data; a text-to-image model is always of text."""
     channels: Literal[0, 1, 3] = 0
     """1 for grey, 3 for colour, 0 as the images are."""
     batch: int = 64

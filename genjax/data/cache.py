@@ -36,7 +36,7 @@ TIMES = 2 * 10**9  # nanoseconds: file systems tell the time of a change to 2 s 
 
 
 class Row(NamedTuple):
-    """What an entry says of a file.
+    """The row of a file in an entry.
 
     Attributes:
         number: its row of pixels; -1 where it was not decoded.
@@ -66,7 +66,7 @@ class Entry(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What there is to say of an entry: the place of its set, shape, files, bytes, and when it was used last."""
+    """The description of an entry: the place of its set, shape, files, bytes, and time of its last use."""
 
     place: str
     shape: tuple[int, ...]

@@ -28,7 +28,7 @@ SHOWN = 10  # most files that a message names
 
 
 class Stat(NamedTuple):
-    """What tells a file from what it was before.
+    """The size and time of change of a file, which tell it from what it was before.
 
     Attributes:
         size: bytes of the file on disk: of the archive, for a file in one.

@@ -31,7 +31,7 @@ NO_STAT = Stat(-1, -1)
 
 @dataclass(frozen=True)
 class Contents:
-    """What was read of the files of a set.
+    """The images and heads that were read of the files of a set.
 
     Attributes:
         files: the set.

@@ -42,7 +42,7 @@ class Request:
     class_depth: int = 1
     """Folders that name the class of an image, from the set or its split on."""
     captions: str = "require"
-    """What to do with images of a folder without a caption, if others have one: require (refuse the set), drop, empty
+    """Images of a folder without a caption, if others have one: require (refuse the set), drop, empty
     (leave theirs empty), or unneeded (leave out all captions)."""
     max_pixels: int = MAX_PIXELS
     """Pixels of the largest image that is decoded; larger ones are left out."""

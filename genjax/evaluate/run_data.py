@@ -13,10 +13,10 @@ from genjax.config.run import AdaptConfig, ImportConfig, TrainConfig
 from genjax.data import Dataset, few_shot, load
 from genjax.data.captioned import load_captioned
 from genjax.errors import InputError
-from genjax.evaluate.sampling import sample_run
+from genjax.evaluate.sampling import Loaded, draw_loaded, load_source
 from genjax.families.model import ModelConfig
+from genjax.families.registry import FAMILIES
 from genjax.json_config import read_json
-from genjax.store.model import load_model, source_of
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder
 
@@ -185,11 +185,9 @@ def source_samples(
     Raises:
         InputError: the source is missing, or has been trained further since.
     """
-    place, identity = source_of(run)
-    place = source or place
-    if load_model(place, sampled_only=True).identity != identity:
-        raise InputError(f"{place} has been trained further since {run} was adapted from it.")
-    return sample_run(place, num, seed=seed, asked=texts)
+    place, model = load_source(run, source)
+    loaded = Loaded(model, FAMILIES[model.config.family].trained(model))
+    return draw_loaded(loaded, place, num, seed=seed, asked=texts)
 
 
 def saved_data_hash(run: Path) -> str:

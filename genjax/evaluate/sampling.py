@@ -91,7 +91,8 @@ def draw_loaded(
                 f"--guide {guide}: {run} is a {FAMILIES[loaded.model.config.family].label}, which is drawn from without"
                 " guidance. Leave it out."
             )
-        draw = loaded.trained.guided(guiding_model(run, loaded.model, guide, source))
+        # The source is the more general model where it draws without a condition; a weaker one is told the same.
+        draw = loaded.trained.guided(guiding_model(run, loaded.model, guide, source), str(guide) != "source")
     return draw(jax.random.key(seed), total, condition, drawing)
 
 
@@ -106,10 +107,8 @@ def guiding_model(run: Path, model: Model, guide: Path | str, source: Path | Non
     Raises:
         InputError: there is none, or one of another family or of other images.
     """
-    place = Path(guide)
-    if str(guide) == "source":
-        place = source or source_of(run)[0]
-    other = load_model(place, sampled_only=True)
+    place, other = load_source(run, source) if str(guide) == "source" else (Path(guide), None)
+    other = other or load_model(place, sampled_only=True)
     for name in ("family", "size", "channels"):
         mine, its = getattr(model.config, name), getattr(other.config, name)
         if mine != its:
@@ -117,6 +116,23 @@ def guiding_model(run: Path, model: Model, guide: Path | str, source: Path | Non
                 f"--guide {guide}: {place} is of {name} {its}, and {run} of {mine}. Name one that is alike."
             )
     return other
+
+
+def load_source(run: Path, source: Path | None) -> tuple[Path, Model]:
+    """Loads the model that a run was adapted from, and says where it lies.
+
+    Args:
+        run: folder of the adaptation.
+        source: where the source lies, if it has been moved.
+    Raises:
+        InputError: the source is missing, or has been trained further since.
+    """
+    place, identity = source_of(run)
+    place = source or place
+    model = load_model(place, sampled_only=True)
+    if model.identity != identity:
+        raise InputError(f"{place} has been trained further since {run} was adapted from it.")
+    return place, model
 
 
 def conditions(

@@ -9,7 +9,7 @@ from genjax.data import Dataset
 from genjax.data.captioned import captioned_places, require_captions
 from genjax.errors import InputError, did_you_mean
 from genjax.families.model import NO_CONDITION, Condition
-from genjax.families.text_to_image.text import Vocabulary, byte_pair_vocabulary, word_vocabulary
+from genjax.families.text import Vocabulary, byte_pair_vocabulary, word_vocabulary
 
 COLUMNS = {"class": "label", "text": "text"}  # {kind of a condition: its column of a batch}
 

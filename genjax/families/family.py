@@ -118,7 +118,8 @@ class Trained(NamedTuple):
     Attributes:
         draw: (key, n, texts, sampling options) -> images (n, h, w, c), uint8. `texts`: n texts, or None for a model
             without a condition.
-        guided: (model) -> `draw` with guidance away from that model; None where there is no guidance.
+        guided: (other model, whether it is told the condition) -> `draw` with guidance away from that model; None where
+            there is no guidance.
         draw_latents: (key, n) -> latents (n, d).
         render: latents (n, d) -> images uint8.
         reconstruct: uint8 images -> uint8 images, through the encoder and back.
@@ -133,7 +134,7 @@ class Trained(NamedTuple):
     """
 
     draw: Callable[[Array, int, Sequence[str] | None, Any], np.ndarray]
-    guided: Callable[[Model], Callable[..., np.ndarray]] | None = None
+    guided: Callable[[Model, bool], Callable[..., np.ndarray]] | None = None
     draw_latents: Callable[[Array, int], Array] | None = None
     render: Callable[[Array], np.ndarray] | None = None
     reconstruct: Callable[[np.ndarray], np.ndarray] | None = None

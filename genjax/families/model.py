@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from genjax.errors import InputError
 from genjax.families.learner import Networks
-from genjax.families.text_to_image.text.vocabulary import Vocabulary
+from genjax.families.text.vocabulary import Vocabulary
 from genjax.limits import at_least, nearest
 from genjax.transfer import Transfer
 

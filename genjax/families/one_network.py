@@ -5,7 +5,7 @@ The priors, the reranker and the classifier of attributes are such learners; eac
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -51,6 +51,23 @@ def check_transfer(network: str, transfer: Transfer) -> None:
         raise InputError(f"a {network} has no latents that a transfer could move. Leave miner out.")
 
 
+class OneNetwork(NamedTuple):
+    """The static parts of such a learner; see the arguments of `learner_of`."""
+
+    network: str
+    fresh: Callable[[Array, Batch], Tree]
+    objective: Objective
+    optimizer: optax.GradientTransformation
+    controller: Controller
+    transfer: Transfer
+    ema_images: float
+    ema_widths: tuple[float, ...]
+    accumulate: int
+    forward: Callable[[Tree, Array], Any] | None
+    signals: Mapping[str, str]
+    fixed_latents: Callable[[Array, int], Array] | None
+
+
 def learner_of(
     network: str,
     *,
@@ -85,73 +102,92 @@ def learner_of(
         fixed_latents: (key, n) -> latents whose images are watched; None where there are none.
         further: what else the learner can do: `sample`, `evidence`, `latents`, ...
     """
-
-    def init(key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
-        params_key, start_key = jax.random.split(key)
-        made = {network: fresh(params_key, batch)}
-        state = start(
-            start_key,
-            made if source is None else source,
-            expected=made,
-            transfers={network: transfer},
-            optimizers={network: optimizer},
-            sampled=(network,),
-            control=controller.init(),
-        )
-        return start_averages(state, ema_widths)
-
-    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        loss_key, penalty_key = jax.random.split(jax.random.fold_in(state.key, state.step))
-        tree, context = state.trainable[network], state.context[network]
-        parts = {name: in_parts(jnp.asarray(rows), TRAILING.get(name, 0), accumulate) for name, rows in batch.items()}
-        first = next(iter(parts.values()))
-        number = first.shape[0] * first.shape[1]
-
-        def loss_of(tree: Tree, batch: Batch, key: Array) -> tuple[Array, Metrics]:
-            return objective(transfer.params(tree, context), batch, key)
-
-        gradients, metrics = averaged(partial(jax.grad(loss_of, has_aux=True), tree), accumulate)(
-            parts, keys_of_parts(loss_key, accumulate)
-        )
-        knobs = controller.knobs(state.control)
-
-        def watched(trained: Networks, key: Array) -> Array:
-            if forward is None or fixed_latents is None:
-                raise ValueError("a learner without images has none to watch")
-            return forward(transfer.params(trained[network], context), fixed_latents(key, FIXED))[0]
-
-        done, measured = descend(
-            optimizer,
-            transfer,
-            gradients,
-            state,
-            network,
-            knobs=knobs,
-            key=penalty_key,
-            forward=forward or partial(_no_images, network),
-        )
-        after, metrics = finish_step(
-            state,
-            {network: done},
-            metrics | measured,
-            {name: metrics[metric] for name, metric in signals.items()},
-            knobs=knobs,
-            controller=controller,
-            images=number,
-            batch=number,
-            half_life=ema_images,
-            fixed_images=watched if fixed_latents and forward else None,
-        )
-        return move_averages(state, after, ema_widths), metrics
-
+    widths = tuple(ema_widths)
+    one = OneNetwork(
+        network,
+        fresh,
+        objective,
+        optimizer,
+        controller,
+        transfer,
+        ema_images,
+        widths,
+        accumulate,
+        forward,
+        signals,
+        fixed_latents,
+    )
     return Learner(
-        init=init,
-        step=step,
+        init=partial(_init, one),
+        step=partial(_step, one),
         transfers={network: transfer},
         controller=controller,
-        averages=partial(averages_of, widths=tuple(ema_widths)) if ema_widths else None,
+        averages=partial(averages_of, widths=widths) if widths else None,
         **further,
     )
+
+
+def _init(one: OneNetwork, key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
+    params_key, start_key = jax.random.split(key)
+    made = {one.network: one.fresh(params_key, batch)}
+    state = start(
+        start_key,
+        made if source is None else source,
+        expected=made,
+        transfers={one.network: one.transfer},
+        optimizers={one.network: one.optimizer},
+        sampled=(one.network,),
+        control=one.controller.init(),
+    )
+    return start_averages(state, one.ema_widths)
+
+
+def _step(one: OneNetwork, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+    """Takes one step: the loss and its gradients, update, averages, controllers."""
+    loss_key, penalty_key = jax.random.split(jax.random.fold_in(state.key, state.step))
+    tree, context = state.trainable[one.network], state.context[one.network]
+    parts = {name: in_parts(jnp.asarray(rows), TRAILING.get(name, 0), one.accumulate) for name, rows in batch.items()}
+    first = next(iter(parts.values()))
+    number = first.shape[0] * first.shape[1]
+
+    def loss_of(tree: Tree, batch: Batch, key: Array) -> tuple[Array, Metrics]:
+        return one.objective(one.transfer.params(tree, context), batch, key)
+
+    gradients, metrics = averaged(partial(jax.grad(loss_of, has_aux=True), tree), one.accumulate)(
+        parts, keys_of_parts(loss_key, one.accumulate)
+    )
+    knobs = one.controller.knobs(state.control)
+    done, measured = descend(
+        one.optimizer,
+        one.transfer,
+        gradients,
+        state,
+        one.network,
+        knobs=knobs,
+        key=penalty_key,
+        forward=one.forward or partial(_no_images, one.network),
+    )
+    after, metrics = finish_step(
+        state,
+        {one.network: done},
+        metrics | measured,
+        {name: metrics[metric] for name, metric in one.signals.items()},
+        knobs=knobs,
+        controller=one.controller,
+        images=number,
+        batch=number,
+        half_life=one.ema_images,
+        fixed_images=_watched(one, context),
+    )
+    return move_averages(state, after, one.ema_widths), metrics
+
+
+def _watched(one: OneNetwork, context: Tree) -> Callable[[Networks, Array], Array] | None:
+    """Returns ({network: trainable}, key) -> images of the latents that are watched; None where there are none."""
+    forward, latents = one.forward, one.fixed_latents
+    if forward is None or latents is None:
+        return None
+    return lambda trained, key: forward(one.transfer.params(trained[one.network], context), latents(key, FIXED))[0]
 
 
 def _no_images(network: str, params: Tree, latents: Array) -> Any:

@@ -10,9 +10,9 @@ from genjax.families.flow.family import FLOW
 from genjax.families.gan.family import GAN
 from genjax.families.learner import Learner
 from genjax.families.model import Condition, ModelConfig
+from genjax.families.text.files import from_json as vocabulary_from_json
+from genjax.families.text.files import to_json as vocabulary_to_json
 from genjax.families.text_to_image.family import TEXT_TO_IMAGE
-from genjax.families.text_to_image.text.files import from_json as vocabulary_from_json
-from genjax.families.text_to_image.text.files import to_json as vocabulary_to_json
 from genjax.families.vae.family import VAE
 from genjax.json_config import from_json, to_json
 from genjax.transfer import Transfer

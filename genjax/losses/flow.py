@@ -155,12 +155,6 @@ def uncertain(loss: Float[Array, " n"], log_variance: Float[Array, " n"]) -> Flo
     return loss * jnp.exp(-log_variance) + log_variance
 
 
-PROCESSES: dict[str, Callable[[str], Process]] = {
-    "rectified": rectified,
-    "edm": lambda prediction: edm(),
-}
-
-
 def noise_levels(times: Float[Array, " n"], losses: Float[Array, " n"], parts: int) -> Float[Array, "{parts}"]:
     """Averages losses over equal parts of a batch, from those with the least noise to those with the most.
 

@@ -27,7 +27,7 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 
 
 class Style(NamedTuple):
-    """What all blocks of a network have in common; see the fields of `DdpmUnet`."""
+    """The settings that all blocks of a network have in common; see the fields of `DdpmUnet`."""
 
     groups: int
     epsilon: float

@@ -19,7 +19,7 @@ from genjax.families.registry import (
     model_to_json,
     other_families,
 )
-from genjax.families.text_to_image.text import dump_vocabulary, word_vocabulary
+from genjax.families.text import dump_vocabulary, word_vocabulary
 from genjax.transfer import TRANSFERS
 from genjax.transfer.registry import names, needs_fisher
 from genjax.tree import flatten

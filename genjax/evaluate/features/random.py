@@ -25,7 +25,7 @@ SHAPES = {
 
 
 def random_v1() -> Extractor:
-    """Builds the three networks as one extractor, their features side by side. (genjax/models/untrained.py)
+    """Builds the three networks as one extractor, their features side by side. (genjax/models/features/untrained.py)
 
     `Extractor.sets` says how many there are; a metric is measured on each and averaged, which features of one long
     row would not give.
@@ -33,7 +33,7 @@ def random_v1() -> Extractor:
     import jax  # here, so that comparing records or features that one has does not wait for it
     import jax.numpy as jnp
 
-    from genjax.models.untrained import DIM, SIZE, Untrained
+    from genjax.models.features.untrained import DIM, SIZE, Untrained
     from genjax.tree import unflatten
 
     def features(networks: list, images: jax.Array) -> jax.Array:

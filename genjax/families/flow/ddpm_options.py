@@ -33,7 +33,7 @@ class DdpmUnetConfig:
     activation: Literal["silu", "mish", "gelu", "relu"] = "silu"
     """Nonlinearity of the residual blocks."""
     time: Literal["default", "scale_shift"] = "default"
-    """What the time does in a residual block: it is added, or scales and shifts."""
+    """Add the time in a residual block, or let it scale and shift."""
     time_width: int = 0
     """Length of the vector of a time; 0 is four times the first width."""
     timesteps: int = 1000
@@ -92,9 +92,9 @@ class DdpmConfig:
     """The schedule of noise of denoising diffusion, and what its network gives."""
 
     prediction: Literal["epsilon", "v_prediction", "sample"] = "epsilon"
-    """What the network gives: the noise, the velocity between noise and image, or the image."""
+    """Output of the network: the noise, the velocity between noise and image, or the image."""
     schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = "linear"
-    """How the noise that a step adds grows: linearly, its root linearly, or such that the image fades as a cosine."""
+    """Growth of the noise that a step adds: linear, of its root linear, or such that the image fades as a cosine."""
     first: float = 1e-4
     """Variance of the noise that the first step adds; of a cosine it follows."""
     last: float = 0.02

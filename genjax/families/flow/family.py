@@ -1,7 +1,8 @@
 """The family of flow models: a network that carries noise to images."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -38,7 +39,7 @@ from genjax.families.learner import Learner, Networks
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
-from genjax.losses.flow import PROCESSES, Process, rectified
+from genjax.losses.flow import Process, edm, rectified
 from genjax.transfer import full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Offer
@@ -47,13 +48,16 @@ MEASURED = Controllable("flow model", SIGNALS, KNOBS, (NETWORK,))
 CHUNK = 64  # images that are drawn at once
 
 
+PROCESSES: dict[str, Callable[[FlowConfig], Process]] = {
+    "rectified": lambda flow: rectified(flow.prediction, mean=flow.time_mean),
+    "edm": lambda flow: edm(),
+    "ddpm": lambda flow: ddpm_process(flow.ddpm),
+}
+
+
 def process_of(flow: FlowConfig) -> Process:
     """Returns the process of these options."""
-    if flow.process == "rectified":
-        return rectified(flow.prediction, mean=flow.time_mean)
-    if flow.process == "ddpm":
-        return ddpm_process(flow.ddpm)
-    return PROCESSES[flow.process](flow.prediction)
+    return PROCESSES[flow.process](flow)
 
 
 def network_of(model: ModelConfig) -> FlowModule:
@@ -130,54 +134,83 @@ def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
 
 def _trained(model: Model) -> Trained:
     learner = build_flow(model.config, Training(model.transfers, control=chain()))
-    drawn = functools.lru_cache(maxsize=8)(lambda chosen: _drawer(model, chosen, None))
-    condition = model.config.condition
+    drawer_of = functools.lru_cache(maxsize=8)(functools.partial(_drawer, model))
+    condition, without = model.config.condition, Reference(model, conditional=False)
 
     def draw(
-        key: Array, n: int, texts: Sequence[str] | None, options: Any, reference: Model | None = None
+        key: Array, n: int, texts: Sequence[str] | None, options: Any, reference: Reference | None = None
     ) -> np.ndarray:
         chosen = options if isinstance(options, FlowDrawing) else FlowDrawing()
-        if reference is not None and chosen.guidance == 1:
-            raise InputError("--guide names what to be guided away from, and --guidance 1 is none. Use --guidance 1.5.")
-        if chosen.guidance != 1 and reference is None and texts is None and condition.kind != "class":
-            raise InputError(
-                f"--guidance {chosen.guidance:g} needs something to be guided away from. Train with --condition, or"
-                " name a model with --guide."
-            )
         if condition.kind == "text" and texts is None:
             raise InputError('this model draws what a text says. Say it with --text, such as --text "a red seven".')
         if texts is None and condition.kind == "class":
             texts = [condition.names[row % len(condition.names)] for row in range(n)]
+        if reference is None and chosen.guidance != 1:
+            if texts is None:
+                raise InputError(
+                    f"--guidance {chosen.guidance:g} needs something to be guided away from. Train with --condition, or"
+                    " name a model with --guide."
+                )
+            reference = without
+        elif chosen.guidance == 1 and reference is not None:
+            raise InputError("--guide names what to be guided away from, and --guidance 1 is none. Use --guidance 1.5.")
         latents = np.asarray(draw_latents(learner, key, n))
         rows = (latents,) if texts is None else (latents, numbers_of(condition, texts))
-        drawer = drawn(chosen) if reference is None else _drawer(model, chosen, reference)
-        return to_uint8(in_chunks(drawer, *rows, chunk=CHUNK))
+        return to_uint8(in_chunks(drawer_of(chosen, reference), *rows, chunk=CHUNK))
 
-    return trained_by_latents(model, learner)._replace(
-        draw=draw, guided=lambda reference: functools.partial(draw, reference=reference)
-    )
+    def render(latents: Array) -> np.ndarray:
+        nothing = unconditional(flow_of(model.config), len(latents))
+        rows = (np.asarray(latents),) if nothing is None else (np.asarray(latents), np.asarray(nothing))
+        return to_uint8(in_chunks(drawer_of(FlowDrawing(), None), *rows, chunk=CHUNK))
+
+    def guided_by(other: Model, conditional: bool) -> Callable[..., np.ndarray]:
+        check_reference(model.config, other.config)
+        same = conditional and other.config.condition == condition
+        return functools.partial(draw, reference=Reference(other, same))
+
+    # Along training there are fewer steps; a model on disk draws in as many whoever asks.
+    return trained_by_latents(model, learner)._replace(draw=draw, render=render, guided=guided_by)
 
 
-def _drawer(model: Model, chosen: FlowDrawing, reference: Model | None) -> Any:
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The model that guidance is away from.
+
+    Attributes:
+        model: that model.
+        conditional: whether it is told the class or text as well, or draws without.
+    """
+
+    model: Model
+    conditional: bool
+
+
+def check_reference(model: ModelConfig, other: ModelConfig) -> None:
+    """Raises InputError for a model whose velocities are those of another process: they cannot be compared."""
+    mine, its = model.options, other.options
+    if (mine.process, mine.ddpm) != (its.process, its.ddpm):
+        raise InputError(
+            f"--guide names a model of --flow.process {its.process}, and this one is of {mine.process}. Name one of the"
+            " same process."
+        )
+
+
+def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> Any:
     """Makes the compiled function (latents, condition) -> images."""
     flow, params = flow_of(model.config), model.params()[NETWORK]
+    other, others = flow, params
+    if reference is not None and reference.model is not model:
+        other, others = flow_of(reference.model.config), reference.model.params()[NETWORK]
 
     @jax.jit
     def draw(latents: Array, condition: Array | None = None) -> Array:
         field = field_of(flow, params, condition)
-        if chosen.guidance != 1:
-            other = _reference(flow, params, reference, len(latents))
-            field = guided(field, other, chosen.guidance, chosen.guidance_interval)
+        if reference is not None:
+            given = condition if reference.conditional else unconditional(other, len(latents))
+            field = guided(field, field_of(other, others, given), chosen.guidance, chosen.guidance_interval)
         return jnp.clip(carried(flow, field, latents, chosen.steps, chosen.solver), -1, 1)
 
     return draw
-
-
-def _reference(flow: Flow, params: Any, reference: Model | None, n: int) -> Any:
-    if reference is None:
-        return field_of(flow, params, unconditional(flow, n))
-    other = flow_of(reference.config)
-    return field_of(other, reference.params()[NETWORK], unconditional(other, n))
 
 
 def flow_of(model: ModelConfig) -> Flow:

@@ -84,7 +84,7 @@ def make_flow(
 
     Args:
         module: (noisy images, noise levels (n,), condition) -> images' shape.
-        process: from PROCESSES.
+        process: that the network is trained in.
         size: height and width of the images.
         channels: of the images.
         optimizer: optimiser of the trainable tree.
@@ -237,7 +237,7 @@ def _forward(flow: Flow, params: Tree, latents: Array) -> tuple[Array, tuple[Arr
 
 
 def _evidence(flow: Flow, params: Networks, source: Networks, key: Array) -> Array:
-    """Returns minus the loss of a sample of the source, summed over its values and a mean over times: ()."""
+    """Returns minus half the loss of a sample of the source, summed over its values, a mean over times: ()."""
     draw_key, class_key, loss_key = jax.random.split(key, 3)
     condition = unconditional(flow, 1)
     if flow.condition.kind == "class":

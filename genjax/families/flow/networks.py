@@ -34,10 +34,12 @@ def dit(model: ModelConfig) -> Dit:
     Raises:
         InputError: patches that do not divide the size.
     """
-    of: DitConfig = model.options.dit
-    if model.size % of.patch_size:
-        raise InputError(f"--flow.dit.patch-size {of.patch_size} does not divide --size {model.size}. Use 2, 4 or 8.")
-    return Dit(model.channels, of.patch_size, of.width, of.depth, of.heads, **_heard(model))
+    options: DitConfig = model.options.dit
+    if model.size % options.patch_size:
+        raise InputError(
+            f"--flow.dit.patch-size {options.patch_size} does not divide --size {model.size}. Use 2, 4 or 8."
+        )
+    return Dit(model.channels, options.patch_size, options.width, options.depth, options.heads, **_shared(model))
 
 
 def unet(model: ModelConfig) -> Unet:
@@ -46,12 +48,12 @@ def unet(model: ModelConfig) -> Unet:
     Raises:
         InputError: halvings or attention that the size does not have.
     """
-    of: UnetConfig = model.options.unet
-    check_sizes(of, model.size)
-    return Unet(model.channels, of.width, of.multipliers, of.blocks, of.attention, **_heard(model))
+    options: UnetConfig = model.options.unet
+    check_sizes(options, model.size)
+    return Unet(model.channels, options.width, options.multipliers, options.blocks, options.attention, **_shared(model))
 
 
-def _heard(model: ModelConfig) -> dict[str, Any]:
+def _shared(model: ModelConfig) -> dict[str, Any]:
     """Returns what both are told: the condition, and how to compute."""
     condition, vocabulary = model.condition, model.condition.vocabulary
     return {

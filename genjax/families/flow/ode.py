@@ -59,8 +59,3 @@ def _through(field: Field, z: Array, times: np.ndarray, step: Step, unrolled: bo
 
     moments = jnp.asarray(times, jnp.float32)
     return lax.scan(one, z, (moments[:-1], moments[1:]), unroll=unrolled)[0]
-
-
-def evaluations(steps: int, solver: str) -> int:
-    """Returns how often a solver asks the field in so many steps to time 0."""
-    return 2 * steps - 1 if solver == "heun" else steps

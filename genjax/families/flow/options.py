@@ -6,8 +6,7 @@ from typing import Literal
 from genjax.errors import InputError
 from genjax.families.averages import check_widths
 from genjax.families.flow.ddpm_options import DdpmConfig, DdpmUnetConfig
-from genjax.families.text_to_image.network_options import check_heads
-from genjax.limits import above_zero, at_least, at_most, changed, option
+from genjax.limits import above_zero, at_least, at_most, changed, check_heads, option
 
 
 @dataclass(frozen=True)

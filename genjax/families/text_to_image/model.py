@@ -16,12 +16,12 @@ from genjax.errors import InputError
 from genjax.families.chunks import in_chunks
 from genjax.families.learner import Networks
 from genjax.families.model import Model, ModelConfig
+from genjax.families.text import Vocabulary
 from genjax.families.text_to_image.build_prior import build_prior, build_reranker, build_transformer
 from genjax.families.text_to_image.decoding import Decoder, autoregressive_decoder, best_of, parallel_decoder, repeated
 from genjax.families.text_to_image.network_options import DecodingConfig
 from genjax.families.text_to_image.options import TextToImageConfig
 from genjax.families.text_to_image.stages import codec_of, encoded, segments_of, vocabulary_of
-from genjax.families.text_to_image.text import Vocabulary
 from genjax.families.text_to_image.tokenizers.learner import Codec
 from genjax.tree import Tree
 

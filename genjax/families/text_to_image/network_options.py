@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genjax.errors import InputError
-from genjax.limits import above_zero, at_least, at_most
+from genjax.limits import above_zero, at_least, at_most, check_heads
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,3 @@ class RerankerConfig:
         at_least("reranker", self, 0, "weight_decay", "ema_images")
         above_zero("reranker", self, "learning_rate")
         check_heads("reranker", self.text_width, self.text_heads, prefix="text-")
-
-
-def check_heads(group: str, width: int, heads: int, *, prefix: str = "") -> None:
-    """Raises InputError unless the heads divide the width."""
-    if width % heads:
-        fitting = [number for number in range(1, width + 1) if width % number == 0]
-        near = min(fitting, key=lambda number: abs(number - heads))
-        raise InputError(
-            f"--{group}.{prefix}heads {heads} does not divide --{group}.{prefix}width {width}. Use {near} heads."
-        )

@@ -21,9 +21,9 @@ from genjax.families.learner import Batch, Learner, Networks
 from genjax.families.model import ModelConfig
 from genjax.families.one_network import knobs_of, signals_of
 from genjax.families.render import CHUNK, draw_latents
+from genjax.families.text import Vocabulary
 from genjax.families.text_to_image.build_prior import build_prior, build_reranker
 from genjax.families.text_to_image.options import TextToImageConfig
-from genjax.families.text_to_image.text import Vocabulary
 from genjax.families.text_to_image.tokenizers.build import build_codec, build_tokenizer, measured_of_tokenizer
 from genjax.families.text_to_image.tokenizers.learner import Codec
 from genjax.models.segments import Segment

@@ -10,7 +10,7 @@ from genjax.evaluate import extract_features, load_extractor, metric_name
 from genjax.evaluate.features import inception
 from genjax.evaluate.features.inception import class_logits, parameters, resize_like_tensorflow
 from genjax.evaluate.records import INCEPTION_SHA256
-from genjax.models.inception import Inception
+from genjax.models.features.inception import Inception
 from genjax.tree import flatten
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.families.flow.ode import evaluations, solve
+from genjax.families.flow.ode import solve
 
 
 def growth(z, t):
@@ -36,11 +36,6 @@ def test_the_way_back_leads_where_the_way_began():
     there = solve(field, jnp.array([0.3, 1.1]), np.linspace(0.0, 1.0, 65), "heun")
     back = solve(field, there, np.linspace(1.0, 0.0, 65), "heun")
     np.testing.assert_allclose(back, [0.3, 1.1], atol=1e-3)
-
-
-@pytest.mark.parametrize(("solver", "asked"), [("euler", 5), ("heun", 9)])
-def test_the_field_is_asked_as_often_as_said(solver, asked):
-    assert evaluations(5, solver) == asked
 
 
 def test_unrolled_steps_are_the_same_without_a_loop():

@@ -4,14 +4,14 @@ import subprocess
 import sys
 
 from genjax.data import load
-from genjax.families.text_to_image.text import byte_pair_vocabulary
+from genjax.families.text import byte_pair_vocabulary
 
 
 def test_other_processes_merge_the_same():
     captions = load("emoji", size=8).captions
     code = """
 import sys
-from genjax.families.text_to_image.text import byte_pair_vocabulary
+from genjax.families.text import byte_pair_vocabulary
 sys.stdout.write(byte_pair_vocabulary(sys.stdin.read().split("\\n"), size=400, length=256).contents["tokenizer"])
 """
     given = "\n".join(captions)

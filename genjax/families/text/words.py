@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from genjax.errors import InputError
-from genjax.families.text_to_image.text.vocabulary import (
+from genjax.families.text.vocabulary import (
     Vocabulary,
     check_lengths,
     check_texts,

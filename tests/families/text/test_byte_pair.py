@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from genjax.data import load
 from genjax.errors import InputError
-from genjax.families.text_to_image.text import byte_pair_vocabulary
-from genjax.families.text_to_image.text.vocabulary import tidy
+from genjax.families.text import byte_pair_vocabulary
+from genjax.families.text.vocabulary import tidy
 
 FEW = settings(max_examples=100, deadline=None, derandomize=True)
 EMOJI = load("emoji", size=8).captions
@@ -55,5 +55,5 @@ def test_a_missing_library_is_one_clear_error(monkeypatch):
 
 
 def test_the_extra_names_the_library():
-    pyproject = Path(__file__).parents[4] / "pyproject.toml"
+    pyproject = Path(__file__).parents[3] / "pyproject.toml"
     assert 'text = ["tokenizers' in pyproject.read_text()

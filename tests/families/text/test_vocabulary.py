@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from genjax.data import load
 from genjax.errors import InputError
-from genjax.families.text_to_image.text import VOCABULARIES, Vocabulary, dump_vocabulary, load_vocabulary
-from genjax.families.text_to_image.text.vocabulary import padded, unpadded
+from genjax.families.text import VOCABULARIES, Vocabulary, dump_vocabulary, load_vocabulary
+from genjax.families.text.vocabulary import padded, unpadded
 
 FEW = settings(max_examples=50, deadline=None, derandomize=True)
 CAPTIONS = load("glyphs:captioned", num=972, size=8).captions

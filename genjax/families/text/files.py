@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from genjax.errors import InputError, lookup
-from genjax.families.text_to_image.text.byte_pair import byte_pair_from
-from genjax.families.text_to_image.text.vocabulary import Vocabulary
-from genjax.families.text_to_image.text.words import words_from
+from genjax.families.text.byte_pair import byte_pair_from
+from genjax.families.text.vocabulary import Vocabulary
+from genjax.families.text.words import words_from
 from genjax.json_config import read_json
 
 FORM = 1

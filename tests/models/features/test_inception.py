@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from genjax.models.inception import DIM, SIZE, BlockA, BlockB, BlockC, BlockD, BlockE, Inception
+from genjax.models.features.inception import DIM, SIZE, BlockA, BlockB, BlockC, BlockD, BlockE, Inception
 from genjax.tree import count, flatten
 
 BRANCHES = {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from genjax.errors import InputError
-from genjax.families.text_to_image.text.vocabulary import (
+from genjax.families.text.vocabulary import (
     Vocabulary,
     check_lengths,
     check_texts,

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.models.efficientnet_lite import DIM, STAGES, Bottleneck, EfficientNetLite0, Stage
+from genjax.models.features.efficientnet_lite import DIM, STAGES, Bottleneck, EfficientNetLite0, Stage
 from genjax.tree import count, flatten, unflatten
 
 NETWORK = EfficientNetLite0()

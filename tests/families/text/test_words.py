@@ -7,8 +7,8 @@ import pytest
 
 from genjax.data import load
 from genjax.errors import InputError
-from genjax.families.text_to_image.text import word_vocabulary
-from genjax.families.text_to_image.text.words import joined, split
+from genjax.families.text import word_vocabulary
+from genjax.families.text.words import joined, split
 
 
 def test_the_words_are_sorted_and_their_numbers_are_their_places():

@@ -7,7 +7,7 @@ import pytest
 import safetensors.numpy
 
 from genjax.evaluate.features.embedded import WEIGHTS
-from genjax.models.embedding import DIM, SIZE, Embedding, Heads
+from genjax.models.features.embedding import DIM, SIZE, Embedding, Heads
 from genjax.tree import flatten, unflatten
 
 SHAPES = {
