@@ -18,7 +18,7 @@ from genjax.control.gradient_guard import SPEC as GRADIENT_GUARD
 from genjax.control.lecam import SPEC as LECAM
 from genjax.control.optimal_sigma import SPEC as OPTIMAL_SIGMA
 from genjax.control.pi_control import SPEC as PI_CONTROL
-from genjax.control.schedules import CAPACITY, CYCLICAL, FREE_BITS, WARM_UP
+from genjax.control.schedules import ANNEALING, CAPACITY, CYCLICAL, FREE_BITS, WARM_UP
 from genjax.errors import InputError
 from genjax.limits import option
 
@@ -35,6 +35,7 @@ CONTROLLERS: tuple[Spec, ...] = (  # in the order of the chain
     WARM_UP,  # before those whose options are subclasses of its own
     CAPACITY,
     CYCLICAL,
+    ANNEALING,
     ADAPTIVE_WEIGHT,
     GRADIENT_GUARD,
     COLLAPSE_GUARD,

@@ -15,7 +15,7 @@ from jax import Array
 
 from genjax.control.controller import Controllable, Controller, Knobs, Signals, Spec, setting
 from genjax.errors import InputError
-from genjax.limits import above_zero, at_least
+from genjax.limits import above_zero, at_least, at_most
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,21 @@ class CapacityOptions(WarmUpOptions):
         WarmUpOptions.__post_init__(self)
         at_least("control", self, 0, "kl_capacity")
         above_zero("control", self, "kl_capacity_weight")
+
+
+@dataclass(frozen=True)
+class AnnealingOptions:
+    """Options of the annealing of the learning rates."""
+
+    anneal_steps: int = 0
+    """Annealing: steps in which the learning rates fall along half a cosine, usually those of the run; 0 is off."""
+    anneal_to: float = 0.01
+    """Annealing: share of the learning rates that is left at the end."""
+
+    def __post_init__(self) -> None:
+        """Refuses a negative number of steps, and a share outside of 0 to 1."""
+        at_least("control", self, 0, "anneal_steps", "anneal_to")
+        at_most("control", self, 1, "anneal_to")
 
 
 class Clock(NamedTuple):
@@ -262,6 +277,13 @@ WARM_UP = Spec(
     switches={"warm_up_steps": 1000},
     build=build_warm_up,
     scales=("kl_weight",),
+)
+ANNEALING = Spec(
+    name="learning_rate_annealing",
+    summary="lets the learning rates fall",
+    options=AnnealingOptions,
+    switches={"anneal_steps": 1000},
+    build=lambda options, learner: (learning_rate_annealing(options.anneal_steps, last=options.anneal_to),),
 )
 
 

@@ -13,7 +13,9 @@ from genjax.data.captioned import captioned_places
 from genjax.data.reading_options import Missing, ReadingOptions
 from genjax.devices.backend import cache_folder
 from genjax.errors import InputError, lookup
+from genjax.evaluate.class_records import Labelled, check_by_class, class_records, labelled
 from genjax.evaluate.features.registry import load_extractor
+from genjax.evaluate.metrics.by_class import SUMMARIES as BY_CLASS
 from genjax.evaluate.model_metrics import EXPLANATIONS, check_explained, explain
 from genjax.evaluate.records import Record, caveat_warnings, small_sample_warnings
 from genjax.evaluate.run_data import found_images, load_images, source_samples
@@ -125,15 +127,19 @@ def judge(
     if num < 0:
         raise InputError(f"--num {num} is negative. Use 1 or more, or 0 for all.")
     for name in metrics:
-        lookup({**METRICS, **EXPLANATIONS}, name, "metric")
+        lookup({**METRICS, **EXPLANATIONS, **BY_CLASS}, name, "metric")
     pictured = [name for name in metrics if name in METRICS]
     explained = [name for name in metrics if name in EXPLANATIONS]
+    by_class = [name for name in metrics if name in BY_CLASS]
     judged, truth = Side.of(fake, which), Side.of(real, which)
     check_held_out(judged, real, split)
     if explained and judged.model is None:
         raise InputError(f"{', '.join(explained)} need a model, and {fake} is a set of images. Evaluate a run.")
     if explained and judged.model is not None:
         check_explained(explained, judged.model)
+    check_by_class(by_class, judged.model)
+    if by_class and truth.run is not None:
+        raise InputError(f"{', '.join(by_class)} need real images of the classes, and {real} is a run. Name a set.")
     size = common_size(judged, truth, size)
     reading = reading_of(judged, real, skip_broken=skip_broken, captions=captions, max_pixels=max_pixels)
     shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, reading=reading)
@@ -150,15 +156,24 @@ def judge(
                 _training_images(judged, which, real) if any(EXPLANATIONS[name].train for name in explained) else None
             )
             records += explain(loaded, known, metrics=explained, train=train, **about)
-        if pictured or not explained:
+        teaching = None
+        if by_class:
+            names = loaded.model.config.condition.names
+            rest = _real_images(truth, judged, size=size, split="train", seed=seed, which=which, reading=reading)
+            held_out, teaching = labelled(shown, names), labelled(rest, names)
+        if pictured or by_class or not explained:
             images["fake_images"] = _drawn(loaded, number, seed, texts)
+        if teaching is not None:
+            asked = Labelled(images["fake_images"], np.asarray(texts, object))
+            records += class_records(held_out, asked, teaching, extractor=network, metrics=by_class, **about)
+        if pictured:
             images |= _further_images(judged, pictured, number, texts, real=real, seed=seed, which=which, source=source)
     else:
         say_left_out(shown)
         images["fake_images"] = generated_set(
             fake, num, size=size, seed=seed, skip_broken=skip_broken, max_pixels=reading.max_pixels
         )
-    if images:
+    if pictured or not (explained or by_class):
         images["real_images"] = shown.images[:]
         warn_of_shape(shown, network)
         records += evaluate_images(**alike(images), extractor=network, metrics=pictured, cache=cache_folder(), **about)

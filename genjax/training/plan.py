@@ -37,7 +37,9 @@ from genjax.training.plan_checks import (
     check_source_there,
     check_trained,
 )
-from genjax.transfer.registry import check_ratio, fisher_examples, needs_fisher, resolved
+from genjax.transfer.registry import check_ratio, fisher_examples, images_drawn, needs_fisher, resolved
+from genjax.transfer.replay import STREAM as REPLAYED
+from genjax.transfer.transfer import Offer
 from genjax.tree import count
 
 Information = Callable[[Path, Model, int], Networks]  # (folder, source, examples) -> Fisher information
@@ -180,14 +182,26 @@ def plan_adaptation(
         network: jax.eval_shape(lambda tree, init=transfer.init: init(tree, jax.random.key(0))[0], params[network])
         for network, transfer in transfers.items()
     }
+    told = offers
     if needs_fisher(config.transfers):
         found = information(config.source, source, fisher_examples(config.transfers))
-        offers = {name: offer._replace(fisher=found.get(name)) for name, offer in offers.items()}
-        transfers = family.transfers(model, config.transfers, offers)
+        told = {name: offer._replace(fisher=found.get(name)) for name, offer in told.items()}
+    if number := images_drawn(config.transfers):
+        told = {name: _with_drawn(offer, source, config.seed, number) for name, offer in told.items()}
+    if told is not offers:
+        transfers = family.transfers(model, config.transfers, told)
     stages = family.stages(model, _training(config, layout, transfers, len(images)))
     check_trained({network: count(tree) for network, tree in trained.items()}, stages, config.transfers)
     control = _carried(config, stages) if config.control_state == "carry" else {}
     return Plan(folder, config, model, stages, images, _held_out(config, model), batch, layout, source, control)
+
+
+def _with_drawn(offer: Offer, source: Model, seed: int, number: int) -> Offer:
+    """Returns what a network offers with rows that the source drew, where it can be trained on them."""
+    if offer.denoising is None:
+        return offer
+    key = jax.random.fold_in(jax.random.key(seed), REPLAYED)
+    return offer._replace(drawn=offer.denoising.draw(source, key, number))
 
 
 def _training(config: TrainConfig | AdaptConfig, layout: Layout, transfers: Mapping[str, Any], images: int) -> Training:

@@ -194,6 +194,11 @@ def fisher_examples(choice: Choice, *, known: Mapping[str, Spec] = TRANSFERS) ->
     return max((one.examples for one in choice if "fisher" in spec_of(one, known=known).needs), default=0)
 
 
+def images_drawn(choice: Choice, *, known: Mapping[str, Spec] = TRANSFERS) -> int:
+    """Returns the images that the source is to draw for the transfers of the choice: the most asked for, 0 for none."""
+    return max((spec_of(options, known=known).draws(options) for options in choice), default=0)
+
+
 def _check_together(choice: Sequence[Any], text: str, known: Mapping[str, Spec]) -> None:
     """Raises InputError for mechanisms that do not go together; `text` names them as they were typed."""
     specs = [spec_of(options, known=known) for options in choice]

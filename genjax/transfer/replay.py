@@ -3,8 +3,13 @@
 The source's own images stand in for its data, which is gone: `weight` times the mean squared difference between the
 images that the adapted network and the source make of the same latents. (Deep generative replay, Shin et al. 2017, with
 the generator as its own scholar) When: the source's images should still be there after the adaptation.
+
+Of a flow, `forgetting` replays in a way of its own. How a little noise is taken away is much alike for all images, and
+is kept; what a noisy image becomes is the target's, and is learned anew: the target is trained at noisy levels, and
+images that the source drew at clean ones. (Zhong et al. 2024, "chain of forgetting")
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax
@@ -13,7 +18,7 @@ from jax import Array
 
 from genjax.errors import InputError
 from genjax.limits import at_least
-from genjax.transfer.transfer import Forward, Spec, Transfer, full
+from genjax.transfer.transfer import Forward, Offer, Spec, Transfer, full
 from genjax.tree import Tree
 
 # Folded into the seed: the latents that keep their images must not be those that a sample of the same seed shows.
@@ -30,10 +35,13 @@ class Replay:
     """Latents that keep their images."""
     batch: int = 8
     """Number of them that are compared in a step."""
+    forgetting: float = 0.0
+    """Flow: trains the target at noisy levels, and in place of comparing images the source's at clean ones: power of
+    their share of noise, 1 is usual; 0 is off."""
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
-        at_least("replay", self, 0, "weight")
+        at_least("replay", self, 0, "weight", "forgetting")
         at_least("replay", self, 1, "batch")
         at_least("replay", self, self.batch, "count")
 
@@ -73,15 +81,72 @@ def replay(weight: float, latent_size: int, *, count: int = 64, batch: int = 8, 
     return Transfer(init, full().params, penalty=penalty)
 
 
+def noisy(uniforms: Array, power: float) -> Array:
+    """Maps uniform numbers to quantiles of noise of the density (1 + power) q^power: most are noisy."""
+    return uniforms ** (1 / (1 + power))
+
+
+def clean(uniforms: Array, power: float) -> Array:
+    """Maps uniform numbers to quantiles of noise of the density (1 + power) (1 - q)^power: most are clean."""
+    return 1 - (1 - uniforms) ** (1 / (1 + power))
+
+
+def forgetting(weight: float, power: float, offer: Offer, *, batch: int = 8) -> Transfer:
+    """Trains the whole parameter tree, on the target where it is noisy and on the source's images where they are clean.
+
+    `L = E_target l(q) + weight E_source l(q')`, q of the density q^power and q' of (1 - q')^power.
+    (Zhong et al. 2024, eq. 4 to 6)
+
+    Args:
+        weight: of the loss of the source's images, at least 0.
+        power: of the share of noise, above 0.
+        offer: of the network: its loss, and the rows that the source drew; where these are None, as when a model is
+            loaded to be sampled, the penalty is 0.
+        batch: rows in each step, none twice.
+    Raises:
+        InputError: a network that is not trained at levels of noise.
+    """
+    denoising, drawn = offer.denoising, offer.drawn
+    if denoising is None:
+        raise InputError("--replay.forgetting is for flow models, which are trained at levels of noise. Leave it out.")
+
+    def init(source_params: Tree, key: Array) -> tuple[Tree, Tree]:
+        return source_params, {} if drawn is None else jax.tree.map(jnp.asarray, drawn)
+
+    def penalty(trainable: Tree, rows: Tree, key: Array, forward: Forward) -> Array:
+        leaves = jax.tree.leaves(rows)
+        if not leaves:
+            return jnp.zeros(())
+        choice_key, level_key, loss_key = jax.random.split(key, 3)
+        chosen = jax.random.choice(choice_key, len(leaves[0]), (batch,), replace=False)
+        some = jax.tree.map(lambda rows: rows[chosen], rows)
+        quantiles = clean(jax.random.uniform(level_key, (batch,)), power)
+        return weight * denoising.loss(trainable, some, quantiles, loss_key).mean()
+
+    return Transfer(init, full().params, penalty=penalty, levels=lambda uniforms: noisy(uniforms, power))
+
+
+def check_forgetting(options: Replay, offers: Mapping[str, Offer]) -> None:
+    """Raises InputError for `forgetting` of a model of which no network is trained at levels of noise."""
+    if options.forgetting and all(offer.denoising is None for offer in offers.values()):
+        raise InputError("--replay.forgetting is for flow models, which are trained at levels of noise. Leave it out.")
+
+
+def _build(options: Replay, network: str, offer: Offer) -> Transfer:
+    if options.forgetting:
+        return forgetting(options.weight, options.forgetting, offer, batch=options.batch)
+    return replay(options.weight, offer.latent_size, count=options.count, batch=options.batch)
+
+
 SPEC = Spec(
     name="replay",
     options=Replay,
-    build=lambda options, network, offer: replay(
-        options.weight, offer.latent_size, count=options.count, batch=options.batch
-    ),
+    build=_build,
     summary="Trains everything, and keeps the source's images at a fixed set of latents.",
     group="replay",
     needs=frozenset({"latents"}),
     changes=frozenset({"loss"}),
     same_latents=True,
+    draws=lambda options: options.count if options.forgetting else 0,
+    check=check_forgetting,
 )

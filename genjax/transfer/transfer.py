@@ -27,6 +27,11 @@ def no_penalty(trainable: Tree, context: Any, key: Array, forward: Forward) -> A
     return jax.numpy.zeros(())
 
 
+def same_levels(uniforms: Array) -> Array:
+    """Returns the quantiles of noise unchanged: the default of a transfer that trains at all levels alike."""
+    return uniforms
+
+
 class Transfer(NamedTuple):
     """An adaptation between tasks, over one network's parameter tree.
 
@@ -35,12 +40,27 @@ class Transfer(NamedTuple):
         params: (trainable, context) -> params, with which the module is applied; at first exactly the source's.
         latents: (trainable, context, latents) -> latents, the identity unless the transfer moves latents.
         penalty: (trainable, context, key, forward) -> (), added to the loss; zero unless the transfer has one.
+        levels: of a network that is trained at levels of noise: uniforms (n,) -> the quantiles (n,) of these levels, 0
+            without noise, at which it is trained on the target.
     """
 
     init: Callable[[Tree, Array], tuple[Tree, Any]]
     params: Callable[[Tree, Any], Tree]
     latents: Callable[[Tree, Any, Array], Array] = same_latents
     penalty: Callable[[Tree, Any, Array, Forward], Array] = no_penalty
+    levels: Callable[[Array], Array] = same_levels
+
+
+class Denoising(NamedTuple):
+    """A network that is trained at levels of noise, as its family describes it to transfers.
+
+    Attributes:
+        draw: (source, key, n) -> n rows of a batch, images that the source draws, with their conditions.
+        loss: (params, batch, quantiles of noise (n,), key) -> losses (n,).
+    """
+
+    draw: Callable[[Any, Array, int], dict[str, Any]]
+    loss: Callable[[Tree, dict[str, Any], Array, Array], Array]
 
 
 class Offer(NamedTuple):
@@ -55,6 +75,8 @@ class Offer(NamedTuple):
             Only transfers with `Spec.everywhere` apply to the latter; by all others it is trained in full.
         freeze: patterns of the parameters that `freeze` keeps unless told otherwise.
         whole: patterns of the parameters that `lora` leaves as they are, such as tables of words that few texts say.
+        denoising: what a network that is trained at levels of noise can do; None for all others.
+        drawn: rows that the source drew, for the transfers that replay them; None until they are.
     """
 
     latent_size: int = 0
@@ -64,6 +86,8 @@ class Offer(NamedTuple):
     published: bool = True
     freeze: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
+    denoising: Denoising | None = None
+    drawn: Tree | None = None
 
 
 def fits_any_model(options: Any, offers: Mapping[str, Offer]) -> None:
@@ -73,6 +97,11 @@ def fits_any_model(options: Any, offers: Mapping[str, Offer]) -> None:
 def trains_network(options: Any) -> str:
     """Returns no option: the default of a transfer that has none by which the network is kept as it is."""
     return ""
+
+
+def draws_nothing(options: Any) -> int:
+    """Returns 0: the default of a transfer that needs no images of the source."""
+    return 0
 
 
 class Spec(NamedTuple):
@@ -92,6 +121,7 @@ class Spec(NamedTuple):
         alone: reason, as an error gives it, why it combines with no other; empty where it does.
         keeps_network: (options) -> the option by which the network stays as it is, so that a loss would hold nothing;
             empty where it is trained.
+        draws: (options) -> the images that the source is to draw for it, `Offer.drawn`.
         check: (options, {network: offer}) -> None, raises InputError for options that name a network wrongly.
     """
 
@@ -106,6 +136,7 @@ class Spec(NamedTuple):
     everywhere: bool = False
     alone: str = ""
     keeps_network: Callable[[Any], str] = trains_network
+    draws: Callable[[Any], int] = draws_nothing
     check: Callable[[Any, Mapping[str, Offer]], None] = fits_any_model
 
 
@@ -219,9 +250,14 @@ def chain(*transfers: Transfer) -> Transfer:
         ]
         return sum(parts, start=jax.numpy.zeros(()))
 
+    def all_levels(uniforms: Array) -> Array:
+        for transfer in transfers:
+            uniforms = transfer.levels(uniforms)
+        return uniforms
+
     unmoved = all(transfer.latents is same_latents for transfer in transfers)
     free = all(transfer.penalty is no_penalty for transfer in transfers)
-    return Transfer(init, params, same_latents if unmoved else latents, no_penalty if free else penalty)
+    return Transfer(init, params, same_latents if unmoved else latents, no_penalty if free else penalty, all_levels)
 
 
 def matrix_shape(kernel: Array) -> tuple[int, int]:

@@ -40,6 +40,7 @@ NEEDED = {  # an option that says how a mechanism works -> the options of which 
     "balance_high": ("balance_low",),
     "kl_capacity_weight": ("kl_capacity",),
     "warm_up_cycles": ("warm_up_steps",),
+    "anneal_to": ("anneal_steps",),
     "gradient_skip": ("gradient_deviations",),
     "collapse_margin": ("collapse_rollbacks",),
     "collapse_diversity": ("collapse_rollbacks",),
@@ -50,13 +51,14 @@ EXAMPLES = {  # a value that is not the default's
     "balance_high": 0.9,
     "kl_capacity_weight": 2.0,
     "warm_up_cycles": 2,
+    "anneal_to": 0.5,
     "gradient_skip": True,
     "collapse_margin": 9.0,
     "collapse_diversity": 0.5,
 }
 OF_GANS = ("ada", "apa", "lecam", "critic_steps", "balance")
 OF_VAES = ("geco", "optimal_sigma", "free_bits", "pi_control", "warm_up", "capacity", "cyclical")
-OF_BOTH = ("adaptive_weight", "gradient_guard", "collapse_guard")
+OF_BOTH = ("learning_rate_annealing", "adaptive_weight", "gradient_guard", "collapse_guard")
 DEFAULTS = {  # the options as they are on the command line and in every config.json
     "ada_target": 0.6,
     "ada_images": 100_000,
@@ -74,6 +76,8 @@ DEFAULTS = {  # the options as they are on the command line and in every config.
     "free_nats": 0.0,
     "warm_up_steps": 0,
     "warm_up_cycles": 0,
+    "anneal_steps": 0,
+    "anneal_to": 0.01,
     "transfer_ratio": 0.0,
     "gradient_deviations": 0.0,
     "gradient_skip": False,
@@ -100,7 +104,7 @@ def test_an_option_of_a_controller_that_is_off_is_refused(name):
     with pytest.raises(InputError, match=rf"--control.{name.replace('_', '-')} does nothing without {flags}\. Set"):
         build_controller(alone, learner(name))
     for needed in NEEDED[name]:
-        on = dataclasses.replace(alone, **{needed: 1 if needed.startswith(("warm", "collapse")) else 0.5})
+        on = dataclasses.replace(alone, **{needed: 1 if needed.startswith(("warm", "collapse", "anneal")) else 0.5})
         assert build_controller(on, learner(name)).sets
 
 
@@ -251,6 +255,8 @@ def test_options_are_flat_and_survive_json():
         {"kl_capacity_weight": 0.0},
         {"warm_up_steps": -1},
         {"warm_up_cycles": -1},
+        {"anneal_steps": -1},
+        {"anneal_to": 1.5},
         {"transfer_ratio": float("inf")},
         {"gradient_deviations": -3.0},
         {"collapse_diversity": 1.0},

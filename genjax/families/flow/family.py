@@ -29,20 +29,22 @@ from genjax.families.flow.learner import (
     FlowModule,
     carried,
     field_of,
+    losses_at,
     make_flow,
     unconditional,
 )
 from genjax.families.flow.networks import NETWORKS
 from genjax.families.flow.options import FlowConfig, FlowDrawing, check_typed
 from genjax.families.flow.unet_2d import unet_2d
-from genjax.families.learner import Learner, Networks
+from genjax.families.learner import Batch, Learner, Networks
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
 from genjax.losses.flow import Process, edm, rectified
 from genjax.transfer import full
 from genjax.transfer.auto import Rule
-from genjax.transfer.transfer import Offer
+from genjax.transfer.transfer import Denoising, Offer
+from genjax.tree import Tree
 
 MEASURED = Controllable("flow model", SIGNALS, KNOBS, (NETWORK,))
 CHUNK = 64  # images that are drawn at once
@@ -122,7 +124,26 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
 def _offers(model: ModelConfig) -> dict[str, Offer]:
     latents = model.size**2 * model.channels
     kept = NETWORKS[model.options.network].freeze(model.size)
-    return {NETWORK: Offer(latent_size=latents, features=True, evidence=True, freeze=kept)}
+    denoising = Denoising(_drawn_rows, functools.partial(_denoising_losses, model))
+    return {NETWORK: Offer(latent_size=latents, features=True, evidence=True, freeze=kept, denoising=denoising)}
+
+
+def _drawn_rows(source: Model, key: Array, n: int) -> dict[str, np.ndarray]:
+    """Returns a batch of images that a model draws, of all its classes in turn; of texts it draws without one."""
+    trained, condition = _trained(source), source.config.condition
+    if condition.kind == "class":
+        names = [condition.names[row % len(condition.names)] for row in range(n)]
+        return {"image": trained.draw(key, n, names, None), COLUMNS["class"]: numbers_of(condition, names)}
+    if trained.draw_latents is None or trained.render is None:
+        raise ValueError("a flow has latents")
+    rows = {"image": trained.render(trained.draw_latents(key, n))}
+    nothing = unconditional(flow_of(source.config), n)
+    return rows if nothing is None else rows | {COLUMNS[condition.kind]: np.asarray(nothing)}
+
+
+def _denoising_losses(model: ModelConfig, params: Tree, batch: Batch, quantiles: Array, key: Array) -> Array:
+    flow = flow_of(model)._replace(null_probability=model.options.null_probability)
+    return losses_at(flow, params, batch, quantiles, *jax.random.split(key))[1]
 
 
 def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:

@@ -125,14 +125,22 @@ def make_flow(
 def regression(flow: Flow, params: Tree, batch: Batch, key: Array) -> tuple[Array, Metrics]:
     """Computes the loss of a batch at random times, and of its thirds from the least noise to the most."""
     time_key, noise_key, drop_key = jax.random.split(key, 3)
-    images = jnp.asarray(to_float(batch["image"]))
-    times = flow.process.times(spread_uniforms(time_key, len(images)))
-    noise = jax.random.normal(noise_key, images.shape)
-    condition = dropped(flow, batch, drop_key)
-    losses = flow.process.loss(network_of(flow, params, condition), images, noise, times)
+    quantiles = flow.transfer.levels(spread_uniforms(time_key, len(batch["image"])))
+    times, losses = losses_at(flow, params, batch, quantiles, noise_key, drop_key)
     loss = losses.mean()
     thirds = noise_levels(times, losses, len(LEVELS))
     return loss, {"loss/total": loss} | {f"loss/{level}": thirds[part] for part, level in enumerate(LEVELS)}
+
+
+def losses_at(
+    flow: Flow, params: Tree, batch: Batch, quantiles: Array, noise_key: Array, drop_key: Array
+) -> tuple[Array, Array]:
+    """Returns the times of these quantiles of noise (n,), and the loss of each image at its own (n,)."""
+    images = jnp.asarray(to_float(batch["image"]))
+    times = flow.process.times(quantiles)
+    noise = jax.random.normal(noise_key, images.shape)
+    condition = dropped(flow, batch, drop_key)
+    return times, flow.process.loss(network_of(flow, params, condition), images, noise, times)
 
 
 def dropped(flow: Flow, batch: Batch, key: Array) -> Array | None:

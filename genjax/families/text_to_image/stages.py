@@ -64,14 +64,17 @@ def codec_of(model: ModelConfig) -> Codec:
 
 
 def measured_stages(model: ModelConfig) -> dict[str, Controllable]:
-    """Returns {stage: signals that it measures and knobs that it obeys}."""
+    """Returns {stage: signals that it measures and knobs that it obeys, less the rate, which stages anneal}."""
     found = {}
     for name in stage_networks(model):
         if name == "tokenizer":
             found[name] = measured_of_tokenizer(model.options.tokenizer)
         else:
             found[name] = Controllable(LABEL, signals_of(name), knobs_of(name), (name,))
-    return found
+    return {
+        name: one._replace(knobs=tuple(knob for knob in one.knobs if knob != "annealed_rate"))
+        for name, one in found.items()
+    }
 
 
 def together(parts: Sequence[Controllable]) -> Controllable:

@@ -1,0 +1,172 @@
+"""Records of a model of classes: each metric of all classes, and of every class alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from genjax.data import Dataset
+from genjax.errors import InputError
+from genjax.evaluate.attributes import wilson
+from genjax.evaluate.features.extractor import Extractor, extract_features
+from genjax.evaluate.features.statistics import image_hash
+from genjax.evaluate.metrics.by_class import LEAST, OF_A_CLASS, SUMMARIES, taught_reader
+from genjax.evaluate.records import Record, metric_name
+from genjax.families.model import ModelConfig
+from genjax.terminal import warn
+
+NO_INTERVAL = "none: repeat it over seeds"
+
+
+class Labelled(NamedTuple):
+    """Images with their classes.
+
+    Attributes:
+        images: uint8 (n, h, w, c).
+        classes: name of each (n,).
+    """
+
+    images: np.ndarray
+    classes: np.ndarray
+
+
+def check_by_class(metrics: Sequence[str], model: ModelConfig | None) -> None:
+    """Raises InputError for metrics by class of what is no model of classes."""
+    if metrics and (model is None or model.condition.kind != "class"):
+        raise InputError(
+            f"{', '.join(metrics)} need a model of classes, which --condition class trains. Leave them out."
+        )
+
+
+def labelled(dataset: Dataset, names: Sequence[str]) -> Labelled:
+    """Returns the images of a set whose classes are among these names.
+
+    Raises:
+        InputError: none is.
+    """
+    labels = np.zeros(0, int) if dataset.labels is None else np.asarray(dataset.labels)
+    classes = np.asarray([dataset.class_names[label] for label in labels], object)
+    places = [place for place, name in enumerate(classes) if name in names]
+    if not places:
+        raise InputError(
+            f"{dataset.name} has no image of the model's classes ({', '.join(names[:10])}). Use data with these"
+            " classes, or leave out the metrics by class."
+        )
+    return Labelled(dataset.take(places).images[:], classes[places])
+
+
+def class_records(
+    real: Labelled,
+    fake: Labelled,
+    train: Labelled,
+    *,
+    extractor: Extractor,
+    metrics: Sequence[str] = tuple(SUMMARIES),
+    **about: Any,
+) -> list[Record]:
+    """Measures generated images of each class against real ones.
+
+    Args:
+        real: held-out images.
+        fake: generated ones, with the classes that were asked for.
+        train: real images that teach the classifier, of other files than `real`.
+        extractor: network whose features are compared.
+        metrics: names of `SUMMARIES`.
+        about: `data`, `split` and `seed` of the records.
+    Returns:
+        For each metric a record of all classes, then one a class; classes with too few images are left out with a
+        warning.
+    Raises:
+        InputError: no class has enough images.
+    """
+    of_real, of_fake = (extract_features(extractor, side.images) for side in (real, fake))
+    common = {
+        "extractor": extractor.name,
+        "extractor_version": extractor.version,
+        "extractor_sha256": extractor.sha256,
+        "resize": extractor.resize,
+        "data_hash": image_hash(real.images),
+        **about,
+    }
+    found: list[Record] = []
+    if "class_accuracy" in metrics:
+        reader = taught_reader(extract_features(extractor, train.images), list(train.classes))
+        right = (reader(of_real) == real.classes, reader(of_fake) == fake.classes)
+        found += _read(right, real.classes, fake.classes, len(train.images), extractor, common)
+    for metric in (name for name in metrics if name in OF_A_CLASS):
+        found += _compared(metric, (real.classes, of_real), (fake.classes, of_fake), extractor, common)
+    return found
+
+
+def _read(
+    right: tuple[np.ndarray, np.ndarray],
+    real: np.ndarray,
+    fake: np.ndarray,
+    taught_by: int,
+    extractor: Extractor,
+    common: Mapping[str, Any],
+) -> list[Record]:
+    """Makes the records of the accuracy, from which real and which generated images were read right."""
+    found = []
+    for name in ("", *_sorted(fake)):
+        own, hits = (known[classes == name] if name else known for known, classes in zip(right, (real, fake), strict=True))
+        share, low, high = wilson(int(hits.sum()), len(hits))
+        held_out = f"right of {own.mean():.3f} of those held out" if len(own) else "none of them held out"
+        found.append(
+            Record(
+                name=_named("class_accuracy", extractor, name),
+                value=share,
+                interval=(low, high),
+                interval_note="Wilson, over images",
+                method=f"ridge classifier of {taught_by} real images, {held_out}",
+                n_real=len(own),
+                n_fake=len(hits),
+                **common,
+            )
+        )
+    return found
+
+
+def _compared(
+    metric: str,
+    real: tuple[np.ndarray, np.ndarray],
+    fake: tuple[np.ndarray, np.ndarray],
+    extractor: Extractor,
+    common: Mapping[str, Any],
+) -> list[Record]:
+    sides = {
+        name: (real[1][real[0] == name], fake[1][fake[0] == name]) for name in _sorted(np.append(real[0], fake[0]))
+    }
+    enough = {name: side for name, side in sides.items() if min(map(len, side)) >= LEAST}
+    if not enough:
+        raise InputError(
+            f"{metric} needs {LEAST} or more real and generated images of a class, and no class has as many. Use more"
+            " with --num, or leave it out."
+        )
+    few = [name for name in sides if name not in enough]
+    if few:
+        warn(f"{metric}: left out {len(few)} classes with fewer than {LEAST} images ({', '.join(few[:10])})")
+    values = {name: OF_A_CLASS[metric](*side) for name, side in enough.items()}
+    every = ("", float(np.mean(list(values.values()))), [np.concatenate(parts) for parts in zip(*enough.values())])
+    return [
+        Record(
+            name=_named(metric, extractor, name),
+            value=value,
+            interval=None,
+            interval_note=NO_INTERVAL,
+            method=f"mean of {len(enough)} classes" if not name else "of one class",
+            n_real=len(side[0]),
+            n_fake=len(side[1]),
+            **common,
+        )
+        for name, value, side in (every, *((name, values[name], list(enough[name])) for name in enough))
+    ]
+
+
+def _named(metric: str, extractor: Extractor, of: str) -> str:
+    name = metric_name(metric, extractor.name, extractor.sha256)
+    return f"{name} of {of}" if of else name
+
+
+def _sorted(classes: np.ndarray) -> list[str]:
+    return sorted(set(classes))
