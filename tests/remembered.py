@@ -50,13 +50,14 @@ def _key(model: ModelConfig) -> Any:
 
 
 def _transfers(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Without Fisher information, which is large and no config."""
+    """Without what was measured or drawn of a source, which is large and no config."""
     known: dict[Any, Any] = {}
 
     def transfers(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, Any]) -> Any:
-        if any(offer.fisher is not None for offer in offers.values()):
+        if any(offer.fisher is not None or offer.drawn is not None for offer in offers.values()):
             return make(model, choice, offers)
-        key = (_key(model), tuple(choice), tuple(offers.items()))
+        plain = tuple((name, offer._replace(denoising=None)) for name, offer in offers.items())  # made of the model
+        key = (_key(model), tuple(choice), plain)
         return dict(_kept(known, key, lambda: make(model, choice, offers)))
 
     return transfers

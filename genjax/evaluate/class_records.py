@@ -109,7 +109,9 @@ def _read(
     """Makes the records of the accuracy, from which real and which generated images were read right."""
     found = []
     for name in ("", *_sorted(fake)):
-        own, hits = (known[classes == name] if name else known for known, classes in zip(right, (real, fake), strict=True))
+        own, hits = (
+            known[classes == name] if name else known for known, classes in zip(right, (real, fake), strict=True)
+        )
         share, low, high = wilson(int(hits.sum()), len(hits))
         held_out = f"right of {own.mean():.3f} of those held out" if len(own) else "none of them held out"
         found.append(

@@ -12,7 +12,9 @@ from genjax.evaluate.metrics.by_class import LEAST, SUMMARIES
 from genjax.families.model import Condition
 
 # Two features: mean brightness above and below.
-HALVES = Extractor("halves", "1", "0" * 64, 2, 4, "none", lambda images: images.mean(axis=(2, 3)).reshape(-1, 2, 2).mean(2))
+HALVES = Extractor(
+    "halves", "1", "0" * 64, 2, 4, "none", lambda images: images.mean(axis=(2, 3)).reshape(-1, 2, 2).mean(2)
+)
 NAMES = ("above", "below")
 ABOUT = {"data": "made", "split": "test", "seed": 0}
 
@@ -44,9 +46,7 @@ def measured(asked, made, metrics=tuple(SUMMARIES)):
 def test_all_that_was_asked_for_is_right():
     asked = ["above"] * 8 + ["below"] * 8
     found = measured(asked, asked)
-    assert list(found) == [
-        f"{metric}[halves]{of}" for metric in SUMMARIES for of in ("", " of above", " of below")
-    ]
+    assert list(found) == [f"{metric}[halves]{of}" for metric in SUMMARIES for of in ("", " of above", " of below")]
     assert found["class_accuracy[halves]"].value == 1
     assert found["class_accuracy[halves] of below"].n_fake == found["class_accuracy[halves] of below"].n_real == 8
     assert "ridge classifier of 20 real images, right of 1.000" in found["class_accuracy[halves]"].method
@@ -79,7 +79,9 @@ def test_classes_with_few_images_are_left_out_aloud(capsys):
 
 
 def test_images_of_other_classes_are_not_compared():
-    dataset = Dataset("made", "test", drawn(["above"] * 4), labels=np.array([0, 1, 2, 0]), class_names=("x", "above", "y"))
+    dataset = Dataset(
+        "made", "test", drawn(["above"] * 4), labels=np.array([0, 1, 2, 0]), class_names=("x", "above", "y")
+    )
     found = labelled(dataset, NAMES)
     np.testing.assert_array_equal(found.images, dataset.images[1:2])
     assert list(found.classes) == ["above"]

@@ -129,9 +129,7 @@ def test_the_rows_of_the_source_are_trained_at_clean_levels(getkey):
     trainable, context = transfer.init({"scale": jnp.ones(())}, getkey())
     jax.tree.map(np.testing.assert_array_equal, context, DRAWN)
     keys = jax.random.split(getkey(), 2000)
-    values, slopes = jax.vmap(
-        lambda key: jax.value_and_grad(transfer.penalty)(trainable, context, key, forward)
-    )(keys)
+    values, slopes = jax.vmap(lambda key: jax.value_and_grad(transfer.penalty)(trainable, context, key, forward))(keys)
     # 2 (mean of the rows + 1000 times the mean of the quantiles, 1/3), and the rows are those of which none is twice
     assert float(values.mean()) == pytest.approx(2 * (2.5 + 1000 / 3), rel=0.02)
     assert float(slopes["scale"].mean()) == pytest.approx(2 * 2.5, rel=0.02)

@@ -80,12 +80,22 @@ def test_a_model_of_classes_goes_through_the_verbs(tmp_path, capsys):
     assert genjax("evaluate", "--run", run, "--num", 20, "--metrics", "kd,psnr", "--json") == 0
     names = [record["name"] for record in json.loads(capsys.readouterr().out)]
     assert any(name.startswith("KD") for name in names)
+    by_class = ["--num", 60, "--metrics", "class_accuracy,class_coverage", "--json"]
+    assert genjax("evaluate", "--run", run, *by_class) == 0
+    records = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
+    assert {f"class_accuracy[embedded-v1] of {name}" for name in range(10)} < set(records)
+    assert records["class_accuracy[embedded-v1]"]["n_fake"] == 60
+    assert genjax("evaluate", "--run", run, *by_class, "--real", f"run:{run}") == 2
+    assert "class_accuracy, class_coverage need real images of the classes" in capsys.readouterr().err
     assert genjax("report", run, "--num", 20) == 0
     page = (run / "report.html").read_text()
     assert "A flow model of 16x16 pixels" in page
     adapted = tmp_path / "adapted"
-    few = ["--source", run, "--data", "digits", "--shots", 10, "--transfer", "lora", "--lora.rank", 1, "--steps", 2]
-    assert genjax("adapt", *few, "--evaluate-every", 0, "--out", adapted) == 0
+    few = ["--source", run, "--data", "digits", "--shots", 10, "--steps", 2]
+    assert genjax("adapt", *few, "--transfer", "lora", "--lora.rank", 1, "--evaluate-every", 0, "--out", adapted) == 0
+    forgetting = ["--transfer", "replay,freeze", "--replay.forgetting", 1, "--replay.count", 8]
+    assert genjax("adapt", *few, *forgetting, "--evaluate-every", 0, "--out", tmp_path / "forgetting") == 0
+    assert genjax("sample", tmp_path / "forgetting", "--num", 4, "--out", tmp_path / "forgot.png") == 0
     guided = ["--guide", "source", "--guidance", 1.5, "--num", 4, "--out", tmp_path / "away.png"]
     assert genjax("sample", adapted, *guided) == 0
     assert genjax("doctor", adapted) == 0
