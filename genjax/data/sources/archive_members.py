@@ -27,13 +27,14 @@ NESTED_SUFFIXES = (*SUFFIXES, ".gz", ".xz", ".bz2", ".zst", ".7z", ".rar")
 KINDS = ".zip, .tar, .tar.gz, .tar.xz or .tar.bz2"
 OUTSIDE, LINK, NESTED = "path out of the archive", "link", "archive in the archive"
 TWICE, SPARSE, TOO_LONG = "of the same name as a later one", "with holes", "file of more than 512 MiB"
+NO_MEMORY = "does not fit into memory"
 ENCRYPTED = 1  # bit of the flags of a member of a .zip
 LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a file in a .zip: mark, lengths of name and extra field
 DRIVE = re.compile(r"[A-Za-z]:")
 DAMAGED = (  # every exception that a damaged archive was seen to raise
     struct.error,
     *(OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError),
-    *(NotImplementedError, RuntimeError, ValueError, TypeError, LookupError, OverflowError, MemoryError),
+    *(NotImplementedError, RuntimeError, ValueError, TypeError, LookupError, OverflowError),
 )
 
 
@@ -102,6 +103,10 @@ def open_archive(name: str, path: Path) -> Members:
             return _tar(name, path)
     except InputError:
         raise
+    except MemoryError:  # also of a damaged header, which says that what follows is long
+        raise InputError(
+            f"{name}: {path.name} {NO_MEMORY}, or is damaged. Make room in memory, or fetch or pack it again."
+        ) from None
     except DAMAGED as error:
         raise InputError(f"{name}: {path.name} is damaged or cut off ({error}). Fetch or pack it again.") from None
     foreign = next((kind for magic, kind in FOREIGN.items() if head.startswith(magic)), "")
@@ -251,6 +256,8 @@ def _careful(read: Callable[[str], bytes]) -> Callable[[str], bytes]:
     def careful(member: str) -> bytes:
         try:
             return read(member)
+        except MemoryError:  # passing: no reason that is kept
+            raise InputError(NO_MEMORY) from None
         except DAMAGED as error:
             raise InputError(problem_of(error)) from None
 

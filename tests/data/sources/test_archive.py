@@ -12,14 +12,15 @@ import zipfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from genjax.data import LazyImages, load
+from genjax.data import LazyImages, load, reading
 from genjax.data import dataset as dataset_module
-from genjax.data.sources import archive, archive_limits
+from genjax.data.sources import archive, archive_limits, archive_members
 from genjax.data.sources.archive import expand_braces
 from genjax.data.sources.archive_members import open_archive
 from genjax.errors import InputError
@@ -337,6 +338,36 @@ def test_a_damaged_archive_raises_nothing_but_an_input_error(tmp_path: Path, kin
         (tmp_path / f"b{kind}").write_bytes(damaged)
         with contextlib.suppress(InputError):
             assert load(f"archive:{tmp_path / f'b{kind}'}", skip_broken=True, size=8, split="all").whole
+
+
+def test_what_did_not_fit_into_memory_once_is_read_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "KEPT_FILES", 1)
+    spec = packed(tmp_path / "a.zip", PETS)
+    os.utime(tmp_path / "a.zip", (10**9, 10**9))  # of what was changed just then nothing is kept
+    usual = archive_members._zip_member
+
+    def short_of_memory(file: IO[bytes], info: zipfile.ZipInfo) -> bytes:
+        if info.filename == "cat/4.png":
+            raise MemoryError
+        return usual(file, info)
+
+    with monkeypatch.context() as patch, pytest.warns(UserWarning, match=r"left out 1 \(does not fit into memory 1\);"):
+        patch.setattr(archive_members, "_zip_member", short_of_memory)
+        assert len(load(spec, split="all", skip_broken=True)) == 9
+    assert len(load(spec, split="all", skip_broken=True)) == 10
+
+
+def test_an_archive_that_does_not_fit_into_memory_is_not_called_damaged_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short_of_memory(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(archive_members, "_zip", short_of_memory)
+    with pytest.raises(InputError, match=r"a\.zip does not fit into memory, or is damaged\. Make room"):
+        load(packed(tmp_path / "a.zip", PETS))
 
 
 def test_a_damaged_header_within_a_tar_is_not_taken_for_its_end(tmp_path: Path) -> None:
