@@ -27,9 +27,12 @@ NESTED_SUFFIXES = (*SUFFIXES, ".gz", ".xz", ".bz2", ".zst", ".7z", ".rar")
 KINDS = ".zip, .tar, .tar.gz, .tar.xz or .tar.bz2"
 OUTSIDE, LINK, NESTED = "path out of the archive", "link", "archive in the archive"
 TWICE, SPARSE, TOO_LONG = "of the same name as a later one", "with holes", "file of more than 512 MiB"
+FOREIGN_KIND = "of a compression that is not read"
 NO_MEMORY = "does not fit into memory"
 ENCRYPTED = 1  # bit of the flags of a member of a .zip
 LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a file in a .zip: mark, lengths of name and extra field
+LZMA_HEADER = struct.Struct("<4xBI")  # of a file in a .zip: version, length of what follows, properties, dictionary
+ZIP_KINDS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 DRIVE = re.compile(r"[A-Za-z]:")
 DAMAGED = (  # every exception that a damaged archive was seen to raise
     struct.error,
@@ -126,17 +129,12 @@ def _zip(name: str, path: Path) -> Members:
     if any(info.flag_bits & ENCRYPTED for info in infos):
         raise InputError(f"{name} is encrypted. Unpack it with its password, and name the folder: folder:PATH.")
     places, left_out = _sorted_out(
-        Entry(info.filename, info.file_size, info, LINK if stat.S_ISLNK(info.external_attr >> 16) else "")
-        for info in infos
+        Entry(info.filename, max(info.file_size, info.compress_size), info, _zip_problem(info)) for info in infos
     )
 
     def read(member: str) -> bytes:
-        info = places[member]
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # rare: the list is read anew
-            with zipfile.ZipFile(path) as archive:
-                return archive.read(info)
         with path.open("rb") as file:
-            return _zip_member(file, info)
+            return _zip_member(file, places[member])
 
     return Members([*places], left_out, _careful(read))
 
@@ -150,11 +148,30 @@ def _zip_member(file: IO[bytes], info: zipfile.ZipInfo) -> bytes:
     file.seek(info.header_offset)
     magic, name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
     file.seek(name + extra, os.SEEK_CUR)
-    content = _whole(file.read(info.compress_size), info.compress_size)
-    if info.compress_type == zipfile.ZIP_DEFLATED:
-        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, info.file_size + 1)
+    packed = _whole(file.read(info.compress_size), info.compress_size)
+    content = _unpacked(packed, info.compress_type, info.file_size + 1)
     if (magic, len(content), zlib.crc32(content)) != (b"PK\3\4", info.file_size, info.CRC):
         raise zipfile.BadZipFile
+    return content
+
+
+def _zip_problem(info: zipfile.ZipInfo) -> str:
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return LINK
+    return "" if info.compress_type in ZIP_KINDS else FOREIGN_KIND
+
+
+def _unpacked(content: bytes, compression: int, most: int) -> bytes:
+    """Undoes the compression of a file in a .zip, up to so many bytes: its header may lie about what it becomes."""
+    if compression == zipfile.ZIP_DEFLATED:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, most)
+    if compression == zipfile.ZIP_BZIP2:
+        return bz2.BZ2Decompressor().decompress(content, most)
+    if compression == zipfile.ZIP_LZMA:
+        properties, dictionary = LZMA_HEADER.unpack_from(content)
+        # As a .lzma of unknown length. It can refer to no more than there is, whatever dictionary it asks for.
+        head = struct.pack("<BIq", properties, min(dictionary, max(most, 1 << 12)), -1)
+        return lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(head + content[LZMA_HEADER.size :], most)
     return content
 
 

@@ -8,6 +8,7 @@ import json
 import lzma
 import os
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -407,13 +408,46 @@ def test_bombs_are_refused_unopened(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert len(load(packed(tmp_path / "c.tar", {**PETS, "long.png": bytes(501)}), split="all")) == 10
 
 
-def test_a_member_larger_than_it_says_is_damaged(tmp_path: Path) -> None:
-    content = bytearray(zipped({"a.png": png(), "b.png": png()}))
-    place = content.index(b"PK\x01\x02") + 24  # size of the first, in the list of files
-    content[place : place + 4] = (20).to_bytes(4, "little")
-    (tmp_path / "a.zip").write_bytes(content)
+def lying(path: Path, files: Mapping[str, bytes], compression: int, *, offset: int, value: bytes) -> Path:
+    """Writes a .zip whose list of files says another thing of the first."""
+    with zipfile.ZipFile(path, "w", compression) as made:
+        for name, content in files.items():
+            made.writestr(name, content)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"PK\x01\x02") + offset
+    content[place : place + len(value)] = value
+    path.write_bytes(content)
+    return path
+
+
+TWENTY = (20).to_bytes(4, "little")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_larger_than_it_says_is_damaged(tmp_path: Path, compression: int) -> None:
+    path = lying(tmp_path / "a.zip", {"a.png": png(), "b.png": png()}, compression, offset=24, value=TWENTY)
     with pytest.raises(InputError, match=r"1 file that is no image: a\.png \(cut off or damaged\)"):
-        load(f"archive:{tmp_path / 'a.zip'}")
+        load(f"archive:{path}")
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_that_expands_beyond_what_it_says_takes_no_memory(tmp_path: Path, compression: int) -> None:
+    members = open_archive("x", lying(tmp_path / "a.zip", {"a": bytes(1 << 24)}, compression, offset=24, value=TWENTY))
+    tracemalloc.start()
+    with pytest.raises(InputError, match="^cut off or damaged$"):
+        members.read("a")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 << 20  # of bzip2, which unpacks blocks of 900 kB; the content has 16 MiB
+
+
+def test_members_of_a_zip_that_are_never_read_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"a.png": bytes(range(256)) * 2, "b.png": png()}
+    zstd = lying(tmp_path / "a.zip", files, zipfile.ZIP_STORED, offset=10, value=bytes([93]))
+    assert open_archive("x", zstd).left_out == {"a.png": "of a compression that is not read"}
+    monkeypatch.setattr(archive_limits, "MAX_MEMBER", 500)
+    long = lying(tmp_path / "b.zip", files, zipfile.ZIP_STORED, offset=24, value=TWENTY)
+    assert open_archive("x", long).left_out == {"a.png": "file of more than 512 MiB"}
 
 
 def test_what_is_no_archive_is_said(tmp_path: Path) -> None:
