@@ -177,8 +177,8 @@ def read(
         size: height and width of the result; 0 reads the head only.
         channels: 1 or 3; 0 is 1 for a grey file and 3 for others.
         gate: makes the context in which an image of so many pixels is decoded, and may wait until there is memory.
-        max_pixels: pixels of the largest image that can be used; one of more than `large_images.LARGE` is shrunk by a
-            whole number before it is resized.
+        max_pixels: pixels of the largest image that can be used; one of more than `large_images.LARGE`, and a JPEG
+            of more than these, is shrunk by a whole number before it is resized.
     """
     probe = Probe(False)
 
@@ -188,7 +188,7 @@ def read(
         if probe.problem or not size:
             return Picture(probe)
         with gate(image.width * image.height):
-            return Picture(probe, _upright(image, size, channels or (1 if probe.grey else 3)))
+            return Picture(probe, _upright(image, size, channels or (1 if probe.grey else 3), max_pixels))
 
     try:
         return _looked_at(file, look)
@@ -222,7 +222,7 @@ def decode(file: Path | IO[bytes], size: int, channels: int, *, max_pixels: int 
     """
 
     def pixels(image: ImageFile) -> np.ndarray | str:
-        return too_large(image, max_pixels) or _upright(image, size, channels)
+        return too_large(image, max_pixels) or _upright(image, size, channels, max_pixels)
 
     try:
         with file.open("rb") if isinstance(file, Path) else nullcontext(file) as content:
@@ -234,8 +234,8 @@ def decode(file: Path | IO[bytes], size: int, channels: int, *, max_pixels: int 
     return found
 
 
-def _upright(image: ImageFile, size: int, channels: int) -> np.ndarray:
-    loaded = load_pixels(image, size, opaque)
+def _upright(image: ImageFile, size: int, channels: int, max_pixels: int) -> np.ndarray:
+    loaded = load_pixels(image, size, opaque, max_pixels=max_pixels)
     ImageOps.exif_transpose(loaded, in_place=True)
     return fit(loaded, size, channels)
 

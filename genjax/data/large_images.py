@@ -71,8 +71,10 @@ def too_large(image: ImageFile, max_pixels: int) -> str:
     return f"{TOO_LARGE} ({width} x {height})" if width * height > max_pixels * scale**2 else ""
 
 
-def load_pixels(image: ImageFile, size: int, flatten: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Decodes the pixels of an image; of one larger than `LARGE` only the square in its middle, shrunk.
+def load_pixels(
+    image: ImageFile, size: int, flatten: Callable[[Image.Image], Image.Image], *, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
+    """Decodes the pixels of an image; of one larger than `LARGE` or `max_pixels` only the square in its middle, shrunk.
 
     Each pixel of the shrunk image is the mean of a block, as large as leaves `KEPT` times the size for `RESIZE_RULE`.
 
@@ -80,10 +82,11 @@ def load_pixels(image: ImageFile, size: int, flatten: Callable[[Image.Image], Im
         image: opened image.
         size: height and width that it will be brought to.
         flatten: converts any part of the image to 8-bit grey or RGB.
+        max_pixels: pixels that are decoded at most: a JPEG of more is, at a part of its height and width (`too_large`).
     Returns:
         The image itself if it is not large; otherwise a square one with its EXIF orientation.
     """
-    if image.width * image.height <= LARGE:
+    if image.width * image.height <= min(LARGE, max_pixels):
         image.load()
         return image
     with ONE_AT_A_TIME:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from genjax.data import large_images
 from genjax.data.images import decode, fit, opaque, read
@@ -70,12 +71,19 @@ def test_large_images_of_any_shape_are_read(shape: tuple[int, int]) -> None:
     np.testing.assert_array_equal(decode(saved(image), 8, 1), np.full((8, 8, 1), 90))
 
 
-def test_a_jpeg_counts_as_so_many_pixels_as_are_decoded() -> None:
+def test_a_jpeg_counts_as_so_many_pixels_as_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: set[tuple[int, int]] = set()
+    load = ImageFile.load
+    monkeypatch.setattr(ImageFile, "load", lambda image: (load(image), held.add(image.size))[0])
     flat = Image.new("L", (4100, 4100), 90)  # at --size 1024 half of its height and width are enough
     quarter = 4100 * 4100 // 4
-    for progressive, limit in ((False, quarter), (True, 4 * quarter)):
-        with opened(saved(flat, "JPEG", progressive=progressive), ("JPEG",)) as image:
+    for progressive, limit, side in ((False, quarter, 2050), (True, 4 * quarter, 4100)):
+        stream = saved(flat, "JPEG", progressive=progressive)
+        with opened(stream, ("JPEG",)) as image:
             assert (too_large(image, limit), too_large(image, limit - 1)) == ("", "too large (4100 x 4100)")
+        held.clear()
+        assert decode(stream, 1024, 1, max_pixels=limit).mean() == 90
+        assert held == {(side, side)}
     with opened(saved(flat), ("PNG",)) as image:
         assert too_large(image, quarter) == "too large (4100 x 4100)"
 
