@@ -73,7 +73,7 @@ def load_archive(path: str, request: Request) -> Dataset:
     whole = (request.root or Path()) / Path(path).expanduser()
     places, foreign = _places(name, path, whole)
     stats = [stat_of(file) for file in places.values()]  # before they are opened: so the next start sees later changes
-    archives = _arranged({place: open_archive(name, file) for place, file in places.items()})
+    archives = _arranged(_opened(name, places))
     members = {path: (one.members, member) for one in archives for path, member in one.paths.items()}
     sidecars, alone = find_sidecars(members.keys() - {file for one in archives for file in one.captions})
     sidecar_paths = {file for files in sidecars.values() for file in files.values()} | {*alone}
@@ -174,6 +174,16 @@ def _split_word(path: str) -> str:
     """Returns the split in the name of an archive, ``val`` in ``flowers-val-000.tar``; "" without."""
     known = {*TRAIN, *itertools.chain(*HELD_OUT)}
     return next((word for word in re.split(r"[^a-z]+", path.lower()) if word in known), "")
+
+
+def _opened(name: str, places: Mapping[str, Path]) -> dict[str, Members]:
+    """Opens the archives of a set, of which all together may keep in memory what one may."""
+    opened: dict[str, Members] = {}
+    held = 0
+    for place, file in places.items():
+        opened[place] = open_archive(name, file, held=held)
+        held += opened[place].held
+    return opened
 
 
 def _arranged(opened: Mapping[str, Members]) -> list[Archive]:

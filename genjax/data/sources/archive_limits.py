@@ -6,7 +6,7 @@ ALWAYS_ALLOWED = 1 << 30  # bytes to which any archive may expand
 MAX_RATIO = 100  # largest expansion ratio of a bigger one; photographs reach 2, drawings 20
 MAX_MEMBERS = 5_000_000  # files in an archive; all of ImageNet are 14 million in 22 thousand archives
 MAX_MEMBER = 1 << 29  # bytes of a file in an archive, which is read as a whole
-MAX_IN_MEMORY = 1 << 30  # bytes of an unpacked .tar.gz, which is kept in memory
+MAX_IN_MEMORY = 1 << 30  # bytes of the unpacked .tar.gz of a set, which are kept in memory
 
 
 def limit(packed: int) -> int:

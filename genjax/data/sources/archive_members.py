@@ -64,11 +64,13 @@ class Members(NamedTuple):
         names: their paths in it, with slashes.
         left_out: {path: reason} of those that are never read.
         read: function name -> content, for any thread. It raises InputError with only the reason.
+        held: bytes that are kept in memory: of a compressed .tar, all.
     """
 
     names: list[str]
     left_out: dict[str, str]
     read: Callable[[str], bytes]
+    held: int = 0
 
 
 class Entry(NamedTuple):
@@ -80,12 +82,13 @@ class Entry(NamedTuple):
     problem: str
 
 
-def open_archive(name: str, path: Path) -> Members:
+def open_archive(name: str, path: Path, *, held: int = 0) -> Members:
     """Lists the files in an archive, whose content decides of which kind it is, not its suffix.
 
     Args:
         name: name of the set, for messages.
         path: place of the archive.
+        held: bytes of other archives of the set that are kept in memory.
     Raises:
         InputError: no archive, a damaged or encrypted one, or one that would fill the memory.
     """
@@ -97,7 +100,7 @@ def open_archive(name: str, path: Path) -> Members:
     compression = next((one for one in COMPRESSIONS if head.startswith(one.magic)), None)
     try:
         if compression:
-            return _compressed_tar(name, path, compression)
+            return _compressed_tar(name, path, compression, held)
         if head[257:262] == b"ustar":  # first, since a .zip at the end of a .tar would make it look like one
             return _tar(name, path)
         if zipfile.is_zipfile(path):
@@ -188,29 +191,33 @@ def _tar(name: str, path: Path) -> Members:
     return Members([*places], left_out, _careful(read))
 
 
-def _compressed_tar(name: str, path: Path, compression: Compression) -> Members:
+def _compressed_tar(name: str, path: Path, compression: Compression, held: int) -> Members:
     """Unpacks a .tar into memory, in one pass: it cannot be read but from front to back."""
     content = bytearray()
     with compression.open(path) as stream:
         while chunk := stream.read(1 << 20):
             content += chunk
-            if len(content) > archive_limits.MAX_IN_MEMORY:
-                raise InputError(_too_large(name, path, compression))
+            if held + len(content) > archive_limits.MAX_IN_MEMORY:
+                raise InputError(_too_large(name, path, compression, several=held > 0))
     places, left_out = _sorted_out(_tar_entries(name, BytesIO(content)))
 
     def read(member: str) -> bytes:
         offset, size = places[member]
         return bytes(content[offset : offset + size])
 
-    return Members([*places], left_out, _careful(read))
+    return Members([*places], left_out, _careful(read), len(content))
 
 
-def _too_large(name: str, path: Path, compression: Compression) -> str:
+def _too_large(name: str, path: Path, compression: Compression, *, several: bool) -> str:
     plain = re.sub(r"(\.t[a-z0-9]+|\.tar\.[a-z0-9]+)?$", ".tar", str(path), count=1)
+    advice = (
+        "Use .zip files, or undo the compression of each and name the .tars"
+        if several
+        else "Use a .zip, or undo the compression and name the .tar"
+    )
     return (
         f"{name} becomes more than {archive_limits.MAX_IN_MEMORY / 1e9:.1f} GB, and a compressed .tar can only be read"
-        f" from front to back. Use a .zip, or undo the compression and name the .tar: {compression.command} -c"
-        f" {shlex.quote(str(path))} > {shlex.quote(plain)}"
+        f" from front to back. {advice}: {compression.command} -c {shlex.quote(str(path))} > {shlex.quote(plain)}"
     )
 
 

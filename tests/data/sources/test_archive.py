@@ -155,6 +155,18 @@ def test_a_compressed_tar_that_does_not_fit_says_how_to_undo_it(
             load(f"archive:{tmp_path / name}")
 
 
+def test_compressed_tars_of_a_set_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_limits, "MAX_IN_MEMORY", len(tar(PETS)) + 500)
+    for folder, kinds in {"gz": (".tar.gz", ".tar.xz"), "zip": (".zip", ".tar.gz")}.items():
+        for number, kind in enumerate(kinds):
+            spec = packed(tmp_path / folder / f"{number}{kind}", PETS)
+            assert len(load(spec, split="all")) == 10
+    assert len(load(f"archive:{tmp_path / 'zip'}", split="all")) == 20
+    advice = r"becomes more than .* undo the compression of each and name the \.tars: unxz -c .*1\.tar\.xz > .*1\.tar$"
+    with pytest.raises(InputError, match=advice):
+        load(f"archive:{tmp_path / 'gz'}", split="all")
+
+
 def shard(start: int, number: int, *, label: bool = True, text: bool = False, about: bool = False) -> dict[str, bytes]:
     """A shard as WebDataset writes it."""
     files: dict[str, bytes] = {}
