@@ -160,7 +160,7 @@ def finish(pixels: np.memmap, rows: Mapping[str, Row], path: Path, *, place: str
         began: time in nanoseconds before the files were looked at. What was changed just then may be changed again and
             look the same: such files are decoded anew at the next start.
     Raises:
-        OSError: the disk is full.
+        OSError: the disk is full, or the cache was cleared meanwhile.
     """
     told = [
         (name, row.stat._replace(changed=-1 if abs(began - row.stat.changed) < TIMES else row.stat.changed), row)
@@ -169,7 +169,8 @@ def finish(pixels: np.memmap, rows: Mapping[str, Row], path: Path, *, place: str
     files = [(name, row.number, stat, row.probe.grey, row.probe.problem, row.checksum) for name, stat, row in told]
     about = json.dumps({"place": place, "shape": pixels.shape, "files": files}).encode()
     pixels.flush()
-    with open(str(pixels.filename), "ab") as file:
+    with open(str(pixels.filename), "r+b") as file:  # which does not make it anew where the cache was cleared meanwhile
+        file.seek(0, os.SEEK_END)
         file.write(about + FOOTER.pack(len(about), zlib.crc32(about), MARK))
     os.replace(str(pixels.filename), path)
     return Entry(dict(rows), pixels, path)

@@ -94,6 +94,14 @@ def test_room_is_made_where_it_cannot_be_asked_for(folder: Path, monkeypatch: py
     assert Path(str(pixels.filename)).stat().st_blocks * 512 >= BYTES
 
 
+def test_what_was_cleared_before_it_was_finished_is_not_kept(folder: Path) -> None:
+    pixels = allocate(folder, SHAPE)
+    clear()
+    with pytest.raises(FileNotFoundError):
+        finish(pixels, {"a": Row(0, Stat(5, 6), Probe(False))}, folder / "x.pixels", place="x", began=0)
+    assert [*folder.iterdir()] == []
+
+
 def test_what_is_kept_is_described_and_cleared(folder: Path) -> None:
     assert (described(), clear()) == ([], 0)
     path = keep(folder, "x")

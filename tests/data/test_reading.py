@@ -3,6 +3,7 @@
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,6 +210,21 @@ def test_a_full_disk_is_one_warning(folder: Folder, step: str, monkeypatch: pyte
         both = [folder.read(), folder.read()]
     np.testing.assert_array_equal(both, [folder.decoded()] * 2)
     assert len(said) == 1
+    assert [*kept.iterdir()] == []
+
+
+def test_a_cache_that_is_cleared_meanwhile_is_one_warning(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, kept: Path
+) -> None:
+    usual = cache.finish
+
+    def cleared(*arguments: Any, **options: Any) -> cache.Entry:
+        cache.clear()
+        return usual(*arguments, **options)
+
+    monkeypatch.setattr(cache, "finish", cleared)
+    with pytest.warns(UserWarning, match=r"cannot be kept in .*/genjax/sets \(No such file or directory\)"):
+        np.testing.assert_array_equal(folder.read(), folder.decoded())
     assert [*kept.iterdir()] == []
 
 
