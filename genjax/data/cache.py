@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 import PIL
@@ -97,17 +97,18 @@ def entry_path(place: str, size: int, *, as_grey: bool, max_pixels: int) -> Path
 
 
 def read_entry(path: Path) -> Entry | None:
-    """Reads an entry; None without one. One that is damaged is deleted."""
+    """Reads an entry; None without one, or where it cannot be read now. One that is damaged is deleted."""
     try:
-        about = _manifest(path)
-        pixels = np.memmap(path, np.uint8, "r", shape=tuple(about["shape"]))
+        with path.open("rb") as file:  # opened once: another process may put another one in its place
+            about = _manifest(file)
+            pixels = np.memmap(file, np.uint8, "r", shape=tuple(about["shape"]))
         rows = {
             name: Row(number, Stat(*stat), Probe(grey, problem), checksum)
             for name, number, stat, grey, problem, checksum in about["files"]
         }
-    except FileNotFoundError:
+    except OSError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, struct.error):
+    except (ValueError, KeyError, TypeError, struct.error):
         discard(path)
         return None
     with suppress(OSError):
@@ -203,7 +204,8 @@ def described() -> list[Description]:
     found, folder = [], sets_folder()
     for size, used, path in _sizes(folder) if folder else []:
         with suppress(OSError, ValueError, KeyError, TypeError, struct.error):
-            about = _manifest(path)
+            with path.open("rb") as file:
+                about = _manifest(file)
             found.append(Description(about["place"], tuple(about["shape"]), len(about["files"]), size, used))
     return sorted(found, key=lambda one: -one.used)
 
@@ -234,19 +236,22 @@ def _sizes(folder: Path) -> list[tuple[int, float, Path]]:
     return found
 
 
-def _manifest(path: Path) -> dict:
-    """Reads what an entry says of its rows.
+def _manifest(file: IO[bytes]) -> dict:
+    """Reads what an open entry says of its rows.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError: it is not as it was written.
+        ValueError, KeyError, TypeError, struct.error: it is not as it was written.
+        OSError: it cannot be read now.
     """
-    with path.open("rb") as file:
-        end = file.seek(-FOOTER.size, os.SEEK_END)
-        length, checksum, mark = FOOTER.unpack(file.read())
-        if mark != MARK or length > end:
-            raise ValueError("not written to its end")
-        start = file.seek(end - length)
-        text = file.read(length)
+    end = file.seek(0, os.SEEK_END) - FOOTER.size
+    if end < 0:
+        raise ValueError("too short")
+    file.seek(end)
+    length, checksum, mark = FOOTER.unpack(file.read())
+    if mark != MARK or length > end:
+        raise ValueError("not written to its end")
+    start = file.seek(end - length)
+    text = file.read(length)
     about = json.loads(text)
     if zlib.crc32(text) != checksum or start != int(np.prod(about["shape"])):
         raise ValueError("damaged")

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from genjax.data import cache
@@ -69,6 +70,35 @@ def test_to_read_is_to_use(folder: Path) -> None:
     os.utime(path, (1000, 1000))
     read_entry(path)
     assert path.stat().st_mtime > 1000
+
+
+def test_an_entry_that_cannot_be_read_now_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = keep(folder, "x")
+
+    def refused(*arguments: object, **options: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "memmap", refused)
+        assert read_entry(path) is None
+    assert read_entry(path) is not None
+    path.write_bytes(b"torn")
+    assert (read_entry(path), path.exists()) == (None, False)
+
+
+def test_an_entry_that_is_replaced_while_it_is_read_is_read_as_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = keep(folder, "x"), keep(folder, "y")
+    with other.open("r+b") as file:
+        file.write(bytes(BYTES))
+    manifest = cache._manifest
+    monkeypatch.setattr(cache, "_manifest", lambda one: (manifest(one), other.exists() and other.replace(path))[0])
+    entry = read_entry(path)
+    later = read_entry(path)
+    assert entry is not None
+    assert later is not None
+    assert (int(entry.pixels.min()), int(later.pixels.max())) == (7, 0)
 
 
 def test_what_a_killed_process_left_is_deleted(folder: Path) -> None:
