@@ -129,13 +129,12 @@ def allocate(folder: Path, shape: tuple[int, ...]) -> np.memmap:
     """Makes an unfinished entry with room for these pixels, on the disk: a mapped file must not run out of it.
 
     Raises:
-        OSError: the folder cannot be written, or more than half of what is free would be taken.
+        OSError: the folder cannot be written, more than half of what is free would be taken, or unfinished
+            entries leave no room within the limit.
     """
     need = int(np.prod(shape))
     folder.mkdir(parents=True, exist_ok=True)
     make_room(folder, need)
-    if 2 * need > shutil.disk_usage(folder).free:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     descriptor, name = tempfile.mkstemp(dir=folder, suffix=PART)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -185,18 +184,32 @@ def discard(path: Path | str | None) -> None:
 
 
 def make_room(folder: Path, need: int) -> None:
-    """Deletes the least recently used entries, until so many bytes fit within the limit."""
+    """Deletes the least recently used entries, until so many bytes fit within the limit; none where they never would.
+
+    Raises:
+        OSError: as `allocate`.
+    """
+    making = 0
     for path in folder.glob(f"*{PART}"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > STALE:
+            stat = path.stat()
+            if time.time() - stat.st_mtime > STALE:
                 path.unlink()
+            else:
+                making += stat.st_size
     entries = sorted(_sizes(folder), key=lambda one: one[1])
-    taken = sum(size for size, _, _ in entries)
+    excess = need + making + sum(size for size, _, _ in entries) - LIMIT
+    freed, going = 0, []
     for size, _, path in entries:
-        if taken + need <= LIMIT:
-            return
+        if freed < excess:
+            freed += size
+            going.append(path)
+    if freed < excess:
+        raise OSError(errno.ENOSPC, "unfinished ones fill it; `genjax cache --clear` deletes them")
+    if 2 * need > shutil.disk_usage(folder).free + freed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    for path in going:
         discard(path)
-        taken -= size
 
 
 def described() -> list[Description]:

@@ -118,6 +118,28 @@ def test_no_more_than_half_of_a_disk_is_taken(folder: Path, monkeypatch: pytest.
     assert [*folder.iterdir()] == []
 
 
+def test_nothing_is_deleted_for_what_does_not_fit_anyway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = keep(folder, "x")
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "LIMIT", path.stat().st_size)
+        patch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
+        with pytest.raises(OSError, match="No space left"):
+            allocate(folder, SHAPE)
+    allocate(folder, SHAPE)
+    monkeypatch.setattr(cache, "LIMIT", 2 * BYTES - 1)
+    with pytest.raises(OSError, match="unfinished ones fill it"):
+        allocate(folder, SHAPE)
+    assert path.exists()
+
+
+def test_unfinished_entries_take_room_as_others_do(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = keep(folder, "x")
+    allocate(folder, SHAPE)
+    monkeypatch.setattr(cache, "LIMIT", path.stat().st_size + 2 * BYTES - 1)
+    allocate(folder, SHAPE)
+    assert not path.exists()
+
+
 def test_room_is_made_where_it_cannot_be_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "posix_fallocate", raising=False)
     pixels = allocate(folder, SHAPE)
