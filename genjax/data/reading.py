@@ -11,6 +11,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +28,10 @@ from genjax.errors import InputError
 
 KEPT_FILES, KEPT_BYTES = 200, 10_000_000  # a set of fewer files and bytes than these is read in about a second
 NO_STAT = Stat(-1, -1)
+
+
+class _NoRoomError(Exception):
+    """The images of a set fit neither into the cache nor into memory."""
 
 
 @dataclass(frozen=True)
@@ -125,19 +130,13 @@ def read_files(files: Files, size: int, channels: int, *, whole: bool = True) ->
     """
     began, as_grey = time.time_ns(), channels == 1
     known = _known(files, size, as_grey=as_grey)
-    if known.rows:
-        heads = read_heads(files, known)
-        if all(row.number >= 0 or row.probe.problem for row in heads.rows.values()):
-            return Contents(files, size, heads)
-    pixels = _room(files, (len(files.stats), size, size, 1 if as_grey else 3)) if whole else None
-    if pixels is None:
-        return Contents(files, size, read_heads(files, known))
-    try:
-        rows = _read_into(pixels, files, known, size, as_grey=as_grey)
-        return Contents(files, size, _kept(files, rows, pixels, size, as_grey=as_grey, began=began))
-    except BaseException:
-        cache.discard(getattr(pixels, "filename", None))
-        raise
+    shape = (len(files.stats), size, size, 1 if as_grey else 3)
+    need = int(np.prod(shape))
+    fits = need <= dataset.IN_MEMORY or _folder_for(files, need)
+    if whole and fits and files.stats.keys() - known.rows.keys():
+        with suppress(_NoRoomError):
+            return Contents(files, size, _decoded(files, known, shape, began=began))
+    return Contents(files, size, read_heads(files, known))
 
 
 def read_heads(files: Files, known: Entry | None = None) -> Entry:
@@ -152,26 +151,48 @@ def read_heads(files: Files, known: Entry | None = None) -> Entry:
     return known._replace(rows={name: rows[name] for name in files.stats})
 
 
-def _read_into(pixels: np.ndarray, files: Files, known: Entry, size: int, *, as_grey: bool) -> dict[str, Row]:
-    """Decodes all files into the rows of an array, or copies what is known of them."""
+def _decoded(files: Files, known: Entry, shape: tuple[int, int, int, int], *, began: int) -> Entry:
+    """Decodes the files of which there are no rows, and keeps what was decoded with what was known.
+
+    Room is made with the first image: a file that could not be opened is tried at every start, and most often in vain.
+
+    Raises:
+        _NoRoomError: there is no room.
+    """
     numbers = {name: number for number, name in enumerate(files.stats)}
+    as_grey = shape[-1] == 1
     rows: dict[str, Row] = {}
+    made: list[np.ndarray] = []
 
-    def put(name: str, probe: Probe, image: np.ndarray | None) -> None:
-        stat = files.stats[name] or NO_STAT
+    def put(name: str, picture: Picture) -> None:
+        stat, image = files.stats[name] or NO_STAT, picture.pixels
         if image is None:
-            rows[name] = Row(-1, stat, probe)
-        else:
-            pixels[numbers[name]] = image
-            rows[name] = Row(numbers[name], stat, probe, zlib.crc32(np.ascontiguousarray(image).data))
+            rows[name] = Row(-1, stat, picture.probe)
+            return
+        if not made:
+            made.append(_room(files, shape))
+        made[0][numbers[name]] = image
+        rows[name] = Row(numbers[name], stat, picture.probe, zlib.crc32(np.ascontiguousarray(image).data))
 
-    for name, row in known.rows.items():
-        image = native(known, row)
-        if image is not None or row.probe.problem:
-            put(name, row.probe, image)
-    missing = [name for name in files.stats if name not in rows]
-    look_at(files, missing, size, int(as_grey), lambda name, found: put(name, found.probe, found.pixels))
-    return {name: rows[name] for name in files.stats}
+    def look(names: Sequence[str]) -> None:
+        look_at(files, names, shape[1], int(as_grey), put)
+
+    try:
+        look([name for name in files.stats if name not in known.rows])
+        if not made:
+            rows |= known.rows
+            return known._replace(rows={name: rows[name] for name in files.stats})
+        for name, row in known.rows.items():
+            image = native(known, row)
+            if image is not None or row.probe.problem:
+                put(name, Picture(row.probe, image))
+        look([name for name in files.stats if name not in rows])  # whose kept pixels are damaged
+        rows = {name: rows[name] for name in files.stats}
+        return _kept(files, rows, made[0], shape[1], as_grey=as_grey, began=began)
+    except BaseException:
+        for pixels in made:
+            cache.discard(getattr(pixels, "filename", None))
+        raise
 
 
 def _known(files: Files, size: int, *, as_grey: bool) -> Entry:
@@ -207,15 +228,27 @@ def _worth_keeping(files: Files) -> bool:
     return len(files.stats) >= KEPT_FILES or files.total >= KEPT_BYTES
 
 
-def _room(files: Files, shape: tuple[int, int, int, int]) -> np.ndarray | None:
-    """Makes an array for the images of a set: in the cache's folder, else in memory; None if it fits into neither."""
-    need, folder = int(np.prod(shape)), cache.sets_folder()
-    if _worth_keeping(files) and need <= cache.LIMIT and folder:
+def _folder_for(files: Files, need: int) -> Path | None:
+    """Returns the cache's folder, if so many bytes of a set are worth keeping and within the limit."""
+    return cache.sets_folder() if _worth_keeping(files) and need <= cache.LIMIT else None
+
+
+def _room(files: Files, shape: tuple[int, int, int, int]) -> np.ndarray:
+    """Makes an array for the images of a set: in the cache's folder, else in memory.
+
+    Raises:
+        _NoRoomError: it fits into neither.
+    """
+    need = int(np.prod(shape))
+    folder = _folder_for(files, need)
+    if folder:
         try:
             return cache.allocate(folder, shape)
         except OSError as error:
             _warn_once(folder, str(error.strerror))
-    return np.zeros(shape, np.uint8) if need <= dataset.IN_MEMORY else None
+    if need > dataset.IN_MEMORY:
+        raise _NoRoomError
+    return np.zeros(shape, np.uint8)
 
 
 def _kept(files: Files, rows: dict[str, Row], pixels: np.ndarray, size: int, *, as_grey: bool, began: int) -> Entry:

@@ -3,13 +3,14 @@
 import os
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from genjax.data import cache, dataset, reading
+from genjax.data import cache, dataset, files, reading
 from genjax.data.dataset import LazyImages
 from genjax.data.files import Files, Stat
 from genjax.data.images import decode
@@ -84,7 +85,7 @@ def test_what_was_changed_added_or_removed_is_seen_and_nothing_else_is_read(fold
     folder.save("4a.png", 72, mode="L")
     (folder.root / "5.png").unlink()
     np.testing.assert_array_equal(folder.read(), folder.decoded())
-    assert {*folder.opened} == {"1.png", "4a.png"}
+    assert sorted(folder.opened) == ["1.png", "4a.png"]
     folder.read()
     assert folder.opened == []
 
@@ -113,7 +114,7 @@ def test_a_file_changed_just_then_is_read_again(folder: Folder, monkeypatch: pyt
     folder.read()
     folder.save("0.png", 51, changed=LONG_AGO + 10**12)
     np.testing.assert_array_equal(folder.read(), folder.decoded())
-    assert {*folder.opened} == {"0.png"}
+    assert folder.opened == ["0.png"]
     monkeypatch.setattr("time.time_ns", lambda: LONG_AGO + 10**13)
     folder.read()
     folder.read()
@@ -167,7 +168,9 @@ def test_what_cannot_be_decoded_is_known_the_next_time(folder: Folder) -> None:
         assert len(folder.opened) == opened
 
 
-def test_a_file_that_could_not_be_opened_is_tried_again(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_could_not_be_opened_is_tried_again(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, kept: Path
+) -> None:
     usual = folder.open
 
     def refused(name: str):
@@ -177,8 +180,10 @@ def test_a_file_that_could_not_be_opened_is_tried_again(folder: Folder, monkeypa
 
     monkeypatch.setattr(folder, "open", refused)
     assert len(folder.read()) == 5
+    (entry,) = kept.iterdir()
+    before = entry.stat().st_ino
     assert len(folder.read()) == 5
-    assert folder.opened == []
+    assert (folder.opened, entry.stat().st_ino) == ([], before), "nothing new is worth a new entry"
     monkeypatch.setattr(folder, "open", usual)
     np.testing.assert_array_equal(folder.read(), folder.decoded())
 
@@ -231,12 +236,20 @@ def test_a_cache_that_is_cleared_meanwhile_is_one_warning(
 def test_a_reading_that_is_interrupted_leaves_nothing(
     folder: Folder, monkeypatch: pytest.MonkeyPatch, kept: Path
 ) -> None:
-    def stopped(name: str):
-        raise KeyboardInterrupt
+    usual = folder.open
 
+    def stopped(name: str):
+        if name == "5.png":
+            raise KeyboardInterrupt
+        return usual(name)
+
+    rooms, allocate = [], cache.allocate
+    monkeypatch.setattr(cache, "allocate", lambda *where: rooms.append(allocate(*where)) or rooms[-1])
     monkeypatch.setattr(folder, "open", stopped)
+    monkeypatch.setattr(files, "TASK", 1)
     with pytest.raises(KeyboardInterrupt):
         folder.read()
+    assert len(rooms) == 1, "others were decoded before"
     assert [*kept.iterdir()] == []
 
 
@@ -255,6 +268,17 @@ def test_a_set_too_large_for_memory_is_read_from_the_cache(
     images = folder.read()
     np.testing.assert_array_equal(images[np.array([4, 0])], folder.decoded()[[4, 0]])
     assert (folder.opened, path.exists()) == (["0.png"], False)
+
+
+def test_a_set_too_large_for_memory_on_a_full_disk_is_decoded_when_used(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "IN_MEMORY", 100)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=0))
+    with pytest.warns(UserWarning, match="No space left on device"):
+        images = folder.read()
+    assert isinstance(images, LazyImages)
+    np.testing.assert_array_equal(images[:], folder.decoded())
 
 
 def test_a_set_too_large_for_the_cache_is_decoded_when_used(
