@@ -9,9 +9,9 @@ import struct
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -47,6 +47,7 @@ MIN_SIDE = 2  # smallest height and width in pixels: a single pixel is a trackin
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N")
 PALETTE_MODES = ("P", "PA")
 UNRANGED_MODES = ("I", "F")  # of a TIFF: 32 bits for each pixel, and nothing says which number is white
+IGNORED = ("ignore", None, Warning, re.compile("PIL"), 0)  # a filter of warnings: those that Pillow's modules give
 # Exceptions that Pillow raises on files that are cut off, damaged, or no images at all.
 UNREADABLE = (
     OSError,
@@ -170,7 +171,7 @@ def read(
 ) -> Picture:
     """Reads the head and the pixels of an image file in one go, turned upright as its EXIF data says.
 
-    Whoever calls it silences Pillow's remarks (`silenced`). It may be called in several threads.
+    Whoever calls it silences Pillow's remarks (`silenced`), once for many files. It may be called in several threads.
 
     Args:
         file: open file.
@@ -198,13 +199,17 @@ def read(
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Silences Pillow's remarks, such as those on odd metadata.
+    """Silences Pillow's remarks, such as those on odd metadata, in this and all other threads.
 
-    Not safe in threads: it changes the warning filters of all of them. Enter it before they begin.
+    Safe in any thread, where `warnings.catch_warnings` is not: that puts back filters that others have changed meanwhile.
     """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")
+    filters: Any = warnings.filters  # the list itself: what is put in is taken out of the same
+    filters.insert(0, IGNORED)
+    try:
         yield
+    finally:
+        with suppress(ValueError):  # somebody has reset the filters
+            filters.remove(IGNORED)
 
 
 def decode(file: Path | IO[bytes], size: int, channels: int, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
@@ -225,7 +230,7 @@ def decode(file: Path | IO[bytes], size: int, channels: int, *, max_pixels: int 
         return too_large(image, max_pixels) or _upright(image, size, channels, max_pixels)
 
     try:
-        with file.open("rb") if isinstance(file, Path) else nullcontext(file) as content:
+        with silenced(), file.open("rb") if isinstance(file, Path) else nullcontext(file) as content:
             found = _looked_at(content, pixels)
     except UNREADABLE as error:
         raise InputError(problem_of(error)) from None

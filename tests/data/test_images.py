@@ -242,7 +242,6 @@ def test_a_palette_of_greys_is_grey(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, on odd metadata
 def test_a_file_cut_anywhere_is_refused_or_whole(photo: Image.Image, kind: str) -> None:
     stream = io.BytesIO()
     photo.save(stream, kind)
@@ -259,7 +258,6 @@ def test_a_file_cut_anywhere_is_refused_or_whole(photo: Image.Image, kind: str) 
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, on odd metadata
 def test_a_damaged_file_raises_nothing_but_an_input_error(photo: Image.Image, kind: str) -> None:
     stream, rng = io.BytesIO(), np.random.default_rng(0)
     photo.save(stream, kind)

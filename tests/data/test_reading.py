@@ -2,6 +2,8 @@
 
 import os
 import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -292,3 +294,24 @@ def test_a_set_too_large_for_the_cache_is_decoded_when_used(
     (folder.root / "4.png").write_bytes(b"gone")
     with pytest.raises(InputError, match=r"1 file that is no image: 4\.png \(unknown format\)"):
         images[np.array([4])]
+
+
+def test_what_pillow_remarks_on_an_image_that_is_decoded_when_used_is_no_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dataset, "IN_MEMORY", 100)
+    monkeypatch.setattr(cache, "LIMIT", 100)
+    odd = Folder(tmp_path / "odd")
+    image = Image.new("RGB", (20, 12), (200, 20, 20))
+    image.save(odd.root / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0")  # five entries, of which none is there
+    images = odd.read()
+    assert isinstance(images, LazyImages)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = [*warnings.filters]
+        with ThreadPoolExecutor(4) as pool:
+            rows = [*pool.map(lambda _: images[np.array([0])], range(50))]
+        assert warnings.filters == before
+    np.testing.assert_array_equal(np.concatenate(rows), np.repeat(odd.decoded(), 50, axis=0))
+    with pytest.warns(UserWarning, match="Corrupt EXIF"), Image.open(odd.root / "a.jpg") as opened:
+        opened.getexif()
