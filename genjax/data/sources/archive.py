@@ -209,7 +209,8 @@ def _archive(place: str, members: Members, around: str) -> Archive:
     names = {file: _in_set(place, file) for file in (*files, *captions)}
     paths = {path: inside[file] for file, path in names.items()}
     texts = [names[file] for file in captions]
-    left_out = {_in_set(place, file): reason for file, reason in (hidden | members.left_out).items()}
+    unread = hidden | {file.removeprefix(around): reason for file, reason in members.left_out.items()}
+    left_out = {_in_set(place, file): reason for file, reason in unread.items()}
     return Archive(members, paths, names, texts, inside.get(LABELS, ""), left_out)
 
 

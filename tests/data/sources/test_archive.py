@@ -291,6 +291,18 @@ def test_what_an_archive_hides_is_left_out_and_counted(tmp_path: Path, kind: str
     assert (len(found), found.class_names) == (10, ("cat", "dog"))
 
 
+def test_what_is_left_out_is_named_without_the_folder_around_everything(tmp_path: Path) -> None:
+    hidden = {"cat/.x.png": "hidden", "cat/inner.zip": "archive in the archive", "lonely.json": "no image beside it"}
+    inside = {f"pets/{name}": png() for name in (*PETS, *hidden)}
+    for number in range(2):
+        spec = packed(tmp_path / f"{number}.tar", inside)
+    assert load(spec, quiet=True).left_out == hidden
+    several = {f"{number}.tar:lonely.json": "no image beside it" for number in range(2)}
+    for name in ("cat/.x.png", "cat/inner.zip"):
+        several |= {f"cat/{number}.tar:{Path(name).name}": hidden[name] for number in range(2)}
+    assert load(f"archive:{tmp_path}", quiet=True).left_out == several
+
+
 def test_links_and_devices_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret.png").write_bytes(png(3))
     stream = io.BytesIO(tar(PETS))
