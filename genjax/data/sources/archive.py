@@ -19,7 +19,7 @@ from typing import NamedTuple
 from genjax.data.dataset import Dataset
 from genjax.data.files import Files, stat_of
 from genjax.data.request import Request, Spec
-from genjax.data.sources.archive_members import KINDS, SUFFIXES, Members, open_archive
+from genjax.data.sources.archive_members import KINDS, SUFFIXES, Members, open_archive, read_member
 from genjax.data.sources.folder_captions import TEXT
 from genjax.data.sources.folder_layout import (
     HELD_OUT,
@@ -226,7 +226,7 @@ def _labels(name: str, archives: Sequence[Archive]) -> dict[str, str] | None:
     found: dict[str, str] | None = None
     for one in archives:
         if one.labels:
-            said = parse_labels(name, _read(name, one, one.labels), one.names)
+            said = parse_labels(name, read_member(name, one.labels, one.members.read), one.names)
             found = (found or {}) | {one.names[file]: label for file, label in said.items()}
     return found
 
@@ -241,13 +241,6 @@ def _captions(name: str, archives: Sequence[Archive]) -> list[str]:
             " image, or all images into one archive."
         )
     return found
-
-
-def _read(name: str, archive: Archive, file: str) -> bytes:
-    try:
-        return archive.members.read(file)
-    except InputError as error:
-        raise InputError(f"{name}: {file} is {error}. Fetch it again.") from None
 
 
 SPEC = Spec(

@@ -27,8 +27,7 @@ NESTED_SUFFIXES = (*SUFFIXES, ".gz", ".xz", ".bz2", ".zst", ".7z", ".rar")
 KINDS = ".zip, .tar, .tar.gz, .tar.xz or .tar.bz2"
 OUTSIDE, LINK, NESTED = "path out of the archive", "link", "archive in the archive"
 TWICE, SPARSE, TOO_LONG = "of the same name as a later one", "with holes", "file of more than 512 MiB"
-FOREIGN_KIND = "of a compression that is not read"
-NO_MEMORY = "does not fit into memory"
+FOREIGN_KIND, NO_MEMORY = "of a compression that is not read", "does not fit into memory"
 ENCRYPTED = 1  # bit of the flags of a member of a .zip
 LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a file in a .zip: mark, lengths of name and extra field
 LZMA_HEADER = struct.Struct("<4xBI")  # of a file in a .zip: version, length of what follows, properties, dictionary
@@ -110,9 +109,7 @@ def open_archive(name: str, path: Path, *, held: int = 0) -> Members:
     except InputError:
         raise
     except MemoryError:  # also of a damaged header, which says that what follows is long
-        raise InputError(
-            f"{name}: {path.name} {NO_MEMORY}, or is damaged. Make room in memory, or fetch or pack it again."
-        ) from None
+        raise InputError(f"{name}: {path.name} {NO_MEMORY}, or is damaged. Make room, or fetch it again.") from None
     except DAMAGED as error:
         raise InputError(f"{name}: {path.name} is damaged or cut off ({error}). Fetch or pack it again.") from None
     foreign = next((kind for magic, kind in FOREIGN.items() if head.startswith(magic)), "")
@@ -122,6 +119,23 @@ def open_archive(name: str, path: Path, *, held: int = 0) -> Members:
         )
     advice = "Unpack it, and name the folder: folder:PATH." if foreign else "Name such a file: archive:PATH."
     raise InputError(f"{name}: {path.name} is {foreign or 'no archive'}, expected {KINDS}. {advice}")
+
+
+def read_member(name: str, member: str, read: Callable[[str], bytes]) -> bytes:
+    """Reads a file without which a set cannot be loaded; the error says which it is and what to do.
+
+    Args:
+        name: name of the set, for messages.
+        member: path of the file.
+        read: function path -> content, as `Members` has it.
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return read(member)
+    except InputError as error:
+        advice = "Make room in memory" if str(error) == NO_MEMORY else "Fetch it again"
+        raise InputError(f"{name}: {member} cannot be read ({error}). {advice}.") from None
 
 
 def _zip(name: str, path: Path) -> Members:
@@ -210,14 +224,11 @@ def _compressed_tar(name: str, path: Path, compression: Compression, held: int) 
 
 def _too_large(name: str, path: Path, compression: Compression, *, several: bool) -> str:
     plain = re.sub(r"(\.t[a-z0-9]+|\.tar\.[a-z0-9]+)?$", ".tar", str(path), count=1)
-    advice = (
-        "Use .zip files, or undo the compression of each and name the .tars"
-        if several
-        else "Use a .zip, or undo the compression and name the .tar"
-    )
+    each, tar = (" of each", "the .tars") if several else ("", "the .tar")
     return (
         f"{name} becomes more than {archive_limits.MAX_IN_MEMORY / 1e9:.1f} GB, and a compressed .tar can only be read"
-        f" from front to back. {advice}: {compression.command} -c {shlex.quote(str(path))} > {shlex.quote(plain)}"
+        f" from front to back. Use a .zip, or undo the compression{each} and name {tar}: {compression.command} -c"
+        f" {shlex.quote(str(path))} > {shlex.quote(plain)}"
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from genjax.data.dataset import Dataset, LazyImages, decoded, indexed
 from genjax.data.images import fit
 from genjax.data.request import Request, Spec, choose, held_out, warn_of_grey
-from genjax.data.sources.archive_members import SUFFIXES, open_archive
+from genjax.data.sources.archive_members import SUFFIXES, open_archive, read_member
 from genjax.errors import InputError, looked_for
 
 SIDE = 32
@@ -113,7 +113,7 @@ def _files(name: str, place: Path) -> dict[str, Callable[[], bytes]]:
         return {file.name: lambda file=file: _content(name, file) for file in reversed(found)}
     if place.is_file() and place.name.lower().endswith(SUFFIXES):
         members = open_archive(name, place)
-        return {posixpath.basename(one): lambda one=one: _member(name, one, members.read) for one in members.names}
+        return {posixpath.basename(one): lambda one=one: read_member(name, one, members.read) for one in members.names}
     return {place.name: lambda: _content(name, place)}
 
 
@@ -170,13 +170,6 @@ def _content(name: str, file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise InputError(f"{name}: {file.name} cannot be opened ({error.strerror}). Make it readable.") from None
-
-
-def _member(name: str, member: str, read: Callable[[str], bytes]) -> bytes:
-    try:
-        return read(member)
-    except InputError as error:
-        raise InputError(f"{name}: {member} is {error}. Fetch it again.") from None
 
 
 SPEC = Spec(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from genjax.data.sources.archive_members import read_member
 from genjax.data.sources.folder_layout import LABELS, is_note
 from genjax.errors import InputError
 
@@ -112,10 +113,7 @@ def _suffix(path: str) -> str:
 
 
 def _text(name: str, path: str, read: Callable[[str], bytes]) -> str:
-    try:
-        content = read(path)
-    except InputError as error:
-        raise InputError(f"{name}: {path} is {error}. Fetch it again.") from None
+    content = read_member(name, path, read)
     if len(content) > LONGEST:
         raise InputError(f"{name}: {path} is longer than {LONGEST:,} bytes: no class or caption. Remove it.")
     try:

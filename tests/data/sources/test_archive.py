@@ -253,6 +253,28 @@ def test_labels_of_another_form_are_refused(tmp_path: Path, content: bytes, mess
         assert message in str(error.value)
 
 
+@pytest.mark.parametrize("file", ["0.cls", "0.json", "dataset.json"])
+def test_a_damaged_file_beside_images_is_named_with_what_to_do(
+    tmp_path: Path, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = b'{"labels": [["0.png", 1]]}'
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
+        for name in (file, "0.png"):
+            made.writestr(name, content if name == file else png())
+    damaged = (tmp_path / "a.zip").read_bytes().replace(content, content[::-1])
+    (tmp_path / "a.zip").write_bytes(damaged)
+    spec = f"archive:{tmp_path / 'a.zip'}"
+    with pytest.raises(InputError, match=rf": {file} cannot be read \(cut off or damaged\)\. Fetch it again\.$"):
+        load(spec)
+
+    def short_of_memory(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(archive_members, "_zip_member", short_of_memory)
+    with pytest.raises(InputError, match=rf": {file} cannot be read \(does not fit into memory\)\. Make room in"):
+        load(spec)
+
+
 @pytest.mark.parametrize(
     ("suffix", "text"), [(".txt", b"an a"), (".json", b'{"caption": "an a"}')], ids=["text", "json"]
 )

@@ -2,6 +2,7 @@
 
 import pickle
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,17 @@ def test_files_that_are_cut_off_are_refused(cifar10: Path) -> None:
             InputError, match=rf"data_batch_2\.bin has {size} bytes, expected a multiple of 3,073 \(label"
         ):
             load(f"cifar:{cifar10}")
+
+
+def test_a_damaged_archive_is_named_with_what_to_do(cifar10: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "cifar.zip", "w") as made:
+        for file in cifar10.iterdir():
+            made.write(file, file.name)
+    content = bytearray((tmp_path / "cifar.zip").read_bytes())
+    content[content.index(b"data_batch_2.bin") + 100] ^= 1
+    (tmp_path / "cifar.zip").write_bytes(content)
+    with pytest.raises(InputError, match=r": data_batch_2\.bin cannot be read \(cut off or damaged\)\. Fetch it"):
+        load(f"cifar:{tmp_path / 'cifar.zip'}")
 
 
 def test_labels_without_a_name_are_refused(cifar10: Path) -> None:
