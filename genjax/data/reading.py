@@ -4,7 +4,7 @@ What was decoded goes to the cache (`genjax.data.cache`), from which the next st
 have the same name, size and time of change, for files in an archive those of the archive: what was changed, added or
 removed is seen. A file that was replaced by one of the same size under the same time of change (`touch -r`,
 `rsync --times`) is not: `genjax cache --clear`.
-Sets that are read in about a second are not kept.
+Small sets are not kept: they are read anew at each start.
 """
 
 import time
@@ -26,7 +26,7 @@ from genjax.data.images import DAMAGED, UNKNOWN, Picture, Probe, decode, problem
 from genjax.data.large_images import TOO_LARGE
 from genjax.errors import InputError
 
-KEPT_FILES, KEPT_BYTES = 200, 10_000_000  # a set of fewer files and bytes than these is read in about a second
+KEPT_FILES, KEPT_BYTES = 200, 10_000_000  # a set of fewer files and bytes than these is not kept
 NO_STAT = Stat(-1, -1)
 
 
