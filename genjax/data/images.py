@@ -201,7 +201,7 @@ def read(
 def silenced() -> Iterator[None]:
     """Silences Pillow's remarks, such as those on odd metadata, in this and all other threads.
 
-    Safe in any thread, where `warnings.catch_warnings` is not: that puts back filters that others have changed meanwhile.
+    Safe in any thread, as `warnings.catch_warnings` is not: it puts back filters that others have changed meanwhile.
     """
     filters: Any = warnings.filters  # the list itself: what is put in is taken out of the same
     filters.insert(0, IGNORED)

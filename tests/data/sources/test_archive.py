@@ -157,10 +157,8 @@ def test_a_compressed_tar_that_does_not_fit_says_how_to_undo_it(
 
 def test_compressed_tars_of_a_set_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive_limits, "MAX_IN_MEMORY", len(tar(PETS)) + 500)
-    for folder, kinds in {"gz": (".tar.gz", ".tar.xz"), "zip": (".zip", ".tar.gz")}.items():
-        for number, kind in enumerate(kinds):
-            spec = packed(tmp_path / folder / f"{number}{kind}", PETS)
-            assert len(load(spec, split="all")) == 10
+    for place in ("gz/0.tar.gz", "gz/1.tar.xz", "zip/0.zip", "zip/1.tar.gz"):
+        assert len(load(packed(tmp_path / place, PETS), split="all")) == 10
     assert len(load(f"archive:{tmp_path / 'zip'}", split="all")) == 20
     advice = r"becomes more than .* undo the compression of each and name the \.tars: unxz -c .*1\.tar\.xz > .*1\.tar$"
     with pytest.raises(InputError, match=advice):
@@ -316,9 +314,8 @@ def test_what_an_archive_hides_is_left_out_and_counted(tmp_path: Path, kind: str
 def test_what_is_left_out_is_named_without_the_folder_around_everything(tmp_path: Path) -> None:
     hidden = {"cat/.x.png": "hidden", "cat/inner.zip": "archive in the archive", "lonely.json": "no image beside it"}
     inside = {f"pets/{name}": png() for name in (*PETS, *hidden)}
-    for number in range(2):
-        spec = packed(tmp_path / f"{number}.tar", inside)
-    assert load(spec, quiet=True).left_out == hidden
+    specs = [packed(tmp_path / f"{number}.tar", inside) for number in range(2)]
+    assert load(specs[0], quiet=True).left_out == hidden
     several = {f"{number}.tar:lonely.json": "no image beside it" for number in range(2)}
     for name in ("cat/.x.png", "cat/inner.zip"):
         several |= {f"cat/{number}.tar:{Path(name).name}": hidden[name] for number in range(2)}
@@ -400,9 +397,10 @@ def test_what_did_not_fit_into_memory_once_is_read_the_next_time(
             raise MemoryError
         return usual(file, info)
 
-    with monkeypatch.context() as patch, pytest.warns(UserWarning, match=r"left out 1 \(does not fit into memory 1\);"):
+    with monkeypatch.context() as patch:
         patch.setattr(archive_members, "_zip_member", short_of_memory)
-        assert len(load(spec, split="all", skip_broken=True)) == 9
+        with pytest.warns(UserWarning, match=r"left out 1 \(does not fit into memory 1\);"):
+            assert len(load(spec, split="all", skip_broken=True)) == 9
     assert len(load(spec, split="all", skip_broken=True)) == 10
 
 
@@ -480,7 +478,7 @@ def test_a_member_larger_than_it_says_is_damaged(tmp_path: Path, compression: in
 def test_a_member_that_expands_beyond_what_it_says_takes_no_memory(tmp_path: Path, compression: int) -> None:
     members = open_archive("x", lying(tmp_path / "a.zip", {"a": bytes(1 << 24)}, compression, offset=24, value=TWENTY))
     tracemalloc.start()
-    with pytest.raises(InputError, match="^cut off or damaged$"):
+    with pytest.raises(InputError, match=r"^cut off or damaged$"):
         members.read("a")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
