@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,11 +16,13 @@ from genjax.data import few_shot, load
 from genjax.devices import backend
 from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
 from genjax.evaluate.sampling import sample_run
+from genjax.families.flow.options import DitConfig, FlowConfig, FlowDrawing
 from genjax.families.registry import FAMILIES
 from genjax.store.model import load_model, read_model_config
 from genjax.store.run_folder import RunFolder, is_run
 from genjax.terminal import say
 from genjax.training.loop import adapt, train
+from genjax.transfer.replay import Replay
 from genjax.tree import count
 
 
@@ -42,7 +44,13 @@ ALONE = (
     *("full", "freeze", "lora", "scale_shift", "singular_values", "l2_sp", "ewc", "miner", "cdc"),
     *("kernel_modulation", "replay"),
 )
+FORGETTING = "forgetting"  # replay at clean levels of noise, the target at noisy ones
 COMBINED = ("freeze,lora", "freeze,scale_shift", "freeze,cdc", "lora,cdc")
+NOT_FOR = {"gan": (FORGETTING,), "vae": (FORGETTING,), "flow": ("miner",)}  # {family: transfers that it cannot take}
+FLOWS = {  # {size of the images: flow model}; of 64 tokens each
+    16: FlowConfig(dit=DitConfig(patch_size=2, width=96, depth=4)),
+    32: FlowConfig(dit=DitConfig(patch_size=4, width=96, depth=4)),
+}
 JUDGED = ("kd", "fd", "coverage", "vendi", "intra_diversity", "copy_rate", "retention")
 known = functools.cache(load)  # many cells are judged by the same images
 
@@ -55,10 +63,12 @@ class Benchmark:
     """Folder for sources, rows, table and plots."""
     pairs: tuple[str, ...] = ("digits-glyphs",)
     """Pairs of sets: digits-glyphs, emoji."""
-    families: tuple[Literal["gan", "vae"], ...] = ("gan", "vae")
+    families: tuple[Literal["gan", "vae", "flow"], ...] = ("gan", "vae", "flow")
     """Families of generators."""
-    transfers: tuple[str, ...] = (UNADAPTED, *ALONE, *COMBINED)
-    """Transfers, and combinations with commas; unadapted is the source as it is."""
+    transfers: tuple[str, ...] = (UNADAPTED, *ALONE, *COMBINED, FORGETTING)
+    """Transfers, and combinations with commas; unadapted is the source as it is; forgetting is replay by levels."""
+    guidances: tuple[float, ...] = (1.0, 1.5, 3.0)
+    """Weights of the guidance away from the source that adapted flows are also drawn with; 1 is none."""
     shots: tuple[int, ...] = (1, 5, 10, 100)
     """Numbers of target images."""
     seeds: int = 3
@@ -87,10 +97,13 @@ class Cell:
     shots: int
     seed: int
 
-    @property
-    def name(self) -> str:
-        """Name by which its row is found again."""
-        return f"{self.pair}/{self.family}/{self.transfer}/{self.shots}/{self.seed}"
+    def name(self, guidance: float = 1.0) -> str:
+        """Name by which its row of this guidance is found again."""
+        return f"{self.pair}/{self.family}/{self.label(guidance)}/{self.shots}/{self.seed}"
+
+    def label(self, guidance: float = 1.0) -> str:
+        """Its transfer and the guidance, as the table has them."""
+        return self.transfer if guidance == 1 else f"{self.transfer} w {guidance:g}"
 
 
 def cells(settings: Benchmark) -> Iterator[Cell]:
@@ -100,7 +113,13 @@ def cells(settings: Benchmark) -> Iterator[Cell]:
             for family in settings.families:
                 for shots in settings.shots:
                     for transfer in settings.transfers:
-                        yield Cell(pair, family, transfer, shots, seed)
+                        if transfer not in NOT_FOR[family]:
+                            yield Cell(pair, family, transfer, shots, seed)
+
+
+def guidances(settings: Benchmark, cell: Cell) -> tuple[float, ...]:
+    """Returns the weights of guidance that an adaptation is drawn with, a row each."""
+    return settings.guidances if cell.family == "flow" and cell.transfer != UNADAPTED else (1.0,)
 
 
 class Adapted(NamedTuple):
@@ -121,31 +140,35 @@ class Adapted(NamedTuple):
     bytes: int = 0
 
 
-def run_cell(settings: Benchmark, cell: Cell) -> dict[str, Any] | None:
-    """Runs and judges a cell; returns its row, or None if a signal stopped it."""
+def run_cell(settings: Benchmark, cell: Cell, weights: Sequence[float]) -> Iterator[dict[str, Any] | None]:
+    """Runs a cell and judges it with each weight of guidance; yields their rows, or None if a signal stopped it."""
     source = pretrained(settings, cell)
     if source is None:
-        return None
-    say(f"\n{cell.name}")
+        yield None
+        return
+    say(f"\n{cell.name()}")
     began = time.monotonic()
     adapted = Adapted(source) if cell.transfer == UNADAPTED else adaptation(settings, cell, source)
     if adapted is None:
-        return None
+        yield None
+        return
     seconds = time.monotonic() - began
-    records = judge(settings, cell, source, adapted.run)
     source_set, target, _, _ = PAIRS[cell.pair]
-    return {
-        "cell": cell.name,
-        **dataclasses.asdict(cell),
-        "source": source_set,
-        "source_identity": load_model(source).identity,
-        "target": target,
-        "budget": budget(settings),
-        **{name: value for name, value in adapted._asdict().items() if name != "run"},
-        "seconds": round(seconds, 2),
-        "values": {record.name.partition("[")[0]: record.value for record in records},
-        "records": [record.to_json() for record in records],
-    }
+    for weight in weights:
+        records = judge(settings, cell, source, adapted.run, weight)
+        yield {
+            "cell": cell.name(weight),
+            **dataclasses.asdict(cell),
+            "transfer": cell.label(weight),
+            "source": source_set,
+            "source_identity": load_model(source).identity,
+            "target": target,
+            "budget": budget(settings),
+            **{name: value for name, value in adapted._asdict().items() if name != "run"},
+            "seconds": round(seconds, 2),
+            "values": {record.name.partition("[")[0]: record.value for record in records},
+            "records": [record.to_json() for record in records],
+        }
 
 
 def adaptation(settings: Benchmark, cell: Cell, source: Path) -> Adapted | None:
@@ -158,7 +181,7 @@ def adaptation(settings: Benchmark, cell: Cell, source: Path) -> Adapted | None:
         source=source,
         data=target,
         shots=cell.shots,
-        transfer=cell.transfer,
+        transfer=(Replay(forgetting=1.0),) if cell.transfer == FORGETTING else cell.transfer,
         batch=batch,
         steps=steps,
         sample_every=steps,
@@ -184,14 +207,15 @@ def adaptation(settings: Benchmark, cell: Cell, source: Path) -> Adapted | None:
     )
 
 
-def judge(settings: Benchmark, cell: Cell, source: Path, run: Path) -> list[Record]:
-    """Compares a run's samples with held-out images of the target, the shots and the source; returns records."""
+def judge(settings: Benchmark, cell: Cell, source: Path, run: Path, guidance: float) -> list[Record]:
+    """Compares samples, drawn with this guidance away from the source, with held-out images, shots and the source."""
     _, target, size, channels = PAIRS[cell.pair]
     held_out = known(target, size=size, channels=channels, split="test")
+    guided = {} if guidance == 1 else {"guide": "source", "drawing": FlowDrawing(guidance=guidance)}
     shots = few_shot(known(target, size=size, channels=channels, seed=cell.seed), cell.shots, cell.seed)
     return evaluate_images(
         held_out.images[np.arange(min(settings.num, len(held_out)))],
-        sample_run(run, settings.num, seed=cell.seed),
+        sample_run(run, settings.num, seed=cell.seed, **guided),
         extractor=load_extractor("embedded-v1"),
         metrics=[name for name in JUDGED if name in METRICS],
         train_images=shots.images[:],
@@ -211,7 +235,7 @@ def pretrained(settings: Benchmark, cell: Cell) -> Path | None:
     config = TrainConfig(
         data=source_set,
         split="all",
-        model=cell.family,
+        model=FLOWS[size] if cell.family == "flow" else cell.family,
         size=size,
         channels=channels,
         steps=settings.source_steps,

@@ -149,19 +149,20 @@ def _compared(
     if few:
         warn(f"{metric}: left out {len(few)} classes with fewer than {LEAST} images ({', '.join(few[:10])})")
     values = {name: OF_A_CLASS[metric](*side) for name, side in enough.items()}
-    every = ("", float(np.mean(list(values.values()))), [np.concatenate(parts) for parts in zip(*enough.values())])
+    counts = {name: (len(real), len(fake)) for name, (real, fake) in enough.items()}
+    values[""], counts[""] = float(np.mean(list(values.values()))), tuple(map(sum, zip(*counts.values(), strict=True)))
     return [
         Record(
             name=_named(metric, extractor, name),
-            value=value,
+            value=values[name],
             interval=None,
             interval_note=NO_INTERVAL,
-            method=f"mean of {len(enough)} classes" if not name else "of one class",
-            n_real=len(side[0]),
-            n_fake=len(side[1]),
+            method="of one class" if name else f"mean of {len(enough)} classes",
+            n_real=counts[name][0],
+            n_fake=counts[name][1],
             **common,
         )
-        for name, value, side in (every, *((name, values[name], list(enough[name])) for name in enough))
+        for name in ("", *enough)
     ]
 
 

@@ -17,7 +17,7 @@ from genjax.evaluate.metrics.neighbours import COVERAGE_K, density_coverage
 SUMMARIES = {
     "class_accuracy": "Share of generated images that a classifier taught by real ones reads as what was asked for.",
     "class_coverage": "Share of real images with a generated one of the same class near them, a mean over classes.",
-    "class_diversity": "Mean distance between two generated images of a class, real ones' being 1, a mean over classes.",
+    "class_diversity": "Mean distance of two generated images of a class by that of real ones, a mean over classes.",
 }
 LEAST = COVERAGE_K + 1  # images of a class, real and generated
 PENALTIES = np.logspace(-2, 5, 8)  # that are tried
