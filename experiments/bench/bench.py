@@ -130,9 +130,7 @@ def run(name: str, settings: Bench) -> dict[str, Any]:
     times = in_turns(sides, turns=settings.turns, calls=settings.calls * case.calls)
     row: dict[str, Any] = {"case": name, "title": title, "turns": settings.turns}
     row |= {f"{side}_ms": 1e3 * statistics.median(taken) for side, taken in times.items() if side != "product"}
-    row |= {
-        f"against_{side}": ratio(times[side], times["genjax"]) for side in ("torch", "naive", "sqrtm") if side in times
-    }
+    row |= {f"against_{side}": ratio(times[side], times["genjax"]) for side in PEERS if side in times}
     if case.flops:
         rates = [product_rate(taken) for taken in times["product"]]
         row["limit_ms"] = 1e3 * case.flops / statistics.median(rates)
@@ -151,14 +149,23 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, *("| " + " | ".join(cells(row)) + " |" for row in rows), ""])
 
 
-HEADER = ("case", "genjax, ms", "times PyTorch's rate", "times plain Flax's", "times sqrtm's", "of the limit")
+PEERS = ("torch", "compiled", "naive", "sqrtm")
+HEADER = (
+    "case",
+    "genjax, ms",
+    "times PyTorch's rate",
+    "times torch.compile's",
+    "times plain Flax's",
+    "times sqrtm's",
+    "of the limit",
+)
 
 
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
     """Formats a row: medians of the ratios, with the least and the greatest."""
     ratios = [
         "{:.2f} ({:.2f} .. {:.2f})".format(*row[f"against_{side}"]) if f"against_{side}" in row else ""
-        for side in ("torch", "naive", "sqrtm")
+        for side in PEERS
     ]
     limit = f"{row['of_limit']:.0%}" if "of_limit" in row else ""
     return row["title"], f"{row['genjax_ms']:.3g}", *ratios, limit

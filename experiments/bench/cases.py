@@ -1,6 +1,7 @@
 # pyright: reportMissingImports=false
 """Cases of the bench: what is timed, with a side for genjax and one for each peer."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -11,10 +12,13 @@ import numpy as np
 from experiments.bench.peers.textbook import textbook_frechet
 from experiments.bench.peers.twins import (
     HAS_TORCH,
+    check_equal,
     model_of,
     naive_learner,
     on_host,
     same_shapes,
+    shaken,
+    torch_flow,
     torch_generator,
     torch_training,
     uint8_images,
@@ -29,6 +33,8 @@ from genjax.data.batches import batch_indices
 from genjax.devices import jaxpr_cost as estimate
 from genjax.evaluate import frechet_distance_from_statistics
 from genjax.evaluate.features.statistics import statistics_of
+from genjax.families.flow.family import flow_of
+from genjax.families.flow.learner import carried, field_of
 from genjax.families.registry import build_learner
 
 
@@ -36,7 +42,7 @@ class Case(NamedTuple):
     """Work to time, a side for each implementation.
 
     Attributes:
-        sides: {"genjax": ..., "torch": ..., "naive": ...}, those that exist.
+        sides: {"genjax": ..., "torch": ..., "compiled": PyTorch's `torch.compile`, "naive": ...}, those that exist.
         flops: operations of one call of genjax's side; 0 where that means nothing.
         calls: calls in a turn, as a multiple of the setting.
     """
@@ -96,6 +102,60 @@ def sampling(batch: int) -> Case:
     sides["genjax"] = lambda: np.asarray(generate(params, context, latents))
     sides["naive"] = lambda: np.asarray(plain_generate(params, context, latents))
     return Case(sides, estimate.flops(made.generate, params, context, latents), calls=8)
+
+
+def flow_training() -> Case:
+    """Builds a training step of the default flow model, beside PyTorch's as it is and as it compiles it."""
+    model = model_of("flow", 32, 3, 64)
+    learner, images = build_learner(model, control=chain()), uint8_images(model)
+    batch = {"image": images}
+    state = jax.jit(lambda key: learner.init(key, batch))(jax.random.key(0))
+    sides: dict[str, Side] = {}
+    if HAS_TORCH:
+        from experiments.bench.peers.dit import flow_step
+
+        for name, compiled in (("torch", False), ("compiled", True)):
+            network = torch_flow(model, shaken(state.trainable["flow"]))
+            step = flow_step(network, learning_rate=model.options.learning_rate, compiled=compiled)
+            sides[name] = functools.partial(step, images)
+    sides["genjax"] = stepper(jax.jit(learner.step, donate_argnums=0), state, batch)
+    return Case(sides, estimate.flops(learner.step, state, batch))
+
+
+def flow_sampling() -> Case:
+    """Builds 64 images of the default flow model by Heun's method in 18 steps, from noise on the host to images."""
+    model, steps = model_of("flow", 32, 3, 64), 18
+    learner, flow = build_learner(model), flow_of(model)
+    made = latents_of(learner)
+    batch = {"image": uint8_images(model)}
+    params = shaken(jax.jit(lambda key: learner.init(key, batch))(jax.random.key(0)).trainable["flow"])
+    latents = np.array(made.draw(jax.random.key(1), model.batch))
+
+    def draw(params: Any, latents: Any) -> Any:
+        return carried(flow, field_of(flow, params, None), latents, steps, "heun")
+
+    generate = jax.jit(draw)
+    sides: dict[str, Side] = {}
+    if HAS_TORCH:
+        import torch
+
+        from experiments.bench.peers.dit import solved
+
+        network = torch_flow(model, params)
+        noise = torch.from_numpy(latents).reshape(-1, 32, 32, 3).permute(0, 3, 1, 2).contiguous()
+
+        def sampled(velocity: Any) -> object:
+            with torch.inference_mode():
+                return solved(velocity, noise, steps).numpy()
+
+        theirs = sampled(network).transpose(0, 2, 3, 1)  # type: ignore[attr-defined]
+        check_equal(np.asarray(generate(params, latents)), theirs)
+        sides |= {
+            "torch": functools.partial(sampled, network),
+            "compiled": functools.partial(sampled, torch.compile(network)),
+        }
+    sides["genjax"] = lambda: np.asarray(generate(params, latents))
+    return Case(sides, estimate.flops(draw, params, latents))
 
 
 def resampling() -> Case:
@@ -167,6 +227,8 @@ CASES: dict[str, tuple[str, Callable[[], Case]]] = {
     "vae": ("VAE step, 32x32x3, batch 128", lambda: training(model_of("vae", 32, 3, 128))),
     "sample_1": ("sampling, 32x32x3, 1 image", lambda: sampling(1)),
     "sample_64": ("sampling, 32x32x3, 64 images", lambda: sampling(64)),
+    "flow": ("flow step, 32x32x3, patch 4, batch 64", flow_training),
+    "sample_flow": ("sampling of a flow, 32x32x3, 64 images, 18 Heun steps", flow_sampling),
     "resample": ("resampling 64 images of 32x32x3 and its gradient", resampling),
     "frechet_192": ("FD from statistics, d = 192", lambda: frechet(192)),
     "frechet_2048": ("FD from statistics, d = 2048", lambda: frechet(2048)),

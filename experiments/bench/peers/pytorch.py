@@ -119,7 +119,7 @@ def copy_parameters(network: nn.Module, flat: Mapping[str, np.ndarray]) -> nn.Mo
         for name, array in flat.items():
             path, _, kind = name.replace("/", ".").rpartition(".")
             module = modules[path]
-            target = module.bias if kind == "bias" else module.weight
+            target = getattr(module, {"kernel": "weight", "scale": "weight"}.get(kind, kind))
             assert isinstance(target, Tensor)
             target.copy_(torch.from_numpy(np.array(_turned(module, kind, array))))
     theirs, ours = sum(p.numel() for p in network.parameters()), sum(array.size for array in flat.values())

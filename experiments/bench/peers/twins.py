@@ -16,6 +16,8 @@ from genjax.augment import AUGMENTATIONS
 from genjax.config import GanConfig, ModelConfig, VaeConfig
 from genjax.control import Controller
 from genjax.data.images import to_float
+from genjax.families.flow.family import network_of
+from genjax.families.flow.options import FlowConfig
 from genjax.families.gan.learner import make_gan
 from genjax.families.learner import Learner
 from genjax.families.vae.learner import LIKELIHOODS, make_vae
@@ -27,8 +29,8 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 
 def model_of(family: str, size: int, channels: int, batch: int, r1_weight: float = 1.0) -> ModelConfig:
-    """Config of networks of width 64."""
-    options = {"gan": GanConfig(r1_weight=r1_weight), "vae": VaeConfig()}[family]
+    """Config of networks of width 64, and of the default flow model."""
+    options = {"gan": GanConfig(r1_weight=r1_weight), "vae": VaeConfig(), "flow": FlowConfig()}[family]
     return ModelConfig(family, size, channels, "float32", batch, options)
 
 
@@ -115,6 +117,29 @@ def torch_generator(model: ModelConfig, flat: dict[str, np.ndarray], learner: Le
     with torch.no_grad():
         check_images(learner, params, latents, theirs(torch.from_numpy(latents)).numpy())
     return theirs
+
+
+def torch_flow(model: ModelConfig, params: Any) -> Any:
+    """Makes PyTorch's network of a flow with our parameters, checked against ours."""
+    import torch
+
+    from experiments.bench.peers import dit, pytorch
+
+    options, size = model.options.dit, model.size
+    theirs = dit.Dit(size, model.channels, options.patch_size, options.width, options.depth, options.heads)
+    pytorch.copy_parameters(theirs, on_host(params))
+    images, times = np.array(to_float(uint8_images(model)))[:8], np.linspace(0.05, 0.95, 8, dtype=np.float32)
+    ours = network_of(model).apply({"params": params}, images, times, None)
+    with torch.no_grad():
+        given = theirs(torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(times))
+    check_equal(np.asarray(ours), given.permute(0, 2, 3, 1).numpy())
+    return theirs
+
+
+def shaken(params: Any) -> Any:
+    """Moves all parameters: many are zero at first, and two networks would be equal whatever they compute."""
+    rng = np.random.default_rng(0)
+    return jax.tree.map(lambda leaf: leaf + 0.02 * rng.standard_normal(leaf.shape, np.float32), params)
 
 
 def on_host(tree: Any) -> dict[str, np.ndarray]:
