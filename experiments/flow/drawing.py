@@ -4,9 +4,9 @@
     python experiments/flow/drawing.py --quick    # a few steps of a tiny model, to see that everything runs
 
 One model of classes is drawn from in 1 to 32 steps by both solvers, and with classifier-free guidance of growing
-weight, also in an interval of times alone. Each drawing is judged against held-out digits: kernel distance, coverage, and the
-share that a classifier of real digits reads as the class that was asked for. Writes drawing.jsonl, drawing.md and
-drawing.png into --out.
+weight, also in an interval of times alone. Each drawing is judged against held-out digits: kernel distance, coverage,
+and the share that a classifier of real digits reads as the class that was asked for. Writes drawing.jsonl, drawing.md
+and drawing.png into --out.
 """
 
 import dataclasses
@@ -170,8 +170,8 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "# Drawing from a flow",
         "",
         f"Digits of 16x16 pixels by class, {rows[0]['train_steps']:,} steps of batch 64, one seed."
-        f" {first[0]['n_fake']:,} images against {first[0]['n_real']:,} held-out digits, features {first[0]['extractor']}, genjax"
-        f" {first[0]['version']}. KD: lower is better, with its 95 % interval. class_accuracy: {first[-1]['method']}."
+        f" {first[0]['n_fake']:,} images against {first[0]['n_real']:,} held-out digits, features"
+        f" {first[0]['extractor']}, genjax {first[0]['version']}. KD: lower is better, with its 95 % interval. class_accuracy: {first[-1]['method']}."
         f" Guidance is in 18 steps of Heun's method; in an interval: at times from {INTERVAL[0]} to {INTERVAL[1]}.",
         "",
         "| drawing | steps or weight | calls of the network | " + " | ".join(SHOWN) + " |",
