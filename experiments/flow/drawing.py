@@ -171,7 +171,8 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         "",
         f"Digits of 16x16 pixels by class, {rows[0]['train_steps']:,} steps of batch 64, one seed."
         f" {first[0]['n_fake']:,} images against {first[0]['n_real']:,} held-out digits, features"
-        f" {first[0]['extractor']}, genjax {first[0]['version']}. KD: lower is better, with its 95 % interval. class_accuracy: {first[-1]['method']}."
+        f" {first[0]['extractor']}, genjax {first[0]['version']}. KD: lower is better, with its 95 % interval."
+        f" class_accuracy: {first[-1]['method']}."
         f" Guidance is in 18 steps of Heun's method; in an interval: at times from {INTERVAL[0]} to {INTERVAL[1]}.",
         "",
         "| drawing | steps or weight | calls of the network | " + " | ".join(SHOWN) + " |",
