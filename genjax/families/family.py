@@ -12,7 +12,7 @@ from genjax.control import Controllable, Controller, build_controller, chain
 from genjax.data import Dataset
 from genjax.data.batches import Columns, columns
 from genjax.families.conditions import no_condition
-from genjax.families.learner import Batch, Learner, Networks
+from genjax.families.learner import Batch, Learner, Networks, TrainState
 from genjax.families.model import Condition, Model, ModelConfig
 from genjax.families.public_checkpoint import Converted, PublicCheckpoint
 from genjax.families.step import Share, stay
@@ -51,6 +51,8 @@ class Stage(NamedTuple):
         preview: (images with captions, params of finished networks, key, n) -> Preview; None where nothing is made.
         needs: finished networks that this stage is of no use without.
         stream: number folded into the run's seed for this stage; None takes the seed itself.
+        finish: (dataset, state) -> state after its last step, with what is measured once all is trained; None is as it
+            is.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Stage(NamedTuple):
     preview: Callable[[Dataset, Networks, Array, int], Preview] | None = None
     needs: tuple[str, ...] = ()
     stream: int | None = None
+    finish: Callable[[Dataset, TrainState], TrainState] | None = None
 
     def seed(self, seed: int) -> int:
         """Returns the seed of this stage in a run of that seed."""

@@ -184,6 +184,8 @@ class _Loop(NamedTuple):
                     continue
                 if last or step % config.log_every == 0:
                     metrics.write(step, measured)
+                if done and stage.finish:
+                    state = place(plan.layout, stage.finish(plan.images, whole(plan.layout, state)))
                 if last and first and skips(measured):
                     warn(skips(measured))
                 if stage.learner.averages and (last or due(begun, step, steps)):

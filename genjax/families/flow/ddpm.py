@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 
 from genjax.errors import InputError
+from genjax.families.flow.canvas import canvas_of
 from genjax.families.flow.ddpm_options import DOWN, UP, DdpmConfig
 from genjax.families.flow.options import FlowConfig
 from genjax.families.model import ModelConfig
@@ -24,16 +25,15 @@ def ddpm_unet(model: ModelConfig) -> DdpmUnet:
         InputError: a condition that it does not have, or blocks that halve the image too often.
     """
     flow: FlowConfig = model.options
-    unet, condition = flow.ddpm_unet, model.condition
+    unet, condition, canvas = flow.ddpm_unet, model.condition, canvas_of(model)
     if condition.kind == "text":
         raise InputError("--flow.network ddpm_unet has no captions. Use --flow.network dit, or --condition class.")
-    if model.size % 2**unet.halvings:
+    if canvas.size % 2**unet.halvings:
         raise InputError(
-            f"--flow.ddpm-unet.widths are {len(unet.widths)} blocks, which halve --size {model.size} too often. Use"
-            " fewer."
+            f"--flow.ddpm-unet.widths are {len(unet.widths)} blocks, which halve {canvas.words} too often. Use fewer."
         )
     return DdpmUnet(
-        model.channels,
+        canvas.channels,
         unet.widths,
         tuple(block == DOWN[1] for block in unet.down_blocks),
         tuple(block == UP[1] for block in unet.up_blocks),

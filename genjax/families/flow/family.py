@@ -1,7 +1,8 @@
 """The family of flow models: a network that carries noise to images."""
 
+import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,26 @@ from jax import Array
 
 from genjax.control import Controllable, chain
 from genjax.data import Dataset
-from genjax.data.batches import Columns, columns
+from genjax.data.batches import Columns
 from genjax.data.images import to_uint8
 from genjax.errors import InputError
 from genjax.families.chunks import in_chunks
 from genjax.families.conditions import COLUMNS, absent, class_condition, column_of, numbers_of, said_of, text_condition
-from genjax.families.family import Family, Preview, Stage, Trained, Training, image_example
+from genjax.families.family import Family, Preview, Stage, Trained, Training, by_choice
+from genjax.families.flow.autoencoder import NETWORK as AUTOENCODER
+from genjax.families.flow.canvas import canvas_of, example_of
 from genjax.families.flow.ddpm import ddpm_process
 from genjax.families.flow.guidance import guided
+from genjax.families.flow.latents import (
+    check_same_latents,
+    encoded,
+    facts_of,
+    images_of,
+    in_pixels,
+    rows_of,
+    stages_before,
+    with_autoencoder,
+)
 from genjax.families.flow.learner import (
     KNOBS,
     NETWORK,
@@ -41,7 +54,7 @@ from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
 from genjax.losses.flow import Process, edm, rectified
-from genjax.transfer import full
+from genjax.transfer import Transfer, full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Denoising, Offer
 from genjax.tree import Tree
@@ -59,6 +72,8 @@ PROCESSES: dict[str, Callable[[FlowConfig], Process]] = {
 
 def process_of(flow: FlowConfig) -> Process:
     """Returns the process of these options."""
+    if flow.space == "latents":  # which have no bounds to be kept in
+        flow = dataclasses.replace(flow, ddpm=dataclasses.replace(flow.ddpm, clip=False))
     return PROCESSES[flow.process](flow)
 
 
@@ -80,33 +95,35 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
     Raises:
         InputError: controllers that do not fit, or a network that does not fit the size.
     """
-    flow: FlowConfig = model.options
+    flow, canvas = model.options, canvas_of(model)
     rate = how.learning_rate_scale * flow.learning_rate
     warmed = optax.linear_schedule(rate / (flow.warm_up_steps + 1), rate, flow.warm_up_steps)
     return make_flow(
         network_of(model),
         process_of(flow),
-        size=model.size,
-        channels=model.channels,
+        size=canvas.size,
+        channels=canvas.channels,
         condition=model.condition,
         optimizer=optax.adam(warmed if flow.warm_up_steps else rate),
-        controller=how.controller(MEASURED),
+        controller=how.controller(MEASURED, among=with_autoencoder(model, MEASURED)),
         null_probability=flow.null_probability,
         ema_widths=flow.ema_widths,
         preview_steps=flow.preview_steps,
         transfer=how.transfers.get(NETWORK, full()),
         accumulate=how.accumulate,
+        bound=canvas.bound,
     )
 
 
 def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
+    before = stages_before(model, how, with_autoencoder(model, MEASURED))
     learner, condition = build_flow(model, how), model.condition
-    example, nothing = image_example(model), absent(condition)
+    example, nothing, to_images = example_of(model), absent(condition), images_of(model)
     if nothing is not None:
         example = {**example, COLUMNS[condition.kind]: np.zeros((1, *nothing.shape), np.int32)}
 
     def of_set(dataset: Dataset, finished: Networks) -> Columns:
-        return {"image": columns(dataset)["image"]} | column_of(condition, dataset)
+        return {"image": rows_of(model, finished, dataset)} | column_of(condition, dataset)
 
     def preview(shown: Dataset, finished: Networks, key: Array, n: int) -> Preview:
         latents = learner.latents
@@ -116,16 +133,31 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
         said = said_of(condition, shown)
         if said:
             inputs["condition"] = jnp.asarray(numbers_of(condition, [said[row % len(said)] for row in range(n)]))
-        return Preview(inputs, lambda networks, context, some: latents.generate(networks, context, **some))
 
-    return (Stage("flow", learner, how.steps, example, columns=of_set, preview=preview),)
+        def make(networks: Networks, context: Networks, some: dict[str, Array]) -> Array:
+            return to_images(finished, latents.generate(networks, context, **some))
+
+        return Preview(inputs, make)
+
+    needs = tuple(stage.name for stage in before)
+    return (*before, Stage(NETWORK, learner, how.steps, example, columns=of_set, preview=preview, needs=needs))
+
+
+def _stage_networks(model: ModelConfig) -> dict[str, tuple[str, ...]]:
+    latents = {AUTOENCODER: (AUTOENCODER,)} if model.options.space == "latents" else {}
+    return latents | {"flow": (NETWORK,)}
 
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
-    latents = model.size**2 * model.channels
-    kept = NETWORKS[model.options.network].freeze(model.size)
-    denoising = Denoising(_drawn_rows, functools.partial(_denoising_losses, model))
-    return {NETWORK: Offer(latent_size=latents, features=True, evidence=True, freeze=kept, denoising=denoising)}
+    canvas = canvas_of(model)
+    offer = Offer(
+        latent_size=canvas.size**2 * canvas.channels,
+        features=True,
+        evidence=True,
+        freeze=NETWORKS[model.options.network].freeze(canvas.size),
+        denoising=Denoising(_drawn_rows, functools.partial(_denoising_losses, model)),
+    )
+    return {AUTOENCODER: Offer(), NETWORK: offer} if model.options.space == "latents" else {NETWORK: offer}
 
 
 def _drawn_rows(source: Model, key: Array, n: int) -> dict[str, np.ndarray]:
@@ -133,17 +165,24 @@ def _drawn_rows(source: Model, key: Array, n: int) -> dict[str, np.ndarray]:
     trained, condition = _trained(source), source.config.condition
     if condition.kind == "class":
         names = [condition.names[row % len(condition.names)] for row in range(n)]
-        return {"image": trained.draw(key, n, names, None), COLUMNS["class"]: numbers_of(condition, names)}
-    if trained.draw_latents is None or trained.render is None:
+        images, rows = trained.draw(key, n, names, None), {COLUMNS["class"]: numbers_of(condition, names)}
+    elif trained.draw_latents is None or trained.render is None:
         raise ValueError("a flow has latents")
-    rows = {"image": trained.render(trained.draw_latents(key, n))}
-    nothing = unconditional(flow_of(source.config), n)
-    return rows if nothing is None else rows | {COLUMNS[condition.kind]: np.asarray(nothing)}
+    else:
+        images, nothing = trained.render(trained.draw_latents(key, n)), unconditional(flow_of(source.config), n)
+        rows = {} if nothing is None else {COLUMNS[condition.kind]: np.asarray(nothing)}
+    return {"image": encoded(source.config, source.params(), images), **rows}
 
 
 def _denoising_losses(model: ModelConfig, params: Tree, batch: Batch, quantiles: Array, key: Array) -> Array:
     flow = flow_of(model)._replace(null_probability=model.options.null_probability)
     return losses_at(flow, params, batch, quantiles, *jax.random.split(key))[1]
+
+
+def _transfers(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, Offer]) -> dict[str, Transfer]:
+    """Builds the chosen transfers for the flow; an autoencoder stays as it is, so that latents keep their meaning."""
+    built = by_choice(model, choice, {NETWORK: offers[NETWORK]})
+    return {network: built.get(network, full()) for network in offers}
 
 
 def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
@@ -154,7 +193,7 @@ def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
 
 
 def _trained(model: Model) -> Trained:
-    learner = build_flow(model.config, Training(model.transfers, control=chain()))
+    learner = in_pixels(model.config, build_flow(model.config, Training(model.transfers, control=chain())))
     drawer_of = functools.lru_cache(maxsize=8)(functools.partial(_drawer, model))
     condition, without = model.config.condition, Reference(model, conditional=False)
 
@@ -186,11 +225,14 @@ def _trained(model: Model) -> Trained:
 
     def guided_by(other: Model, conditional: bool) -> Callable[..., np.ndarray]:
         check_reference(model.config, other.config)
+        check_same_latents(model, other)
         same = conditional and other.config.condition == condition
         return functools.partial(draw, reference=Reference(other, same))
 
     # Along training there are fewer steps; a model on disk draws in as many whoever asks.
-    return trained_by_latents(model, learner)._replace(draw=draw, render=render, guided=guided_by)
+    return trained_by_latents(model, learner)._replace(
+        draw=draw, render=render, guided=guided_by, facts=facts_of(model.config)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +261,7 @@ def check_reference(model: ModelConfig, other: ModelConfig) -> None:
 def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> Any:
     """Makes the compiled function (latents, condition) -> images."""
     flow, params = flow_of(model.config), model.params()[NETWORK]
-    other, others = flow, params
+    other, others, to_images = flow, params, images_of(model.config)
     if reference is not None and reference.model is not model:
         other, others = flow_of(reference.model.config), reference.model.params()[NETWORK]
 
@@ -229,23 +271,24 @@ def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> A
         if reference is not None:
             given = condition if reference.conditional else unconditional(other, len(latents))
             field = guided(field, field_of(other, others, given), chosen.guidance, chosen.guidance_interval)
-        return jnp.clip(carried(flow, field, latents, chosen.steps, chosen.solver), -1, 1)
+        return to_images(model.networks, carried(flow, field, latents, chosen.steps, chosen.solver))
 
     return draw
 
 
 def flow_of(model: ModelConfig) -> Flow:
     """Returns the static parts of a model that is drawn from."""
-    flow: FlowConfig = model.options
+    flow, canvas = model.options, canvas_of(model)
     return Flow(
         network_of(model),
         process_of(flow),
-        model.size,
-        model.channels,
+        canvas.size,
+        canvas.channels,
         model.condition,
         full(),
         0.0,
         flow.preview_steps,
+        canvas.bound,
     )
 
 
@@ -255,11 +298,12 @@ FLOW = Family(
     options=FlowConfig,
     measured=MEASURED,
     offers=_offers,
-    stage_networks=lambda model: {"flow": (NETWORK,)},
+    stage_networks=_stage_networks,
     stages=_stages,
     trained=_trained,
     condition=_condition,
     conditions=("none", "class", "text"),
+    transfers=_transfers,
     check_typed=check_typed,
     sampling=FlowDrawing,
     functions=("draw_latents", "render", "reconstruct"),

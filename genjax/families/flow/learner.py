@@ -56,6 +56,7 @@ class Flow(NamedTuple):
     transfer: Transfer
     null_probability: float
     preview_steps: int
+    bound: float = 1.0
 
     @property
     def latent_size(self) -> int:
@@ -77,6 +78,7 @@ def make_flow(
     preview_steps: int = 8,
     transfer: Transfer | None = None,
     accumulate: int = 1,
+    bound: float = 1.0,
 ) -> Learner:
     """Makes the learner of this network, which minimises the loss of the process, a mean over values and images.
 
@@ -95,13 +97,14 @@ def make_flow(
         preview_steps: Heun steps of the images along training.
         transfer: of the network; None is `full()`.
         accumulate: parts of a batch that are computed one after the other.
+        bound: largest absolute value of an image; infinite of latents, which are images to this learner.
     Raises:
         InputError: a controller or a transfer that does not fit.
     """
     controller, transfer = controller or chain(), transfer or full()
     check(controller, signals=SIGNALS, knobs=KNOBS)
     check_transfer(NETWORK, transfer)
-    flow = Flow(module, process, size, channels, condition, transfer, null_probability, preview_steps)
+    flow = Flow(module, process, size, channels, condition, transfer, null_probability, preview_steps, bound)
     latents = Latents(partial(_draw, flow), partial(_generate, flow))
     return learner_of(
         NETWORK,
@@ -180,6 +183,11 @@ def carried(flow: Flow, field: Field, latents: Array, steps: int, solver: str) -
     return solve(field, noise, flow.process.schedule(steps), solver)
 
 
+def bounded(flow: Flow, images: Array) -> Array:
+    """Keeps the values of images within their bound."""
+    return jnp.clip(images, -flow.bound, flow.bound)
+
+
 def inverted(flow: Flow, field: Field, images: Array, steps: int, solver: str) -> Array:
     """Carries images back to the latents (n, d) that make them, by the same field."""
     noise = solve(field, images, flow.process.schedule(steps)[::-1], solver) / flow.process.deviation
@@ -204,7 +212,7 @@ def _generate(
 ) -> Array:
     given = unconditional(flow, len(latents)) if condition is None else condition
     field = field_of(flow, _params(flow, networks, context), given)
-    return jnp.clip(carried(flow, field, latents, flow.preview_steps, "heun"), -1, 1)
+    return bounded(flow, carried(flow, field, latents, flow.preview_steps, "heun"))
 
 
 def _sample(flow: Flow, state: TrainState, key: Array, n: int, condition: Array | None = None) -> Array:
@@ -215,7 +223,7 @@ def _reconstruct(flow: Flow, networks: Networks, context: Networks, images: Arra
     field = field_of(flow, _params(flow, networks, context), unconditional(flow, len(images)))
     steps = 2 * flow.preview_steps
     latents = inverted(flow, field, jnp.asarray(to_float(images)), steps, "heun")
-    return jnp.clip(carried(flow, field, latents, steps, "heun"), -1, 1)
+    return bounded(flow, carried(flow, field, latents, steps, "heun"))
 
 
 def _forward(flow: Flow, params: Tree, latents: Array) -> tuple[Array, tuple[Array, ...]]:
@@ -241,7 +249,7 @@ def _forward(flow: Flow, params: Tree, latents: Array) -> tuple[Array, tuple[Arr
     last = jnp.full(len(z), times[-2], jnp.float32)
     images = z - float(times[-2]) * flow.process.velocity(watched, z, last)
     features = [leaf.reshape(len(latents), -1) for leaf in jax.tree.leaves(kept)]  # blocks have an axis for all tokens
-    return jnp.clip(images, -1, 1), tuple(features)
+    return bounded(flow, images), tuple(features)
 
 
 def _evidence(flow: Flow, params: Networks, source: Networks, key: Array) -> Array:
@@ -251,7 +259,7 @@ def _evidence(flow: Flow, params: Networks, source: Networks, key: Array) -> Arr
     if flow.condition.kind == "class":
         condition = jax.random.randint(class_key, (1,), 0, len(flow.condition.names))
     field = field_of(flow, source[NETWORK], condition)
-    image = jnp.clip(carried(flow, field, _draw(flow, draw_key, 1), EVIDENCE_STEPS, "heun"), -1, 1)
+    image = bounded(flow, carried(flow, field, _draw(flow, draw_key, 1), EVIDENCE_STEPS, "heun"))
     many = jnp.repeat(image, EVIDENCE_TIMES, axis=0)
     given = None if condition is None else jnp.repeat(condition, EVIDENCE_TIMES, axis=0)
     time_key, noise_key = jax.random.split(loss_key)

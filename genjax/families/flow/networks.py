@@ -6,13 +6,16 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 
 from genjax.errors import InputError
+from genjax.families.flow.canvas import canvas_of
 from genjax.families.flow.ddpm import ddpm_unet
 from genjax.families.flow.learner import FlowModule
-from genjax.families.flow.options import DitConfig, UnetConfig, check_sizes
+from genjax.families.flow.options import check_sizes
 from genjax.families.model import ModelConfig
 from genjax.models.dit import Dit
 from genjax.models.segments import Segment
 from genjax.models.unet import Unet
+
+PATCHES = {"pixels": 4, "latents": 2}  # height and width of a patch unless told otherwise
 
 
 class NetworkKind(NamedTuple):
@@ -34,12 +37,15 @@ def dit(model: ModelConfig) -> Dit:
     Raises:
         InputError: patches that do not divide the size.
     """
-    options: DitConfig = model.options.dit
-    if model.size % options.patch_size:
+    options, canvas = model.options.dit, canvas_of(model)
+    patch = options.patch_size or PATCHES[model.options.space]
+    if canvas.size % patch:
+        fitting = [str(one) for one in (1, 2, 4, 8) if canvas.size // one > 1 and (one > 1 or canvas.size < 16)]
         raise InputError(
-            f"--flow.dit.patch-size {options.patch_size} does not divide --size {model.size}. Use 2, 4 or 8."
+            f"--flow.dit.patch-size {patch} does not divide {canvas.words}. Use {', '.join(fitting[:-1])}"
+            f"{' or ' if fitting[1:] else ''}{fitting[-1]}."
         )
-    return Dit(model.channels, options.patch_size, options.width, options.depth, options.heads, **_shared(model))
+    return Dit(canvas.channels, patch, options.width, options.depth, options.heads, **_shared(model))
 
 
 def unet(model: ModelConfig) -> Unet:
@@ -48,9 +54,11 @@ def unet(model: ModelConfig) -> Unet:
     Raises:
         InputError: halvings or attention that the size does not have.
     """
-    options: UnetConfig = model.options.unet
-    check_sizes(options, model.size)
-    return Unet(model.channels, options.width, options.multipliers, options.blocks, options.attention, **_shared(model))
+    options, canvas = model.options.unet, canvas_of(model)
+    check_sizes(options, canvas.size, canvas.words)
+    return Unet(
+        canvas.channels, options.width, options.multipliers, options.blocks, options.attention, **_shared(model)
+    )
 
 
 def _shared(model: ModelConfig) -> dict[str, Any]:

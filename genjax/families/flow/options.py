@@ -8,13 +8,16 @@ from genjax.families.averages import check_widths
 from genjax.families.flow.ddpm_options import DdpmConfig, DdpmUnetConfig
 from genjax.limits import above_zero, at_least, at_most, changed, check_heads, option
 
+FACTORS = (2, 4, 8, 16)  # pixels to a latent
+
 
 @dataclass(frozen=True)
 class DitConfig:
     """A transformer over patches of the image."""
 
-    patch_size: int = 4
-    """Height and width of a patch in pixels; it divides the size. 2 sees more and costs four times as much."""
+    patch_size: int = 0
+    """Height and width of a patch, which divide the size; 0 is 4 pixels, or 2 latents. Half of it sees more and costs
+    four times as much."""
     width: int = 128
     """Length of the vectors between the blocks."""
     depth: int = 8
@@ -24,7 +27,8 @@ class DitConfig:
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
-        at_least("flow.dit", self, 1, "patch_size", "width", "depth", "heads")
+        at_least("flow.dit", self, 0, "patch_size")
+        at_least("flow.dit", self, 1, "width", "depth", "heads")
         check_heads("flow.dit", self.width, self.heads)
 
 
@@ -53,6 +57,35 @@ class UnetConfig:
 
 
 @dataclass(frozen=True)
+class AutoencoderConfig:
+    """An autoencoder, trained before the flow, whose latents the flow makes in place of pixels."""
+
+    factor: int = 4
+    """Pixels to a latent in height and width: 2, 4, 8 or 16."""
+    channels: int = 4
+    """Numbers at each place of the latents."""
+    width: int = 32
+    """Features at half the image's size; doubled at each halving, up to 8 times as many."""
+    blocks: int = 1
+    """Residual blocks of each size, in the encoder and in the decoder."""
+    steps: int = 2000
+    """Updates, before those of the flow."""
+    kl_weight: float = 1e-6
+    """Weight of the KL divergence in nats beside the absolute error, both summed over an image."""
+    learning_rate: float = 1e-3
+    """Learning rate (Adam); it falls to a hundredth of it at the end."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        group = "flow.autoencoder"
+        at_least(group, self, 1, "channels", "width", "blocks", "steps")
+        at_least(group, self, 0, "kl_weight")
+        above_zero(group, self, "learning_rate")
+        if self.factor not in FACTORS:
+            raise InputError(f"--{group}.factor is {self.factor}, expected {', '.join(map(str, FACTORS))}. Use 4 or 8.")
+
+
+@dataclass(frozen=True)
 class FlowConfig:
     """A network that carries noise to images, and what it is trained to."""
 
@@ -61,6 +94,8 @@ class FlowConfig:
     public checkpoints."""
     process: Literal["rectified", "edm", "ddpm"] = "rectified"
     """Straight lines from image to noise, EDM's growing noise with a denoiser, or the steps of denoising diffusion."""
+    space: Literal["pixels", "latents"] = "pixels"
+    """Carry noise to pixels, or to the latents of an autoencoder, which is trained first: for 64 pixels and more."""
     prediction: Literal["velocity", "image"] = "velocity"
     """Rectified flow: what the network gives."""
     time_mean: float = 0.0
@@ -84,6 +119,7 @@ class FlowConfig:
     unet: UnetConfig = field(default_factory=UnetConfig)
     ddpm_unet: DdpmUnetConfig = field(default_factory=DdpmUnetConfig)
     ddpm: DdpmConfig = field(default_factory=DdpmConfig)
+    autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
@@ -135,25 +171,29 @@ def check_typed(options: object) -> None:
     unread += [("flow.ddpm", name) for name in changed(options.ddpm) if process != "ddpm"]
     for group, name in unread:
         raise InputError(f"{option(group, name)} does nothing with --flow.process {process}. Leave it out.")
+    for name in changed(options.autoencoder) if options.space == "pixels" else []:
+        raise InputError(f"{option('flow.autoencoder', name)} does nothing without --flow.space latents. Add that too.")
 
 
-def check_sizes(unet: UnetConfig, size: int) -> None:
+def check_sizes(unet: UnetConfig, size: int, words: str = "") -> None:
     """Raises InputError unless a U-Net of these options has images of this size, and attention at sizes of its own.
 
     Args:
         unet: options.
         size: height and width of the images, a power of two.
+        words: what has this size; empty for the images themselves.
     """
+    words = words or f"--size {size}"
     most = size.bit_length() - 1  # halves of the size, down to 2 pixels
     if len(unet.multipliers) > most:
         raise InputError(
-            f"--flow.unet.multipliers {' '.join(map(str, unet.multipliers))} halve --size {size} below 2 pixels. Use"
+            f"--flow.unet.multipliers {' '.join(map(str, unet.multipliers))} halve {words} below 2 by 2. Use"
             f" {most} of them or fewer."
         )
     there = [size >> halves for halves in range(most)]
     for pixels in unet.attention:
         if pixels not in there:
             raise InputError(
-                f"--flow.unet.attention {pixels} is no size of a U-Net of --size {size}. Use one of"
+                f"--flow.unet.attention {pixels} is no size of a U-Net of {words}. Use one of"
                 f" {', '.join(map(str, there))}."
             )

@@ -58,7 +58,7 @@ def test_a_network_that_could_not_be_is_refused(values, message):
 def test_sizes_that_the_network_has_not_are_refused():
     with pytest.raises(InputError, match=r"attention 5 is no size of a U-Net of --size 16\. Use one of 16, 8, 4, 2\."):
         check_sizes(UnetConfig(attention=(8, 5)), 16)
-    with pytest.raises(InputError, match=r"multipliers 1 1 1 1 1 halve --size 16 below 2 pixels\. Use 4 of them"):
+    with pytest.raises(InputError, match=r"multipliers 1 1 1 1 1 halve --size 16 below 2 by 2\. Use 4 of them"):
         check_sizes(UnetConfig(multipliers=(1,) * 5), 16)
     check_sizes(UnetConfig(multipliers=(1,) * 4, attention=(2,)), 16)
 

@@ -1,0 +1,181 @@
+"""What lies between a flow and images: nothing, or an autoencoder in whose latents it is and which is trained first."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+
+from genjax.control import Controllable, Controller, learning_rate_annealing
+from genjax.data import Dataset
+from genjax.data.batches import columns
+from genjax.errors import InputError
+from genjax.families.chunks import in_chunks
+from genjax.families.family import Preview, Stage, Training, image_example
+from genjax.families.flow.autoencoder import (
+    CHUNK,
+    MEASURED,
+    NETWORK,
+    decoder_of,
+    encoder_of,
+    make_autoencoder,
+    measured,
+)
+from genjax.families.flow.canvas import canvas_of
+from genjax.families.flow.options import AutoencoderConfig, FlowConfig
+from genjax.families.learner import Encoder, Latents, Learner, Networks
+from genjax.families.model import Model, ModelConfig
+from genjax.models.autoencoder import Autoencoder
+from genjax.terminal import say
+from genjax.tree import content_hash, count
+
+OF_LATENTS = ("encoder", "mean", "deviation")  # the parameters that say what a latent means
+
+
+def autoencoder_of(model: ModelConfig) -> Autoencoder:
+    """Makes the autoencoder of a model.
+
+    Raises:
+        InputError: a factor that does not fit the size.
+    """
+    options, canvas = model.options.autoencoder, canvas_of(model)
+    return Autoencoder(
+        size=model.size,
+        factor=model.size // canvas.size,
+        channels=model.channels,
+        latents=canvas.channels,
+        width=options.width,
+        blocks=options.blocks,
+        dtype=jnp.dtype(model.dtype),
+    )
+
+
+def with_autoencoder(model: ModelConfig, flow: Controllable) -> Controllable:
+    """Returns the signals, knobs and networks of all stages together, given those of the flow's."""
+    if model.options.space == "pixels":
+        return flow
+
+    def both(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*getattr(flow, name), *getattr(MEASURED, name)]))
+
+    return flow._replace(signals=both("signals"), knobs=both("knobs"), networks=both("networks"))
+
+
+def stages_before(model: ModelConfig, how: Training, among: Controllable) -> tuple[Stage, ...]:
+    """Builds the stage that trains the autoencoder, where there is one; an adaptation keeps the source's as it is.
+
+    Args:
+        model: with its options.
+        how: settings of its training.
+        among: signals and knobs of all stages together.
+    Raises:
+        InputError: a factor that does not fit the size.
+    """
+    if model.options.space == "pixels":
+        return ()
+    options: AutoencoderConfig = model.options.autoencoder
+    module, kept = autoencoder_of(model), how.adaptation is not None
+    annealing: list[Controller] = [learning_rate_annealing(options.steps)]
+    learner = make_autoencoder(
+        module,
+        optimizer=optax.adam(options.learning_rate),
+        kl_weight=options.kl_weight,
+        controller=how.controller(MEASURED, annealing, among),
+        accumulate=how.accumulate,
+    )
+    encoder = learner.encoder
+    if encoder is None:
+        raise ValueError("an autoencoder encodes")
+
+    def preview(shown: Dataset, finished: Networks, key: Array, n: int) -> Preview:
+        return Preview(jnp.asarray(shown.images[: min(n, len(shown))]), encoder.reconstruct)
+
+    stage = Stage(
+        NETWORK,
+        learner,
+        0 if kept else options.steps,
+        image_example(model),
+        columns=lambda dataset, finished: {"image": dataset.images},
+        preview=preview,
+        finish=None if kept else lambda dataset, state: measured(module, dataset.images, state),
+        stream=1,
+    )
+    return (stage,)
+
+
+def rows_of(model: ModelConfig, finished: Networks, dataset: Dataset) -> Any:
+    """Returns what the flow is trained on: the images of a set, or their latents, found once and kept in memory.
+
+    Args:
+        model: of the flow.
+        finished: {network: params} of the stages before it.
+        dataset: set of N images.
+    Returns:
+        uint8 (N, h, w, c), an array or what decodes them when indexed; of latents float32.
+    """
+    if model.options.space == "latents":
+        say(f"latents  of {len(dataset)} images, by an autoencoder of {count(finished[NETWORK]):,} parameters")
+    return encoded(model, finished, columns(dataset)["image"])
+
+
+def encoded(model: ModelConfig, networks: Networks, images: Any) -> Any:
+    """Returns images (n, h, w, c) as the flow knows them: as they are, or their latents, float32."""
+    if model.options.space == "pixels":
+        return images
+    encode, params = encoder_of(autoencoder_of(model), model.options.process), networks[NETWORK]
+    return in_chunks(jax.jit(lambda some: encode(params, some)), images, chunk=CHUNK)
+
+
+def images_of(model: ModelConfig) -> Callable[[Networks, Array], Array]:
+    """Returns ({network: params}, what a flow makes) -> images (n, h, w, c) in [-1, 1]."""
+    if model.options.space == "pixels":
+        return lambda networks, made: jnp.clip(made, -1, 1)
+    decode = decoder_of(autoencoder_of(model), model.options.process)
+    return lambda networks, made: decode(networks[NETWORK], made)
+
+
+def in_pixels(model: ModelConfig, learner: Learner) -> Learner:
+    """Makes a flow's learner give and take images, by the autoencoder that is beside it in a model in latents.
+
+    Its latents are the noise still, and reconstructions go from an image to its latents, to noise, and back.
+    """
+    inner, through = learner.latents, learner.encoder
+    if model.options.space == "pixels" or inner is None or through is None:
+        return learner
+    decode, encode = images_of(model), encoder_of(autoencoder_of(model), model.options.process)
+
+    def generate(networks: Networks, context: Networks, latents: Array, condition: Array | None = None) -> Array:
+        return decode(networks, inner.generate(networks, context, latents, condition))
+
+    def reconstruct(networks: Networks, context: Networks, images: Array) -> Array:
+        return decode(networks, through.reconstruct(networks, context, encode(networks[NETWORK], images)))
+
+    return learner._replace(latents=Latents(inner.draw, generate), encoder=Encoder(reconstruct))
+
+
+def facts_of(model: ModelConfig) -> tuple[tuple[str, str], ...]:
+    """Returns (name, value) for reports, of a model in latents."""
+    flow: FlowConfig = model.options
+    if flow.space == "pixels":
+        return ()
+    canvas = canvas_of(model)
+    size = f"{canvas.size}x{canvas.size}x{canvas.channels}"
+    return (("Latents", f"{size}, of an autoencoder of {flow.autoencoder.steps:,} steps"),)
+
+
+def check_same_latents(model: Model, other: Model) -> None:
+    """Raises InputError for a model that guidance is away from and whose latents are those of another autoencoder."""
+
+    def meaning(one: Model) -> Any:
+        if one.config.options.space == "pixels":
+            return "pixels"
+        params = one.params()[NETWORK]
+        return content_hash({name: params[name] for name in OF_LATENTS})
+
+    if meaning(model) != meaning(other):
+        raise InputError(
+            "--guide names a model in other latents: another autoencoder, or pixels. Name one with the same"
+            " autoencoder, such as the source of an adaptation."
+        )
