@@ -87,7 +87,7 @@ class Autoencoder(nn.Module):
     factor: int = 4  # pixels to a latent in height and width, a power of two
     channels: int = 3
     latents: int = 4  # numbers at each place
-    width: int = 32
+    width: int = 64
     blocks: int = 1  # at each size but the image's own
     dtype: DTypeLike = jnp.float32
 

@@ -25,6 +25,8 @@ from genjax.families.flow.canvas import canvas_of, example_of
 from genjax.families.flow.ddpm import ddpm_process
 from genjax.families.flow.guidance import guided
 from genjax.families.flow.latents import (
+    KEPT,
+    adapted,
     check_same_latents,
     encoded,
     facts_of,
@@ -47,14 +49,14 @@ from genjax.families.flow.learner import (
     unconditional,
 )
 from genjax.families.flow.networks import NETWORKS
-from genjax.families.flow.options import FlowConfig, FlowDrawing, check_typed
+from genjax.families.flow.options import FlowAdaptation, FlowConfig, FlowDrawing, check_typed
 from genjax.families.flow.unet_2d import unet_2d
 from genjax.families.learner import Batch, Learner, Networks
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
 from genjax.losses.flow import Process, edm, rectified
-from genjax.transfer import Transfer, full
+from genjax.transfer import Transfer, freeze, full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Denoising, Offer
 from genjax.tree import Tree
@@ -180,9 +182,9 @@ def _denoising_losses(model: ModelConfig, params: Tree, batch: Batch, quantiles:
 
 
 def _transfers(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, Offer]) -> dict[str, Transfer]:
-    """Builds the chosen transfers for the flow; an autoencoder stays as it is, so that latents keep their meaning."""
+    """Builds the chosen transfers for the flow; of an autoencoder an adaptation trains the decoder at most."""
     built = by_choice(model, choice, {NETWORK: offers[NETWORK]})
-    return {network: built.get(network, full()) for network in offers}
+    return {network: built.get(network, freeze(KEPT) if choice else full()) for network in offers}
 
 
 def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
@@ -193,7 +195,8 @@ def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
 
 
 def _trained(model: Model) -> Trained:
-    learner = in_pixels(model.config, build_flow(model.config, Training(model.transfers, control=chain())))
+    learner = build_flow(model.config, Training(model.transfers, control=chain()))
+    learner = in_pixels(model.config, learner, model.transfers)
     drawer_of = functools.lru_cache(maxsize=8)(functools.partial(_drawer, model))
     condition, without = model.config.condition, Reference(model, conditional=False)
 
@@ -260,7 +263,8 @@ def check_reference(model: ModelConfig, other: ModelConfig) -> None:
 
 def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> Any:
     """Makes the compiled function (latents, condition) -> images."""
-    flow, params = flow_of(model.config), model.params()[NETWORK]
+    flow, known = flow_of(model.config), model.params()
+    params = known[NETWORK]
     other, others, to_images = flow, params, images_of(model.config)
     if reference is not None and reference.model is not model:
         other, others = flow_of(reference.model.config), reference.model.params()[NETWORK]
@@ -271,7 +275,7 @@ def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> A
         if reference is not None:
             given = condition if reference.conditional else unconditional(other, len(latents))
             field = guided(field, field_of(other, others, given), chosen.guidance, chosen.guidance_interval)
-        return to_images(model.networks, carried(flow, field, latents, chosen.steps, chosen.solver))
+        return to_images(known, carried(flow, field, latents, chosen.steps, chosen.solver))
 
     return draw
 
@@ -303,6 +307,8 @@ FLOW = Family(
     trained=_trained,
     condition=_condition,
     conditions=("none", "class", "text"),
+    adaptation=FlowAdaptation,
+    adapted=adapted,
     transfers=_transfers,
     check_typed=check_typed,
     sampling=FlowDrawing,

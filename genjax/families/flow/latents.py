@@ -1,6 +1,7 @@
 """What lies between a flow and images: nothing, or an autoencoder in whose latents it is and which is trained first."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -24,14 +25,16 @@ from genjax.families.flow.autoencoder import (
     measured,
 )
 from genjax.families.flow.canvas import canvas_of
-from genjax.families.flow.options import AutoencoderConfig, FlowConfig
+from genjax.families.flow.options import AutoencoderConfig, FlowAdaptation, FlowConfig
 from genjax.families.learner import Encoder, Latents, Learner, Networks
 from genjax.families.model import Model, ModelConfig
 from genjax.models.autoencoder import Autoencoder
 from genjax.terminal import say
+from genjax.transfer import Transfer
 from genjax.tree import content_hash, count
 
 OF_LATENTS = ("encoder", "mean", "deviation")  # the parameters that say what a latent means
+KEPT = ("encoder/*", "mean", "deviation")  # the same, in an adaptation
 
 
 def autoencoder_of(model: ModelConfig) -> Autoencoder:
@@ -64,7 +67,7 @@ def with_autoencoder(model: ModelConfig, flow: Controllable) -> Controllable:
 
 
 def stages_before(model: ModelConfig, how: Training, among: Controllable) -> tuple[Stage, ...]:
-    """Builds the stage that trains the autoencoder, where there is one; an adaptation keeps the source's as it is.
+    """Builds the stage that trains the autoencoder, where there is one; an adaptation trains at most its decoder.
 
     Args:
         model: with its options.
@@ -76,13 +79,15 @@ def stages_before(model: ModelConfig, how: Training, among: Controllable) -> tup
     if model.options.space == "pixels":
         return ()
     options: AutoencoderConfig = model.options.autoencoder
-    module, kept = autoencoder_of(model), how.adaptation is not None
+    module, adapting = autoencoder_of(model), how.adaptation is not None
+    steps = how.adaptation.autoencoder_steps if adapting else options.steps
     annealing: list[Controller] = [learning_rate_annealing(options.steps)]
     learner = make_autoencoder(
         module,
-        optimizer=optax.adam(options.learning_rate),
+        optimizer=optax.adam(how.learning_rate_scale * options.learning_rate),
         kl_weight=options.kl_weight,
         controller=how.controller(MEASURED, annealing, among),
+        transfer=how.transfers.get(NETWORK) if steps else None,  # what is not trained is kept whole
         accumulate=how.accumulate,
     )
     encoder = learner.encoder
@@ -95,11 +100,11 @@ def stages_before(model: ModelConfig, how: Training, among: Controllable) -> tup
     stage = Stage(
         NETWORK,
         learner,
-        0 if kept else options.steps,
+        steps,
         image_example(model),
         columns=lambda dataset, finished: {"image": dataset.images},
         preview=preview,
-        finish=None if kept else lambda dataset, state: measured(module, dataset.images, state),
+        finish=None if adapting else lambda dataset, state: measured(module, dataset.images, state),
         stream=1,
     )
     return (stage,)
@@ -136,21 +141,30 @@ def images_of(model: ModelConfig) -> Callable[[Networks, Array], Array]:
     return lambda networks, made: decode(networks[NETWORK], made)
 
 
-def in_pixels(model: ModelConfig, learner: Learner) -> Learner:
+def in_pixels(model: ModelConfig, learner: Learner, transfers: Mapping[str, Transfer]) -> Learner:
     """Makes a flow's learner give and take images, by the autoencoder that is beside it in a model in latents.
 
     Its latents are the noise still, and reconstructions go from an image to its latents, to noise, and back.
+
+    Args:
+        model: of the flow.
+        learner: of the flow, in the space of the model.
+        transfers: {network: its transfer}.
     """
     inner, through = learner.latents, learner.encoder
     if model.options.space == "pixels" or inner is None or through is None:
         return learner
     decode, encode = images_of(model), encoder_of(autoencoder_of(model), model.options.process)
 
+    def params(networks: Networks, context: Networks) -> Networks:
+        return {NETWORK: transfers[NETWORK].params(networks[NETWORK], context[NETWORK])}
+
     def generate(networks: Networks, context: Networks, latents: Array, condition: Array | None = None) -> Array:
-        return decode(networks, inner.generate(networks, context, latents, condition))
+        return decode(params(networks, context), inner.generate(networks, context, latents, condition))
 
     def reconstruct(networks: Networks, context: Networks, images: Array) -> Array:
-        return decode(networks, through.reconstruct(networks, context, encode(networks[NETWORK], images)))
+        known = params(networks, context)
+        return decode(known, through.reconstruct(networks, context, encode(known[NETWORK], images)))
 
     return learner._replace(latents=Latents(inner.draw, generate), encoder=Encoder(reconstruct))
 
@@ -163,6 +177,21 @@ def facts_of(model: ModelConfig) -> tuple[tuple[str, str], ...]:
     canvas = canvas_of(model)
     size = f"{canvas.size}x{canvas.size}x{canvas.channels}"
     return (("Latents", f"{size}, of an autoencoder of {flow.autoencoder.steps:,} steps"),)
+
+
+def adapted(model: ModelConfig, adaptation: FlowAdaptation, images: int) -> ModelConfig:
+    """Describes an adapted model in the terms of one that was trained.
+
+    Raises:
+        InputError: steps of an autoencoder that the source does not have.
+    """
+    flow, steps = model.options, adaptation.autoencoder_steps
+    if not steps:
+        return model
+    if flow.space == "pixels":
+        raise InputError(f"--autoencoder-steps {steps}: the source is in pixels, without an autoencoder. Leave it out.")
+    trained = dataclasses.replace(flow.autoencoder, steps=steps)
+    return dataclasses.replace(model, options=dataclasses.replace(flow, autoencoder=trained))
 
 
 def check_same_latents(model: Model, other: Model) -> None:

@@ -64,7 +64,7 @@ class AutoencoderConfig:
     """Pixels to a latent in height and width: 2, 4, 8 or 16."""
     channels: int = 4
     """Numbers at each place of the latents."""
-    width: int = 32
+    width: int = 64
     """Features at half the image's size; doubled at each halving, up to 8 times as many."""
     blocks: int = 1
     """Residual blocks of each size, in the encoder and in the decoder."""
@@ -130,6 +130,19 @@ class FlowConfig:
         check_widths(self.ema_widths, option="--flow.ema-widths")
         if not -10 <= self.time_mean <= 10:
             raise InputError(f"--flow.time-mean is {self.time_mean}, expected -10 to 10.")
+
+
+@dataclass(frozen=True)
+class FlowAdaptation:
+    """What an adaptation of a flow trains beside the flow."""
+
+    autoencoder_steps: int = 0
+    """Of a flow in latents: updates of the autoencoder's decoder on the new images; 0 keeps it. Its encoder stays, so
+    that latents keep their meaning."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        at_least("", self, 0, "autoencoder_steps")
 
 
 @dataclass(frozen=True)

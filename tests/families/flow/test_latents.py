@@ -20,11 +20,20 @@ from genjax.families.flow.canvas import canvas_of
 from genjax.families.flow.family import FLOW, flow_of
 from genjax.families.flow.latents import autoencoder_of, rows_of
 from genjax.families.flow.learner import NETWORK, carried, field_of
-from genjax.families.flow.options import AutoencoderConfig, DitConfig, FlowConfig, FlowDrawing, UnetConfig, check_typed
+from genjax.families.flow.options import (
+    AutoencoderConfig,
+    DitConfig,
+    FlowAdaptation,
+    FlowConfig,
+    FlowDrawing,
+    UnetConfig,
+    check_typed,
+)
 from genjax.store.metrics import read_metrics
 from genjax.store.model import load_model
 from genjax.training.loop import adapt, train
 from genjax.training.plan import plan_training
+from genjax.tree import flatten
 
 SMALL = AutoencoderConfig(width=8, steps=4, channels=2)
 LATENT = dataclasses.replace(TINY_FLOW, space="latents", autoencoder=SMALL)
@@ -194,6 +203,29 @@ def test_an_adaptation_keeps_the_autoencoder_and_trains_the_flow(run, tmp_path):
     assert any(jax.tree.leaves(moved))
 
 
+def test_steps_of_an_autoencoder_that_the_source_has_not_are_refused():
+    with pytest.raises(InputError, match=r"--autoencoder-steps 3: the source is in pixels.*Leave it out\."):
+        FLOW.adapted(model_of(space="pixels"), FlowAdaptation(3), 10)
+    assert FLOW.adapted(model_of(), FlowAdaptation(3), 10).options.autoencoder.steps == 3
+
+
+@pytest.mark.slow
+def test_an_adaptation_may_train_the_decoder_and_never_the_encoder(run, tmp_path):
+    few = {"data": "digits", "num_images": 40, "transfer": "lora", "steps": 2}
+    adapt(adapt_config(run, tmp_path / "adapted", adaptation=FlowAdaptation(2), **few))
+    source, model = load_model(run), load_model(tmp_path / "adapted")
+    before, after = (flatten(one.params()["autoencoder"]) for one in (source, model))
+    moved = {name.partition("/")[0] for name in before if (before[name] != after[name]).any()}
+    assert moved == {"decoder"}
+    trained = FLOW.trained(model)
+    assert trained.reconstruct is not None
+    assert trained.reconstruct(np.zeros((2, 16, 16, 1), np.uint8)).shape == (2, 16, 16, 1)
+    assert trained.draw(jax.random.key(0), 2, ["1", "2"], FlowDrawing(steps=2)).shape == (2, 16, 16, 1)
+    assert trained.guided is not None
+    away = trained.guided(source, True)(jax.random.key(0), 2, ["1", "2"], FlowDrawing(steps=2, guidance=2.0))
+    assert away.shape == (2, 16, 16, 1)
+
+
 @pytest.mark.slow
 def test_a_model_in_latents_goes_through_the_verbs(tmp_path, capsys):
     run, out, adapted = tmp_path / "run", tmp_path / "grid.png", tmp_path / "adapted"
@@ -208,7 +240,7 @@ def test_a_model_in_latents_goes_through_the_verbs(tmp_path, capsys):
     assert "4x4x4, of an autoencoder of 3 steps" in (run / "report.html").read_text()
     few = ["--source", run, "--data", "digits", "--shots", 10, "--transfer", "lora,ewc", "--lora.rank", 1]
     assert genjax("adapt", *few, "--ewc.examples", 2, "--steps", 2, "--evaluate-every", 0, "--out", adapted) == 0
-    guided = ["--guidance", 1.5, "--num", 2, "--steps", 2, "--out", tmp_path / "away.png"]
+    guided = ["--guidance", 1.5, "--num", 2, "--steps", 2, "--force", "--out", tmp_path / "away.png"]
     assert genjax("sample", adapted, "--guide", "source", *guided) == 0
     assert genjax("doctor", adapted) == 0
     other = tmp_path / "other"
