@@ -31,7 +31,8 @@ from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 
 NETWORK = "autoencoder"
-MEASURED = Controllable("flow model", signals_of(NETWORK), knobs_of(NETWORK), (NETWORK,))
+KNOBS = tuple(knob for knob in knobs_of(NETWORK) if knob != "annealed_rate")  # which the stage anneals itself
+MEASURED = Controllable("flow model", signals_of(NETWORK), KNOBS, (NETWORK,))
 EMA_IMAGES = 10_000  # half-life of the parameters' moving average, as of a VAE
 CHUNK = 64  # images that are encoded at once
 DEVIATIONS = {"edm": IMAGE_DEVIATION}  # {process: deviation of the images that it is made for}, 1 of all others

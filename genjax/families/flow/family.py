@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -27,7 +26,6 @@ from genjax.families.flow.guidance import guided
 from genjax.families.flow.latents import (
     KEPT,
     adapted,
-    check_same_latents,
     encoded,
     facts_of,
     images_of,
@@ -50,6 +48,7 @@ from genjax.families.flow.learner import (
 )
 from genjax.families.flow.networks import NETWORKS
 from genjax.families.flow.options import FlowAdaptation, FlowConfig, FlowDrawing, check_typed
+from genjax.families.flow.reference import Reference, check_reference
 from genjax.families.flow.unet_2d import unet_2d
 from genjax.families.learner import Batch, Learner, Networks
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
@@ -227,8 +226,7 @@ def _trained(model: Model) -> Trained:
         return to_uint8(in_chunks(drawer_of(FlowDrawing(), None), *rows, chunk=CHUNK))
 
     def guided_by(other: Model, conditional: bool) -> Callable[..., np.ndarray]:
-        check_reference(model.config, other.config)
-        check_same_latents(model, other)
+        check_reference(model, other)
         same = conditional and other.config.condition == condition
         return functools.partial(draw, reference=Reference(other, same))
 
@@ -236,29 +234,6 @@ def _trained(model: Model) -> Trained:
     return trained_by_latents(model, learner)._replace(
         draw=draw, render=render, guided=guided_by, facts=facts_of(model.config)
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """The model that guidance is away from.
-
-    Attributes:
-        model: that model.
-        conditional: whether it is told the class or text as well, or draws without.
-    """
-
-    model: Model
-    conditional: bool
-
-
-def check_reference(model: ModelConfig, other: ModelConfig) -> None:
-    """Raises InputError for a model whose velocities are those of another process: they cannot be compared."""
-    mine, its = model.options, other.options
-    if (mine.process, mine.ddpm) != (its.process, its.ddpm):
-        raise InputError(
-            f"--guide names a model of --flow.process {its.process}, and this one is of {mine.process}. Name one of the"
-            " same process."
-        )
 
 
 def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> Any:

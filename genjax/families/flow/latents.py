@@ -27,14 +27,13 @@ from genjax.families.flow.autoencoder import (
 from genjax.families.flow.canvas import canvas_of
 from genjax.families.flow.options import AutoencoderConfig, FlowAdaptation, FlowConfig
 from genjax.families.learner import Encoder, Latents, Learner, Networks
-from genjax.families.model import Model, ModelConfig
+from genjax.families.model import ModelConfig
 from genjax.models.autoencoder import Autoencoder
 from genjax.terminal import say
 from genjax.transfer import Transfer
-from genjax.tree import content_hash, count
+from genjax.tree import count
 
-OF_LATENTS = ("encoder", "mean", "deviation")  # the parameters that say what a latent means
-KEPT = ("encoder/*", "mean", "deviation")  # the same, in an adaptation
+KEPT = ("encoder/*", "mean", "deviation")  # in an adaptation: what says what a latent means
 
 
 def autoencoder_of(model: ModelConfig) -> Autoencoder:
@@ -192,19 +191,3 @@ def adapted(model: ModelConfig, adaptation: FlowAdaptation, images: int) -> Mode
         raise InputError(f"--autoencoder-steps {steps}: the source is in pixels, without an autoencoder. Leave it out.")
     trained = dataclasses.replace(flow.autoencoder, steps=steps)
     return dataclasses.replace(model, options=dataclasses.replace(flow, autoencoder=trained))
-
-
-def check_same_latents(model: Model, other: Model) -> None:
-    """Raises InputError for a model that guidance is away from and whose latents are those of another autoencoder."""
-
-    def meaning(one: Model) -> Any:
-        if one.config.options.space == "pixels":
-            return "pixels"
-        params = one.params()[NETWORK]
-        return content_hash({name: params[name] for name in OF_LATENTS})
-
-    if meaning(model) != meaning(other):
-        raise InputError(
-            "--guide names a model in other latents: another autoencoder, or pixels. Name one with the same"
-            " autoencoder, such as the source of an adaptation."
-        )

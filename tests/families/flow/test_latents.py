@@ -11,7 +11,7 @@ import pytest
 from tiny import TINY_FLOW, adapt_config, leaves_equal, train_config
 from toy_runs import genjax, in_step
 
-from genjax.config import ModelConfig
+from genjax.config import ControlConfig, ModelConfig
 from genjax.control import chain
 from genjax.data.images import to_uint8
 from genjax.errors import InputError
@@ -33,6 +33,7 @@ from genjax.store.metrics import read_metrics
 from genjax.store.model import load_model
 from genjax.training.loop import adapt, train
 from genjax.training.plan import plan_training
+from genjax.transfer.replay import Replay
 from genjax.tree import flatten
 
 SMALL = AutoencoderConfig(width=8, steps=4, channels=2)
@@ -194,6 +195,21 @@ def test_a_stop_in_either_stage_goes_on_bit_for_bit(run, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+def test_devices_that_share_the_state_measure_the_same_scale(run, tmp_path):
+    config = train_config("flow", tmp_path / "run", flow=LATENT, condition="class", devices=8, shard_state=True)
+    shared = train(config)
+    alone = load_model(run)
+    for name in ("mean", "deviation"):
+        one, many = (model.networks["autoencoder"][name] for model in (alone, load_model(config.out)))
+        assert (np.asarray(many) != np.ones(2)).all()
+        np.testing.assert_allclose(many, one, rtol=1e-4, atol=1e-5)
+    for left, right in zip(
+        jax.tree.leaves(alone.networks["flow"]), jax.tree.leaves(shared.state.average["flow"]), strict=True
+    ):
+        np.testing.assert_allclose(left, right, atol=1e-4)
+
+
+@pytest.mark.slow
 def test_an_adaptation_keeps_the_autoencoder_and_trains_the_flow(run, tmp_path):
     adapt(adapt_config(run, tmp_path / "adapted", data="digits", num_images=40, transfer="lora", steps=2))
     source, adapted = load_model(run), load_model(tmp_path / "adapted")
@@ -224,6 +240,15 @@ def test_an_adaptation_may_train_the_decoder_and_never_the_encoder(run, tmp_path
     assert trained.guided is not None
     away = trained.guided(source, True)(jax.random.key(0), 2, ["1", "2"], FlowDrawing(steps=2, guidance=2.0))
     assert away.shape == (2, 16, 16, 1)
+
+
+@pytest.mark.slow
+def test_what_a_source_in_latents_draws_is_replayed_in_its_latents(run, tmp_path):
+    few = {"data": "digits", "num_images": 40, "steps": 2, "control": ControlConfig(ada_target=0.0, anneal_steps=2)}
+    adapt(adapt_config(run, tmp_path / "adapted", transfer=Replay(forgetting=1.0, count=8, batch=4), **few))
+    lines = read_metrics(tmp_path / "adapted" / "flow" / "metrics.jsonl")
+    assert lines[-1]["penalty/transfer"] > 0
+    assert lines[-1]["control/annealed_rate"] < 1
 
 
 @pytest.mark.slow
