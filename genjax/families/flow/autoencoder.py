@@ -144,8 +144,8 @@ def measured(module: Module, images: Any, state: TrainState) -> TrainState:
         state: after the last step, trained in full.
     """
     tree = state.average[NETWORK]
-    encode = jax.jit(lambda some: module.apply({"params": tree}, to_float(some), method="encode")[0])
-    latents = in_chunks(encode, images, chunk=CHUNK).astype(np.float64)
+    encode = jax.jit(lambda tree, some: module.apply({"params": tree}, to_float(some), method="encode")[0])
+    latents = in_chunks(lambda some: encode(tree, some), images, chunk=CHUNK).astype(np.float64)
     mean, deviation = latents.mean(axis=(0, 1, 2)), latents.std(axis=(0, 1, 2))
     scale = {"mean": mean, "deviation": np.maximum(deviation, LEAST_DEVIATION)}
 

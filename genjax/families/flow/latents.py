@@ -25,7 +25,7 @@ from genjax.families.flow.autoencoder import (
     measured,
 )
 from genjax.families.flow.canvas import canvas_of
-from genjax.families.flow.options import AutoencoderConfig, FlowAdaptation, FlowConfig
+from genjax.families.flow.options import AutoencoderConfig, FlowAdaptation
 from genjax.families.learner import Encoder, Latents, Learner, Networks
 from genjax.families.model import ModelConfig
 from genjax.models.autoencoder import Autoencoder
@@ -128,8 +128,8 @@ def encoded(model: ModelConfig, networks: Networks, images: Any) -> Any:
     """Returns images (n, h, w, c) as the flow knows them: as they are, or their latents, float32."""
     if model.options.space == "pixels":
         return images
-    encode, params = encoder_of(autoencoder_of(model), model.options.process), networks[NETWORK]
-    return in_chunks(jax.jit(lambda some: encode(params, some)), images, chunk=CHUNK)
+    encode = jax.jit(encoder_of(autoencoder_of(model), model.options.process))
+    return in_chunks(lambda some: encode(networks[NETWORK], some), images, chunk=CHUNK)
 
 
 def images_of(model: ModelConfig) -> Callable[[Networks, Array], Array]:
@@ -137,7 +137,8 @@ def images_of(model: ModelConfig) -> Callable[[Networks, Array], Array]:
     if model.options.space == "pixels":
         return lambda networks, made: jnp.clip(made, -1, 1)
     decode = decoder_of(autoencoder_of(model), model.options.process)
-    return lambda networks, made: decode(networks[NETWORK], made)
+    # A network that is finished may lie in the host's memory.
+    return lambda networks, made: decode(jax.tree.map(jnp.asarray, networks[NETWORK]), made)
 
 
 def in_pixels(model: ModelConfig, learner: Learner, transfers: Mapping[str, Transfer]) -> Learner:
@@ -170,12 +171,10 @@ def in_pixels(model: ModelConfig, learner: Learner, transfers: Mapping[str, Tran
 
 def facts_of(model: ModelConfig) -> tuple[tuple[str, str], ...]:
     """Returns (name, value) for reports, of a model in latents."""
-    flow: FlowConfig = model.options
-    if flow.space == "pixels":
+    if model.options.space == "pixels":
         return ()
     canvas = canvas_of(model)
-    size = f"{canvas.size}x{canvas.size}x{canvas.channels}"
-    return (("Latents", f"{size}, of an autoencoder of {flow.autoencoder.steps:,} steps"),)
+    return (("Latents", f"{canvas.size}x{canvas.size}x{canvas.channels}, of an autoencoder"),)
 
 
 def adapted(model: ModelConfig, adaptation: FlowAdaptation, images: int) -> ModelConfig:

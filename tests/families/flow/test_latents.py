@@ -262,7 +262,7 @@ def test_a_model_in_latents_goes_through_the_verbs(tmp_path, capsys):
     assert genjax("evaluate", "--run", run, "--num", 20, "--metrics", "kd,psnr", "--json") == 0
     assert genjax("average", run, "--sigma-rel", 0.08) == 0
     assert genjax("report", run, "--num", 20) == 0
-    assert "4x4x4, of an autoencoder of 3 steps" in (run / "report.html").read_text()
+    assert "4x4x4, of an autoencoder" in (run / "report.html").read_text()
     few = ["--source", run, "--data", "digits", "--shots", 10, "--transfer", "lora,ewc", "--lora.rank", 1]
     assert genjax("adapt", *few, "--ewc.examples", 2, "--steps", 2, "--evaluate-every", 0, "--out", adapted) == 0
     guided = ["--guidance", 1.5, "--num", 2, "--steps", 2, "--force", "--out", tmp_path / "away.png"]
