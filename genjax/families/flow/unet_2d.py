@@ -60,11 +60,36 @@ PROCESS: dict[str, tuple[str, Any]] = {  # the same of a scheduler
     "beta_start": ("first", 1e-4),
     "beta_end": ("last", 0.02),
     "num_train_timesteps": ("steps", 1000),
-    "clip_sample": ("clip", True),
+    "clip_sample": ("clip", False),
 }
-ONLY_PROCESS: dict[str, Any] = {"trained_betas": None, "rescale_betas_zero_snr": False, "clip_sample_range": 1.0}
+# Schedulers that clip where clip_sample is left out; the others do not, or have no such setting.
+CLIPPING = (
+    *("DDPMScheduler", "DDPMParallelScheduler", "DDIMScheduler", "DDIMParallelScheduler"),
+    *("DDIMInverseScheduler", "RePaintScheduler"),
+)
+ONLY_PROCESS: dict[str, Any] = {
+    "trained_betas": None,
+    "rescale_betas_zero_snr": False,
+    "clip_sample_range": 1.0,
+    "thresholding": False,
+    "predict_epsilon": True,  # prediction_type before 2023
+    "timestep_type": "discrete",
+    "use_flow_sigmas": False,
+    "use_dynamic_shifting": False,
+    "shift_terminal": None,
+}
+# Settings of how a scheduler draws, where our solvers draw instead, and of parts that are off by the above.
+UNUSED_PROCESS = (
+    *("variance_type", "timestep_spacing", "steps_offset", "set_alpha_to_one", "skip_prk_steps", "interpolation_type"),
+    *("solver_order", "solver_type", "solver_p", "algorithm_type", "predict_x0", "disable_corrector"),
+    *("predictor_order", "corrector_order", "tau_func", "eta", "noise_sampler_seed"),
+    *("lower_order_final", "euler_at_final", "final_sigmas_type", "sigma_min", "sigma_max", "lambda_min_clipped"),
+    *("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "use_lu_lambdas"),
+    *("dynamic_thresholding_ratio", "sample_max_value", "flow_shift", "time_shift_type"),
+    *("tensor_format", "timesteps", "timestep_values"),  # of 2022
+)
 
-# Names of ours and theirs, the first that fits; the last part of a name follows.
+# Names of ours and of diffusers: each rule is applied to what those above it have made.
 RULES = (
     (r"time_([12])", r"time_embedding.linear_\1"),
     (r"norm_out", "conv_norm_out"),
@@ -189,9 +214,10 @@ def _options(checkpoint: PublicCheckpoint, steps: int) -> DdpmUnetConfig:
 def _process(checkpoint: PublicCheckpoint) -> tuple[DdpmConfig, tuple[str, ...]]:
     """Returns the schedule that a network was trained by, and what is said of it."""
     name = checkpoint.name
-    values = {key: value for key, value in checkpoint.process.items() if key in {*PROCESS, *ONLY_PROCESS}}
-    values = _known(values, set(PROCESS), ONLY_PROCESS, f"{name}: the scheduler's")
+    values = _known(checkpoint.process, {*PROCESS, *UNUSED_PROCESS}, ONLY_PROCESS, f"{name}: the scheduler's")
     found = {ours: values.get(theirs, default) for theirs, (ours, default) in PROCESS.items()}
+    if "clip_sample" not in values:
+        found["clip"] = not checkpoint.process or checkpoint.process.get("_class_name") in CLIPPING
     note = () if checkpoint.process else (f"{name} has no scheduler_config.json: DDPM's linear schedule is assumed",)
     return _built(DdpmConfig, found, PROCESS, name), note
 

@@ -105,12 +105,37 @@ def test_what_our_network_does_not_have_is_refused_by_name(changed, said):
         ({"beta_schedule": "linear", "trained_betas": [0.1]}, "trained_betas is [0.1]"),
         ({"beta_schedule": "linear", "beta_end": 2.0}, "beta_end 2: expected 0 < first < last < 1"),
         ({"beta_schedule": "linear", "rescale_betas_zero_snr": True}, "rescale_betas_zero_snr is True"),
+        ({"beta_schedule": "linear", "thresholding": True}, "thresholding is True, which genjax does not have: only F"),
+        ({"beta_schedule": "linear", "use_flow_sigmas": True}, "use_flow_sigmas is True"),
+        ({"beta_schedule": "linear", "snr_shift_scale": 3.0}, "the scheduler's snr_shift_scale is 3.0, which genjax"),
     ],
 )
 def test_what_our_process_does_not_have_is_refused_by_name(process, said):
     with pytest.raises(InputError) as refused:
         unet_2d(checkpoint(process=process))
     assert said in str(refused.value)
+
+
+DRAWING = {"thresholding": False, "timestep_spacing": "leading", "steps_offset": 1, "trained_betas": None}
+
+
+@pytest.mark.parametrize(
+    ("process", "clips"),
+    [
+        ({}, True),
+        ({"_class_name": "DDPMScheduler", "variance_type": "fixed_small"}, True),
+        ({"_class_name": "DDPMScheduler", "clip_sample": False}, False),
+        ({"_class_name": "DDIMScheduler", "set_alpha_to_one": True}, True),
+        ({"_class_name": "DDIMParallelScheduler"}, True),
+        ({"_class_name": "PNDMScheduler", "skip_prk_steps": True}, False),
+        ({"_class_name": "EulerDiscreteScheduler", "timestep_type": "discrete", "use_karras_sigmas": False}, False),
+        ({"_class_name": "DPMSolverMultistepScheduler", "solver_order": 2, "lower_order_final": True}, False),
+        ({"_class_name": "HeunDiscreteScheduler", "clip_sample": True, "clip_sample_range": 1.0}, True),
+    ],
+)
+def test_what_clips_is_a_scheduler_that_does(process, clips):
+    process = process and DRAWING | {"_diffusers_version": "0.30.0", "beta_schedule": "linear"} | process
+    assert unet_2d(checkpoint(process=process)).config.options.ddpm.clip is clips
 
 
 def test_what_is_read_of_a_scheduler():
