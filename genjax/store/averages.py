@@ -154,7 +154,7 @@ def mixed(kept: Sequence[Kept], factors: Mapping[tuple[int, str], float]) -> dic
             raise InputError(f"{one.path} is not of the same training as the others there. Delete it.")
         for name, leaf in held.items():
             width, _, rest = name.partition("/")
-            total[rest] += factors[one.step, width] * leaf
+            total[rest] += factors[one.step, width] * leaf.astype(np.float64)  # a Python float would leave it float16
     return {name: leaf.astype(np.float32) for name, leaf in total.items()}
 
 

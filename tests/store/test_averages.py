@@ -99,6 +99,17 @@ def test_a_mixture_is_the_weighted_sum_in_single_precision(folder):
     np.testing.assert_allclose(found["toy/part/bias"], 0.1 - 0.1 + 0.1 + 0.1, rtol=1e-3)
 
 
+def test_a_mixture_is_summed_in_double_precision(folder):
+    keep(folder, 1, 2)
+    keep(folder, 2, 2, value=2.0)
+    kept = kept_averages(folder)
+    factors = {(1, "0.1"): 123.4567, (1, "0.05"): -234.5678, (2, "0.1"): 0.0123, (2, "0.05"): 112.0988}
+    expected = sum(
+        factor * np.float64(np.float16(np.float32(step * float(width)))) for (step, width), factor in factors.items()
+    )
+    np.testing.assert_allclose(mixed(kept, factors)["toy/part/bias"], expected, rtol=1e-6)
+
+
 def test_a_flipped_byte_is_found(folder):
     keep(folder, 1, 1)
     (kept,) = kept_averages(folder)
