@@ -108,7 +108,11 @@ def read_averages(kept: Kept) -> dict[str, np.ndarray]:
         problem = "its sha256 is not the one in its name"
     except (OSError, safetensors.SafetensorError) as error:
         problem = str(error)
-    raise InputError(f"{kept.path} is damaged ({problem}). Delete it, to rebuild from the others.")
+    raise _unreadable(kept.path, problem)
+
+
+def _unreadable(path: Path, problem: str) -> InputError:
+    return InputError(f"{path} is damaged ({problem}). Delete it, to rebuild from the others.")
 
 
 def damaged(path: Path, content: bytes) -> bool:
@@ -159,12 +163,16 @@ def mixed(kept: Sequence[Kept], factors: Mapping[tuple[int, str], float]) -> dic
 
 
 def widths_in(kept: Kept) -> list[str]:
-    """Returns the names of the widths of a file, the largest first.
+    """Returns the names of the widths of a file, the largest first, from its header alone.
 
     Raises:
-        InputError: a damaged file, or one without widths in its names.
+        InputError: a file without a header, or one without widths in its names.
     """
-    found = {name.partition("/")[0] for name in read_averages(kept)}
+    try:
+        with safetensors.safe_open(kept.path, framework="numpy") as file:
+            found = {name.partition("/")[0] for name in file.keys()}  # noqa: SIM118 - it is no dictionary
+    except (OSError, safetensors.SafetensorError) as error:
+        raise _unreadable(kept.path, str(error)) from None
     try:
         widths = sorted(found, key=float, reverse=True)
     except ValueError:

@@ -120,6 +120,19 @@ def test_a_flipped_byte_is_found(folder):
         read_averages(kept)
 
 
+def test_widths_are_read_from_the_header_alone(folder):
+    keep(folder, 1, 1)
+    (kept,) = kept_averages(folder)
+    content = kept.path.read_bytes()
+    kept.path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert widths_in(kept) == ["0.1", "0.05"]
+    with pytest.raises(InputError, match="is damaged"):
+        mixed([kept], {(1, "0.1"): 1.0, (1, "0.05"): 0.0})
+    kept.path.write_bytes(content[:-1])
+    with pytest.raises(InputError, match=r"is damaged .*\. Delete it, to rebuild from the others\."):
+        widths_in(kept)
+
+
 @pytest.mark.parametrize(("width", "message"), [("wide", "holds no averages of this genjax"), ("0.5", "width 0.5: ex")])
 def test_names_that_are_no_widths_are_refused(width, message, folder):
     averages = {width: {"toy": {"part": {"bias": jnp.ones(2)}}}}
