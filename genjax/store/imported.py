@@ -15,7 +15,7 @@ from genjax.families.registry import FAMILIES, model_to_json
 from genjax.store.diffusers import read_diffusers
 from genjax.store.lock import locked
 from genjax.store.model import save_model
-from genjax.store.run_folder import RunFolder, begin, check_free
+from genjax.store.run_folder import REPLACE, RunFolder, begin, check_free
 from genjax.transfer import full
 
 # {library: (folder, architectures that can be used) -> checkpoint}
@@ -34,9 +34,7 @@ def import_checkpoint(config: ImportConfig, *, force: bool = False) -> Converted
         InputError: a checkpoint that cannot be used, or a folder that is in use; nothing was written then.
     """
     folder = RunFolder(Path(config.out))
-    if folder.path.is_dir() and any(folder.path.iterdir()) and not force:
-        raise InputError(f"--out {folder.path} exists already. Use --force to delete it, or another --out.")
-    check_free(folder, force=force)
+    check_free(folder, force=force, advice=REPLACE)
     made = read_public(config.checkpoint)
     with locked(folder.path):
         values: dict[str, Any] = {

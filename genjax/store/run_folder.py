@@ -21,6 +21,10 @@ PART = ".part"  # ends the hidden name under which a file is written, until it i
 SHOWN = 10  # most runs that a message names
 UNFINISHED = "orbax-checkpoint-tmp"  # the same for the folder of a checkpoint
 
+# What to do about a run that is in the way: of verbs that can go on with it, and of those that cannot.
+GO_ON = "Use --resume to go on with it, --force to delete it and start again, or another --out."
+REPLACE = "Use --force to delete it, or another --out."
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -68,28 +72,29 @@ class RunFolder:
         return self.path / "samples"
 
 
-def check_free(folder: RunFolder, *, force: bool) -> None:
+def check_free(folder: RunFolder, *, force: bool, advice: str = GO_ON) -> None:
     """Checks that a run may begin in this folder; to be called before anything is computed.
 
+    Args:
+        folder: where the run is to be.
+        force: an older run there is deleted.
+        advice: what is said where something is there and `force` is off.
     Raises:
         InputError: something is there and `force` is off, or what is there is not a run, which is never deleted, or
             is one that another process trains.
     """
-    _check_ours(folder, force=force)
+    _check_ours(folder, force=force, advice=advice)
     check_unlocked(folder.path)
 
 
-def _check_ours(folder: RunFolder, *, force: bool) -> None:
+def _check_ours(folder: RunFolder, *, force: bool, advice: str = GO_ON) -> None:
     path = folder.path
     if not path.exists() or (path.is_dir() and not any(map(_counts, path.iterdir()))):
         return
     if not path.is_dir():
         raise InputError(f"--out {path} is a file. Name a folder.")
     if not force:
-        raise InputError(
-            f"{path} exists already. Use --resume to go on with it, --force to delete it and start again, "
-            "or another --out."
-        )
+        raise InputError(f"{path} exists already. {advice}")
     if not is_run(folder):
         raise InputError(f"{path} is not a run of genjax, so --force does not delete it. Use another --out.")
 

@@ -17,7 +17,7 @@ from genjax.store.averages import Kept, kept_averages, mixed, widths_in, write_r
 from genjax.store.lock import check_unlocked, locked
 from genjax.store.model import load_model, source_of
 from genjax.store.run_config import AVERAGED, RUN
-from genjax.store.run_folder import RunFolder, begin, check_free, read_config, stage_folder
+from genjax.store.run_folder import REPLACE, RunFolder, begin, check_free, read_config, stage_folder
 from genjax.training.plan_checks import check_name
 from genjax.tree import check_alike, flatten
 
@@ -113,10 +113,8 @@ def _check_out(out: Path, others: Sequence[Path], *, force: bool) -> None:
         one, two = out.resolve(), other.resolve()
         if one == two or one in two.parents or two in one.parents:
             raise InputError(f"--out {out} and the run {other} lie one in the other. Use another --out.")
-    if out.exists() and not force:
-        raise InputError(f"--out {out} exists already. Use --force to delete it, or another name.")
     check_name(out)
-    check_free(RunFolder(out), force=force)
+    check_free(RunFolder(out), force=force, advice=REPLACE)
 
 
 def _recipe(run: Path, kept: Sequence[Kept], width: float) -> _Recipe:

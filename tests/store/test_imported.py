@@ -11,6 +11,7 @@ from genjax.errors import InputError
 from genjax.families.flow.unet_2d import unet_2d
 from genjax.store.diffusers import read_diffusers
 from genjax.store.imported import import_checkpoint, read_public
+from genjax.store.lock import NAME as LOCK
 from genjax.store.model import ancestry, load_model
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder
@@ -22,6 +23,8 @@ SPEC = f"diffusers:{CHECKPOINT}"
 
 @pytest.fixture
 def run(tmp_path):
+    (tmp_path / "ddpm").mkdir()
+    (tmp_path / "ddpm" / LOCK).touch()  # as one that was killed leaves it: it is in nobody's way
     import_checkpoint(ImportConfig(SPEC, tmp_path / "ddpm"))
     return tmp_path / "ddpm"
 

@@ -10,6 +10,8 @@ from genjax.errors import InputError
 from genjax.store import run_folder
 from genjax.store.lock import NAME as LOCK
 from genjax.store.run_folder import (
+    GO_ON,
+    REPLACE,
     RunFolder,
     begin,
     check_free,
@@ -31,6 +33,14 @@ def test_begin_and_read(tmp_path):
 
 def test_an_empty_folder_is_free(tmp_path):
     check_free(RunFolder(tmp_path), force=False)
+
+
+def test_what_is_in_the_way_is_said_with_the_advice_of_the_verb(tmp_path):
+    begin(RunFolder(tmp_path), {"kind": "train"}, force=False)
+    for advice in (GO_ON, REPLACE):
+        with pytest.raises(InputError) as refused:
+            check_free(RunFolder(tmp_path), force=False, advice=advice)
+        assert str(refused.value) == f"{tmp_path} exists already. {advice}"
 
 
 def test_a_file_is_not_a_folder(tmp_path):

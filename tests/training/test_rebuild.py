@@ -83,6 +83,7 @@ def test_a_rebuilt_average_is_near_to_one_that_was_kept_directly(run, tmp_path):
 
 
 def test_the_width_that_is_sampled_from_is_the_model_as_it_was(run, tmp_path):
+    (tmp_path / "rebuilt").mkdir()  # an empty folder is in nobody's way
     assert genjax("average", run, "--sigma-rel", 0.1, "--out", tmp_path / "rebuilt") == 0
     np.testing.assert_allclose(params(tmp_path / "rebuilt"), params(run), rtol=2e-3, atol=1e-5)  # half precision
 
@@ -161,7 +162,7 @@ def test_a_damaged_file_is_named_by_doctor_and_the_rest_is_enough(run, tmp_path,
         (["--out", "{run}"], "--out {run} and the run {run} lie one in the other"),
         (["--out", "{run}/averages", "--force"], "lie one in the other"),
         (["--out", "{run}/..", "--force"], "lie one in the other"),
-        (["--out", "{here}"], "--out {here} exists already. Use --force to delete it, or another name."),
+        (["--out", "{here}"], "{here} exists already. Use --force to delete it, or another --out."),
         (["--out", "{here}", "--force"], "{here} is not a run of genjax, so --force does not delete it"),
         (["--source", "{here}"], "was adapted from no other run"),
     ],
