@@ -182,22 +182,51 @@ def widths_in(kept: Kept) -> list[str]:
     return widths
 
 
-def write_rebuilt(own: RunFolder, out: RunFolder, networks: Networks, further: Mapping[str, Any]) -> None:
-    """Writes the latest model of a stage into another run, some of its networks replaced.
+class ModelFiles(NamedTuple):
+    """The files of a stage's model, still to be written.
+
+    Attributes:
+        values: what model.json is to hold.
+        networks: {file name: content}.
+    """
+
+    values: dict[str, Any]
+    networks: dict[str, bytes]
+
+
+def rebuilt_files(own: RunFolder, networks: Networks, further: Mapping[str, Any]) -> ModelFiles:
+    """Makes the files of the latest model of a stage, some of its networks replaced.
 
     Args:
-        own: the stage.
-        out: its place in the other run.
-        networks: {network: tree as it is stored} of those that are replaced.
-        further: values of model.json that are others there.
+        own: folder of the stage.
+        networks: {network: tree as it is stored} of those that are replaced; their own files are not read.
+        further: values of model.json that are others.
+    Raises:
+        InputError: a file that cannot be read.
     """
-    values, place = read_json(own.model() / "model.json") | dict(further), out.model()
-    place.mkdir(parents=True)
+    values, contents = read_json(own.model() / "model.json") | dict(further), {}
     for network, entry in values["networks"].items():
-        content = (own.model() / Path(entry["file"]).name).read_bytes()
         if network in networks:
             content = safetensors.numpy.save({name: np.asarray(leaf) for name, leaf in networks[network].items()})
+        else:
+            content = _read_network(own.model() / Path(entry["file"]).name)
         sha256 = hashlib.sha256(content).hexdigest()
         entry |= {"file": f"{network}-{values['step']:06d}-{sha256[:8]}.safetensors", "sha256": sha256}
-        write_bytes(place / entry["file"], content)
-    write_json(place / "model.json", values)
+        contents[entry["file"]] = content
+    return ModelFiles(values, contents)
+
+
+def write_files(files: ModelFiles, out: RunFolder) -> None:
+    """Writes the files of a stage's model into its folder of another run."""
+    place = out.model()
+    place.mkdir(parents=True)
+    for name, content in files.networks.items():
+        write_bytes(place / name, content)
+    write_json(place / "model.json", files.values)
+
+
+def _read_network(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error}). Resume or repeat the run.") from None

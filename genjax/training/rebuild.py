@@ -13,7 +13,7 @@ from genjax.families.learner import Networks
 from genjax.families.model import Model
 from genjax.families.registry import FAMILIES
 from genjax.json_config import read_json
-from genjax.store.averages import Kept, kept_averages, mixed, widths_in, write_rebuilt
+from genjax.store.averages import Kept, kept_averages, mixed, rebuilt_files, widths_in, write_files
 from genjax.store.lock import check_unlocked, locked
 from genjax.store.model import load_model, source_of
 from genjax.store.run_config import AVERAGED, RUN
@@ -80,19 +80,22 @@ def rebuild_average(
             f"{run} kept no averages that another could be rebuilt from. Name a run whose model has the option"
             " ema-widths, trained with it."
         )
-    rebuilt = {stage: _rebuilt(run, recipes[stage], model) if stage in recipes else {} for stage in stages}
     last = list(recipes.values())[-1]
     made = Rebuilt(out, last.kept[-1].step, len(last.kept), max(one.mixture.error for one in recipes.values()))
     averaged = {RUN: os.path.relpath(run, out), "sigma_rel": width, "step": made.step, "error": made.error}
     described = config | {"config": config["config"] | {"out": str(out)}, AVERAGED: averaged}
+    files = {}  # all is read before anything is written: an error is that of the run, or that of --out
+    for stage, own in folders.items():
+        further, networks = _source_from(own, run, out, source), {}
+        if stage in recipes:
+            further["step"] = recipes[stage].kept[-1].step
+            networks = _rebuilt(run, recipes[stage], model)
+        files[stage] = rebuilt_files(own, networks, further)
     try:
         with locked(out):
             begin(RunFolder(out), described, force=force)
-            for stage, own in folders.items():
-                further = _source_from(own, run, out, source)
-                if stage in recipes:
-                    further["step"] = recipes[stage].kept[-1].step
-                write_rebuilt(own, stage_folder(out, stage, stages), rebuilt[stage], further)
+            for stage in stages:
+                write_files(files[stage], stage_folder(out, stage, stages))
     except OSError as error:
         raise InputError(f"--out {out} cannot be written ({error}). Use another --out.") from None
     return made

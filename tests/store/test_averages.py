@@ -1,10 +1,14 @@
 """Averages along training on disk: at which steps, how many, and whole."""
 
+import hashlib
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from genjax.errors import InputError
+from genjax.json_config import read_json
 from genjax.store.averages import (
     KEPT,
     delete_averages_after,
@@ -14,9 +18,11 @@ from genjax.store.averages import (
     kept_averages,
     mixed,
     read_averages,
+    rebuilt_files,
     widths_in,
+    write_files,
 )
-from genjax.store.run_folder import RunFolder
+from genjax.store.run_folder import RunFolder, write_json
 from genjax.transfer import full
 
 
@@ -146,3 +152,20 @@ def test_averages_of_another_training_are_refused(folder):
     keep(folder, 2, 2, widths=("0.2",))
     with pytest.raises(InputError, match="is not of the same training as the others there"):
         mixed(kept_averages(folder), {(1, "0.1"): 1.0, (1, "0.05"): 0.0})
+
+
+def test_a_model_is_read_before_it_is_written_and_no_file_that_is_replaced(folder, tmp_path):
+    folder.model().mkdir(parents=True)
+    entries = {name: {"file": f"{name}-000008-old.safetensors", "sha256": "", "whole": True} for name in ("one", "two")}
+    write_json(folder.model() / "model.json", {"step": 8, "networks": entries, "control": {}})
+    (folder.model() / entries["two"]["file"]).write_bytes(b"as it was")
+    out = RunFolder(tmp_path / "out")
+    write_files(rebuilt_files(folder, {"one": {"bias": np.arange(2.0)}}, {"step": 6}), out)
+    values = read_json(out.model() / "model.json")
+    assert (values["step"], values["control"]) == (6, {})
+    one, two = (out.model() / values["networks"][name]["file"] for name in ("one", "two"))
+    np.testing.assert_array_equal(load_file(one)["bias"], [0, 1])
+    assert two.read_bytes() == b"as it was"
+    assert two.name == f"two-000006-{hashlib.sha256(b'as it was').hexdigest()[:8]}.safetensors"
+    with pytest.raises(InputError, match=r"one-000008-old\.safetensors cannot be read .*\. Resume or repeat the run\."):
+        rebuilt_files(folder, {}, {})
