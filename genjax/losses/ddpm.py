@@ -12,22 +12,22 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from genjax.losses.flow import CURVATURE, LARGEST, Network, Process, per_image
+from genjax.losses.flow import LARGEST, Network, Process, edm_schedule, per_image, with_noise
 
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 SCHEDULES = ("linear", "scaled_linear", "squaredcos_cap_v2")
 MOST = 0.999  # beta of a cosine schedule, at most (Nichol & Dhariwal 2021, section 3.2)
-OFFSET = 0.008  # of the same, so that the first steps are not too small
+OFFSET = 0.008  # of a cosine schedule, so that the first steps are not too small
 
 
 def betas_of(schedule: str, steps: int, *, first: float = 1e-4, last: float = 0.02) -> np.ndarray:
     """Returns the variance of the noise that each step adds, float64 (steps,).
 
     Args:
-        schedule: of SCHEDULES.
-        steps: number of them.
+        schedule: one of SCHEDULES.
+        steps: number of steps.
         first: variance of the first step, of the two schedules that are not the cosine's.
-        last: variance of the last.
+        last: variance of the last step, of the same two.
     """
     if schedule == "linear":
         return np.linspace(first, last, steps)
@@ -63,13 +63,10 @@ def ddpm(betas: np.ndarray, prediction: str = "epsilon", *, clip: bool = False) 
     def given(network: Network, noisy: Array, times: Array) -> Array:
         return network(noisy / jnp.sqrt(1 + per_image(times, noisy) ** 2), level(times))
 
-    def noisy(images: Array, noise: Array, times: Array) -> Array:
-        return images + per_image(times, images) * noise
-
     def loss(network: Network, images: Array, noise: Array, times: Array) -> Array:
         s = per_image(times, images)
         target = {"epsilon": noise, "v_prediction": (noise - s * images) / jnp.sqrt(1 + s**2), "sample": images}
-        error = given(network, noisy(images, noise, times), times) - target[prediction]
+        error = given(network, with_noise(images, noise, times), times) - target[prediction]
         return jnp.square(error).mean(axis=(1, 2, 3))
 
     def velocity(network: Network, noisy: Array, times: Array) -> Array:
@@ -83,17 +80,9 @@ def ddpm(betas: np.ndarray, prediction: str = "epsilon", *, clip: bool = False) 
 
     return Process(
         times=lambda uniforms: table[jnp.minimum((uniforms * steps).astype(jnp.int32), steps - 1)],
-        noisy=noisy,
+        noisy=with_noise,
         loss=loss,
         velocity=velocity,
-        schedule=lambda asked: ddpm_schedule(asked, float(deviations[0]), largest),
+        schedule=lambda asked: edm_schedule(asked, smallest=float(deviations[0]), largest=largest),
         deviation=largest,
     )
-
-
-def ddpm_schedule(steps: int, smallest: float, largest: float) -> np.ndarray:
-    """Returns the times (steps + 1,) of a sampling: EDM's curve between the noise of two steps, then 0."""
-    if steps == 1:
-        return np.array([largest, 0.0])
-    ends = largest ** (1 / CURVATURE), smallest ** (1 / CURVATURE)
-    return np.append(np.linspace(*ends, steps) ** CURVATURE, 0.0)

@@ -116,12 +116,9 @@ def edm(*, image_deviation: float = IMAGE_DEVIATION) -> Process:
         # D(z; t) = c_skip z + c_out F(c_in z; c_noise)  (eq. 7)
         return sd**2 / total**2 * noisy + t * sd / total * network(noisy / total, jnp.log(times) / 4)
 
-    def noisy(images: Array, noise: Array, times: Array) -> Array:
-        return images + per_image(times, images) * noise
-
     def loss(network: Network, images: Array, noise: Array, times: Array) -> Array:
         # (t^2 + sd^2) / (t sd)^2 |D(x + t e; t) - x|^2
-        error = denoised(network, noisy(images, noise, times), times) - images
+        error = denoised(network, with_noise(images, noise, times), times) - images
         return (times**2 + sd**2) / (times * sd) ** 2 * jnp.square(error).mean(axis=(1, 2, 3))
 
     def velocity(network: Network, noisy: Array, times: Array) -> Array:
@@ -130,7 +127,7 @@ def edm(*, image_deviation: float = IMAGE_DEVIATION) -> Process:
 
     return Process(
         times=lambda uniforms: jnp.exp(LOG_MEAN + LOG_DEVIATION * norm.ppf(uniforms)),
-        noisy=noisy,
+        noisy=with_noise,
         loss=loss,
         velocity=velocity,
         schedule=edm_schedule,
@@ -138,12 +135,23 @@ def edm(*, image_deviation: float = IMAGE_DEVIATION) -> Process:
     )
 
 
-def edm_schedule(steps: int) -> np.ndarray:
-    """Returns the times (steps + 1,) of a sampling, close together where there is little noise. (eq. 5)"""
+def with_noise(images: Array, noise: Array, deviations: Array) -> Array:
+    """Adds noise to images (n, h, w, c), of one deviation (n,) an image: z = x + t e."""
+    return images + per_image(deviations, images) * noise
+
+
+def edm_schedule(steps: int, *, smallest: float = SMALLEST, largest: float = LARGEST) -> np.ndarray:
+    """Returns the times (steps + 1,) of a sampling, close together where there is little noise. (eq. 5)
+
+    Args:
+        steps: number of steps, 1 or more.
+        smallest: deviation of the noise before the last step.
+        largest: deviation of the noise at first.
+    """
     if steps == 1:
-        return np.array([LARGEST, 0.0])
-    first, last = LARGEST ** (1 / CURVATURE), SMALLEST ** (1 / CURVATURE)
-    # t_i = (80^(1/7) + i / (N - 1) (.002^(1/7) - 80^(1/7)))^7, t_N = 0
+        return np.array([largest, 0.0])
+    first, last = largest ** (1 / CURVATURE), smallest ** (1 / CURVATURE)
+    # t_i = (largest^(1/7) + i / (N - 1) (smallest^(1/7) - largest^(1/7)))^7, t_N = 0
     return np.append(np.linspace(first, last, steps) ** CURVATURE, 0.0)
 
 

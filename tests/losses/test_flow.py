@@ -107,6 +107,13 @@ def test_the_schedule_of_edm_goes_from_the_most_noise_to_none():
     assert edm_schedule(1).tolist() == [80, 0]
 
 
+def test_the_schedule_of_edm_is_even_in_seventh_roots_between_any_ends():
+    times = edm_schedule(9, smallest=0.01, largest=30.0)
+    np.testing.assert_allclose(np.diff(times[:-1] ** (1 / 7)), (0.01 ** (1 / 7) - 30 ** (1 / 7)) / 8, rtol=1e-9)
+    assert (len(times), times[-1]) == (10, 0)
+    assert edm_schedule(1, smallest=0.01, largest=30.0).tolist() == [30, 0]
+
+
 def test_times_of_a_batch_lie_one_in_each_part():
     uniforms = np.sort(spread_uniforms(jax.random.key(3), 8))
     assert (np.floor(uniforms * 8) == np.arange(8)).all()
