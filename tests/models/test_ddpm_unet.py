@@ -60,13 +60,30 @@ def test_it_begins_at_zero():
 
 
 @pytest.mark.slow
-def test_rematerialisation_and_the_class():
+def test_computing_blocks_again_changes_no_gradient():
+    _, params, images, _ = made()
+    filled, levels = jax.tree.map(lambda leaf: leaf + 0.1, params), jnp.array([0.1, 0.7])
+
+    def gradients(remat):
+        module = DdpmUnet(1, **TINY, remat=remat)
+
+        def loss(params):
+            return jnp.square(jnp.asarray(module.apply({"params": params}, images, levels))).mean()
+
+        return jax.jit(jax.grad(loss))(filled)
+
+    again = flatten(gradients(True))
+    for name, leaf in flatten(gradients(False)).items():
+        assert np.any(leaf), name
+        np.testing.assert_allclose(again[name], leaf, rtol=1e-3, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.slow
+def test_a_class_moves_its_own_image_alone():
     module, params, images, condition = made(classes=3)
     filled = jax.tree.map(lambda leaf: leaf + 0.1, params)
     levels = jnp.array([0.1, 0.7])
     plain = np.asarray(module.apply({"params": filled}, images, levels, condition))
-    again = np.asarray(DdpmUnet(1, **TINY, classes=3, remat=True).apply({"params": filled}, images, levels, condition))
-    np.testing.assert_allclose(again, plain, rtol=1e-5, atol=1e-6)
     table = filled["class"]["embedding"]
     filled["class"]["embedding"] = table.at[3].add(jax.random.normal(jax.random.key(2), table[3].shape))
     moved = np.asarray(module.apply({"params": filled}, images, levels, condition))
