@@ -1,7 +1,7 @@
 """The U-Net of denoising diffusion, which public checkpoints hold. (Ho et al. 2020, appendix B)
 
 Its arithmetic is that of diffusers' UNet2DModel, layer by layer, so that parameters of one can be used in the other:
-`genjax.families.flow.unet_2d` says which is which. tests/parity/test_ddpm_unet.py holds both beside each other.
+`genjax.families.flow.unet_2d` says which is which. tests/parity/test_unet_2d.py holds both beside each other.
 """
 
 import functools
@@ -15,6 +15,7 @@ from jax import Array
 from jax.typing import DTypeLike
 from jaxtyping import Float, Int
 
+from genjax.models.layers import resampled
 from genjax.models.transformer import attend
 
 LOWEST = 1e-4  # of the frequencies that a time is seen in; the highest is 1
@@ -161,9 +162,7 @@ class Up(nn.Module):
                 hidden = Attention(self.style, name=f"attention_{layer}")(hidden)
         if self.last:
             return hidden
-        n, height, width, _ = hidden.shape
-        doubled = jnp.broadcast_to(hidden[:, :, None, :, None], (n, height, 2, width, 2, self.width))
-        return self.style.convolution(self.width, "double")(doubled.reshape(n, 2 * height, 2 * width, self.width))
+        return self.style.convolution(self.width, "double")(resampled(hidden, "double"))
 
 
 class Middle(nn.Module):

@@ -1,4 +1,4 @@
-"""Layers that the networks share: 4x4 convolutions of stride 2 that are fast on a CPU, and the minibatch deviation.
+"""Layers that the networks share: 4x4 convolutions of stride 2 that are fast on a CPU, resampling, minibatch deviation.
 
 A 4x4 convolution of stride 2 halves an image, its transpose doubles it. XLA's own transposed convolution is slow on a
 CPU where a gradient is taken of it (10 to 20 times the forward pass), so that there both are computed by dense
@@ -182,6 +182,17 @@ def _convolve(module: UpConv | DownConv, convolution: Callable[[Array, Array], A
     bias = module.param("bias", nn.initializers.zeros, (module.features,))
     images = convolution(images.astype(module.dtype), kernel.astype(module.dtype))
     return images + jnp.asarray(bias, module.dtype)[None, None, None]  # (1, 1, 1, features)
+
+
+def resampled(images: Array, how: str) -> Array:
+    """Halves images by the mean of four pixels, doubles them by repetition, or leaves them as they are."""
+    n, h, w, c = images.shape
+    if how == "halve":
+        return images.reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))
+    if how == "double":
+        wide = jnp.broadcast_to(images[:, :, None, :, None], (n, h, 2, w, 2, c))
+        return wide.reshape(n, 2 * h, 2 * w, c)
+    return images
 
 
 def minibatch_deviation(features: Float[Array, "n h w c"], *, group: int = 4) -> Float[Array, "n h w c+1"]:

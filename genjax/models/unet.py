@@ -17,6 +17,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Float, Int
 
 from genjax.models.group_norm import GroupNorm
+from genjax.models.layers import resampled
 from genjax.models.noise_level import NoiseLevel
 from genjax.models.segments import Segment
 from genjax.models.transformer import INITIAL_DEVIATION, Embedding, attend
@@ -89,7 +90,7 @@ class PixelAttention(nn.Module):
 
 
 def uniform(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
-    """Draws a kernel of variance 1 / rows, as a matrix: XLA compiles a draw of four axes 2.5 times as long."""
+    """Draws a kernel of variance 1 / rows, as a matrix: XLA takes longer to compile a draw of four axes."""
     return nn.initializers.lecun_uniform()(key, (math.prod(shape[:-1]), shape[-1]), dtype).reshape(shape)
 
 
@@ -107,17 +108,6 @@ def linear(features: int, dtype: DTypeLike, name: str) -> nn.Dense:
 def per_pixel(images: Array, layer: nn.Dense) -> Array:
     """Applies a linear layer to the last axis, by one matrix product: XLA's gradient of a 1x1 convolution is slow."""
     return layer(images.reshape(-1, images.shape[-1])).reshape(*images.shape[:-1], layer.features)
-
-
-def resampled(images: Array, how: str) -> Array:
-    """Halves images by the mean of four pixels, doubles them by repetition, or leaves them as they are."""
-    n, h, w, c = images.shape
-    if how == "halve":
-        return images.reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4))
-    if how == "double":
-        wide = jnp.broadcast_to(images[:, :, None, :, None], (n, h, 2, w, 2, c))
-        return wide.reshape(n, 2 * h, 2 * w, c)
-    return images
 
 
 def sizes_of(size: int, multipliers: tuple[int, ...], attention: tuple[int, ...]) -> dict[int, int]:

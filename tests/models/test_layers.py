@@ -118,3 +118,10 @@ def test_minibatch_deviation_compares_inside_a_group(getkey):
 
 def test_minibatch_deviation_takes_any_batch(getkey):
     assert layers.minibatch_deviation(jax.random.normal(getkey(), (7, 2, 2, 1))).shape == (7, 2, 2, 2)
+
+
+def test_halving_averages_four_pixels_and_doubling_repeats_one():
+    images = np.random.default_rng(0).normal(size=(2, 4, 6, 3)).astype(np.float32)
+    four = sum(images[:, row::2, column::2] for row in (0, 1) for column in (0, 1)) / 4
+    np.testing.assert_allclose(layers.resampled(jnp.asarray(images), "halve"), four, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(layers.resampled(jnp.asarray(images), "double"), images.repeat(2, 1).repeat(2, 2))

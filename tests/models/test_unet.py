@@ -7,8 +7,9 @@ import optax
 import pytest
 from scipy.signal import correlate
 
+from genjax.models.layers import resampled
 from genjax.models.segments import Segment
-from genjax.models.unet import PixelAttention, Unet, UnetBlock, resampled, sizes_of
+from genjax.models.unet import PixelAttention, Unet, UnetBlock, sizes_of
 from genjax.tree import flatten, unflatten
 
 TEXT = Segment("text", 3, 9)
@@ -95,13 +96,6 @@ def test_a_block_that_resamples_begins_as_the_resampling(how):
     block, level = UnetBlock(4, how), jnp.ones((2, 8))
     made = given_by(block, block.init(jax.random.key(0), hidden, level)["params"], hidden, level)
     np.testing.assert_allclose(made, resampled(hidden, how), atol=1e-6)
-
-
-def test_halving_averages_four_pixels_and_doubling_repeats_one():
-    images = np.random.default_rng(0).normal(size=(2, 4, 6, 3)).astype(np.float32)
-    four = sum(images[:, row::2, column::2] for row in (0, 1) for column in (0, 1)) / 4
-    np.testing.assert_allclose(resampled(jnp.asarray(images), "halve"), four, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(resampled(jnp.asarray(images), "double"), images.repeat(2, 1).repeat(2, 2))
 
 
 def by_hand(params, images, level):
