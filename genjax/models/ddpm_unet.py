@@ -71,7 +71,7 @@ class Resnet(nn.Module):
     def __call__(
         self, hidden: Float[Array, "n h w c"], time: Float[Array, "n e"]
     ) -> Float[Array, "n h w {self.width}"]:
-        """Applies the block."""
+        """Maps features (n, h, w, c) to (n, h, w, width), given the embedded times (n, e)."""
         style, act = self.style, ACTIVATIONS[self.style.activation]
         inner = style.convolution(self.width, "conv_1")(act(style.norm("norm_1")(hidden)))
         moved = style.linear((1 + style.scale_shift) * self.width, "time")(act(time))[:, None, None]
@@ -98,7 +98,7 @@ class Attention(nn.Module):
 
     @nn.compact
     def __call__(self, hidden: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
-        """Applies the layer."""
+        """Adds to features (n, h, w, c), c a multiple of a head's width, what each place sees in all others."""
         n, height, width, channels = hidden.shape
         style, heads = self.style, channels // (self.style.head_width or channels)
         places = (style.norm("norm")(hidden) if self.normed else hidden).reshape(n * height * width, channels)
@@ -125,7 +125,15 @@ class Down(nn.Module):
 
     @nn.compact
     def __call__(self, hidden: Float[Array, "n h w c"], time: Float[Array, "n e"]) -> tuple[Array, ...]:
-        """Computes what the way up is given, in this order; the last is also what the next block is given."""
+        """Computes what the way up is given.
+
+        Args:
+            hidden: features (n, h, w, c).
+            time: embedded times (n, e).
+        Returns:
+            Features (n, h, w, width) after each residual block, then their half (n, h / 2, w / 2, width) unless this is
+            the last block; the next one is given the last of them.
+        """
         kept = []
         for layer in range(self.layers):
             hidden = _resnet(self.width, self.style, f"resnet_{layer}")(hidden, time)
@@ -154,7 +162,15 @@ class Up(nn.Module):
     def __call__(
         self, hidden: Float[Array, "n h w c"], kept: tuple[Array, ...], time: Float[Array, "n e"]
     ) -> Float[Array, "n hh ww {self.width}"]:
-        """Applies the block: of `kept` the last is used first."""
+        """Applies the block.
+
+        Args:
+            hidden: features (n, h, w, c).
+            kept: features (n, h, w, ...) of the way down, one for each residual block; the last is used first.
+            time: embedded times (n, e).
+        Returns:
+            Features (n, 2 h, 2 w, width); of the last block (n, h, w, width).
+        """
         for layer, skip in enumerate(reversed(kept)):
             joined = jnp.concatenate([hidden, skip], axis=-1)
             hidden = _resnet(self.width, self.style, f"resnet_{layer}")(joined, time)
@@ -174,7 +190,7 @@ class Middle(nn.Module):
 
     @nn.compact
     def __call__(self, hidden: Float[Array, "n h w c"], time: Float[Array, "n e"]) -> Float[Array, "n h w c"]:
-        """Applies the block."""
+        """Maps features (n, h, w, c) to others of the same shape, given the embedded times (n, e)."""
         width = hidden.shape[-1]
         hidden = _resnet(width, self.style, "resnet_0", self.divisor)(hidden, time)
         if self.attention:

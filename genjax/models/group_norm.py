@@ -52,9 +52,9 @@ class GroupNorm(nn.Module):
         """Computes norm(x) (1 + scale) + shift, its statistics in float32.
 
         Args:
-            images: features.
-            scale: of each image and channel, added to 1; None is 0.
-            shift: the same, added; None is 0.
+            images: features (n, h, w, c).
+            scale: factors (n, c) of each image and channel, less 1; None is 0.
+            shift: numbers (n, c) of each image and channel that are added; None is 0.
         """
         n, h, w, c = images.shape
         gain = self.param("scale", nn.initializers.ones, (c,))[None]
