@@ -11,7 +11,7 @@ Missing = Literal["require", "drop", "empty"]
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """The options by which a folder of files is read: whatever has them derives from this class."""
+    """Holds the options by which a folder of files is read: whatever has them derives from this class."""
 
     skip_broken: bool = False
     """Leave out files of a folder that cannot be read as images, instead of stopping."""

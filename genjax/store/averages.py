@@ -30,8 +30,8 @@ class Kept(NamedTuple):
     """A file of averages.
 
     Attributes:
-        step: after which they were taken.
-        path: of the file, which ends in the first digits of its sha256.
+        step: step after which they were taken.
+        path: place of the file, whose name ends in the first digits of its sha256.
     """
 
     step: int
@@ -43,7 +43,7 @@ def interval(steps: int) -> int:
     return 1 << max(0, (-(-steps // KEPT) - 1).bit_length())
 
 
-def due(before: int, step: int, steps: int) -> bool:
+def is_due(before: int, step: int, steps: int) -> bool:
     """Returns True if averages are to be kept now; `before` is the step that was seen last."""
     return step == steps or step // interval(steps) > before // interval(steps)
 
@@ -60,12 +60,12 @@ def keep_averages(
     """Writes the averages of a step, and deletes those that are not needed beside them.
 
     Args:
-        folder: of the stage.
-        step: of the state.
+        folder: folder of the stage.
+        step: step of the state.
         averages: {width: {network: tree}}.
         context: {network: what its transfer keeps}.
         transfers: {network: its transfer}.
-        steps: of the whole training.
+        steps: length of the whole training.
     """
     folder.averages.mkdir(exist_ok=True)
     content = safetensors.numpy.save(

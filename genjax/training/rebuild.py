@@ -30,8 +30,8 @@ class Rebuilt(NamedTuple):
 
     Attributes:
         out: folder of the run that holds it.
-        step: of the training, at which it is that average.
-        kept: steps whose averages it was made of.
+        step: step of the training at which it is that average.
+        kept: number of steps whose averages it was made of.
         error: of its weights over the steps, as a share of their norm.
     """
 
@@ -56,7 +56,7 @@ def rebuild_average(
 
     Args:
         run: folder of the run.
-        width: of the average, sigma_rel: the deviation of its weights over the steps as a share of the training.
+        width: sigma_rel, the deviation of the average's weights over the steps as a share of the training.
         out: folder of the new run; None is RUN-average-WIDTH.
         source: where the run that it was adapted from lies, if it has been moved since.
         force: delete a run that is in that folder.

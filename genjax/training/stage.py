@@ -16,7 +16,7 @@ from genjax.devices.sharding import place, placed_like, whole
 from genjax.families.family import Stage
 from genjax.families.learner import Networks, TrainState, exported
 from genjax.store import checkpoint
-from genjax.store.averages import delete_averages_after, due, keep_averages
+from genjax.store.averages import delete_averages_after, is_due, keep_averages
 from genjax.store.metrics import Metrics, evaluated, open_metrics
 from genjax.store.migrations import FORMAT
 from genjax.store.model import best_score, save_model
@@ -188,7 +188,7 @@ class _Loop(NamedTuple):
                     state = place(plan.layout, stage.finish(plan.images, whole(plan.layout, state)))
                 if last and first and skips(measured):
                     warn(skips(measured))
-                if stage.learner.averages and (last or due(begun, step, steps)):
+                if stage.learner.averages and (last or is_due(begun, step, steps)):
                     keep(
                         plan, stage, self.folder, state
                     )  # before the checkpoint, from which it would not be made again

@@ -12,8 +12,8 @@ from genjax.json_config import read_json
 from genjax.store.averages import (
     KEPT,
     delete_averages_after,
-    due,
     interval,
+    is_due,
     keep_averages,
     kept_averages,
     mixed,
@@ -36,7 +36,7 @@ def trained(folder, begun, stopped, steps, each=1):
     """Keeps what a training from one step to another does, by so many steps a dispatch."""
     for before in range(begun, stopped, each):
         step = min(before + each, stopped)
-        if step == stopped or due(before, step, steps):
+        if step == stopped or is_due(before, step, steps):
             keep(folder, step, steps)
 
 

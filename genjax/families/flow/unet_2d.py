@@ -131,7 +131,7 @@ def unet_2d(checkpoint: PublicCheckpoint) -> Converted:
     return Converted(config, {NETWORK: params}, tuple(notes))
 
 
-def their_name(name: str) -> str:
+def diffusers_name(name: str) -> str:
     """Returns the name that UNet2DModel has for one of our parameters: `down_0/resnet_1/conv_1/kernel`."""
     for pattern, replacement in RULES:
         name = re.sub(pattern, replacement, name)
@@ -147,16 +147,16 @@ def parameters(checkpoint: PublicCheckpoint, config: ModelConfig) -> dict[str, A
     images = jnp.zeros((1, config.size, config.size, config.channels))
     like = jax.eval_shape(lambda: ddpm_unet(config).init(jax.random.key(0), images, jnp.zeros(1)))["params"]
     ours = {name: leaf.shape for name, leaf in flatten(like).items()}
-    expected = {their_name(name): np.empty(_their_shape(shape), np.bool_) for name, shape in ours.items()}
-    given = {_today(name): _plain(name, tensor) for name, tensor in checkpoint.tensors.items()}
+    expected = {diffusers_name(name): np.empty(_torch_shape(shape), np.bool_) for name, shape in ours.items()}
+    given = {_current_name(name): _plain(name, tensor) for name, tensor in checkpoint.tensors.items()}
     check_alike(given, expected, what=checkpoint.name)
-    return unflatten({name: jnp.asarray(_turned(given[their_name(name)])) for name in ours})
+    return unflatten({name: jnp.asarray(_turned(given[diffusers_name(name)])) for name in ours})
 
 
-def _today(name: str) -> str:
-    """Returns the name that a tensor has in today's checkpoints."""
-    for earlier, today in EARLIER:
-        name = re.sub(rf"(attentions\.\d+\.){earlier}\.", rf"\1{today}.", name)
+def _current_name(name: str) -> str:
+    """Returns the name that a tensor has in checkpoints since 2023."""
+    for earlier, current in EARLIER:
+        name = re.sub(rf"(attentions\.\d+\.){earlier}\.", rf"\1{current}.", name)
     return name
 
 
@@ -165,7 +165,7 @@ def _plain(name: str, tensor: np.ndarray) -> np.ndarray:
     return tensor[:, :, 0, 0] if "attentions" in name and tensor.shape[2:] == (1, 1) else tensor
 
 
-def _their_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+def _torch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Returns PyTorch's shape of a parameter: outputs, inputs, height, width."""
     return (*shape[::-1][:2], *shape[:-2]) if len(shape) > 1 else shape
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from genjax.errors import InputError
 from genjax.families.flow.ddpm import ddpm_unet
-from genjax.families.flow.unet_2d import their_name, unet_2d
+from genjax.families.flow.unet_2d import diffusers_name, unet_2d
 from genjax.families.public_checkpoint import PublicCheckpoint
 from genjax.tree import flatten
 
@@ -40,12 +40,12 @@ def test_the_output_is_that_of_diffusers(name):
 
 def test_every_parameter_has_its_own_name():
     made = unet_2d(checkpoint())
-    names = [their_name(name) for name in flatten(made.networks)]
+    names = [diffusers_name(name) for name in flatten(made.networks)]
     assert len(set(names)) == len(names)
-    assert their_name("down_1/resnet_0/time/kernel") == "down_blocks.1.resnets.0.time_emb_proj.weight"
-    assert their_name("middle/attention_0/out/bias") == "mid_block.attentions.0.to_out.0.bias"
-    assert their_name("up_0/double/kernel") == "up_blocks.0.upsamplers.0.conv.weight"
-    assert their_name("norm_out/scale") == "conv_norm_out.weight"
+    assert diffusers_name("down_1/resnet_0/time/kernel") == "down_blocks.1.resnets.0.time_emb_proj.weight"
+    assert diffusers_name("middle/attention_0/out/bias") == "mid_block.attentions.0.to_out.0.bias"
+    assert diffusers_name("up_0/double/kernel") == "up_blocks.0.upsamplers.0.conv.weight"
+    assert diffusers_name("norm_out/scale") == "conv_norm_out.weight"
 
 
 def test_an_earlier_form_of_the_attention_is_read():
