@@ -5,41 +5,34 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from noisy_networks import (
+    LEVELS,
+    applied,
+    check_bfloat16,
+    check_blocks_computed_again,
+    check_condition,
+    check_level,
+    each_condition,
+    initial,
+    shaken,
+    two_images,
+)
 from scipy.signal import correlate
 
 from genjax.models.layers import resampled
-from genjax.models.segments import Segment
 from genjax.models.unet import PixelAttention, Unet, UnetBlock, sizes_of
-from genjax.tree import flatten, unflatten
+from genjax.tree import flatten
 
-TEXT = Segment("text", 3, 9)
-IMAGES = np.random.default_rng(0).normal(size=(2, 8, 8, 1)).astype(np.float32)
-LEVELS = np.array([0.2, 0.7], np.float32)
+IMAGES = two_images(8)
 
 
 def tiny(**changes):
     return Unet(**({"channels": 1, "width": 4, "multipliers": (1, 2), "attention": (4,)} | changes))
 
 
-def initial(network, condition=None):
-    return jax.jit(network.init)(jax.random.key(0), IMAGES, LEVELS, condition)["params"]
-
-
-def applied(network, params, images=IMAGES, levels=LEVELS, condition=None):
-    """The output of a network, by one compiled program."""
-    return np.asarray(jax.jit(network.apply)({"params": params}, images, levels, condition))
-
-
 def given_by(module, params, *inputs):
     """What a part of a network makes of its inputs."""
     return jnp.asarray(module.apply({"params": params}, *inputs))
-
-
-def shaken(params, scale=0.3):
-    """Moves all parameters: many are zero at first."""
-    rng = np.random.default_rng(1)
-    flat = {name: leaf + scale * rng.normal(size=leaf.shape) for name, leaf in flatten(params).items()}
-    return unflatten({name: leaf.astype(np.float32) for name, leaf in flat.items()})
 
 
 def shapes_of(network, size=8):
@@ -152,8 +145,8 @@ def test_the_output_is_zero_at_first_and_a_few_updates_reach_every_parameter():
     """The head learns first, then the last convolutions of the blocks, then all else."""
     network, target = tiny(classes=2), IMAGES[::-1].copy()
     classes, optimizer = np.array([0, 2]), optax.sgd(0.3)
-    params = initial(network, classes)
-    assert not np.any(applied(network, params, condition=classes))
+    params = initial(network, IMAGES, classes)
+    assert not np.any(applied(network, params, IMAGES, condition=classes))
 
     @jax.jit
     def step(params):
@@ -169,47 +162,19 @@ def test_the_output_is_zero_at_first_and_a_few_updates_reach_every_parameter():
         assert np.any(gradient), name
 
 
-@pytest.mark.parametrize(
-    ("changes", "one", "other"),
-    [
-        ({"classes": 3}, np.array([0, 2]), np.array([0, 3])),
-        ({"text": TEXT}, np.array([[0, 1, 2], [3, 4, 5]]), np.array([[0, 1, 2], [9, 9, 9]])),
-    ],
-    ids=["class", "text"],
-)
+@each_condition
 def test_a_condition_changes_its_own_image_alone(changes, one, other):
-    network = tiny(**changes)
-    params = shaken(initial(network, one))
-    left = applied(network, params, condition=one)
-    right = applied(network, params, condition=other)
-    np.testing.assert_array_equal(left[0], right[0])
-    assert np.abs(left[1] - right[1]).max() > 1e-3
+    check_condition(tiny, IMAGES, changes, one, other)
 
 
 def test_the_noise_level_is_seen_and_images_do_not_see_each_other():
-    network = tiny()
-    params = shaken(initial(network))
-    both = applied(network, params)
-    alone = applied(network, params, IMAGES[1:], LEVELS[1:])
-    np.testing.assert_allclose(both[1:], alone, rtol=1e-4, atol=1e-4)
-    assert np.abs(applied(network, params, IMAGES[1:], LEVELS[:1]) - alone).max() > 1e-3
+    check_level(tiny, IMAGES, rtol=1e-4, atol=1e-4)
 
 
 def test_bfloat16_computes_close_to_float32_and_gives_float32():
-    params = shaken(initial(tiny()), 0.1)
-    exact = applied(tiny(), params)
-    rough = applied(tiny(dtype=jnp.bfloat16), params)
-    assert rough.dtype == np.float32
-    assert 0 < np.abs(rough - exact).max() < 0.05 * np.abs(exact).max()
+    check_bfloat16(tiny, IMAGES)
 
 
 @pytest.mark.slow
 def test_computing_blocks_again_changes_no_gradient():
-    params = shaken(initial(tiny()), 0.1)
-
-    def loss(params, network):
-        return jnp.square(given_by(network, params, jnp.asarray(IMAGES), jnp.asarray(LEVELS))).mean()
-
-    kept, again = (jax.jit(jax.grad(loss), static_argnums=1)(params, tiny(remat=remat)) for remat in (False, True))
-    for left, right in zip(jax.tree.leaves(kept), jax.tree.leaves(again), strict=True):
-        np.testing.assert_allclose(left, right, rtol=1e-3, atol=1e-5)
+    check_blocks_computed_again(tiny, IMAGES, scale=0.1, rtol=1e-3, atol=1e-5)
