@@ -35,7 +35,7 @@ def run_average(command: AverageCommand) -> int:
     made = rebuild_average(command.run, command.sigma_rel, out=command.out, source=command.source, force=command.force)
     say(
         f"average of width {command.sigma_rel:g} at step {made.step}, of those kept at {made.kept} steps; its weights"
-        f" over the steps are {made.error:.1%} off"
+        f" over the steps, and half precision, make it {made.error:.1%} off"
     )
     result(str(made.out))
     return 0

@@ -1,7 +1,8 @@
 """An average of another width, rebuilt after training from those that the run has kept, as a run of its own."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +22,8 @@ from genjax.store.run_folder import REPLACE, RunFolder, begin, check_free, read_
 from genjax.training.plan_checks import check_name
 from genjax.tree import check_alike, flatten
 
-FARTHEST = 0.1  # error of a mixture's weights over the steps, beyond which it is another average
+FARTHEST = 0.1  # error of a mixture, beyond which it is another average
+ROUNDING = 2.0**-11  # share by which half precision is off, at most; a mixture multiplies it by its factors
 TRIED = (0.01, 0.015, *(round(0.01 * width, 2) for width in range(2, 29)))  # widths, for advice
 
 
@@ -32,7 +34,7 @@ class Rebuilt(NamedTuple):
         out: folder of the run that holds it.
         step: step of the training at which it is that average.
         kept: number of steps whose averages it was made of.
-        error: of its weights over the steps, as a share of their norm.
+        error: error of its weights over the steps as a share of their norm, and of the half precision of what was kept.
     """
 
     out: Path
@@ -125,17 +127,25 @@ def _recipe(run: Path, kept: Sequence[Kept], width: float) -> _Recipe:
     keys = [(one.step, held) for one in kept for held in widths]
     profiles = [Profile(step, gamma_of(float(held))) for step, held in keys]
 
-    def of(width: float) -> Mixture:
-        return mixture(profiles, Profile(kept[-1].step, gamma_of(width)))
+    def made(width: float) -> Mixture:
+        found = mixture(profiles, Profile(kept[-1].step, gamma_of(width)))
+        return found._replace(error=found.error + ROUNDING * float(np.abs(found.factors).sum()))
 
-    found = of(width)
+    found = made(width)
     if found.error > FARTHEST:
-        near = [tried for tried in TRIED if of(tried).error <= FARTHEST] or [float(held) for held in widths]
         raise InputError(
             f"--sigma-rel {width:g} cannot be rebuilt from what {run} kept, widths {' and '.join(widths)} at"
-            f" {len(kept)} steps: the nearest is {found.error:.0%} off. Use {near[0]:g} to {near[-1]:g}."
+            f" {len(kept)} steps: the nearest is {found.error:.0%} off. Use {_near(made, widths)}."
         )
-    return _Recipe(list(kept), keys, Mixture(np.asarray(found.factors), found.error))
+    return _Recipe(list(kept), keys, found)
+
+
+def _near(made: Callable[[float], Mixture], widths: Sequence[str]) -> str:
+    """Says which widths can be rebuilt: those that were kept, and what is near to them."""
+    tried = sorted({*TRIED, *map(float, widths)})
+    found = [list(some) for near, some in groupby(tried, lambda width: made(width).error <= FARTHEST) if near]
+    ends = [[named(width) for width in dict.fromkeys((some[0], some[-1]))] for some in found]
+    return " or ".join(" to ".join(some) for some in ends)
 
 
 def _rebuilt(run: Path, recipe: _Recipe, model: Model) -> Networks:

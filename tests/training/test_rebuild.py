@@ -11,13 +11,15 @@ import toy
 from tiny import adapt_config
 from toy_runs import genjax, in_step, toy_config
 
+from genjax.errors import InputError
 from genjax.families.averages import averages_of, move_averages, start_averages
 from genjax.families.family import Stage, image_example, latent_preview
 from genjax.families.registry import FAMILIES
-from genjax.store.averages import kept_averages
+from genjax.store.averages import kept_averages, read_averages
 from genjax.store.model import load_model
 from genjax.store.run_folder import RunFolder
 from genjax.training.loop import adapt, train
+from genjax.training.rebuild import rebuild_average
 from genjax.tree import flatten
 
 STEPS = 64
@@ -86,6 +88,28 @@ def test_the_width_that_is_sampled_from_is_the_model_as_it_was(run, tmp_path):
     (tmp_path / "rebuilt").mkdir()  # an empty folder is in nobody's way
     assert genjax("average", run, "--sigma-rel", 0.1, "--out", tmp_path / "rebuilt") == 0
     np.testing.assert_allclose(params(tmp_path / "rebuilt"), params(run), rtol=2e-3, atol=1e-5)  # half precision
+
+
+def test_the_error_holds_the_half_precision_of_what_was_kept(run, tmp_path):
+    made = rebuild_average(run, 0.1, out=tmp_path / "rebuilt")
+    assert 0 < distance(params(made.out), params(run)) <= made.error < 1e-3
+
+
+@pytest.mark.slow
+def test_the_error_holds_at_both_ends_of_the_advice(run, tmp_path):
+    with pytest.raises(InputError) as refused:
+        rebuild_average(run, 0.28, out=tmp_path / "refused")
+    *_, narrowest, _, widest = str(refused.value).removesuffix(".").split()
+    trained(tmp_path / "direct", (float(narrowest), float(widest)))
+    direct = read_averages(kept_averages(RunFolder(tmp_path / "direct"))[-1])
+    for width in (narrowest, widest):
+        made = rebuild_average(run, float(width), out=tmp_path / width)
+        found = flatten(load_model(made.out).params())
+        one, other = (
+            np.concatenate([np.ravel(leaf) for leaf in leaves])
+            for leaves in (found.values(), [direct[f"{width}/{name}"] for name in found])
+        )
+        assert distance(one, other) < made.error
 
 
 def test_the_new_run_is_sampled_adapted_and_not_resumed(run, tmp_path, capsys):
@@ -181,6 +205,15 @@ def test_the_advice_on_a_width_works_when_it_is_typed(run, tmp_path, capsys):
     assert genjax("average", run, "--sigma-rel", 0.28, "--out", tmp_path / "rebuilt") == 2
     widest = capsys.readouterr().err.strip().removesuffix(".").split()[-1]
     assert genjax("average", run, "--sigma-rel", widest, "--out", tmp_path / "rebuilt") == 0
+
+
+def test_the_advice_has_gaps_where_widths_are_too_far_from_those_that_were_kept(tmp_path, capsys):
+    run = tmp_path / "run"
+    trained(run, (0.2, 0.05), steps=1, save_every=1, sample_every=1)
+    assert genjax("average", run, "--sigma-rel", 0.1) == 2
+    assert capsys.readouterr().err.strip().endswith("Use 0.05 to 0.06 or 0.18 to 0.21.")
+    for width in (0.06, 0.18):
+        assert genjax("average", run, "--sigma-rel", width) == 0
 
 
 def test_a_run_without_averages_is_refused(tmp_path, capsys):
