@@ -162,11 +162,11 @@ def finish(pixels: np.memmap, rows: Mapping[str, Row], path: Path, *, place: str
     Raises:
         OSError: the disk is full, or the cache was cleared meanwhile.
     """
-    told = [
+    recorded = [
         (name, row.stat._replace(changed=-1 if abs(began - row.stat.changed) < TIMES else row.stat.changed), row)
         for name, row in rows.items()
     ]
-    files = [(name, row.number, stat, row.probe.grey, row.probe.problem, row.checksum) for name, stat, row in told]
+    files = [(name, row.number, stat, row.probe.grey, row.probe.problem, row.checksum) for name, stat, row in recorded]
     about = json.dumps({"place": place, "shape": pixels.shape, "files": files}).encode()
     pixels.flush()
     with open(str(pixels.filename), "r+b") as file:  # which does not make it anew where the cache was cleared meanwhile

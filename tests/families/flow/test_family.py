@@ -107,8 +107,8 @@ def test_a_model_of_classes_goes_through_the_verbs(tmp_path, capsys):
 @pytest.mark.slow
 def test_a_model_of_texts_draws_what_it_is_told(tmp_path, capsys):
     run = tmp_path / "run"
-    told = ["--data", "glyphs", "--size", 16, "--condition", "text", "--steps", 2, "--out", run]
-    assert genjax("train", *LINE, *SHORT, *told) == 0
+    from_words = ["--data", "glyphs", "--size", 16, "--condition", "text", "--steps", 2, "--out", run]
+    assert genjax("train", *LINE, *SHORT, *from_words) == 0
     capsys.readouterr()
     assert genjax("sample", run, "--num", 2, "--out", tmp_path / "no.png") == 2
     assert "draws what a text says" in capsys.readouterr().err
