@@ -34,8 +34,8 @@ class Profile(NamedTuple):
     """The weights of an average over the steps so far.
 
     Attributes:
-        step: at which it was taken.
-        gamma: exponent.
+        step: step at which it was taken.
+        gamma: exponent of its weights.
     """
 
     step: int

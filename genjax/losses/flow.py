@@ -35,7 +35,7 @@ class Process(NamedTuple):
         loss: (network, images, noise, times) -> (n,).
         velocity: (network, noisy images, times (n,)) -> dz/dt (n, h, w, c).
         schedule: steps -> times (steps + 1,) from noise to images, the last 0.
-        deviation: of the noise at the first time.
+        deviation: deviation of the noise at the first time.
     """
 
     times: Callable[[Array], Array]
@@ -75,8 +75,8 @@ def rectified(prediction: str = "velocity", *, mean: float = 0.0, deviation: flo
 
     Args:
         prediction: what the network gives: the velocity, or the image, from which the velocity follows.
-        mean: of the logit of the times that are trained at; above 0 there are more noisy ones.
-        deviation: of the same.
+        mean: mean of the logit of the times that are trained at; above 0 there are more noisy ones.
+        deviation: standard deviation of that logit.
     """
 
     def noisy(images: Array, noise: Array, times: Array) -> Array:
@@ -106,7 +106,7 @@ def edm(*, image_deviation: float = IMAGE_DEVIATION) -> Process:
     """Makes EDM's process: a denoiser D(z; t), t the deviation of the noise. (Karras et al. 2022, table 1)
 
     Args:
-        image_deviation: of the values of the images, sigma_data.
+        image_deviation: sigma_data, the standard deviation of the values of the images.
     """
     sd = image_deviation
 
