@@ -179,6 +179,7 @@ class Family(NamedTuple):
         adaptation: frozen dataclass of the options that an adaptation has beside the common ones.
         adapt_defaults: the same as `defaults` of an adaptation.
         adapted: (source's config, adaptation options, number of images) -> config of the adapted model.
+        begun: (trees of a source's parameters, config of the adapted model) -> those that its adaptation begins from.
         transfers: (model config, chosen transfers, offers) -> {network: transfer}.
         check_typed: raises InputError for options of this family (of its model, an adaptation, a drawing) that were
             typed and that nothing would read; others are accepted.
@@ -203,6 +204,7 @@ class Family(NamedTuple):
     adaptation: type = NoOptions
     adapt_defaults: Mapping[str, Any] = {}
     adapted: Callable[[ModelConfig, Any, int], ModelConfig] = as_it_is
+    begun: Callable[[Networks, ModelConfig], Networks] = lambda networks, model: networks
     transfers: Callable[[ModelConfig, Sequence[Any], Mapping[str, Offer]], dict[str, Transfer]] = by_choice
     check_typed: Callable[[Any], None] = lambda options: None
     sampling: type = NoOptions

@@ -18,7 +18,8 @@ from jax import Array
 from jax.scipy.stats import norm
 from jaxtyping import Float
 
-Network = Callable[[Array, Array], Array]  # (images (n, h, w, c), noise level (n,)) -> (n, h, w, c)
+# (images (n, h, w, c), noise level (n,)) -> (n, h, w, c); of mean flow also (images, noise level, span (n,))
+Network = Callable[..., Array]
 
 IMAGE_DEVIATION = 0.5  # of the values of images in [-1, 1], as EDM assumes it
 SMALLEST, LARGEST, CURVATURE = 0.002, 80.0, 7.0  # of EDM's schedule (table 1)
@@ -32,10 +33,14 @@ class Process(NamedTuple):
     Attributes:
         times: uniforms in (0, 1), (n,) -> times (n,) at which a batch is trained.
         noisy: (images, noise, times) -> noisy images (n, h, w, c).
-        loss: (network, images, noise, times) -> (n,).
+        loss: (network, images, noise, times) -> (n,); of mean flow also (..., times, earlier times).
         velocity: (network, noisy images, times (n,)) -> dz/dt (n, h, w, c).
         schedule: steps -> times (steps + 1,) from noise to images, the last 0.
         deviation: deviation of the noise at the first time.
+        pairs: (key, times) -> times and earlier ones (n,) that a loss is of; None where it is of one time.
+        weight: losses (n,) -> factors (n,) on their gradients; None is 1.
+        mean: (network, noisy images, times, earlier times) -> mean of dz/dt between them, along the way that the flow
+            takes; None where a network knows of one time only.
     """
 
     times: Callable[[Array], Array]
@@ -44,6 +49,9 @@ class Process(NamedTuple):
     velocity: Callable[[Network, Array, Array], Array]
     schedule: Callable[[int], np.ndarray]
     deviation: float
+    pairs: Callable[[Array, Array], tuple[Array, Array]] | None = None
+    weight: Callable[[Array], Array] | None = None
+    mean: Callable[[Network, Array, Array, Array], Array] | None = None
 
 
 def spread_uniforms(key: Array, n: int) -> Float[Array, " n"]:

@@ -13,7 +13,7 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Int
 
-from genjax.models.noise_level import NoiseLevel
+from genjax.models.noise_level import HIGHEST, SLOW, NoiseLevel, span_vector
 from genjax.models.segments import Segment
 from genjax.models.transformer import INITIAL_DEVIATION, Embedding, attend
 
@@ -79,7 +79,7 @@ class Dit(nn.Module):
     """Maps a noisy image and its noise level to an image-like output, zero at first.
 
     Parameters: `patch`, `row`, `column`, `level`, `block_0`, ..., `final_modulation`, `head`; `class` where there are
-    classes, whose last row stands for none; `caption` where there are texts.
+    classes, whose last row stands for none; `caption` where there are texts; `span` where there are two times.
     """
 
     channels: int
@@ -90,11 +90,16 @@ class Dit(nn.Module):
     classes: int = 0  # 0 is without
     text: Segment | None = None
     remat: bool = False  # compute a block again in its gradient instead of keeping what it needs
+    two_times: bool = False  # the level is told the span of time to an earlier one as well
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
-        self, images: Float[Array, "n h w c"], levels: Float[Array, " n"], condition: Int[Array, "n ..."] | None = None
+        self,
+        images: Float[Array, "n h w c"],
+        levels: Float[Array, " n"],
+        condition: Int[Array, "n ..."] | None = None,
+        spans: Float[Array, " n"] | None = None,
     ) -> Float[Array, "n h w {self.channels}"]:
         """Computes the output, float32.
 
@@ -103,6 +108,7 @@ class Dit(nn.Module):
             levels: their noise levels, of any range near [-2, 2].
             condition: classes (n,), of which `classes` is none; or tokens of a text (n, length); None for a network
                 without either.
+            spans: of time, in [0, 1], of a network with two times; None is 0.
         """
         n, size, patch = len(images), images.shape[1], self.patch_size
         grid, normal = size // patch, nn.initializers.normal(INITIAL_DEVIATION)
@@ -113,7 +119,9 @@ class Dit(nn.Module):
             + self.param("column", normal, (grid, self.width))[None]
         ).reshape(1, grid**2, self.width)
         hidden = tokens.reshape(n, grid**2, self.width) + places.astype(self.dtype)
-        level = NoiseLevel(self.width, self.dtype, name="level")(levels)
+        level = NoiseLevel(self.width, self.dtype, SLOW if self.two_times else HIGHEST, name="level")(levels)
+        if self.two_times:
+            level = level + span_vector(jnp.zeros_like(levels) if spans is None else spans, self.width, self.dtype)
         if self.classes:
             table = nn.Embed(self.classes + 1, self.width, embedding_init=normal, dtype=self.dtype, name="class")
             level = level + table(condition)

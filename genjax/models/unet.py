@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 
 from genjax.models.group_norm import GroupNorm
 from genjax.models.layers import resampled
-from genjax.models.noise_level import NoiseLevel
+from genjax.models.noise_level import HIGHEST, SLOW, NoiseLevel, span_vector
 from genjax.models.segments import Segment
 from genjax.models.transformer import INITIAL_DEVIATION, Embedding, attend
 
@@ -125,8 +125,8 @@ class Unet(nn.Module):
     """Maps a noisy image and its noise level to an image-like output, zero at first.
 
     Parameters: `level`; `input`; `down_{size}_0`, ...; `middle_0`, `middle_1`; `up_{size}_0`, ...; `norm`, `head`;
-    `class` where there are classes, whose last row stands for none; `caption` where there are texts. Of each size but
-    the first on its way, block 0 changes to it.
+    `class` where there are classes, whose last row stands for none; `caption` where there are texts; `span` where
+    there are two times. Of each size but the first on its way, block 0 changes to it.
     """
 
     channels: int
@@ -137,11 +137,16 @@ class Unet(nn.Module):
     classes: int = 0  # 0 is without
     text: Segment | None = None
     remat: bool = False  # compute a block again in its gradient instead of keeping what it needs
+    two_times: bool = False  # the level is told the span of time to an earlier one as well
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
-        self, images: Float[Array, "n h w c"], levels: Float[Array, " n"], condition: Int[Array, "n ..."] | None = None
+        self,
+        images: Float[Array, "n h w c"],
+        levels: Float[Array, " n"],
+        condition: Int[Array, "n ..."] | None = None,
+        spans: Float[Array, " n"] | None = None,
     ) -> Float[Array, "n h w {self.channels}"]:
         """Computes the output, float32.
 
@@ -150,8 +155,9 @@ class Unet(nn.Module):
             levels: their noise levels, of any range near [-2, 2].
             condition: classes (n,), of which `classes` is none; or tokens of a text (n, length); None for a network
                 without either.
+            spans: of time, in [0, 1], of a network with two times; None is 0.
         """
-        level, words = self._level_and_words(levels, condition)
+        level, words = self._level_and_words(levels, condition, jnp.zeros_like(levels) if spans is None else spans)
         sizes = sizes_of(images.shape[1], self.multipliers, self.attention)
         block = nn.remat(UnetBlock) if self.remat else UnetBlock
 
@@ -180,10 +186,12 @@ class Unet(nn.Module):
         hidden = nn.silu(GroupNorm(self.dtype, name="norm")(hidden))
         return convolution(self.channels, self.dtype, "head", zero=True)(hidden).astype(jnp.float32)
 
-    def _level_and_words(self, levels: Array, condition: Array | None) -> tuple[Array, Array | None]:
+    def _level_and_words(self, levels: Array, condition: Array | None, spans: Array) -> tuple[Array, Array | None]:
         """Returns the vector of noise and condition (n, e), and the words of a caption (n, length, e)."""
         width = LEVEL_WIDTH * self.width
-        level = NoiseLevel(width, self.dtype, name="level")(levels)
+        level = NoiseLevel(width, self.dtype, SLOW if self.two_times else HIGHEST, name="level")(levels)
+        if self.two_times:
+            level = level + span_vector(spans, width, self.dtype)
         if not self.classes and self.text is None:
             return level, None
         if condition is None:

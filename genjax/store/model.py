@@ -399,7 +399,7 @@ def _on_source(
     family = FAMILIES[model.config.family]
     transfers = family.transfers(model.config, adapted.transfers, family.offers(model.config))
     networks, context, used = dict(model.networks), dict(model.context), dict(model.transfers)
-    params = base.params()
+    params = family.begun(base.params(), model.config)
     for name, tree in trees.items():
         like, context[name] = transfers[name].init(params[name], jax.random.key(0))
         check_alike(tree, like, what=f"the {name} of {run}")

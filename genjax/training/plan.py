@@ -177,7 +177,7 @@ def plan_adaptation(
     layout = _layout(config, batch)
     check_adaptable(source)
     offers = family.offers(model)
-    transfers, params = family.transfers(model, config.transfers, offers), source.params()
+    transfers, params = family.transfers(model, config.transfers, offers), family.begun(source.params(), model)
     trained = {  # refuses patterns that match nothing
         network: jax.eval_shape(lambda tree, init=transfer.init: init(tree, jax.random.key(0))[0], params[network])
         for network, transfer in transfers.items()

@@ -234,7 +234,7 @@ def fresh_state(plan: Plan, stage: Stage) -> TrainState:
 def _begin(plan: Plan, stage: Stage, seed: int) -> TrainState:
     source = None
     if plan.source is not None:
-        params = plan.source.params()
+        params = plan.family.begun(plan.source.params(), plan.model)
         source = {network: params[network] for network in stage.learner.transfers}
     init = jax.jit(lambda key, source: stage.learner.init(key, stage.example, source=source))
     state = init(jax.random.key(seed), source)

@@ -28,6 +28,10 @@ def ddpm_unet(model: ModelConfig) -> DdpmUnet:
     unet, condition, canvas = flow.ddpm_unet, model.condition, canvas_of(model)
     if condition.kind == "text":
         raise InputError("--flow.network ddpm_unet has no captions. Use --flow.network dit, or --condition class.")
+    if flow.process == "mean":
+        raise InputError(
+            "--flow.network ddpm_unet is told of one time, and mean flow has two. Use --flow.network unet."
+        )
     if canvas.size % 2**unet.halvings:
         raise InputError(
             f"--flow.ddpm-unet.widths are {len(unet.widths)} blocks, which halve {canvas.words} too often. Use fewer."

@@ -22,10 +22,10 @@ from genjax.families.family import Family, Preview, Stage, Trained, Training, by
 from genjax.families.flow.autoencoder import NETWORK as AUTOENCODER
 from genjax.families.flow.canvas import canvas_of, example_of
 from genjax.families.flow.ddpm import ddpm_process
+from genjax.families.flow.few_steps import begun, check_drawing, with_few_steps
 from genjax.families.flow.guidance import guided
 from genjax.families.flow.latents import (
     KEPT,
-    adapted,
     encoded,
     facts_of,
     images_of,
@@ -33,6 +33,7 @@ from genjax.families.flow.latents import (
     rows_of,
     stages_before,
     with_autoencoder,
+    with_decoder_steps,
 )
 from genjax.families.flow.learner import (
     KNOBS,
@@ -41,10 +42,13 @@ from genjax.families.flow.learner import (
     Flow,
     FlowModule,
     carried,
+    drawn,
     field_of,
     losses_at,
     make_flow,
     unconditional,
+    usual_solver,
+    weighed,
 )
 from genjax.families.flow.networks import NETWORKS
 from genjax.families.flow.options import FlowAdaptation, FlowConfig, FlowDrawing, check_typed
@@ -55,6 +59,7 @@ from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
 from genjax.losses.flow import Process, edm, rectified
+from genjax.losses.mean_flow import mean_flow
 from genjax.transfer import Transfer, freeze, full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Denoising, Offer
@@ -66,6 +71,7 @@ CHUNK = 64  # images that are drawn at once
 
 PROCESSES: dict[str, Callable[[FlowConfig], Process]] = {
     "rectified": lambda flow: rectified(flow.prediction, mean=flow.time_mean),
+    "mean": lambda flow: mean_flow(mean=flow.time_mean, velocities=flow.mean.velocities, power=flow.mean.power),
     "edm": lambda flow: edm(),
     "ddpm": lambda flow: ddpm_process(flow.ddpm),
 }
@@ -154,7 +160,7 @@ def _offers(model: ModelConfig) -> dict[str, Offer]:
     offer = Offer(
         latent_size=canvas.size**2 * canvas.channels,
         features=True,
-        evidence=True,
+        evidence=model.options.process != "mean",
         freeze=NETWORKS[model.options.network].freeze(canvas.size),
         denoising=Denoising(_drawn_rows, functools.partial(_denoising_losses, model)),
     )
@@ -177,13 +183,18 @@ def _drawn_rows(source: Model, key: Array, n: int) -> dict[str, np.ndarray]:
 
 def _denoising_losses(model: ModelConfig, params: Tree, batch: Batch, quantiles: Array, key: Array) -> Array:
     flow = flow_of(model)._replace(null_probability=model.options.null_probability)
-    return losses_at(flow, params, batch, quantiles, *jax.random.split(key))[1]
+    return weighed(flow, losses_at(flow, params, batch, quantiles, *jax.random.split(key, 3))[1])
 
 
 def _transfers(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, Offer]) -> dict[str, Transfer]:
     """Builds the chosen transfers for the flow; of an autoencoder an adaptation trains the decoder at most."""
     built = by_choice(model, choice, {NETWORK: offers[NETWORK]})
     return {network: built.get(network, freeze(KEPT) if choice else full()) for network in offers}
+
+
+def _adapted(model: ModelConfig, adaptation: FlowAdaptation, images: int) -> ModelConfig:
+    """Describes an adapted model in the terms of one that was trained."""
+    return with_few_steps(with_decoder_steps(model, adaptation), adaptation)
 
 
 def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
@@ -198,11 +209,14 @@ def _trained(model: Model) -> Trained:
     learner = in_pixels(model.config, learner, model.transfers)
     drawer_of = functools.lru_cache(maxsize=8)(functools.partial(_drawer, model))
     condition, without = model.config.condition, Reference(model, conditional=False)
+    usual = usual_solver(process_of(model.config.options))
 
     def draw(
         key: Array, n: int, texts: Sequence[str] | None, options: Any, reference: Reference | None = None
     ) -> np.ndarray:
         chosen = options if isinstance(options, FlowDrawing) else FlowDrawing()
+        solver, _ = chosen.decided(usual)
+        check_drawing(model.config.options, solver, guided=chosen.guidance != 1 or reference is not None)
         if condition.kind == "text" and texts is None:
             raise InputError('this model draws what a text says. Say it with --text, such as --text "a red seven".')
         if texts is None and condition.kind == "class":
@@ -239,6 +253,7 @@ def _trained(model: Model) -> Trained:
 def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> Any:
     """Makes the compiled function (latents, condition) -> images."""
     flow, known = flow_of(model.config), model.params()
+    solver, steps = chosen.decided(usual_solver(flow.process))
     params = known[NETWORK]
     other, others, to_images = flow, params, images_of(model.config)
     if reference is not None and reference.model is not model:
@@ -246,11 +261,16 @@ def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> A
 
     @jax.jit
     def draw(latents: Array, condition: Array | None = None) -> Array:
-        field = field_of(flow, params, condition)
-        if reference is not None:
-            given = condition if reference.conditional else unconditional(other, len(latents))
-            field = guided(field, field_of(other, others, given), chosen.guidance, chosen.guidance_interval)
-        return to_images(known, carried(flow, field, latents, chosen.steps, chosen.solver))
+        if reference is None:
+            return to_images(known, drawn(flow, params, condition, latents, steps, solver))
+        given = condition if reference.conditional else unconditional(other, len(latents))
+        field = guided(
+            field_of(flow, params, condition),
+            field_of(other, others, given),
+            chosen.guidance,
+            chosen.guidance_interval,
+        )
+        return to_images(known, carried(flow, field, latents, steps, solver))
 
     return draw
 
@@ -283,8 +303,9 @@ FLOW = Family(
     condition=_condition,
     conditions=("none", "class", "text"),
     adaptation=FlowAdaptation,
-    adapted=adapted,
+    adapted=_adapted,
     transfers=_transfers,
+    begun=begun,
     check_typed=check_typed,
     sampling=FlowDrawing,
     functions=("draw_latents", "render", "reconstruct"),

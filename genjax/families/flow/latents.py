@@ -177,7 +177,7 @@ def facts_of(model: ModelConfig) -> tuple[tuple[str, str], ...]:
     return (("Latents", f"{canvas.size}x{canvas.size}x{canvas.channels}, of an autoencoder"),)
 
 
-def adapted(model: ModelConfig, adaptation: FlowAdaptation, images: int) -> ModelConfig:
+def with_decoder_steps(model: ModelConfig, adaptation: FlowAdaptation) -> ModelConfig:
     """Describes an adapted model in the terms of one that was trained.
 
     Raises:

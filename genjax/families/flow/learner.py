@@ -13,7 +13,7 @@ from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.devices.backend import on_cpu
 from genjax.families.conditions import COLUMNS, absent
-from genjax.families.flow.ode import Field, solve
+from genjax.families.flow.ode import Field, Means, leap, solve
 from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Networks, TrainState
 from genjax.families.model import NO_CONDITION, Condition
 from genjax.families.one_network import check_transfer, knobs_of, learner_of, signals_of
@@ -27,6 +27,7 @@ SIGNALS = (*(f"loss_{level}" for level in LEVELS), *signals_of(NETWORK))
 KNOBS = knobs_of(NETWORK)
 
 FEW = 4  # Euler steps of images that a penalty or a controller compares
+MEAN = "mean"  # solver of a process with mean velocities: leaps of any length
 EVIDENCE_STEPS, EVIDENCE_TIMES = 8, 8  # Heun steps of a source's sample, and times at which it is judged
 FEATURES = ("block_", "down_", "up_", "middle")  # parts of a network whose outputs are compared
 
@@ -129,21 +130,28 @@ def regression(flow: Flow, params: Tree, batch: Batch, key: Array) -> tuple[Arra
     """Computes the loss of a batch at random times, and of its thirds from the least noise to the most."""
     time_key, noise_key, drop_key = jax.random.split(key, 3)
     quantiles = flow.transfer.levels(spread_uniforms(time_key, len(batch["image"])))
-    times, losses = losses_at(flow, params, batch, quantiles, noise_key, drop_key)
-    loss = losses.mean()
+    times, losses = losses_at(flow, params, batch, quantiles, time_key, noise_key, drop_key)
     thirds = noise_levels(times, losses, len(LEVELS))
-    return loss, {"loss/total": loss} | {f"loss/{level}": thirds[part] for part, level in enumerate(LEVELS)}
+    return weighed(flow, losses).mean(), {"loss/total": losses.mean()} | {
+        f"loss/{level}": thirds[part] for part, level in enumerate(LEVELS)
+    }
 
 
 def losses_at(
-    flow: Flow, params: Tree, batch: Batch, quantiles: Array, noise_key: Array, drop_key: Array
+    flow: Flow, params: Tree, batch: Batch, quantiles: Array, time_key: Array, noise_key: Array, drop_key: Array
 ) -> tuple[Array, Array]:
     """Returns the times of these quantiles of noise (n,), and the loss of each image at its own (n,)."""
     images = jnp.asarray(to_float(batch["image"]))
-    times = flow.process.times(quantiles)
+    process, condition = flow.process, dropped(flow, batch, drop_key)
+    times = process.times(quantiles)
+    pair = (times,) if process.pairs is None else process.pairs(jax.random.fold_in(time_key, 1), times)
     noise = jax.random.normal(noise_key, images.shape)
-    condition = dropped(flow, batch, drop_key)
-    return times, flow.process.loss(network_of(flow, params, condition), images, noise, times)
+    return pair[0], process.loss(network_of(flow, params, condition), images, noise, *pair)
+
+
+def weighed(flow: Flow, losses: Array) -> Array:
+    """Weighs losses (n,) as the process does."""
+    return losses if flow.process.weight is None else flow.process.weight(losses) * losses
 
 
 def dropped(flow: Flow, batch: Batch, key: Array) -> Array | None:
@@ -168,7 +176,12 @@ def unconditional(flow: Flow, n: int) -> Array | None:
 
 def network_of(flow: Flow, params: Tree, condition: Array | None) -> Network:
     """Binds the module to parameters and a condition."""
-    return lambda images, levels: flow.module.apply({"params": params}, images, levels, condition)
+
+    def network(images: Array, levels: Array, spans: Array | None = None) -> Array:
+        further = {} if spans is None else {"spans": spans}
+        return flow.module.apply({"params": params}, images, levels, condition, **further)
+
+    return network
 
 
 def field_of(flow: Flow, params: Tree, condition: Array | None) -> Field:
@@ -177,10 +190,34 @@ def field_of(flow: Flow, params: Tree, condition: Array | None) -> Field:
     return lambda z, time: flow.process.velocity(network, z, jnp.full(len(z), time))
 
 
+def means_of(flow: Flow, params: Tree, condition: Array | None) -> Means:
+    """Returns the mean of dz/dt of all rows from one time to another."""
+    network, mean = network_of(flow, params, condition), flow.process.mean
+    if mean is None:
+        raise ValueError("this process has no mean velocities")
+    return lambda z, time, following: mean(network, z, jnp.full(len(z), time), jnp.full(len(z), following))
+
+
+def noise_of(flow: Flow, latents: Array) -> Array:
+    """Returns latents (n, d) as the images of noise that a way begins at."""
+    return flow.process.deviation * latents.reshape(-1, flow.size, flow.size, flow.channels)
+
+
+def usual_solver(process: Process) -> str:
+    """Returns the solver that images are drawn by unless another is chosen."""
+    return "heun" if process.mean is None else MEAN
+
+
 def carried(flow: Flow, field: Field, latents: Array, steps: int, solver: str) -> Array:
     """Carries latents (n, d) along a field to images (n, h, w, c), which may leave [-1, 1]."""
-    noise = flow.process.deviation * latents.reshape(-1, flow.size, flow.size, flow.channels)
-    return solve(field, noise, flow.process.schedule(steps), solver)
+    return solve(field, noise_of(flow, latents), flow.process.schedule(steps), solver)
+
+
+def drawn(flow: Flow, params: Tree, condition: Array | None, latents: Array, steps: int, solver: str) -> Array:
+    """Carries latents (n, d) to images, which may leave [-1, 1], by one of SOLVERS, or by mean velocities: MEAN."""
+    if solver != MEAN:
+        return carried(flow, field_of(flow, params, condition), latents, steps, solver)
+    return leap(means_of(flow, params, condition), noise_of(flow, latents), flow.process.schedule(steps))
 
 
 def bounded(flow: Flow, images: Array) -> Array:
@@ -211,8 +248,8 @@ def _generate(
     flow: Flow, networks: Networks, context: Networks, latents: Array, condition: Array | None = None
 ) -> Array:
     given = unconditional(flow, len(latents)) if condition is None else condition
-    field = field_of(flow, _params(flow, networks, context), given)
-    return bounded(flow, carried(flow, field, latents, flow.preview_steps, "heun"))
+    params = _params(flow, networks, context)
+    return bounded(flow, drawn(flow, params, given, latents, flow.preview_steps, usual_solver(flow.process)))
 
 
 def _sample(flow: Flow, state: TrainState, key: Array, n: int, condition: Array | None = None) -> Array:
@@ -230,7 +267,7 @@ def _forward(flow: Flow, params: Tree, latents: Array) -> tuple[Array, tuple[Arr
     """Makes images in a few Euler steps; returns them and what the network's blocks gave in the last of these."""
     given, times = unconditional(flow, len(latents)), flow.process.schedule(FEW)
     field = field_of(flow, params, given)
-    z = flow.process.deviation * latents.reshape(-1, flow.size, flow.size, flow.channels)
+    z = noise_of(flow, latents)
     z = solve(field, z, times[:-1], "euler", unrolled=on_cpu())
     kept: list[Tree] = []
 

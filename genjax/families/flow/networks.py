@@ -68,6 +68,7 @@ def _shared(model: ModelConfig) -> dict[str, Any]:
         "classes": len(condition.names) if condition.kind == "class" else 0,
         "text": None if vocabulary is None else Segment("text", vocabulary.length, vocabulary.numbers),
         "remat": model.options.remat,
+        "two_times": model.options.process == "mean",
         "dtype": jnp.dtype(model.dtype),
     }
 

@@ -9,6 +9,7 @@ from genjax.families.flow.ddpm_options import DdpmConfig, DdpmUnetConfig
 from genjax.limits import above_zero, at_least, at_most, changed, check_heads, option
 
 FACTORS = (2, 4, 8, 16)  # pixels to a latent
+STEPS, FEW_STEPS = 18, 4  # of a drawing where none are chosen: of a solver, of mean velocities
 
 
 @dataclass(frozen=True)
@@ -86,20 +87,37 @@ class AutoencoderConfig:
 
 
 @dataclass(frozen=True)
+class MeanConfig:
+    """Mean flow: what is trained of the velocities between two times."""
+
+    velocities: float = 0.5
+    """Share of images that are trained at one time, as in rectified flow, from 0 to 1."""
+    power: float = 1.0
+    """Power of the adaptive weight, by which a large loss counts no more than a small one; 0 is off."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that no training could use."""
+        at_least("flow.mean", self, 0, "velocities", "power")
+        if self.velocities > 1:
+            raise InputError(f"--flow.mean.velocities is {self.velocities}, expected 0 to 1.")
+
+
+@dataclass(frozen=True)
 class FlowConfig:
     """A network that carries noise to images, and what it is trained to."""
 
     network: Literal["dit", "unet", "ddpm_unet"] = "dit"
     """A transformer over patches, a U-Net of convolutions, which takes several times as long a step, or the U-Net of
     public checkpoints."""
-    process: Literal["rectified", "edm", "ddpm"] = "rectified"
-    """Straight lines from image to noise, EDM's growing noise with a denoiser, or the steps of denoising diffusion."""
+    process: Literal["rectified", "mean", "edm", "ddpm"] = "rectified"
+    """Straight lines from image to noise, the same drawn in 1 to 4 steps by mean velocities, EDM's growing noise with a
+    denoiser, or the steps of denoising diffusion."""
     space: Literal["pixels", "latents"] = "pixels"
     """Carry noise to pixels, or to the latents of an autoencoder, which is trained first: for 64 pixels and more."""
     prediction: Literal["velocity", "image"] = "velocity"
     """Rectified flow: what the network gives."""
     time_mean: float = 0.0
-    """Rectified flow: mean of the logit of the times in training; above 0 there is more noise."""
+    """Rectified and mean flow: mean of the logit of the times in training; above 0 there is more noise."""
     null_probability: float = 0.1
     """Share of classes or texts that are dropped in training, so that guidance has a branch without one."""
     learning_rate: float = 1e-3
@@ -110,7 +128,7 @@ class FlowConfig:
     """Widths of the parameters' moving averages, as shares of the training; the first is sampled from, and of all of
     them genjax average rebuilds others."""
     preview_steps: int = 8
-    """Heun steps of the pictures and evaluations along training."""
+    """Steps of the pictures and evaluations along training: Heun's, or those of mean flow."""
     text: Literal["words", "byte_pair"] = "words"
     """With --condition text: a closed vocabulary of the captions' words, or byte pairs."""
     remat: bool = False
@@ -120,6 +138,7 @@ class FlowConfig:
     ddpm_unet: DdpmUnetConfig = field(default_factory=DdpmUnetConfig)
     ddpm: DdpmConfig = field(default_factory=DdpmConfig)
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    mean: MeanConfig = field(default_factory=MeanConfig)
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
@@ -134,8 +153,10 @@ class FlowConfig:
 
 @dataclass(frozen=True)
 class FlowAdaptation:
-    """What an adaptation of a flow trains beside the flow."""
+    """What an adaptation of a flow may choose."""
 
+    few_steps: bool = False
+    """Learn to draw in 1 to 4 steps as well (--flow.process mean), from a source of --flow.process rectified."""
     autoencoder_steps: int = 0
     """Of a flow in latents: updates of the autoencoder's decoder on the new images; 0 keeps it. Its encoder stays, so
     that latents keep their meaning."""
@@ -149,10 +170,11 @@ class FlowAdaptation:
 class FlowDrawing:
     """The choices in drawing an image from a flow."""
 
-    steps: int = 18
-    """Steps from noise to an image; each of Heun's but the last asks the network twice."""
-    solver: Literal["heun", "euler"] = "heun"
-    """Solver of the flow: Heun is of second order, Euler of first."""
+    steps: int | None = None
+    """Steps from noise to an image: 18, or 4 of solver mean. Each of Heun's but the last asks the network twice."""
+    solver: Literal["heun", "euler", "mean"] | None = None
+    """Solver of the flow: Heun is of second order, Euler of first; mean leaps by the velocities of --flow.process mean,
+    which has it for its default, all others Heun."""
     guidance: float = 1.0
     """Moves away from what the network without the condition, or --guide, would draw; 1 is off, 1.5 to 3 is usual."""
     guidance_interval: tuple[float, float] = (0.0, float("inf"))
@@ -160,11 +182,17 @@ class FlowDrawing:
 
     def __post_init__(self) -> None:
         """Refuses values that nothing could be drawn with."""
-        at_least("", self, 1, "steps")
+        if self.steps is not None:
+            at_least("", self, 1, "steps")
         at_least("", self, 0, "guidance")
         low, high = self.guidance_interval
         if not 0 <= low < high:
             raise InputError(f"--guidance-interval {low} {high}: expected two times, the smaller first, 0 or more.")
+
+    def decided(self, usual: str) -> tuple[str, int]:
+        """Returns the solver and its steps: of what was left open the usual ones."""
+        solver = self.solver or usual
+        return solver, self.steps or (FEW_STEPS if solver == "mean" else STEPS)
 
 
 def check_typed(options: object) -> None:
@@ -178,9 +206,9 @@ def check_typed(options: object) -> None:
                     f"{option(f'flow.{other}', name)} does nothing with --flow.network {options.network}. Leave it out."
                 )
     process = options.process
-    unread = [
-        ("flow", name) for name in ("prediction", "time_mean") if process != "rectified" and name in changed(options)
-    ]
+    readers = {"prediction": ("rectified",), "time_mean": ("rectified", "mean")}
+    unread = [("flow", name) for name, known in readers.items() if process not in known and name in changed(options)]
+    unread += [("flow.mean", name) for name in changed(options.mean) if process != "mean"]
     unread += [("flow.ddpm", name) for name in changed(options.ddpm) if process != "ddpm"]
     for group, name in unread:
         raise InputError(f"{option(group, name)} does nothing with --flow.process {process}. Leave it out.")

@@ -27,7 +27,8 @@ class Reference:
 def check_reference(model: Model, other: Model) -> None:
     """Raises InputError for a model whose velocities are of another process or of other latents."""
     mine, its = model.config.options, other.config.options
-    if (mine.process, mine.ddpm) != (its.process, its.ddpm):
+    straight = {mine.process, its.process} <= {"rectified", "mean"}
+    if (mine.process != its.process and not straight) or mine.ddpm != its.ddpm:
         raise InputError(
             f"--guide names a model of --flow.process {its.process}, and this one is of {mine.process}. Name one of the"
             " same process."
