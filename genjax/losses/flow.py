@@ -45,7 +45,7 @@ class Process(NamedTuple):
 
     times: Callable[[Array], Array]
     noisy: Callable[[Array, Array, Array], Array]
-    loss: Callable[[Network, Array, Array, Array], Array]
+    loss: Callable[..., Array]
     velocity: Callable[[Network, Array, Array], Array]
     schedule: Callable[[int], np.ndarray]
     deviation: float

@@ -1,5 +1,7 @@
 """Mean flow against closed forms: Gaussian data, whose mean velocity is known, and a single image."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -72,7 +74,7 @@ def test_the_loss_is_stationary_at_the_exact_mean_velocity_and_not_at_the_veloci
 def test_the_derivative_along_the_way_is_that_of_finite_differences():
     z, t, r = drawn((3, 2, 2, 1)), jnp.array([0.5, 0.7, 0.9]), jnp.array([0.1, 0.6, 0.2])
 
-    def network(z, t, span=0.0):
+    def network(z, t, span: Any = 0.0):
         return jnp.sin(z * each(t)) + each(jnp.cos(3 * t) * span) * z**2
 
     step, velocity = 1e-2, network(z, t)
@@ -111,11 +113,13 @@ def test_one_time_leaves_the_loss_of_rectified_flow():
 @pytest.mark.parametrize("steps", [1, 2, 4])
 def test_any_number_of_steps_is_exact_where_there_is_one_image(steps):
     image, noise, process = drawn((1, 4, 4, 1)), drawn((1, 4, 4, 1), 1), mean_flow()
+    mean = process.mean
+    assert mean is not None
 
     def network(z, t, span):  # a straight way: the mean velocity is the velocity
         return (z - image) / each(t)
 
-    made = leap(lambda z, t, r: process.mean(network, z, t[None], r[None]), noise, process.schedule(steps))
+    made = leap(lambda z, t, r: mean(network, z, t[None], r[None]), noise, process.schedule(steps))
     np.testing.assert_allclose(made, image, atol=1e-6)
 
 
