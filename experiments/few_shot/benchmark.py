@@ -37,9 +37,8 @@ def main(settings: Benchmark) -> int:
     """Runs every cell that has no row yet, then writes table and plots; returns the exit code."""
     if settings.quick:
         tiny = {"source_steps": 20, "images": 20, "batch": 5, "seeds": 2, "shots": (5,), "num": 100}
-        settings = dataclasses.replace(
-            settings, transfers=(UNADAPTED, "full", "lora"), pairs=("digits-glyphs",), **tiny
-        )
+        chosen = {"transfers": (UNADAPTED, "full", "lora"), "pairs": ("digits-glyphs",), "guidances": (1.0,)}
+        settings = dataclasses.replace(settings, **tiny, **chosen)
     for pair in settings.pairs:
         lookup(PAIRS, pair, "pair")
     for shots in settings.shots:

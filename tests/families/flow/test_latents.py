@@ -221,14 +221,14 @@ def test_an_adaptation_keeps_the_autoencoder_and_trains_the_flow(run, tmp_path):
 
 def test_steps_of_an_autoencoder_that_the_source_has_not_are_refused():
     with pytest.raises(InputError, match=r"--autoencoder-steps 3: the source is in pixels.*Leave it out\."):
-        FLOW.adapted(model_of(space="pixels"), FlowAdaptation(3), 10)
-    assert FLOW.adapted(model_of(), FlowAdaptation(3), 10).options.autoencoder.steps == 3
+        FLOW.adapted(model_of(space="pixels"), FlowAdaptation(autoencoder_steps=3), 10)
+    assert FLOW.adapted(model_of(), FlowAdaptation(autoencoder_steps=3), 10).options.autoencoder.steps == 3
 
 
 @pytest.mark.slow
 def test_an_adaptation_may_train_the_decoder_and_never_the_encoder(run, tmp_path):
     few = {"data": "digits", "num_images": 40, "transfer": "lora", "steps": 2}
-    adapt(adapt_config(run, tmp_path / "adapted", adaptation=FlowAdaptation(2), **few))
+    adapt(adapt_config(run, tmp_path / "adapted", adaptation=FlowAdaptation(autoencoder_steps=2), **few))
     source, model = load_model(run), load_model(tmp_path / "adapted")
     before, after = (flatten(one.params()["autoencoder"]) for one in (source, model))
     moved = {name.partition("/")[0] for name in before if (before[name] != after[name]).any()}
