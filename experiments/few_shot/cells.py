@@ -18,7 +18,8 @@ from genjax.evaluate import METRICS, Record, evaluate_images, load_extractor
 from genjax.evaluate.sampling import sample_run
 from genjax.families.flow.options import DitConfig, FlowConfig, FlowDrawing
 from genjax.families.registry import FAMILIES
-from genjax.store.model import load_model, read_model_config
+from genjax.store.description import read_model_config
+from genjax.store.model import load_model
 from genjax.store.run_folder import RunFolder, is_run
 from genjax.terminal import say
 from genjax.training.loop import adapt, train

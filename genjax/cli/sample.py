@@ -57,7 +57,7 @@ def sample_type(arguments: Sequence[str]) -> type:
         arguments: those after the verb; a run that is no model has no such options.
     """
     from genjax.families.registry import FAMILIES
-    from genjax.store.model import read_model_config
+    from genjax.store.description import read_model_config
 
     given = given_options(arguments, "--run")["--run"]
     try:

@@ -21,7 +21,7 @@ from genjax.errors import InputError
 from genjax.families.family import Family, NoOptions
 from genjax.families.registry import DEFAULT, FAMILIES, family_named
 from genjax.limits import at_least
-from genjax.store.model import read_model_config
+from genjax.store.description import read_model_config
 from genjax.store.run_config import saved_config
 from genjax.store.run_folder import RunFolder, is_run
 from genjax.terminal import result, say

@@ -150,7 +150,8 @@ def _compared(
         warn(f"{metric}: left out {len(few)} classes with fewer than {LEAST} images ({', '.join(few[:10])})")
     values = {name: OF_A_CLASS[metric](*side) for name, side in enough.items()}
     counts = {name: (len(real), len(fake)) for name, (real, fake) in enough.items()}
-    values[""], counts[""] = float(np.mean(list(values.values()))), tuple(map(sum, zip(*counts.values(), strict=True)))
+    totals = np.sum(list(counts.values()), axis=0)
+    values[""], counts[""] = float(np.mean(list(values.values()))), (int(totals[0]), int(totals[1]))
     return [
         Record(
             name=_named(metric, extractor, name),

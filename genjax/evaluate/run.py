@@ -33,7 +33,7 @@ from genjax.evaluate.sides import (
 )
 from genjax.families.conditions import said_of
 from genjax.families.model import ModelConfig
-from genjax.store.model import read_model_config
+from genjax.store.description import read_model_config
 from genjax.store.run_config import run_config, saved_data
 from genjax.store.run_folder import RunFolder
 from genjax.terminal import warn
@@ -156,16 +156,16 @@ def judge(
                 _training_images(judged, which, real) if any(EXPLANATIONS[name].train for name in explained) else None
             )
             records += explain(loaded, known, metrics=explained, train=train, **about)
-        teaching = None
+        sides: list[Labelled] = []  # held-out images of the classes, and those that teach their classifier
         if by_class:
             names = loaded.model.config.condition.names
             rest = _real_images(truth, judged, size=size, split="train", seed=seed, which=which, reading=reading)
-            held_out, teaching = labelled(shown, names), labelled(rest, names)
+            sides = [labelled(shown, names), labelled(rest, names)]
         if pictured or by_class or not explained:
             images["fake_images"] = _drawn(loaded, number, seed, texts)
-        if teaching is not None:
+        if sides:
             asked = Labelled(images["fake_images"], np.asarray(texts, object))
-            records += class_records(held_out, asked, teaching, extractor=network, metrics=by_class, **about)
+            records += class_records(sides[0], asked, sides[1], extractor=network, metrics=by_class, **about)
         if pictured:
             images |= _further_images(judged, pictured, number, texts, real=real, seed=seed, which=which, source=source)
     else:

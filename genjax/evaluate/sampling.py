@@ -11,7 +11,8 @@ from genjax.errors import InputError, did_you_mean
 from genjax.families.family import Trained
 from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES
-from genjax.store.model import load_model, source_of
+from genjax.store.description import source_of
+from genjax.store.model import load_model
 
 
 class Loaded(NamedTuple):

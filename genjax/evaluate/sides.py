@@ -17,7 +17,7 @@ from genjax.errors import InputError
 from genjax.evaluate.features.extractor import Extractor, with_colour
 from genjax.families.model import ModelConfig
 from genjax.families.registry import FAMILIES
-from genjax.store.model import read_model_config
+from genjax.store.description import read_model_config
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder
 from genjax.terminal import say, warn

@@ -27,8 +27,9 @@ from genjax.report.facts import facts, summary
 from genjax.report.measure import PICTURED, TRAINING_PICTURED, measure, training_caption
 from genjax.report.nearest import SAMPLED, SEARCHED, draw_pictures, neighbourhoods
 from genjax.report.page import Neighbourhood, RunReport, run_page
+from genjax.store.description import read_description
 from genjax.store.metrics import read_metrics
-from genjax.store.model import plain_stages, read_description
+from genjax.store.model import plain_stages
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder, read_config, stage_folder, write_bytes
 from genjax.version import __version__

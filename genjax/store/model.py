@@ -5,9 +5,8 @@ updates, frozen parts) holds only what was trained and names the identity of tha
 """
 
 import hashlib
-import math
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,26 +20,15 @@ from genjax.config.run import AdaptConfig, config_from_json, config_to_json
 from genjax.control import chain
 from genjax.errors import InputError
 from genjax.families.family import Stage, Training
-from genjax.families.learner import Learner, Networks, TrainState, exported
+from genjax.families.learner import Networks, TrainState, exported
 from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES, model_from_json, model_to_json
-from genjax.json_config import read_json
-from genjax.store.migrations import FORMAT, MODEL_FILES, migrated
-from genjax.store.run_folder import (
-    RunFolder,
-    is_run,
-    read_config,
-    runs_inside,
-    stage_folder,
-    what_to_name,
-    write_bytes,
-    write_json,
-)
+from genjax.store.description import described, description_file, relied_on, scalars
+from genjax.store.migrations import FORMAT
+from genjax.store.run_folder import RunFolder, stage_folder, write_bytes, write_json
 from genjax.transfer import Transfer, full
-from genjax.transfer.registry import from_json as transfer_from_json
-from genjax.transfer.registry import names as transfer_names
 from genjax.transfer.transfer import same_latents
-from genjax.tree import Tree, check_alike, content_hash, count, difference, flatten, refill, unflatten
+from genjax.tree import Tree, check_alike, content_hash, count, flatten, refill, unflatten
 
 TRIES = 20  # to read a model whose run goes on meanwhile and replaces it
 
@@ -98,7 +86,7 @@ def save_model(
         write_bytes(place / file, content)
         entries[network] = {"file": file, "sha256": sha256, "whole": whole}
     values: dict[str, Any] = {"form": FORMAT, "step": step, "model": model_to_json(config), "networks": entries}
-    values["control"] = {name: [str(leaf.dtype), leaf.tolist()] for name, leaf in _scalars(state.control).items()}
+    values["control"] = {name: [str(leaf.dtype), leaf.tolist()] for name, leaf in scalars(state.control).items()}
     if score is not None:
         values["score"] = score
     if needs:
@@ -114,15 +102,6 @@ def save_model(
             old.unlink()
 
 
-def best_score(folder: RunFolder) -> float:
-    """Returns the score of a stage's best model; infinity where none can be read."""
-    try:
-        score = read_json(folder.model("best") / "model.json").get("score")
-    except InputError:
-        return math.inf
-    return float(score) if isinstance(score, int | float) else math.inf
-
-
 def is_whole(transfer: Transfer, trainable: Tree, context: Tree) -> bool:
     """Returns True if a network is written as its parameters: if what is trained is no smaller."""
     params = jax.eval_shape(transfer.params, trainable, context)
@@ -133,96 +112,6 @@ def stored_form(transfer: Transfer, trainable: Tree, context: Tree) -> tuple[Tre
     """Returns the tree that is written of a network, and whether it is whole."""
     whole = is_whole(transfer, trainable, context)
     return (transfer.params(trainable, context) if whole else trainable), whole
-
-
-def ancestry(run: Path, model: Model) -> tuple[dict[str, str], ...]:
-    """Returns the models that led to this one, the oldest first and itself the last: identity, data and transfer."""
-    values = read_description(run)
-    adapted = values.get("adapted", {})
-    begun = read_json(RunFolder(run).config).get("config", {})
-    data = adapted.get("data") or begun.get("data") or begun.get("checkpoint", "unknown")
-    transfer = transfer_names(transfer_from_json(adapted["transfer"], where=str(run))) if adapted else "none"
-    own = {"identity": model.identity, "data": str(data), "transfer": transfer}
-    return (*values.get("ancestry", ()), own)
-
-
-def carried_control(run: Path, learner: Learner, stage: str, stages: Collection[str]) -> Any:
-    """Returns the state in which a run's controllers ended, for a learner with the same controllers.
-
-    Raises:
-        InputError: they are not the same.
-    """
-    values = _description(stage_folder(run, stage, stages).model() / "model.json").get("control", {})
-    like = learner.controller.init()
-    kept = {name: jax.device_put(np.asarray(value, dtype)) for name, (dtype, value) in values.items()}
-    lines = difference(kept, like)
-    if lines:
-        raise InputError(
-            f"the controllers of {run} are not those of this adaptation, so that their state cannot be carried:"
-            f" {'; '.join(lines[:3])}. Use the same --control settings, or --control-state reset."
-        )
-    return refill(like, kept)
-
-
-def _scalars(control: Any) -> dict[str, np.ndarray]:
-    return {name: np.asarray(leaf) for name, leaf in flatten(control).items()}
-
-
-def read_model_config(run: Path, *, which: str = "latest") -> ModelConfig:
-    """Reads the config of a run's model, without its parameters.
-
-    Raises:
-        InputError: no model there, or a damaged description.
-    """
-    values = read_description(run, which)
-    return model_from_json(values["model"], where=str(_where(run, which)))
-
-
-def read_description(run: Path, which: str = "latest") -> dict[str, Any]:
-    """Reads the model.json of a run; of a model of several stages, that of the first one.
-
-    Raises:
-        InputError: no model there, or a damaged description.
-    """
-    return _description(_where(run, which))
-
-
-def source_of(run: Path) -> tuple[Path, str]:
-    """Returns the folder of the run that a run was adapted from, and the identity of the model that was there.
-
-    Raises:
-        InputError: it does not say.
-    """
-    try:
-        entry = read_description(run)["source"]
-        return run / entry["path"], entry["identity"]
-    except (KeyError, TypeError):
-        raise InputError(f"{run} does not say what it was adapted from. Name a run that was adapted.") from None
-
-
-def _where(run: Path, which: str) -> Path:
-    """Returns the first model.json of a run."""
-    place = RunFolder(run)
-    if (place.model(which) / "model.json").exists():
-        return place.model(which) / "model.json"
-    staged = sorted(run.glob("*/model/latest/model.json")) if run.is_dir() and not runs_inside(run) else []
-    if staged:
-        return staged[0]
-    if which == "best" and (place.model() / "model.json").exists():
-        raise InputError(
-            f"{run} has no best model, as none was evaluated along its training. Use --which latest, or train with"
-            " --evaluate-every."
-        )
-    if is_run(place):
-        read_config(place)  # refuses one of an earlier form, whose model lies elsewhere
-    raise InputError(f"{run} holds no model. {what_to_name(run)}")
-
-
-def _description(where: Path) -> dict[str, Any]:
-    values = read_json(where)
-    if not isinstance(values.get("model"), dict):
-        raise InputError(f"{where} lacks 'model': it is no model of this genjax. Train the run again.")
-    return migrated(values, "form", MODEL_FILES, where=str(where))
 
 
 def load_model(run: Path, *, which: str = "latest", source: Path | None = None, sampled_only: bool = False) -> Model:
@@ -238,7 +127,7 @@ def load_model(run: Path, *, which: str = "latest", source: Path | None = None, 
         InputError: no model there, a file that is damaged or of another model, a stage that is missing, a source that
             is missing or not its own.
     """
-    where = _where(run, which)
+    where = description_file(run, which)
     for _ in range(TRIES):
         written = _content(where)
         try:
@@ -274,8 +163,8 @@ class _Stored(NamedTuple):
 
 def _load(run: Path, which: str, source: Path | None, *, sampled_only: bool, above: tuple[Path, ...] = ()) -> Model:
     """Loads the model as it is described at this moment; `above` are the runs that lie on it."""
-    where = _where(run, which)
-    config = model_from_json(_description(where)["model"], where=str(where))
+    where = description_file(run, which)
+    config = model_from_json(described(where)["model"], where=str(where))
     family = FAMILIES[config.family]
     needed = family.published(config) if sampled_only else family.networks(config)
     try:
@@ -321,33 +210,24 @@ def _stored(run: Path, which: str, config: ModelConfig, needed: Collection[str])
     folders = {stage: stage_folder(run, stage, stages) for stage in stages}
     values: dict[str, Any] = {}
     entries, trees, needs = {}, {}, {}
-    relied_on = _relied_on(list(folders.values()))
+    needed_later = relied_on(list(folders.values()))
     for stage, networks in stages.items():
         found = folders[stage].model(which)
         # Later stages were trained with the latest networks of the earlier ones, not with their best.
-        if len(stages) > 1 and (relied_on & set(networks) or not (found / "model.json").exists()):
+        if len(stages) > 1 and (needed_later & set(networks) or not (found / "model.json").exists()):
             found = folders[stage].model()
         if not (found / "model.json").exists():
             raise InputError(f"{run} has no trained {stage}. Go on with its training first: --resume.")
-        described = _description(found / "model.json")
-        if values and described["model"] != values["model"]:
+        read = described(found / "model.json")
+        if values and read["model"] != values["model"]:
             raise InputError(f"the stages of {run} are not of one model. Bring back its own, or train it again.")
-        values = described
+        values = read
         for network in networks:
             entries[network] = values["networks"][network]
             needs[network] = values.get("needs", {})
             if network in needed:
                 trees[network] = _read(found, entries[network])
     return _Stored(values, entries, trees, needs)
-
-
-def _relied_on(folders: Sequence[RunFolder]) -> set[str]:
-    """Returns the networks that those of later stages were trained with."""
-    found: set[str] = set()
-    for folder in folders:
-        if (folder.model() / "model.json").exists():
-            found |= set(_description(folder.model() / "model.json").get("needs", {}))
-    return found
 
 
 def _check_needs(model: Model, needs: Mapping[str, Mapping[str, str]], run: Path) -> None:

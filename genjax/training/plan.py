@@ -20,9 +20,10 @@ from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
 from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES, model_to_json, other_families
+from genjax.store.description import ancestry, carried_control
 from genjax.store.fisher import fisher_information
 from genjax.store.lock import check_unlocked
-from genjax.store.model import Origin, ancestry, carried_control, load_model
+from genjax.store.model import Origin, load_model
 from genjax.store.run_config import changes, kept_settings, saved_config
 from genjax.store.run_folder import RunFolder, check_free, stage_folder
 from genjax.terminal import warn

@@ -15,8 +15,9 @@ from genjax.families.model import Model
 from genjax.families.registry import FAMILIES
 from genjax.json_config import read_json
 from genjax.store.averages import Kept, kept_averages, mixed, rebuilt_files, widths_in, write_files
+from genjax.store.description import source_of
 from genjax.store.lock import check_unlocked, locked
-from genjax.store.model import load_model, source_of
+from genjax.store.model import load_model
 from genjax.store.run_config import AVERAGED, RUN
 from genjax.store.run_folder import REPLACE, RunFolder, begin, check_free, read_config, stage_folder
 from genjax.training.plan_checks import check_name

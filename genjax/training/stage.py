@@ -17,9 +17,10 @@ from genjax.families.family import Stage
 from genjax.families.learner import Networks, TrainState, exported
 from genjax.store import checkpoint
 from genjax.store.averages import delete_averages_after, is_due, keep_averages
+from genjax.store.description import best_score
 from genjax.store.metrics import Metrics, evaluated, open_metrics
 from genjax.store.migrations import FORMAT
-from genjax.store.model import best_score, save_model
+from genjax.store.model import save_model
 from genjax.store.run_config import kept_settings
 from genjax.store.run_folder import RunFolder
 from genjax.terminal import progress, say, warn

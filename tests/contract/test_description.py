@@ -25,7 +25,7 @@ from genjax.families.registry import (
 from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
 from genjax.families.text_to_image.options import TextToImageConfig
 from genjax.families.text_to_image.tokenizers.options import TokenizerConfig
-from genjax.store.model import read_model_config
+from genjax.store.description import read_model_config
 from genjax.transfer.registry import TRANSFERS
 from genjax.transfer.transfer import applies
 

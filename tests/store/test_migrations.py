@@ -12,10 +12,11 @@ from genjax.config import AdaptConfig, GanConfig, ModelConfig, TrainConfig, VaeC
 from genjax.errors import InputError
 from genjax.evaluate.sampling import sample_run
 from genjax.families.registry import FAMILIES
+from genjax.store.description import read_description
 from genjax.store.doctor import diagnose
 from genjax.store.metrics import read_metrics
 from genjax.store.migrations import FORMAT, FROZEN_1, NETWORKS_1, model_file_from_1, run_config_from_1, settings_from_1
-from genjax.store.model import load_model, read_description
+from genjax.store.model import load_model
 from genjax.store.run_config import run_config, saved_config, saved_model
 from genjax.store.run_folder import RunFolder, read_config
 from genjax.training.loop import adapt, train

@@ -10,8 +10,9 @@ from tiny import leaves_equal
 from toy_runs import adapted_toy, toy_config, toy_entered
 
 from genjax.errors import InputError
+from genjax.store.description import best_score
 from genjax.store.metrics import evaluated, read_metrics
-from genjax.store.model import best_score, load_model
+from genjax.store.model import load_model
 from genjax.store.run_folder import RunFolder
 from genjax.store.tensorboard import Board
 from genjax.training import preview, stage

@@ -47,7 +47,7 @@ def taught_reader(features: ArrayLike, classes: Sequence[str]) -> Reader:
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(deviation > 0, deviation, 1.0)
     taught = RidgeClassifierCV(alphas=PENALTIES).fit((rows - mean) / scale, np.asarray(classes))
-    return lambda features: taught.predict((features - mean) / scale)
+    return lambda features: np.asarray(taught.predict((features - mean) / scale))
 
 
 def class_coverage(real_features: ArrayLike, fake_features: ArrayLike) -> float:
