@@ -1,7 +1,8 @@
 """The config of a run on disk: read from its config.json, and compared with what is asked for now."""
 
+import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from genjax.config.run import (
@@ -110,9 +111,27 @@ def kept_settings(config: TrainConfig | AdaptConfig) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in later or value != later[name]}
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """Returns the settings that differ, as ``seed 0 -> 1; gan.width 8 -> 16``; empty where none does."""
-    old, new = dict(_named(before)), dict(_named(after))
+def usual_settings(config: TrainConfig | AdaptConfig) -> dict[str, Any]:
+    """Returns `kept_settings` with all groups of options at their defaults: what holds where one was not there yet."""
+    groups: dict[str, Any] = {"control": type(config.control)()}
+    if isinstance(config, TrainConfig):
+        groups["model"] = config.family.options()
+    else:
+        groups["adaptation"] = type(config.adaptation)()
+        groups["transfer"] = tuple(type(one)() for one in config.transfers)
+    return kept_settings(dataclasses.replace(config, **groups))
+
+
+def changes(before: dict[str, Any], after: dict[str, Any], usual: Mapping[str, Any] | None = None) -> str:
+    """Returns the settings that differ, as ``seed 0 -> 1; gan.width 8 -> 16``; empty where none does.
+
+    Args:
+        before: settings of then.
+        after: settings of now.
+        usual: settings that stand for those that `before` lacks; None is nothing.
+    """
+    new = dict(_named(after))
+    old = {name: value for name, value in _named(dict(usual or {})) if name in new} | dict(_named(before))
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     return "; ".join(f"{name} {old.get(name)!r} -> {new.get(name)!r}" for name in names)
 

@@ -8,7 +8,7 @@ from genjax.evaluate.run_data import numbers_changed
 from genjax.json_config import read_json
 from genjax.store.checkpoint import damage, on_disk
 from genjax.store.migrations import FORMAT, settings_from_1
-from genjax.store.run_config import MAY_CHANGE, changes, kept_settings
+from genjax.store.run_config import MAY_CHANGE, changes, kept_settings, usual_settings
 from genjax.store.run_folder import read_config, write_json
 from genjax.training.plan import Plan
 
@@ -44,7 +44,7 @@ def check_settings(notes: Mapping[str, Any], plan: Plan) -> None:
     if notes.get("format", FORMAT if "config" not in notes else 1) == 1:
         saved = settings_from_1(saved, plan.model.family)
     saved = {name: value for name, value in saved.items() if name not in MAY_CHANGE}
-    changed = changes(saved, now)
+    changed = changes(saved, now, usual_settings(plan.config))
     if changed:
         raise InputError(
             f"the checkpoint in {plan.folder.path} was saved under other settings than config.json has now: {changed}. "

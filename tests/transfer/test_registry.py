@@ -233,7 +233,7 @@ def test_two_of_them_clash_or_begin_at_the_source_exactly_in_either_order(pair):
 
 
 SET = (  # each option off its default
-    *(Freeze(("maker/up/*", "trainer/")), Lora(2, 1.5), L2Sp(0.5), Ewc(7.0, 9), Miner(9, True), Replay(0.5, 8, 4)),
+    *(Freeze(("maker/up/*", "trainer/")), Lora(2, 1.5), L2Sp(0.5), Ewc(7.0, 9), Miner(9, True), Replay(0.5, 8, 4, 1.5)),
     *(replace(TRANSFERS["cdc"].options(), weight=3.0, batch=5), KernelModulation(0.5, 9), Full(), Auto((Lora(2),))),
 )
 
