@@ -1,5 +1,7 @@
 """Tiny tokenizers that several tests share: what costs is their compilation."""
 
+from functools import cache
+
 import jax
 import numpy as np
 
@@ -39,4 +41,9 @@ def batch_of(n, seed=0):
 
 def started(learner, key=0, source=None):
     """The first state, by a compiled init."""
-    return jax.jit(lambda key, source: learner.init(key, batch_of(8), source=source))(jax.random.key(key), source)
+    return _beginning(learner.init)(jax.random.key(key), source)
+
+
+@cache
+def _beginning(init):
+    return jax.jit(lambda key, source: init(key, batch_of(8), source=source))

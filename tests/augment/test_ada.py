@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
+from drawn import uniform
 
 from genjax.augment import ada, colour, geometry
 from genjax.augment.draws import draw
@@ -18,7 +19,7 @@ KEY = jax.random.key(7)
 
 @pytest.fixture(scope="module")
 def images():
-    return jax.random.uniform(jax.random.key(1), (40, 8, 8, 3), minval=-1, maxval=1)
+    return uniform(jax.random.key(1), (40, 8, 8, 3), minval=-1, maxval=1)
 
 
 @functools.cache

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal, uniform
 from scipy import stats
 
 from genjax.augment import AUGMENTATIONS, ada, diffaugment
@@ -21,7 +22,7 @@ KEY = jax.random.key(7)
 
 @pytest.fixture(scope="module")
 def images():
-    return jax.random.uniform(jax.random.key(1), (6, 8, 8, 3), minval=-1, maxval=1)
+    return uniform(jax.random.key(1), (6, 8, 8, 3), minval=-1, maxval=1)
 
 
 @pytest.fixture(scope="module", params=PIPELINES)
@@ -52,7 +53,7 @@ def test_traced_once_for_all_probabilities(name, images):
 @pytest.fixture(scope="module")
 def changed():
     """For each single operation, how many of 300 images it changes at probability .4."""
-    images = jax.random.uniform(jax.random.key(1), (300, 8, 8, 3), minval=-1, maxval=1)
+    images = uniform(jax.random.key(1), (300, 8, 8, 3), minval=-1, maxval=1)
 
     @jax.jit
     def count():
@@ -86,7 +87,7 @@ def test_each_image_has_its_own_draw(pipeline, images):
 
 
 def test_gradient_agrees_with_finite_differences(pipeline, images):
-    weights, direction = (jax.random.normal(jax.random.key(k), images.shape) for k in (3, 4))
+    weights, direction = (normal(jax.random.key(k), images.shape) for k in (3, 4))
 
     @jax.jit
     @jax.value_and_grad

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from drawn import uniform
 from scipy import stats
 
 from genjax.augment import colour
@@ -12,7 +13,7 @@ COLOURS = np.array([[0.5, -0.2, 0.9], [0.3, 0.3, 0.3], [-1.0, 0.0, 1.0]])
 
 
 def noise(seed):
-    return jax.random.uniform(jax.random.key(seed), (N, 2), minval=-1)
+    return uniform(jax.random.key(seed), (N, 2), minval=-1)
 
 
 def coloured(operation, colours):
@@ -58,7 +59,7 @@ def test_saturation_multiplies_the_distance_from_grey():
 
 
 def test_recolour_is_the_map_at_each_pixel(getkey):
-    images = jax.random.uniform(getkey(), (N, 2, 2, 3), minval=-1, maxval=1)
+    images = uniform(getkey(), (N, 2, 2, 3), minval=-1, maxval=1)
     matrices = colour.hue(noise(1), SIZE) @ colour.brightness(noise(2), SIZE)
     flat, maps = np.asarray(images).reshape(N, 4, 3), np.asarray(matrices)
     expected = np.einsum("nij,nkj->nki", maps[:, :3, :3], flat) + maps[:, None, :3, 3]
@@ -66,7 +67,7 @@ def test_recolour_is_the_map_at_each_pixel(getkey):
 
 
 def test_recolour_of_grey_is_recolour_of_grey_rgb(getkey):
-    grey = jax.random.uniform(getkey(), (N, 2, 2, 1), minval=-1, maxval=1)
+    grey = uniform(getkey(), (N, 2, 2, 1), minval=-1, maxval=1)
     matrices = colour.contrast(noise(1), SIZE) @ colour.brightness(noise(2), SIZE)
     rgb = colour.recolour(jnp.tile(grey, 3), matrices)
     np.testing.assert_allclose(jnp.tile(colour.recolour(grey, matrices), 3), rgb, atol=1e-6)

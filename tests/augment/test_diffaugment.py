@@ -5,6 +5,7 @@ import functools
 import jax
 import numpy as np
 import pytest
+from drawn import uniform
 from scipy import stats
 
 from genjax.augment import diffaugment
@@ -16,7 +17,7 @@ KEY = jax.random.key(7)
 
 @pytest.fixture(scope="module")
 def images():
-    return jax.random.uniform(jax.random.key(1), (N, 8, 16, 3), minval=-1, maxval=1)
+    return uniform(jax.random.key(1), (N, 8, 16, 3), minval=-1, maxval=1)
 
 
 def augmented(images, *policy):

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from drawn import uniform
 from scipy import stats
 
 from genjax.augment import geometry
@@ -11,7 +12,7 @@ N, SIZE = 400, 16
 
 
 def maps(operation):
-    noise = jax.random.uniform(jax.random.key(5), (N, 2), minval=-1)
+    noise = uniform(jax.random.key(5), (N, 2), minval=-1)
     return np.asarray(operation(noise, SIZE), np.float64)
 
 

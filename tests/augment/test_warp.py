@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal, uniform
 from scipy import ndimage
 
 from genjax.augment import warp as module
@@ -12,7 +13,7 @@ from genjax.augment.warp import background, warp
 
 @pytest.fixture
 def images():
-    return jax.random.uniform(jax.random.key(1), (6, 8, 8, 3), minval=-1, maxval=1)
+    return uniform(jax.random.key(1), (6, 8, 8, 3), minval=-1, maxval=1)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_background_is_not_tinged_by_one_corner():
 def test_forms_have_the_same_gradient(images, matrices):
     framed = jnp.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)))
     x, y = (jnp.clip(place + 1, 0, 9) for place in module._places(matrices, 8))
-    slope = jax.random.normal(jax.random.key(2), images.shape)
+    slope = normal(jax.random.key(2), images.shape)
     forms = (module._read_windows, module._multiply)
     gradients = [jax.jit(jax.grad(lambda i, f=f: (f(i, x, y) * slope).sum()))(framed) for f in forms]
     np.testing.assert_allclose(*gradients, atol=1e-5)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
+from drawn import uniform
 
 from genjax.control import optimal_sigma
 from genjax.losses.reconstruction import gaussian_log_likelihood, optimal_gaussian_log_likelihood
@@ -18,7 +19,7 @@ def test_the_weight_is_one_over_the_smoothed_error():
 
 def test_the_gradient_is_sigma_vaes(getkey):
     """Weighted, the unit-scale likelihood has the gradient of the one with the optimal scale."""
-    images, mean = (jax.random.uniform(getkey(), (4, 8, 8, 1), minval=-1) for _ in range(2))
+    images, mean = (uniform(getkey(), (4, 8, 8, 1), minval=-1) for _ in range(2))
     controller = optimal_sigma()
     state = controller.update({"squared_error": jnp.square(images - mean).mean()}, controller.init())
     weight = controller.knobs(state)["reconstruction_weight"]

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from drawn import normal
 
 from genjax.losses.contrastive import info_nce, same_rows
 
@@ -22,14 +23,14 @@ def test_of_orthogonal_pairs_it_is_a_closed_form():
 
 
 def test_it_is_the_mean_of_both_directions(getkey):
-    logits = np.asarray(3 * jax.random.normal(getkey(), (N, N)), np.float64)
+    logits = np.asarray(3 * normal(getkey(), (N, N)), np.float64)
     rows = np.log(np.exp(logits).sum(axis=1)) - np.diag(logits)
     columns = np.log(np.exp(logits).sum(axis=0)) - np.diag(logits)
     np.testing.assert_allclose(info_nce(jnp.asarray(logits), OWN), (rows + columns) / 2, rtol=1e-5)
 
 
 def test_images_and_texts_may_be_exchanged(getkey):
-    logits = jax.random.normal(getkey(), (N, N))
+    logits = normal(getkey(), (N, N))
     np.testing.assert_allclose(info_nce(logits, OWN), info_nce(logits.T, OWN), rtol=1e-6)
 
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 from scipy import stats
 
 from genjax.families.flow.ode import solve
@@ -23,7 +24,7 @@ ONE = jnp.ones((1, 1, 1, 1))
 
 
 def drawn(shape, seed=0):
-    return jax.random.normal(jax.random.key(seed), shape)
+    return normal(jax.random.key(seed), shape)
 
 
 def gaussian_velocity(deviation):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 from scipy import stats
 
 from genjax.losses.gumbel import gumbel_softmax, uniform_kl
@@ -11,7 +12,7 @@ from genjax.losses.gumbel import gumbel_softmax, uniform_kl
 
 @pytest.fixture
 def logits(getkey):
-    return jax.random.normal(getkey(), (5, 4, 7))
+    return normal(getkey(), (5, 4, 7))
 
 
 @pytest.mark.parametrize("temperature", [100.0, 1.0, 0.001])

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
+from drawn import normal, uniform
 from scipy import stats
 from scipy.special import logit
 
@@ -18,8 +19,8 @@ from genjax.losses.logit_laplace import (
 
 
 def test_it_is_scipys_laplace_of_the_logit(getkey):
-    images = jax.random.uniform(getkey(), (3, 4, 4, 3), minval=-1, maxval=1)
-    mean, log_scale = jax.random.normal(getkey(), images.shape), jax.random.normal(getkey(), images.shape)
+    images = uniform(getkey(), (3, 4, 4, 3), minval=-1, maxval=1)
+    mean, log_scale = normal(getkey(), images.shape), normal(getkey(), images.shape)
     pixels = np.asarray(to_open_interval(images), np.float64)
     scale = np.exp(LOG_SCALE_FLOOR + np.logaddexp(0, np.asarray(log_scale, np.float64) - LOG_SCALE_FLOOR))
     expected = stats.laplace.logpdf(logit(pixels), mean, scale) - np.log(pixels * (1 - pixels))

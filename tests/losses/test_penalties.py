@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import jaxtyping
 import numpy as np
 import pytest
+from drawn import normal
 from scipy.stats import kstest
 
 from genjax.losses.penalties import gradient_penalty, r1, r2
@@ -18,18 +19,18 @@ def linear(slope):
 
 @pytest.fixture
 def real(getkey):
-    return jax.random.normal(getkey(), SHAPE)
+    return normal(getkey(), SHAPE)
 
 
 @pytest.fixture
 def fake(getkey):
     getkey()
-    return jax.random.normal(getkey(), SHAPE)
+    return normal(getkey(), SHAPE)
 
 
 @pytest.fixture
 def slope():
-    return jax.random.normal(jax.random.key(9), (1, *SHAPE[1:]))
+    return normal(jax.random.key(9), (1, *SHAPE[1:]))
 
 
 def test_r1_of_a_linear_critic(real, slope):

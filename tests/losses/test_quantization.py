@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ FEW = settings(max_examples=40, deadline=None, derandomize=True)
 
 
 def test_the_nearest_code_is_that_of_brute_force(getkey):
-    vectors, codebook = jax.random.normal(getkey(), (3, 2, 5, 4)), jax.random.normal(getkey(), (9, 4))
+    vectors, codebook = normal(getkey(), (3, 2, 5, 4)), normal(getkey(), (9, 4))
     distances = np.linalg.norm(np.asarray(vectors)[..., None, :] - np.asarray(codebook), axis=-1)
     found = nearest_codes(vectors, codebook)
     assert found.dtype == jnp.int32
@@ -33,7 +34,7 @@ def test_the_gradient_passes_the_codes_by(getkey):
 
 
 def test_commitment_moves_the_vectors_alone(getkey):
-    vectors, codes = jax.random.normal(getkey(), (2, 3, 3, 4)), jax.random.normal(getkey(), (2, 3, 3, 4))
+    vectors, codes = normal(getkey(), (2, 3, 3, 4)), normal(getkey(), (2, 3, 3, 4))
     np.testing.assert_allclose(
         commitment(vectors, codes), np.square(np.asarray(vectors - codes)).sum(axis=(1, 2, 3)), rtol=1e-5
     )

@@ -6,6 +6,7 @@ import jaxtyping
 import numpy as np
 import optax
 import pytest
+from drawn import normal, uniform
 from scipy import stats
 
 from genjax.losses.reconstruction import (
@@ -27,12 +28,12 @@ ALL = {
 
 @pytest.fixture
 def images():
-    return jax.random.uniform(jax.random.key(1), SHAPE, minval=-1, maxval=1)
+    return uniform(jax.random.key(1), SHAPE, minval=-1, maxval=1)
 
 
 @pytest.fixture
 def decoded():
-    return jax.random.normal(jax.random.key(2), SHAPE)
+    return normal(jax.random.key(2), SHAPE)
 
 
 @pytest.fixture(params=ALL)
@@ -100,7 +101,7 @@ def test_gradients_agree_with_finite_differences(loss, images, decoded):
     # Unequal images and weights: to the plain mean over the batch, the optimal scale adds no gradient.
     weights = jnp.array([1.0, -1.0, 2.0, 0.5, -1.5])
     decoded = decoded * jnp.linspace(0.2, 2, 5)[:, None, None, None]
-    direction = jax.random.normal(jax.random.key(3), SHAPE) / np.sqrt(np.prod(SHAPE)) + 0.1 * (decoded - images)
+    direction = normal(jax.random.key(3), SHAPE) / np.sqrt(np.prod(SHAPE)) + 0.1 * (decoded - images)
 
     def total(mean):
         return (loss(images, mean) * weights).sum()

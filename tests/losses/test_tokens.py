@@ -6,12 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal, uniform
 
 from genjax.losses.tokens import masked_nats, token_nats, weighted_nats
 
 
 def test_nats_are_the_negative_log_of_the_softmax(getkey):
-    logits = 5 * jax.random.normal(getkey(), (3, 4, 6))
+    logits = 5 * normal(getkey(), (3, 4, 6))
     tokens = jax.random.randint(getkey(), (3, 4), 0, 6)
     odds = np.exp(np.asarray(logits, np.float64))
     expected = -np.log(np.take_along_axis(odds, np.asarray(tokens)[..., None], -1)[..., 0] / odds.sum(-1))
@@ -29,7 +30,7 @@ def test_extreme_logits_are_finite():
 
 
 def test_the_slope_is_probability_less_one_at_the_token(getkey):
-    logits, tokens = jax.random.normal(getkey(), (2, 3, 4)), jax.random.randint(getkey(), (2, 3), 0, 4)
+    logits, tokens = normal(getkey(), (2, 3, 4)), jax.random.randint(getkey(), (2, 3), 0, 4)
     slope = jax.grad(lambda logits: token_nats(logits, tokens).sum())(logits)
     np.testing.assert_allclose(slope, jax.nn.softmax(logits) - jax.nn.one_hot(tokens, 4), atol=1e-6)
 
@@ -41,7 +42,7 @@ def test_text_to_image_is_one_to_seven_by_default():
 
 
 def test_weighted_nats_are_one_value_per_image(getkey):
-    text, image = jax.random.uniform(getkey(), (4, 3)), jax.random.uniform(getkey(), (4, 5))
+    text, image = uniform(getkey(), (4, 3)), uniform(getkey(), (4, 5))
     for row in range(4):
         np.testing.assert_allclose(
             weighted_nats(text, image)[row], text[row].mean() / 8 + image[row].mean() * 7 / 8, rtol=1e-6
@@ -49,7 +50,7 @@ def test_weighted_nats_are_one_value_per_image(getkey):
 
 
 def test_masked_nats_are_the_sum_over_what_was_hidden(getkey):
-    nats, hidden = jax.random.uniform(getkey(), (4, 6)), jax.random.bernoulli(getkey(), 0.5, (4, 6))
+    nats, hidden = uniform(getkey(), (4, 6)), jax.random.bernoulli(getkey(), 0.5, (4, 6))
     expected = [np.asarray(row)[np.asarray(mask)].sum() for row, mask in zip(nats, hidden, strict=True)]
     np.testing.assert_allclose(masked_nats(nats, hidden), expected, rtol=1e-6)
 

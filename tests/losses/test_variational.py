@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 from scipy import stats
 from scipy.integrate import quad
 
@@ -12,7 +13,7 @@ from genjax.losses.variational import bits_per_dimension, elbo, gaussian_kl, rep
 
 @pytest.fixture
 def posterior(getkey):
-    return jax.random.normal(getkey(), (6, 3)), jax.random.normal(getkey(), (6, 3))
+    return normal(getkey(), (6, 3)), normal(getkey(), (6, 3))
 
 
 def test_kl_of_the_prior_is_zero():

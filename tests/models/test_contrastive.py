@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import uniform
 
 from genjax.models.contrastive import Contrastive, bounded_scale
 from genjax.models.segments import Segment
@@ -16,7 +17,7 @@ TEXT = Segment("text", 4, 9)
 def model():
     """(model, variables, images, text)."""
     made = Contrastive(TEXT, size=16, width=4, text_width=16, text_depth=1, text_heads=2, embedding_size=8)
-    images = jax.random.uniform(jax.random.key(1), (3, 16, 16, 1), minval=-1)
+    images = uniform(jax.random.key(1), (3, 16, 16, 1), minval=-1)
     text = jax.random.randint(jax.random.key(2), (3, 4), 0, 9)
     return made, jax.jit(made.init)(jax.random.key(0), images, text), images, text
 

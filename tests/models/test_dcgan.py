@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
+from drawn import normal, parameters
 
 from genjax.models.dcgan import Critic, Generator
 from genjax.tree import flatten
@@ -50,28 +51,29 @@ def test_every_size_has_its_stages(size, channels):
 
 def test_images_lie_between_minus_one_and_one(getkey):
     module = Generator(width=8)
-    images = module.apply(module.init(getkey(), jnp.zeros((1, 64))), 100 * jax.random.normal(getkey(), (4, 64)))
+    images = module.apply({"params": parameters(module, jnp.zeros((1, 64)))}, 100 * normal(getkey(), (4, 64)))
     assert float(jnp.abs(jnp.asarray(images)).max()) <= 1
 
 
 def test_an_image_depends_on_its_own_latents_alone(getkey):
     module = Generator(width=8)
-    variables, latents = module.init(getkey(), jnp.zeros((1, 64))), jax.random.normal(getkey(), (4, 64))
+    latents = normal(getkey(), (4, 64))
+    variables = {"params": parameters(module, latents)}
     alone, together = module.apply(variables, latents[:1]), module.apply(variables, latents)
     assert jnp.allclose(jnp.asarray(alone)[0], jnp.asarray(together)[0], atol=1e-5)
 
 
 def test_bfloat16_computes_close_to_float32_and_keeps_float32_parameters(getkey):
-    latents = jax.random.normal(getkey(), (2, 64))
-    variables = Generator(width=8).init(getkey(), latents)
+    latents = normal(getkey(), (2, 64))
+    variables = {"params": parameters(Generator(width=8), latents)}
     half = Generator(width=8, dtype=jnp.bfloat16)
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(half.init(getkey(), latents)))
+    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(jax.eval_shape(half.init, getkey(), latents)))
     left, right = Generator(width=8).apply(variables, latents), half.apply(variables, latents)
     assert jnp.asarray(right).dtype == jnp.float32
     assert jnp.allclose(jnp.asarray(left), jnp.asarray(right), atol=0.05)
 
 
 def test_the_head_reads_the_features(getkey):
-    module, images = Critic(width=8), jax.random.normal(getkey(), (4, 16, 16, 1))
-    features = module.apply(module.init(getkey(), images), images, method="features")
+    module, images = Critic(width=8), normal(getkey(), (4, 16, 16, 1))
+    features = module.apply({"params": parameters(module, images)}, images, method="features")
     assert jnp.asarray(features).shape == (4, 4, 4, 16)

@@ -1,11 +1,13 @@
 """The fast forms against XLA's own, in value and in gradients of both orders."""
 
 import re
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal, parameters
 from flax import linen as nn
 from jax import lax
 
@@ -26,27 +28,31 @@ def assert_same(ours, theirs):
 @pytest.fixture(params=SHAPES, ids=str)
 def arrays(request, getkey):
     n, h, c, d = request.param
-    coarse = jax.random.normal(getkey(), (n, h, h + 1, c))
-    kernel = jax.random.normal(getkey(), (4, 4, c, d))
-    fine = jax.random.normal(getkey(), (n, 2 * h, 2 * h + 2, d))
+    coarse = normal(getkey(), (n, h, h + 1, c))
+    kernel = normal(getkey(), (4, 4, c, d))
+    fine = normal(getkey(), (n, 2 * h, 2 * h + 2, d))
     return coarse, kernel, fine
 
 
 def test_double_and_its_gradients_are_xlas(arrays):
     coarse, kernel, fine = arrays
-    images, ours = jax.vjp(layers.double, coarse, kernel)
-    expected, theirs = jax.vjp(plain_double, coarse, kernel)
-    assert_same(images, expected)
-    for mine, other in zip(ours(fine), theirs(fine), strict=True):
+
+    @partial(jax.jit, static_argnums=0)
+    def image_and_slopes(double):
+        images, pullback = jax.vjp(double, coarse, kernel)
+        return images, pullback(fine)
+
+    pairs = zip(*(jax.tree.leaves(image_and_slopes(form)) for form in (layers.double, plain_double)), strict=True)
+    for mine, other in pairs:
         assert_same(mine, other)
 
 
 def test_what_samples_is_the_program_of_plain_flax(getkey):
     """It is then as fast wherever it runs: forms that pay by their gradients cost those nothing who take none."""
-    latents = jax.random.normal(getkey(), (64, 8))
+    latents = normal(getkey(), (64, 8))
     ours = dcgan.Generator(16, 1, width=8, latent_size=8)
     theirs = plain_flax.Generator(16, 1, width=8, latent_size=8)
-    variables = ours.init(getkey(), latents)
+    variables = {"params": parameters(ours, latents)}
 
     def program(module):
         text = jax.jit(module.apply).lower(variables, latents).compile().as_text() or ""
@@ -56,33 +62,35 @@ def test_what_samples_is_the_program_of_plain_flax(getkey):
     assert program(ours) == program(theirs)
 
 
-def assert_same_module(ours, theirs, images, key):
+def assert_same_module(ours, theirs, images):
     """Compares the outputs of two modules, and the gradients in their parameters and in the images."""
-    variables = ours.init(key, images)
-    (mine, my_pullback), (other, their_pullback) = (
-        jax.vjp(module.apply, variables, images) for module in (ours, theirs)
-    )
-    assert_same(mine, other)
-    pairs = zip(*(jax.tree.leaves(pullback(jnp.cos(other))) for pullback in (my_pullback, their_pullback)), strict=True)
+
+    @partial(jax.jit, static_argnums=0)
+    def applied(module, variables, images):
+        made, pullback = jax.vjp(module.apply, variables, images)
+        return made, pullback(jnp.cos(made))
+
+    variables = {"params": parameters(ours, images)}
+    pairs = zip(*(jax.tree.leaves(applied(module, variables, images)) for module in (ours, theirs)), strict=True)
     for left, right in pairs:
         assert_same(left, right)
 
 
-def test_the_strided_module_is_flaxs(arrays, getkey):
-    assert_same_module(layers.DownConv(5), nn.Conv(5, (4, 4), (2, 2), padding=1), arrays[2], getkey())
+def test_the_strided_module_is_flaxs(arrays):
+    assert_same_module(layers.DownConv(5), nn.Conv(5, (4, 4), (2, 2), padding=1), arrays[2])
 
 
-def test_the_transposed_module_is_flaxs(arrays, getkey):
-    assert_same_module(layers.UpConv(9), nn.ConvTranspose(9, (4, 4), (2, 2), padding="SAME"), arrays[0], getkey())
+def test_the_transposed_module_is_flaxs(arrays):
+    assert_same_module(layers.UpConv(9), nn.ConvTranspose(9, (4, 4), (2, 2), padding="SAME"), arrays[0])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["double", "halve", "correlate"])
 def test_second_order_gradients_agree_with_xlas(name, getkey):
     """The gradient of a gradient's norm, as R1 takes it, through each of the three forms."""
-    coarse = jax.random.normal(getkey(), (5, 3, 3, 4))
-    kernel = jax.random.normal(getkey(), (4, 4, 4, 9))
-    fine = jax.random.normal(getkey(), (5, 6, 6, 9))
+    coarse = normal(getkey(), (5, 3, 3, 4))
+    kernel = normal(getkey(), (4, 4, 4, 9))
+    fine = normal(getkey(), (5, 6, 6, 9))
     plain = {
         "double": plain_double,
         "halve": lambda fine, kernel: jax.linear_transpose(lambda x: plain_double(x, kernel), coarse)(fine)[0],
@@ -94,22 +102,22 @@ def test_second_order_gradients_agree_with_xlas(name, getkey):
         return jnp.sum(jax.grad(lambda a: jnp.sum(jnp.sin(function(a, b))))(a) ** 2)
 
     for argument in (1, 2):
-        ours = jax.grad(slope_norm, argument)(getattr(layers, name), *inputs)
-        theirs = jax.grad(slope_norm, argument)(plain, *inputs)
+        slopes = jax.jit(jax.grad(slope_norm, argument), static_argnums=0)
+        ours, theirs = (slopes(form, *inputs) for form in (getattr(layers, name), plain))
         np.testing.assert_allclose(ours, theirs, atol=2e-4 * float(jnp.abs(theirs).max()))
 
 
 def test_minibatch_deviation_sees_a_collapsed_batch(getkey):
-    images = jax.random.normal(getkey(), (1, 4, 4, 3))
+    images = normal(getkey(), (1, 4, 4, 3))
     collapsed = layers.minibatch_deviation(jnp.tile(images, (8, 1, 1, 1)))
-    varied = layers.minibatch_deviation(jax.random.normal(getkey(), (8, 4, 4, 3)))
+    varied = layers.minibatch_deviation(normal(getkey(), (8, 4, 4, 3)))
     assert collapsed.shape == (8, 4, 4, 4)
     np.testing.assert_allclose(collapsed[..., -1], 1e-4, rtol=1e-3)  # the root of the offset alone
     assert float(varied[..., -1].min()) > 0.5
 
 
 def test_minibatch_deviation_compares_inside_a_group(getkey):
-    features = jax.random.normal(getkey(), (6, 2, 2, 1))
+    features = normal(getkey(), (6, 2, 2, 1))
     found = layers.minibatch_deviation(features, group=3)[..., -1]
     members = np.asarray(features).reshape(2, 3, 2, 2, 1)
     expected = np.sqrt(members.var(axis=1) + 1e-8).mean(axis=(1, 2, 3))
@@ -117,7 +125,7 @@ def test_minibatch_deviation_compares_inside_a_group(getkey):
 
 
 def test_minibatch_deviation_takes_any_batch(getkey):
-    assert layers.minibatch_deviation(jax.random.normal(getkey(), (7, 2, 2, 1))).shape == (7, 2, 2, 2)
+    assert layers.minibatch_deviation(normal(getkey(), (7, 2, 2, 1))).shape == (7, 2, 2, 2)
 
 
 def test_halving_averages_four_pixels_and_doubling_repeats_one():

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal, parameters
 
 from genjax.models.tokenizer import Tokenizer, channels_at, resolutions
 from genjax.tree import flatten
@@ -13,7 +14,7 @@ TINY = Tokenizer(size=16, grid=4, channels=1, codes=12, code_size=6, width=8, de
 
 @pytest.fixture(scope="module")
 def variables():
-    return jax.jit(TINY.init)(jax.random.key(0), jnp.zeros((1, 16, 16, 1)))
+    return {"params": parameters(TINY, jnp.zeros((1, 16, 16, 1)))}
 
 
 def test_the_names_of_the_default_tokenizer():
@@ -29,7 +30,7 @@ PARTS = ("encoder", "decoder")
 
 
 def test_an_image_becomes_a_grid_of_vectors_and_an_image_again(variables, getkey):
-    images = jax.random.normal(getkey(), (3, 16, 16, 1))
+    images = normal(getkey(), (3, 16, 16, 1))
     vectors = jnp.asarray(TINY.apply(variables, images, method="encode"))
     assert (vectors.shape, vectors.dtype) == ((3, 4, 4, 6), jnp.float32)
     decoded = jnp.asarray(TINY.apply(variables, vectors, method="decode"))

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import parameters
 
 from genjax.models.segments import Segment
 from genjax.models.transformer import Transformer
@@ -28,8 +29,7 @@ def masked():
 def made(segments, **settings):
     transformer = Transformer(segments, width=16, depth=2, heads=2, **settings)
     tokens = tuple(jax.random.randint(jax.random.key(1), (3, s.length), 0, s.vocabulary) for s in segments)
-    params = jax.jit(transformer.init)(jax.random.key(0), tokens)["params"]
-    return transformer, params, tokens
+    return transformer, parameters(transformer, tokens), tokens
 
 
 def changed(tokens, segment, index):
@@ -130,9 +130,10 @@ def test_logits_at_a_place_are_the_wholes(causal):
 
 def test_without_the_causal_mask_every_token_sees_its_segment_and_those_before(masked):
     transformer, params, tokens = masked
-    (before,) = transformer.apply({"params": params}, tokens)
+    apply = jax.jit(transformer.apply)
+    (before,) = apply({"params": params}, tokens)
     for segment in range(2):
-        (after,) = transformer.apply({"params": params}, changed(tokens, segment, 3))
+        (after,) = apply({"params": params}, changed(tokens, segment, 3))
         assert (np.abs(np.asarray(after - before))[0].max(axis=-1) > 0).all()
 
 

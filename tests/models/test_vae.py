@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from drawn import normal, parameters
 
 from genjax.models.vae import Vae
 from genjax.tree import flatten
@@ -20,8 +21,8 @@ def test_the_names_of_the_demos_vae():
 
 
 def test_the_call_decodes_the_mean(getkey):
-    module, images = Vae(width=8, latent_size=4), jax.random.normal(getkey(), (3, 16, 16, 1))
-    variables = module.init(getkey(), images)
+    module, images = Vae(width=8, latent_size=4), normal(getkey(), (3, 16, 16, 1))
+    variables = {"params": parameters(module, images)}
     mean, log_variance = (jnp.asarray(part) for part in module.apply(variables, images, method="encode"))
     assert mean.shape == log_variance.shape == (3, 4)
     decoded = module.apply(variables, mean, method="decode")

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal, uniform
 
 from genjax.errors import InputError
 from genjax.transfer import chain, freeze
@@ -15,14 +16,14 @@ from genjax.tree import count, flatten
 @pytest.fixture
 def source(getkey):
     return {
-        "stem": {"kernel": jax.random.normal(getkey(), (4, 6)), "bias": jnp.ones(6)},
-        "up": {"kernel": jax.random.normal(getkey(), (2, 2, 6, 3))},
+        "stem": {"kernel": normal(getkey(), (4, 6)), "bias": jnp.ones(6)},
+        "up": {"kernel": normal(getkey(), (2, 2, 6, 3))},
     }
 
 
 @pytest.fixture
 def fisher(source, getkey):
-    return jax.tree.map(lambda leaf: jax.random.uniform(getkey(), leaf.shape), source)
+    return jax.tree.map(lambda leaf: uniform(getkey(), leaf.shape), source)
 
 
 def no_forward(params, latents):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 
 from genjax.errors import InputError
 from genjax.transfer.fisher import diagonal_fisher
@@ -21,7 +22,7 @@ def regression(params, example):
 
 @pytest.fixture
 def examples(getkey):
-    return jax.random.normal(getkey(), (7, 4)), jax.random.normal(getkey(), (7, 3))
+    return normal(getkey(), (7, 4)), normal(getkey(), (7, 3))
 
 
 def test_of_a_gaussian_mean_it_is_the_mean_squared_deviation():
@@ -34,7 +35,7 @@ def test_of_a_gaussian_mean_it_is_the_mean_squared_deviation():
 
 @pytest.mark.parametrize("at_once", [1, 3, 7, 100])
 def test_it_is_that_of_a_loop_over_examples(at_once, examples, getkey):
-    params = {"kernel": jax.random.normal(getkey(), (4, 3))}
+    params = {"kernel": normal(getkey(), (4, 3))}
     found = diagonal_fisher(regression, params, examples, at_once=at_once)
     slopes = [jax.grad(regression)(params, (examples[0][i], examples[1][i]))["kernel"] for i in range(7)]
     np.testing.assert_allclose(found["kernel"], np.mean(np.square(slopes), axis=0), rtol=1e-5, atol=1e-7)
@@ -50,7 +51,7 @@ def test_keys_may_be_a_part_of_the_examples(getkey):
         key, image = example
         return params["scale"] * jnp.sum(image * jax.random.normal(key, image.shape))
 
-    keys, images = jax.random.split(getkey(), 5), jax.random.normal(getkey(), (5, 3))
+    keys, images = jax.random.split(getkey(), 5), normal(getkey(), (5, 3))
     found = diagonal_fisher(noisy, {"scale": jnp.ones(())}, (keys, images), at_once=2)
     slopes = [float(jnp.sum(image * jax.random.normal(key, (3,)))) for key, image in zip(keys, images, strict=True)]
     assert float(found["scale"]) == pytest.approx(np.mean(np.square(slopes)), rel=1e-5)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 
 from genjax.errors import InputError
 from genjax.models.dcgan import Generator
@@ -15,8 +16,8 @@ from genjax.tree import count, flatten
 @pytest.fixture
 def source(getkey):
     return {
-        "dense": {"kernel": jax.random.normal(getkey(), (4, 3)), "bias": jnp.ones(3)},
-        "up": {"kernel": jax.random.normal(getkey(), (2, 2, 3, 2))},
+        "dense": {"kernel": normal(getkey(), (4, 3)), "bias": jnp.ones(3)},
+        "up": {"kernel": normal(getkey(), (2, 2, 3, 2))},
     }
 
 
@@ -50,9 +51,9 @@ def test_the_parameters_are_those_of_the_formula(source, importance, getkey):
     transfer = kernel_modulation(importance, quantile=0.5)
     trainable, kept = transfer.init(source, getkey())
     trainable |= {
-        "up/kernel/row": jax.random.normal(getkey(), (12,)),
+        "up/kernel/row": normal(getkey(), (12,)),
         "up/kernel/column": jnp.array([5.0, 0.5]),
-        "up/kernel/offset": jax.random.normal(getkey(), (2, 2, 3, 2)),
+        "up/kernel/offset": normal(getkey(), (2, 2, 3, 2)),
     }
     kernel = np.asarray(source["up"]["kernel"]).reshape(12, 2)
     tuned = kernel + np.asarray(trainable["up/kernel/offset"]).reshape(12, 2)

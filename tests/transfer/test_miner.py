@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 
 from genjax.errors import InputError
 from genjax.models.dcgan import Generator
@@ -18,12 +19,12 @@ MINED = {"miner/hidden/weights", "miner/hidden/shift", "miner/out/weights", "min
 
 @pytest.fixture
 def source(getkey):
-    return {"stem": {"kernel": jax.random.normal(getkey(), (4, 6)), "bias": jnp.ones(6)}}
+    return {"stem": {"kernel": normal(getkey(), (4, 6)), "bias": jnp.ones(6)}}
 
 
 @pytest.fixture
 def latents(getkey):
-    return jax.random.normal(getkey(), (5, 4))
+    return normal(getkey(), (5, 4))
 
 
 def moved(tree):

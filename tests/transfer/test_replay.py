@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 
 from genjax.errors import InputError
 from genjax.transfer import chain, lora
@@ -14,7 +15,7 @@ from genjax.tree import count, flatten
 
 @pytest.fixture
 def source(getkey):
-    return {"stem": {"kernel": jax.random.normal(getkey(), (4, 6)), "bias": jnp.ones(6)}}
+    return {"stem": {"kernel": normal(getkey(), (4, 6)), "bias": jnp.ones(6)}}
 
 
 def forward(params, latents):

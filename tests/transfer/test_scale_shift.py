@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 
 from genjax.errors import InputError
 from genjax.models.dcgan import Generator
@@ -15,9 +16,9 @@ from genjax.tree import count, flatten
 @pytest.fixture
 def source(getkey):
     return {
-        "dense": {"kernel": jax.random.normal(getkey(), (6, 5)), "bias": jnp.ones(5)},
+        "dense": {"kernel": normal(getkey(), (6, 5)), "bias": jnp.ones(5)},
         "norm": {"scale": jnp.ones(5)},
-        "up": {"kernel": jax.random.normal(getkey(), (4, 4, 5, 3))},
+        "up": {"kernel": normal(getkey(), (4, 4, 5, 3))},
     }
 
 

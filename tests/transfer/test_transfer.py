@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 
 from genjax.errors import InputError
 from genjax.transfer import TRANSFERS, Transfer, chain, freeze, full, lora
@@ -21,9 +22,9 @@ EVERY = {
 @pytest.fixture
 def source(getkey):
     return {
-        "stem": {"kernel": jax.random.normal(getkey(), (8, 32)), "bias": jnp.ones(32)},
-        "up_8": {"kernel": jax.random.normal(getkey(), (4, 4, 6, 5)), "bias": jnp.zeros(5)},
-        "up_16": {"kernel": jax.random.normal(getkey(), (4, 4, 5, 1)), "bias": jnp.zeros(1)},
+        "stem": {"kernel": normal(getkey(), (8, 32)), "bias": jnp.ones(32)},
+        "up_8": {"kernel": normal(getkey(), (4, 4, 6, 5)), "bias": jnp.zeros(5)},
+        "up_16": {"kernel": normal(getkey(), (4, 4, 5, 1)), "bias": jnp.zeros(1)},
     }
 
 
@@ -42,7 +43,7 @@ def test_the_source_is_reproduced_exactly_at_the_start(name, source, getkey):
 @pytest.mark.parametrize("name", EVERY)
 def test_latents_stay_and_the_penalty_is_zero(name, source, getkey):
     trainable, context = EVERY[name].init(source, getkey())
-    latents = jax.random.normal(getkey(), (3, 8))
+    latents = normal(getkey(), (3, 8))
     np.testing.assert_array_equal(EVERY[name].latents(trainable, context, latents), latents)
     assert float(EVERY[name].penalty(trainable, context, getkey(), lambda params, z: (z, ()))) == 0
 

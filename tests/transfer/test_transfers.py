@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 
 from genjax.models.dcgan import Generator
 from genjax.transfer import TRANSFERS, chain, freeze, full, lora
@@ -99,7 +100,7 @@ def transfer(request):
 
 @pytest.fixture
 def latents(getkey):
-    return jax.random.normal(getkey(), (3, LATENTS))
+    return normal(getkey(), (3, LATENTS))
 
 
 def test_the_source_is_reproduced_exactly_at_the_start(transfer, latents, getkey):
@@ -130,7 +131,7 @@ def test_gradients_after_a_move_are_finite(getkey):
     single = {name: transfer for name, transfer in EVERY.items() if "," not in name}  # chains take long to compile
     started = {name: transfer.init(SOURCE, getkey()) for name, transfer in single.items()}
     trees = {name: moved(trainable) for name, (trainable, _) in started.items()}
-    latents = jax.random.normal(getkey(), (3, LATENTS))
+    latents = normal(getkey(), (3, LATENTS))
 
     def loss(name, tree):
         transfer, (_, context) = EVERY[name], started[name]

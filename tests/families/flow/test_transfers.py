@@ -1,6 +1,7 @@
 """Every transfer on a flow: it begins with the images of the source, and a step moves them."""
 
 import dataclasses
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -16,9 +17,10 @@ from genjax.families.registry import build_learner, build_transfers
 from genjax.transfer.registry import TRANSFERS
 from genjax.tree import flatten, unflatten
 
-MODEL = ModelConfig("flow", 16, 1, "float32", 8, TINY_FLOW)
-UNET = UnetConfig(width=4, multipliers=(1, 2))
-OF_UNET = dataclasses.replace(MODEL, options=dataclasses.replace(TINY_FLOW, network="unet", unet=UNET))
+OPTIONS = dataclasses.replace(TINY_FLOW, ema_widths=(0.1,))
+MODEL = ModelConfig("flow", 16, 1, "float32", 8, OPTIONS)
+UNET = UnetConfig(width=4, multipliers=(1,), attention=(16,))  # every kind of layer, at one size
+OF_UNET = dataclasses.replace(MODEL, options=dataclasses.replace(OPTIONS, network="unet", unet=UNET))
 BATCH = {"image": np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1), dtype=np.uint8)}
 CHAINS = ["freeze,lora", "l2_sp,lora", "replay,freeze", "ewc,cdc"]
 NAMES = [name for name in TRANSFERS if name != "miner"]
@@ -57,13 +59,20 @@ def test_so_does_a_u_net(transfer):
     begins_with_the_source_and_trains(transfer, drawn(OF_UNET), OF_UNET)
 
 
+@cache
+def images_of_the_source(model):
+    """(latents, the images that the source makes of them)."""
+    flow = build_learner(model)
+    assert flow.latents is not None
+    latents = flow.latents.draw(jax.random.key(1), 4)
+    return latents, jax.jit(flow.latents.generate)({NETWORK: drawn(model)}, {NETWORK: ()}, latents)
+
+
 def begins_with_the_source_and_trains(transfer, source, model):
     learner, state = begun(transfer, source, model)
-    before = build_learner(model).latents
+    latents, plain = images_of_the_source(model)
     assert learner.latents is not None
-    assert before is not None
-    generate, latents = jax.jit(learner.latents.generate), learner.latents.draw(jax.random.key(1), 4)
-    plain = before.generate({NETWORK: source}, {NETWORK: ()}, latents)
+    generate = jax.jit(learner.latents.generate)
     np.testing.assert_allclose(generate(state.trainable, state.context, latents), plain, atol=1e-5)
     after, metrics = jax.jit(learner.step)(state, BATCH)
     assert all(np.isfinite(value) for value in metrics.values())

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal, parameters
 
 from genjax.models.features.efficientnet_lite import DIM, STAGES, Bottleneck, EfficientNetLite0, Stage
 from genjax.tree import count, flatten, unflatten
@@ -37,9 +38,9 @@ def test_shapes(shapes, size):
 
 @pytest.mark.parametrize(("stride", "features", "added"), [(1, 4, True), (2, 4, False), (1, 6, False)])
 def test_a_block_adds_what_came_in_where_the_shapes_are_the_same(getkey, stride, features, added):
-    images = jax.random.normal(getkey(), (2, 8, 8, 4))
+    images = normal(getkey(), (2, 8, 8, 4))
     block = Bottleneck(Stage(1, 3, stride, 2, features), stride)
-    params = flatten(block.init(getkey(), images)["params"])
+    params = flatten(parameters(block, images))
     assert params["depthwise/kernel"].shape == (3, 3, 1, 8)
     silent = {name: leaf * (not name.startswith("project")) for name, leaf in params.items()}
     found = block.apply({"params": unflatten(silent)}, images)

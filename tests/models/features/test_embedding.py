@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
+from drawn import uniform
 
 from genjax.evaluate.features.embedded import WEIGHTS
 from genjax.models.features.embedding import DIM, SIZE, Embedding, Heads
@@ -51,7 +52,7 @@ def test_the_shipped_weights_fit():
 
 
 def test_the_standardisation_is_applied_and_never_trained(params, getkey):
-    images = jax.random.uniform(getkey(), (3, SIZE, SIZE, 3), minval=-1, maxval=1)
+    images = uniform(getkey(), (3, SIZE, SIZE, 3), minval=-1, maxval=1)
     plain = params | {"mean": jnp.zeros(DIM), "deviation": jnp.ones(DIM)}
     moved = params | {"mean": jnp.full(DIM, 2.0), "deviation": jnp.full(DIM, 4.0)}
     np.testing.assert_allclose(features(moved, images), (features(plain, images) - 2) / 4, atol=1e-6)
@@ -62,7 +63,7 @@ def test_the_standardisation_is_applied_and_never_trained(params, getkey):
 
 
 def test_an_image_does_not_depend_on_the_others(params, getkey):
-    images = jax.random.uniform(getkey(), (3, SIZE, SIZE, 3), minval=-1, maxval=1)
+    images = uniform(getkey(), (3, SIZE, SIZE, 3), minval=-1, maxval=1)
     changed = images.at[1:].set(0)
     np.testing.assert_allclose(features(params, images)[0], features(params, changed)[0], atol=1e-4)
 

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
+from drawn import parameters
 
 from genjax.models.segments import Segment
 from genjax.models.transformer import Transformer
@@ -15,7 +16,7 @@ N = 3
 def _transformer(**settings):
     transformer = Transformer((TEXT, TOKENS), width=16, depth=2, heads=2, **settings)
     examples = tuple(jnp.zeros((1, segment.length), jnp.int32) for segment in (TEXT, TOKENS))
-    params = flatten(jax.jit(transformer.init)(jax.random.key(0), examples)["params"])
+    params = flatten(parameters(transformer, examples))
     # Larger tables and heads than at the start of training: logits should differ, so that tokens do.
     larger = {name: leaf * (20 if name.startswith(("embed", "head")) else 1) for name, leaf in params.items()}
     return transformer, unflatten(larger)

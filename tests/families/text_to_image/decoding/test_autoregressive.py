@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import uniform
 
 from genjax.errors import InputError
 from genjax.families.text_to_image.decoding.autoregressive import cached_steps, uncached_steps
@@ -48,7 +49,7 @@ def test_cached_logits_equal_uncached(causal, text, tokens, weight):
 @pytest.mark.parametrize("changes", [{}, {"top_k": 3, "temperature": 0.8}, {"temperature": 0.0}], ids=str)
 def test_cached_tokens_equal_uncached(causal, text, guidance, changes):
     transformer, params = causal
-    uniforms = jax.random.uniform(jax.random.key(3), (N, LENGTH))
+    uniforms = uniform(jax.random.key(3), (N, LENGTH))
     decoding = DecodingConfig(guidance=guidance, **changes)
     found = [
         jax.jit(autoregressive_decoder(transformer, decoding, cached=cached).decode)(params, text, uniforms)
@@ -61,7 +62,7 @@ def test_cached_tokens_equal_uncached(causal, text, guidance, changes):
 
 def test_the_first_segment_is_decoded_from_nothing(causal):
     transformer, params = causal
-    uniforms = jax.random.uniform(jax.random.key(3), (N, 3))
+    uniforms = uniform(jax.random.key(3), (N, 3))
     found = [
         jax.jit(autoregressive_decoder(transformer, DecodingConfig(), segment=0, cached=cached).decode)(
             params, (), uniforms
@@ -76,7 +77,7 @@ def test_draws_have_the_models_probabilities(causal, text):
     transformer, params = causal
     decode = jax.jit(autoregressive_decoder(transformer, DecodingConfig()).decode)
     given = tuple(jnp.repeat(part[:1], 4000, axis=0) for part in text)
-    tokens = np.asarray(decode(params, given, jax.random.uniform(jax.random.key(4), (4000, LENGTH))))
+    tokens = np.asarray(decode(params, given, uniform(jax.random.key(4), (4000, LENGTH))))
     logits, _ = cached_steps(transformer, params, 1).begin(tuple(part[:1] for part in text), 1)
     expected = np.asarray(jax.nn.softmax(logits[0]))
     shares = np.bincount(tokens[:, 0], minlength=6) / 4000
@@ -86,7 +87,7 @@ def test_draws_have_the_models_probabilities(causal, text):
 def test_an_image_does_not_depend_on_those_beside_it(causal, text):
     transformer, params = causal
     decode = jax.jit(autoregressive_decoder(transformer, DecodingConfig(guidance=2.0)).decode)
-    uniforms = jax.random.uniform(jax.random.key(5), (N, LENGTH))
+    uniforms = uniform(jax.random.key(5), (N, LENGTH))
     others = decode(params, tuple(part[::-1] for part in text), uniforms[::-1])[::-1]
     np.testing.assert_array_equal(decode(params, text, uniforms), others)
 

@@ -1,14 +1,14 @@
 """Best of several, by score."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from drawn import normal
 
 from genjax.families.text_to_image.decoding.decoder import best_of, repeated
 
 
 def test_the_best_of_each_condition_is_picked(getkey):
-    made, scores = jax.random.normal(getkey(), (12, 2, 2)), jax.random.normal(getkey(), (12,))
+    made, scores = normal(getkey(), (12, 2, 2)), normal(getkey(), (12,))
     found = best_of(made, scores, 4)
     for row in range(3):
         expected = made[4 * row + int(np.argmax(np.asarray(scores)[4 * row : 4 * row + 4]))]

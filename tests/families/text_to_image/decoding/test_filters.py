@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal, uniform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -50,7 +51,7 @@ def test_a_known_nucleus():
 
 
 def test_temperature_divides_the_logits(getkey):
-    logits = jax.random.normal(getkey(), (3, 7))
+    logits = normal(getkey(), (3, 7))
     np.testing.assert_array_equal(make_filter(7, temperature=0.5)(logits), logits / 0.5)
     np.testing.assert_array_equal(make_filter(7)(logits), logits)
 
@@ -62,7 +63,7 @@ def test_temperature_zero_leaves_one_token_even_among_equals():
 
 
 def test_filters_come_in_the_order_temperature_k_nucleus(getkey):
-    logits = jax.random.normal(getkey(), (5, 20))
+    logits = normal(getkey(), (5, 20))
     expected = keep_top_p(keep_top_k(logits / 0.7, 5), 0.8)
     np.testing.assert_array_equal(make_filter(20, temperature=0.7, top_k=5, top_p=0.8)(logits), expected)
 
@@ -85,9 +86,9 @@ def test_settings_that_cannot_be_are_errors(changes, message):
 
 @given(LOGITS, arrays(np.float32, 3, elements=st.floats(0, 0.9999998807907104, width=32)))
 @settings(deadline=None)
-def test_a_draw_is_the_inverse_of_the_cumulative_distribution(logits, uniform):
-    found = np.asarray(draw(jnp.asarray(logits), jnp.asarray(uniform)))
-    for row, number, token in zip(logits.astype(np.float64), uniform.astype(np.float64), found, strict=True):
+def test_a_draw_is_the_inverse_of_the_cumulative_distribution(logits, numbers):
+    found = np.asarray(draw(jnp.asarray(logits), jnp.asarray(numbers)))
+    for row, number, token in zip(logits.astype(np.float64), numbers.astype(np.float64), found, strict=True):
         cumulative = np.cumsum(np.exp(row - row.max()))
         edges = np.concatenate([[0], cumulative / cumulative[-1]])
         assert edges[token] - 1e-6 <= number <= edges[token + 1] + 1e-6
@@ -102,17 +103,17 @@ def test_what_is_filtered_out_is_never_drawn(logits, number, only):
 
 def test_of_many_tokens_too_none_that_is_filtered_out_is_drawn(getkey):
     """A parallel sum may round equal prefixes differently; tested at the numbers where this decides."""
-    logits = keep_top_k(2 * jax.random.normal(getkey(), (1024,)), 50)
+    logits = keep_top_k(2 * normal(getkey(), (1024,)), 50)
     weights = jnp.exp(logits - logits.max())
     edges = np.asarray(jnp.cumsum(weights) / weights.sum())
     steps = np.unique(np.clip(np.round(edges * 2**23)[:, None] + np.arange(-3, 4), 0, 2**23 - 1))
-    uniform = jnp.asarray(steps / 2**23, jnp.float32)
-    drawn = jax.jit(draw)(jnp.broadcast_to(logits, (len(uniform), 1024)), uniform)
+    numbers = jnp.asarray(steps / 2**23, jnp.float32)
+    drawn = jax.jit(draw)(jnp.broadcast_to(logits, (len(numbers), 1024)), numbers)
     assert np.isfinite(np.asarray(logits)[np.asarray(drawn)]).all()
 
 
 def test_draws_have_the_probabilities(getkey):
     probabilities = np.asarray([0.1, 0.2, 0.3, 0.4])
-    tokens = draw(jnp.broadcast_to(jnp.log(probabilities), (20_000, 4)), jax.random.uniform(getkey(), (20_000,)))
+    tokens = draw(jnp.broadcast_to(jnp.log(probabilities), (20_000, 4)), uniform(getkey(), (20_000,)))
     shares = np.bincount(np.asarray(tokens), minlength=4) / 20_000
     assert (np.abs(shares - probabilities) < 4 * np.sqrt(probabilities * (1 - probabilities) / 20_000)).all()

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 
 from genjax.families.text_to_image.decoding.autoregressive import Steps, cached_steps
 from genjax.families.text_to_image.decoding.guidance import combine, guided_infill, guided_steps
@@ -11,7 +12,7 @@ from genjax.families.text_to_image.decoding.parallel import Infill, infill_of
 
 
 def test_the_ends_are_exact_and_the_rest_is_a_line(getkey):
-    conditional, null = 10 * jax.random.normal(getkey(), (2, 4, 9))
+    conditional, null = 10 * normal(getkey(), (2, 4, 9))
     np.testing.assert_array_equal(combine(conditional, null, 1.0), conditional)
     np.testing.assert_array_equal(combine(conditional, null, 0.0), null)
     np.testing.assert_allclose(combine(conditional, null, 3.0), null + 3 * (conditional - null), rtol=1e-4)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal, uniform
 
 from genjax.errors import InputError
 from genjax.families.text_to_image.decoding.decoder import parallel_decoder
@@ -24,14 +25,14 @@ def recording():
 
     def logits(tokens, context):
         jax.debug.callback(lambda value: asked.append(np.asarray(value)), tokens, ordered=True)
-        table = 3 * jax.random.normal(jax.random.key(9), (LENGTH, VOCABULARY))
+        table = 3 * normal(jax.random.key(9), (LENGTH, VOCABULARY))
         return jnp.broadcast_to(table, (len(tokens), LENGTH, VOCABULARY))
 
     return Infill(lambda given: None, logits), asked
 
 
 def decode(infill, tokens, *, steps=4, key=0, **settings):
-    uniforms = jax.random.uniform(jax.random.key(key), (len(tokens), steps, 2, LENGTH))
+    uniforms = uniform(jax.random.key(key), (len(tokens), steps, 2, LENGTH))
     filtered = make_filter(VOCABULARY)
     made = decode_in_parallel(infill, (), tokens, uniforms, absent=ABSENT, filtered=filtered, **settings)
     jax.effects_barrier()
@@ -115,7 +116,7 @@ def test_a_transformer_decodes_in_parallel(masked, text, guidance):
     transformer, params = masked
     decoder = parallel_decoder(transformer, DecodingConfig(steps=4, guidance=guidance))
     assert decoder.uniforms == 4 * 2 * LENGTH
-    uniforms = jax.random.uniform(jax.random.key(0), (3, decoder.uniforms))
+    uniforms = uniform(jax.random.key(0), (3, decoder.uniforms))
     made = np.asarray(jax.jit(decoder.decode)(params, text, uniforms))
     assert made.shape == (3, LENGTH)
     assert 0 <= made.min() <= made.max() < VOCABULARY

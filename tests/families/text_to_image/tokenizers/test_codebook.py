@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 
 from genjax.families.text_to_image.tokenizers.codebook import (
     CodeAverages,
@@ -39,8 +40,8 @@ def test_the_codes_are_the_quotients_of_moving_averages():
 
 
 def test_repeated_batches_lead_to_the_means_of_the_vectors(getkey):
-    vectors, tokens = jax.random.normal(getkey(), (40, 3)), jnp.arange(40) % 4
-    averages = first_averages(jax.random.normal(getkey(), (4, 3)), known=True)
+    vectors, tokens = normal(getkey(), (40, 3)), jnp.arange(40) % 4
+    averages = first_averages(normal(getkey(), (4, 3)), known=True)
     codebook, key = averages.sums, getkey()
     step = jax.jit(
         lambda codebook, averages: follow(key, codebook, averages, vectors, tokens, decay=0.7, restart_below=0.0)
@@ -80,15 +81,15 @@ def test_a_dead_code_moves_to_a_vector_of_the_batch_and_the_others_stay(getkey):
 
 
 def test_without_a_source_all_codes_are_placed_at_vectors(getkey):
-    vectors = jax.random.normal(getkey(), (50, 2))
-    codebook = jax.random.normal(getkey(), (8, 2))
+    vectors = normal(getkey(), (50, 2))
+    codebook = normal(getkey(), (8, 2))
     averages = first_averages(codebook, known=False)
     codebook, _ = follow(getkey(), codebook, averages, vectors, jnp.zeros(50, jnp.int32), decay=0.99, restart_below=0.5)
     assert {tuple(code) for code in codebook[1:].tolist()} <= {tuple(row) for row in vectors.tolist()}
 
 
 def test_fewer_vectors_than_codes_are_used_again(getkey):
-    vectors = jax.random.normal(getkey(), (3, 2))
+    vectors = normal(getkey(), (3, 2))
     found = far_vectors(getkey(), vectors, jnp.zeros((3, 2)), 7)
     assert found.shape == (7, 2)
     assert {tuple(row) for row in found.tolist()} == {tuple(row) for row in vectors.tolist()}

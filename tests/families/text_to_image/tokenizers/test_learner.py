@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from drawn import normal
 from tiny import leaves_equal
 from tokenizers_tiny import TINY, batch_of, started, tiny_tokenizer
 
@@ -143,7 +144,7 @@ def test_a_transfer_that_moves_latents_is_refused(kind):
 
 
 def test_latents_stand_for_uniform_tokens():
-    tokens = np.asarray(tokens_at(jax.random.normal(jax.random.key(0), (16_000,)), 16))
+    tokens = np.asarray(tokens_at(normal(jax.random.key(0), (16_000,)), 16))
     counts = np.bincount(tokens, minlength=16)
     assert np.abs(counts - 1000).max() < 6 * np.sqrt(1000)
     np.testing.assert_array_equal(tokens_at(jnp.asarray([-50.0, 50.0]), 16), [0, 15])
@@ -166,7 +167,7 @@ def test_samples_are_images_and_have_a_likelihood(compiled):
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_every_likelihood_reads_what_the_decoder_gives(name):
     likelihood = LIKELIHOODS[name]
-    decoded = jax.random.normal(jax.random.key(0), (2, 4, 4, 3 * likelihood.values))
+    decoded = normal(jax.random.key(0), (2, 4, 4, 3 * likelihood.values))
     images = likelihood.to_image(decoded)
     assert images.shape == (2, 4, 4, 3)
     assert likelihood.log_density(jnp.clip(images, -1, 1), decoded).shape == (2,)
