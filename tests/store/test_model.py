@@ -18,13 +18,14 @@ from genjax.tree import flatten
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(kept_runs, tmp_path_factory):
     """Two sources and adaptations of the first, as a user would have them side by side."""
     folder = tmp_path_factory.mktemp("models")
-    wide = GanConfig()  # the demo's networks
-    train(train_config("gan", folder / "source", gan=wide, steps=1))
-    train(train_config("gan", folder / "other", gan=wide, steps=1, seed=1))
-    for transfer in ("full", "freeze", "lora"):
+    shutil.copytree(kept_runs / "gan", folder / "source")
+    shutil.copytree(kept_runs / "gan_lora", folder / "lora")
+    rewrite(folder / "lora", lambda values: values["source"].update(path="../source"))
+    train(train_config("gan", folder / "other", steps=1, seed=1))
+    for transfer in ("full", "freeze"):
         adapt(adapt_config(folder / "source", folder / transfer, transfer=transfer, steps=2))
     return folder
 
@@ -35,8 +36,11 @@ def generator_bytes(run):
 
 
 @pytest.mark.slow
-def test_a_lora_is_under_a_tenth_of_its_source_on_disk(folder):
-    assert generator_bytes(folder / "lora") < 0.1 * generator_bytes(folder / "source")
+def test_a_lora_is_under_a_tenth_of_its_source_on_disk(tmp_path):
+    """With the demo's networks: of tiny ones it saves less."""
+    train(train_config("gan", tmp_path / "source", gan=GanConfig(), steps=1))
+    adapt(adapt_config(tmp_path / "source", tmp_path / "lora", transfer="lora", steps=1))
+    assert generator_bytes(tmp_path / "lora") < 0.1 * generator_bytes(tmp_path / "source")
 
 
 @pytest.mark.slow
