@@ -47,7 +47,8 @@ def first_averages(codebook: Array, *, known: bool) -> CodeAverages:
 
     Of a codebook that came from a source, or of none, so that all codes are placed anew.
     """
-    counts = jnp.full(len(codebook), float(known))
+    # Strongly typed, as they are after a step: a weak type has JAX compile the step twice.
+    counts = jnp.full(len(codebook), known, jnp.float32)
     return CodeAverages(counts, counts[:, None] * codebook)
 
 

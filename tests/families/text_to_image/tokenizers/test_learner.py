@@ -105,6 +105,17 @@ def test_the_step_is_a_function_of_the_state(compiled):
     leaves_equal(straight, again)
 
 
+def test_the_step_is_compiled_once(compiled):
+    """The state has the same types before the first step and after it."""
+    learner, step = compiled
+    before = jax.eval_shape(lambda key: learner.init(key, batch_of(8)), jax.random.key(0))
+    after, _ = jax.eval_shape(step, before, batch_of(8))
+    left, right = (
+        [(leaf.shape, leaf.dtype, leaf.weak_type) for leaf in jax.tree.leaves(one)] for one in (before, after)
+    )
+    assert left == right
+
+
 def test_no_buffer_of_the_first_state_is_shared(compiled):
     state = started(compiled[0])
     leaves = [leaf for leaf in jax.tree.leaves(state) if not jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)]
