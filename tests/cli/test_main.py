@@ -106,7 +106,7 @@ def test_report_writes_a_page_into_the_run(runs, capsys):
 
 def test_a_resumed_run_needs_no_other_option(runs, tmp_path, capsys):
     out = tmp_path / "run"
-    assert genjax("train", "--steps", 2, "--seed", 5, "--out", out, *TINY) == 0
+    assert genjax("train", "--data", "digits", "--steps", 2, "--seed", 5, "--out", out, *TINY) == 0
     assert genjax("train", "--resume", "--steps", 4, "--out", out) == 0
     assert json.loads((out / "config.json").read_text())["config"]["seed"] == 5
     assert json.loads((out / "model" / "latest" / "model.json").read_text())["step"] == 4

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from drawn import normal, uniform
+from drawn import uniform
 
 from genjax.errors import InputError
 from genjax.families.text_to_image.decoding.decoder import parallel_decoder
@@ -25,7 +25,7 @@ def recording():
 
     def logits(tokens, context):
         jax.debug.callback(lambda value: asked.append(np.asarray(value)), tokens, ordered=True)
-        table = 3 * normal(jax.random.key(9), (LENGTH, VOCABULARY))
+        table = 3 * jax.random.normal(jax.random.key(9), (LENGTH, VOCABULARY))
         return jnp.broadcast_to(table, (len(tokens), LENGTH, VOCABULARY))
 
     return Infill(lambda given: None, logits), asked
