@@ -73,6 +73,12 @@ def leaves_equal(left, right):
         np.testing.assert_array_equal(a, b)
 
 
+def types_of(tree):
+    """Structure and types of a tree, weak ones told apart: what a compiled function is found by."""
+    leaves = [(leaf.shape, leaf.dtype, getattr(leaf, "weak_type", False)) for leaf in jax.tree.leaves(tree)]
+    return jax.tree.structure(tree), leaves
+
+
 def train_config(family, out, **changes):
     """A pretraining of a few seconds. Options of the family may come under its name: `vae=VaeConfig(...)`."""
     settings = {
