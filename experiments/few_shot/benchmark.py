@@ -5,8 +5,8 @@
 
 Every transfer adapts with several shots and seeds. A cell is one adaptation; `unadapted` is the source as it is, and a
 transfer that ends farther away has done harm. All cells of a family and a pair of sets start from the same source and
-see the same number of images. Writes results.jsonl (a row a cell), results.md (mean and 95 % interval over seeds) and a
-plot for each pair into --out.
+see the same number of images. Writes results.jsonl (a row a cell and guidance), results.md (mean and 95 % interval over
+seeds) and a plot for each pair into --out.
 
 Measured from 2026-11-23 to 26 on two CPU cores, 3 to 6 seeds (experiments/results/few_shot.md, read in
 experiments/results/README.md): with 10 shots of glyphs no transfer of a GAN beats `full` in KD and in diversity at
@@ -17,7 +17,6 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import tyro
 
@@ -26,6 +25,7 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
+from experiments.common.resumed import check_budget, read_rows
 from experiments.few_shot.cells import PAIRS, UNADAPTED, Benchmark, cells, guidances, run_cell
 from experiments.few_shot.tables import markdown, plot
 from genjax.errors import InputError, lookup
@@ -53,7 +53,7 @@ def main(settings: Benchmark) -> int:
         missing = [weight for weight in guidances(settings, cell) if cell.name(weight) not in done]
         for weight in guidances(settings, cell):
             if weight not in missing:
-                check_budget(done[cell.name(weight)], settings)
+                check_budget(done[cell.name(weight)], "cell", settings)
         for row in run_cell(settings, cell, missing) if missing else ():
             if row is None:
                 return 130
@@ -67,26 +67,6 @@ def main(settings: Benchmark) -> int:
         plot(settings.out / f"{pair}-{family}.png", found, pair, family)
     result(str(settings.out / "results.md"))
     return 0
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Reads the whole rows; the last may be torn where the machine stopped."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found = []
-    for line in lines:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
-
-
-def check_budget(row: dict[str, Any], settings: Benchmark) -> None:
-    """Raises InputError where a row was made under another budget; the oldest rows state only their images."""
-    had = row.get("budget", {"images": row["images_seen"]})
-    unlike = [f"{name} {value}" for name, value in had.items() if value != getattr(settings, name)]
-    if unlike:
-        raise InputError(f"{row['cell']} was made with {', '.join(unlike)}. Name another --out for another budget.")
 
 
 if __name__ == "__main__":

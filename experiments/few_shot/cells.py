@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from experiments.common.resumed import trained
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import few_shot, load
 from genjax.devices import backend
@@ -20,9 +21,9 @@ from genjax.families.flow.options import DitConfig, FlowConfig, FlowDrawing
 from genjax.families.registry import FAMILIES
 from genjax.store.description import read_model_config
 from genjax.store.model import load_model
-from genjax.store.run_folder import RunFolder, is_run
+from genjax.store.run_folder import RunFolder
 from genjax.terminal import say
-from genjax.training.loop import adapt, train
+from genjax.training.loop import adapt
 from genjax.transfer.replay import Replay
 from genjax.tree import count
 
@@ -48,10 +49,7 @@ ALONE = (
 FORGETTING = "forgetting"  # replay at clean levels of noise, the target at noisy ones
 COMBINED = ("freeze,lora", "freeze,scale_shift", "freeze,cdc", "lora,cdc")
 NOT_FOR = {"gan": (FORGETTING,), "vae": (FORGETTING,), "flow": ("miner",)}  # {family: transfers that it cannot take}
-FLOWS = {  # {size of the images: flow model}; of 64 tokens each
-    16: FlowConfig(dit=DitConfig(patch_size=2, width=96, depth=4)),
-    32: FlowConfig(dit=DitConfig(patch_size=4, width=96, depth=4)),
-}
+FLOW = FlowConfig(dit=DitConfig(width=96, depth=4))
 JUDGED = ("kd", "fd", "coverage", "vendi", "intra_diversity", "copy_rate", "retention")
 known = functools.cache(load)  # many cells are judged by the same images
 
@@ -236,7 +234,7 @@ def pretrained(settings: Benchmark, cell: Cell) -> Path | None:
     config = TrainConfig(
         data=source_set,
         split="all",
-        model=FLOWS[size] if cell.family == "flow" else cell.family,
+        model=FLOW if cell.family == "flow" else cell.family,
         size=size,
         channels=channels,
         steps=settings.source_steps,
@@ -244,10 +242,7 @@ def pretrained(settings: Benchmark, cell: Cell) -> Path | None:
         evaluate_every=0,
         out=out,
     )
-    folder = RunFolder(out)
-    if is_run(folder) and (folder.model() / "model.json").exists() and load_model(out).step == settings.source_steps:
-        return out
-    return out if train(config, resume=is_run(folder)).signal is None else None
+    return out if trained(config) else None
 
 
 def budget(settings: Benchmark) -> dict[str, int]:

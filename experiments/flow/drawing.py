@@ -26,6 +26,7 @@ backend.prepare()  # before jax is imported
 
 import numpy as np
 
+from experiments.common.resumed import check_budget, read_rows, trained
 from genjax.config import TrainConfig
 from genjax.data import load
 from genjax.errors import InputError
@@ -34,10 +35,8 @@ from genjax.evaluate.class_records import Labelled, class_records, labelled
 from genjax.evaluate.sampling import sample_run
 from genjax.families.flow.options import DitConfig, FlowConfig, FlowDrawing
 from genjax.report.draw.lines import Line, save_lines
-from genjax.store.model import load_model
-from genjax.store.run_folder import RunFolder, is_run, write_bytes
+from genjax.store.run_folder import write_bytes
 from genjax.terminal import result, say
-from genjax.training.loop import train
 
 SHOWN = ("KD", "coverage", "class_accuracy")
 INTERVAL = (0.2, 0.8)
@@ -52,7 +51,7 @@ class Settings:
     train_steps: int = 1500
     """Steps of the training, batch 64."""
     width: int = 96
-    """Width of the network, of 4 blocks and patches of 2 pixels."""
+    """Width of the network, of 4 blocks and patches of 4 pixels."""
     steps: tuple[int, ...] = (1, 2, 4, 8, 18, 32)
     """Steps of a drawing without guidance."""
     guidances: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
@@ -84,9 +83,9 @@ def drawings(settings: Settings) -> Iterator[Drawing]:
         for steps in settings.steps:
             yield Drawing(solver, steps, FlowDrawing(steps=steps, solver=solver))
     for weight in settings.guidances:
-        yield Drawing("guidance", weight, FlowDrawing(guidance=weight))
+        yield Drawing("guidance", weight, FlowDrawing(18, "heun", weight))
         if weight != 1:
-            within = FlowDrawing(guidance=weight, guidance_interval=INTERVAL)
+            within = FlowDrawing(18, "heun", weight, INTERVAL)
             yield Drawing("guidance in an interval", weight, within)
 
 
@@ -95,10 +94,13 @@ def main(settings: Settings) -> int:
     if settings.quick:
         tiny = {"train_steps": 5, "width": 16, "steps": (1, 2), "guidances": (1.0, 2.0), "num": 100}
         settings = dataclasses.replace(settings, **tiny)
-    run, rows = settings.out / "digits", settings.out / "drawing.jsonl"
-    if not trained(settings, run):
+    config, rows = model_config(settings), settings.out / "drawing.jsonl"
+    run = Path(config.out)
+    done = {row["name"]: row for row in read_rows(rows)}
+    for row in done.values():
+        check_budget(row, "name", settings)
+    if not trained(config):
         return 130
-    done = {row["name"]: row for row in map(json.loads, rows.read_text().splitlines())} if rows.exists() else {}
     for one in drawings(settings):
         if one.name not in done:
             say(one.name)
@@ -112,14 +114,10 @@ def main(settings: Settings) -> int:
     return 0
 
 
-def trained(settings: Settings, run: Path) -> bool:
-    """Trains the model of classes; False if a signal stopped it."""
-    folder = RunFolder(run)
-    if is_run(folder) and (folder.model() / "model.json").exists() and load_model(run).step == settings.train_steps:
-        return True
-    flow = FlowConfig(dit=DitConfig(patch_size=2, width=settings.width, depth=4))
-    config = TrainConfig(
-        model=flow,
+def model_config(settings: Settings) -> TrainConfig:
+    """Returns the config of the model of classes."""
+    return TrainConfig(
+        model=FlowConfig(dit=DitConfig(width=settings.width, depth=4)),
         data="digits",
         size=16,
         condition="class",
@@ -127,9 +125,8 @@ def trained(settings: Settings, run: Path) -> bool:
         sample_every=settings.train_steps,
         evaluate_every=0,
         seed=settings.seed,
-        out=run,
+        out=settings.out / "digits",
     )
-    return train(config, resume=is_run(folder)).signal is None
 
 
 def judged(settings: Settings, run: Path, one: Drawing) -> dict[str, Any]:
@@ -157,7 +154,7 @@ def judged(settings: Settings, run: Path, one: Drawing) -> dict[str, Any]:
         "line": one.line,
         "at": one.at,
         "drawing": dataclasses.asdict(one.drawing) | {"guidance_interval": str(one.drawing.guidance_interval)},
-        "train_steps": settings.train_steps,
+        "budget": {name: getattr(settings, name) for name in ("train_steps", "width", "num", "seed")},
         "values": {record.name.partition("[")[0]: record.value for record in records},
         "records": [record.to_json() for record in records],
     }
@@ -169,7 +166,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     text = [
         "# Drawing from a flow",
         "",
-        f"Digits of 16x16 pixels by class, {rows[0]['train_steps']:,} steps of batch 64, one seed."
+        f"Digits of 16x16 pixels by class, {rows[0]['budget']['train_steps']:,} steps of batch 64, one seed."
         f" {first[0]['n_fake']:,} images against {first[0]['n_real']:,} held-out digits, features"
         f" {first[0]['extractor']}, genjax {first[0]['version']}. KD: lower is better, with its 95 % interval."
         f" class_accuracy: {first[-1]['method']}."

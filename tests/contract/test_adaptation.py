@@ -22,7 +22,7 @@ from genjax.tree import flatten
 
 LATENTS = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
 SPECS = {spec.name: spec for spec in CONTROLLERS}
-FITTING = ("adaptive_weight", "gradient_guard", "collapse_guard")
+FITTING = ("learning_rate_annealing", "adaptive_weight", "gradient_guard", "collapse_guard")
 
 
 def generator(learner):

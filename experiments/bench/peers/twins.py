@@ -126,10 +126,11 @@ def torch_flow(model: ModelConfig, params: Any) -> Any:
     from experiments.bench.peers import dit, pytorch
 
     options, size = model.options.dit, model.size
-    theirs = dit.Dit(size, model.channels, options.patch_size, options.width, options.depth, options.heads)
+    network: Any = network_of(model)
+    theirs = dit.Dit(size, model.channels, network.patch_size, options.width, options.depth, options.heads)
     pytorch.copy_parameters(theirs, on_host(params))
     images, times = np.array(to_float(uint8_images(model)))[:8], np.linspace(0.05, 0.95, 8, dtype=np.float32)
-    ours = network_of(model).apply({"params": params}, images, times, None)
+    ours = network.apply({"params": params}, images, times, None)
     with torch.no_grad():
         given = theirs(torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(times))
     check_equal(np.asarray(ours), given.permute(0, 2, 3, 1).numpy())
