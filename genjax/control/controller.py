@@ -66,6 +66,21 @@ class Controllable(NamedTuple):
     settings: Mapping[str, Setting] = {}
 
 
+def joined(name: str, parts: Sequence[Controllable]) -> Controllable:
+    """Returns the signals, knobs and networks of several learners of one model, under this name."""
+    return Controllable(
+        name,
+        tuple(dict.fromkeys(signal for part in parts for signal in part.signals)),
+        tuple(dict.fromkeys(knob for part in parts for knob in part.knobs)),
+        tuple(network for part in parts for network in part.networks),
+    )
+
+
+def without_annealing(learner: Controllable) -> Controllable:
+    """Returns a learner less the knob of annealing, for a stage that anneals its rate over its own steps."""
+    return learner._replace(knobs=tuple(knob for knob in learner.knobs if knob != "annealed_rate"))
+
+
 class Spec(NamedTuple):
     """A mechanism's description of itself: its options, and how they become controllers.
 

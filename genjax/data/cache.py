@@ -27,7 +27,7 @@ from genjax.data.images import FORMATS, RESIZE_RULE, Probe
 from genjax.devices.backend import cache_folder
 
 LIMIT = 8 << 30  # bytes of all entries; the least recently used go first
-FORMAT = 2  # of entries; to be raised whenever `genjax.data.images` or `large_images` makes other pixels of a file
+FORMAT = 3  # of entries; to be raised whenever `genjax.data.images` or `large_images` makes other pixels of a file
 SUFFIX, PART = ".pixels", ".part"
 FOOTER = struct.Struct("<QI8s")  # length and checksum of the JSON, and a mark
 MARK = b"genjaxpx"

@@ -58,7 +58,7 @@ def labelled(dataset: Dataset, names: Sequence[str]) -> Labelled:
 def class_records(
     real: Labelled,
     fake: Labelled,
-    train: Labelled,
+    train: Labelled | None = None,
     *,
     extractor: Extractor,
     metrics: Sequence[str] = tuple(SUMMARIES),
@@ -69,7 +69,7 @@ def class_records(
     Args:
         real: held-out images.
         fake: generated ones, with the classes that were asked for.
-        train: real images that teach the classifier, of other files than `real`.
+        train: real images that teach the classifier of `class_accuracy`, of other files than `real`.
         extractor: network whose features are compared.
         metrics: names of `SUMMARIES`.
         about: `data`, `split` and `seed` of the records.
@@ -89,7 +89,7 @@ def class_records(
         **about,
     }
     found: list[Record] = []
-    if "class_accuracy" in metrics:
+    if "class_accuracy" in metrics and train is not None:
         reader = taught_reader(extract_features(extractor, train.images), list(train.classes))
         right = (reader(of_real) == real.classes, reader(of_fake) == fake.classes)
         found += _read(right, real.classes, fake.classes, len(train.images), extractor, common)

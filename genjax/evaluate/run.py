@@ -157,15 +157,22 @@ def judge(
             )
             records += explain(loaded, known, metrics=explained, train=train, **about)
         sides: list[Labelled] = []  # held-out images of the classes, and those that teach their classifier
+        names = loaded.model.config.condition.names
         if by_class:
-            names = loaded.model.config.condition.names
+            sides = [labelled(shown, names)]
+        if "class_accuracy" in by_class:
+            if shown.split != "test":
+                raise InputError(
+                    f"class_accuracy needs images that did not teach its classifier, and --split {split} has those."
+                    " Use --split test, or leave it out."
+                )
             rest = _real_images(truth, judged, size=size, split="train", seed=seed, which=which, reading=reading)
-            sides = [labelled(shown, names), labelled(rest, names)]
+            sides.append(labelled(rest, names))
         if pictured or by_class or not explained:
             images["fake_images"] = _drawn(loaded, number, seed, texts)
         if sides:
             asked = Labelled(images["fake_images"], np.asarray(texts, object))
-            records += class_records(sides[0], asked, sides[1], extractor=network, metrics=by_class, **about)
+            records += class_records(sides[0], asked, *sides[1:], extractor=network, metrics=by_class, **about)
         if pictured:
             images |= _further_images(judged, pictured, number, texts, real=real, seed=seed, which=which, source=source)
     else:

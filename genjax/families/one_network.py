@@ -1,6 +1,7 @@
 """The learner of a single network with a single loss: the first state, and one update of it.
 
-The priors, the reranker and the classifier of attributes are such learners; each says what its loss is.
+Flows, autoencoders, priors, the reranker and the classifier of attributes are such learners; each says what its loss
+is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +47,7 @@ def knobs_of(network: str) -> tuple[str, ...]:
 
 
 def check_transfer(network: str, transfer: Transfer) -> None:
-    """Raises InputError for a transfer that moves latents: these networks have none that could be moved."""
+    """Raises InputError for a transfer that moves latents: theirs, if there are some, are no place to move in."""
     if transfer.latents is not same_latents:
         raise InputError(f"a {network} has no latents that a transfer could move. Leave miner out.")
 

@@ -1,9 +1,10 @@
 """Regression losses of flows: a network learns the field that carries noise to images.
 
-Two processes turn an image x and noise e, standard normal, into a noisy image z at a time t. Rectified flow goes along
+A process turns an image x and noise e, standard normal, into a noisy image z at a time t. Rectified flow goes along
 straight lines, z = (1 - t) x + t e for t from 0 to 1. (Liu et al. 2023; Esser et al. 2024) EDM adds noise of the
 deviation t, z = x + t e for t from 0 to 80, and trains a denoiser whose inputs and outputs have unit variance at every
-t. (Karras et al. 2022) Both are `Process`es, so that solvers, guidance and learners know of one thing: dz/dt.
+t. (Karras et al. 2022) Mean flow and denoising diffusion have files of their own. All are `Process`es, so that solvers,
+guidance and learners know of one thing: dz/dt.
 
 All losses are means over the values of an image, one number an image.
 """

@@ -28,10 +28,10 @@ def mean_flow(
     """Makes mean flow on the straight ways of rectified flow.
 
     Args:
-        mean: of the logit of the times that are trained at; above 0 there are more noisy ones.
-        deviation: of the same.
+        mean: mean of the logit of the times that are trained at; above 0 there are more noisy ones.
+        deviation: deviation of the same.
         velocities: share of a batch that is trained at r = t, in [0, 1].
-        power: of the adaptive weight; 0 is without.
+        power: power of the adaptive weight; 0 is without.
     """
     straight = rectified(mean=mean, deviation=deviation)
 

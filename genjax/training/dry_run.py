@@ -57,7 +57,7 @@ def rehearse(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: 
 def check_plan(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: bool = False) -> Plan:
     """Plans a run without computing anything; raises InputError for what cannot be trained."""
     if isinstance(config, AdaptConfig):
-        return plan_adaptation(config, resume=resume, force=force, information=_unknown)
+        return plan_adaptation(config, resume=resume, force=force, information=_unknown, draw=False)
     return plan_training(config, resume=resume, force=force)
 
 

@@ -24,7 +24,7 @@ from genjax.store.description import ancestry, carried_control
 from genjax.store.fisher import fisher_information
 from genjax.store.lock import check_unlocked
 from genjax.store.model import Origin, load_model
-from genjax.store.run_config import changes, kept_settings, saved_config
+from genjax.store.run_config import changes, kept_settings, saved_config, usual_settings
 from genjax.store.run_folder import RunFolder, check_free, stage_folder
 from genjax.terminal import warn
 from genjax.training.plan_checks import (
@@ -142,6 +142,7 @@ def plan_adaptation(
     force: bool = False,
     dataset: Dataset | None = None,
     information: Information = measured_information,
+    draw: bool = True,
 ) -> Plan:
     """Prepares an adaptation.
 
@@ -151,6 +152,7 @@ def plan_adaptation(
         force: delete a run that is in that folder.
         dataset: images of which the shots are taken, in place of `config.data`.
         information: estimates the Fisher information of the source, for the transfers that ask.
+        draw: whether the source draws what transfers replay; False leaves that out of what a step needs.
     Raises:
         InputError: anything that cannot be used.
     """
@@ -183,14 +185,14 @@ def plan_adaptation(
         network: jax.eval_shape(lambda tree, init=transfer.init: init(tree, jax.random.key(0))[0], params[network])
         for network, transfer in transfers.items()
     }
-    told = offers
+    informed = offers
     if needs_fisher(config.transfers):
         found = information(config.source, source, fisher_examples(config.transfers))
-        told = {name: offer._replace(fisher=found.get(name)) for name, offer in told.items()}
-    if number := images_drawn(config.transfers):
-        told = {name: _with_drawn(offer, source, config.seed, number) for name, offer in told.items()}
-    if told is not offers:
-        transfers = family.transfers(model, config.transfers, told)
+        informed = {name: offer._replace(fisher=found.get(name)) for name, offer in informed.items()}
+    if draw and (number := images_drawn(config.transfers)):
+        informed = {name: _with_drawn(offer, source, config.seed, number) for name, offer in informed.items()}
+    if informed is not offers:
+        transfers = family.transfers(model, config.transfers, informed)
     stages = family.stages(model, _training(config, layout, transfers, len(images)))
     check_trained({network: count(tree) for network, tree in trained.items()}, stages, config.transfers)
     control = _carried(config, stages) if config.control_state == "carry" else {}
@@ -239,6 +241,11 @@ def _decided(config: AdaptConfig, family: Family, condition: str) -> AdaptConfig
 
 def _carried(config: AdaptConfig, stages: tuple[Stage, ...]) -> dict[str, Any]:
     every = [stage.name for stage in stages]
+    if any("annealed_rate" in stage.learner.controller.sets for stage in stages if stage.steps):
+        raise InputError(
+            "--control-state carry would go on where learning rates were annealed to their end. Use --control-state"
+            " reset."
+        )
     return {stage.name: carried_control(config.source, stage.learner, stage.name, every) for stage in stages}
 
 
@@ -259,7 +266,8 @@ def _checked_folder(config: TrainConfig | AdaptConfig, *, resume: bool, force: b
     elif force:
         raise InputError("--resume goes on with a run and --force deletes it. Use one of them.")
     else:
-        changed = changes(kept_settings(saved_config(folder, type(config))), kept_settings(config))
+        saved = kept_settings(saved_config(folder, type(config)))
+        changed = changes(saved, kept_settings(config), usual_settings(config))
         if changed:
             raise InputError(
                 f"a resumed run keeps its settings, and these differ: {changed}. "

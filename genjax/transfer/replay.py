@@ -98,8 +98,8 @@ def forgetting(weight: float, power: float, offer: Offer, *, batch: int = 8) -> 
     (Zhong et al. 2024, eq. 4 to 6)
 
     Args:
-        weight: of the loss of the source's images, at least 0.
-        power: of the share of noise, above 0.
+        weight: weight of the loss of the source's images, at least 0.
+        power: power of the share of noise, above 0.
         offer: of the network: its loss, and the rows that the source drew; where these are None, as when a model is
             loaded to be sampled, the penalty is 0.
         batch: rows in each step, none twice.

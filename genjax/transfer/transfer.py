@@ -214,7 +214,7 @@ def chain(*transfers: Transfer) -> Transfer:
             contexts.append(context)
         return trainable, tuple(contexts)
 
-    def levels(trainable: Tree, contexts: tuple[Any, ...]) -> list[tuple[Transfer, Tree, Any]]:
+    def each(trainable: Tree, contexts: tuple[Any, ...]) -> list[tuple[Transfer, Tree, Any]]:
         """Lists each transfer with its own trainable tree and context, the last one first."""
         found = []
         for transfer, context in zip(reversed(transfers), reversed(contexts), strict=True):
@@ -228,7 +228,7 @@ def chain(*transfers: Transfer) -> Transfer:
         return trainable
 
     def latents(trainable: Tree, contexts: tuple[Any, ...], latents: Array) -> Array:
-        for transfer, tree, context in levels(trainable, contexts):
+        for transfer, tree, context in each(trainable, contexts):
             latents = transfer.latents(tree, context, latents)
         return latents
 
@@ -246,7 +246,7 @@ def chain(*transfers: Transfer) -> Transfer:
         last = len(transfers) - 1
         parts = [
             transfer.penalty(tree, context, jax.random.fold_in(key, index), from_level(last - index))
-            for index, (transfer, tree, context) in enumerate(levels(trainable, contexts))
+            for index, (transfer, tree, context) in enumerate(each(trainable, contexts))
         ]
         return sum(parts, start=jax.numpy.zeros(()))
 

@@ -57,8 +57,9 @@ def test_what_is_another_class_counts_against_the_one_that_was_asked_for():
     assert found["class_accuracy[halves] of above"].value == 1
     assert found["class_accuracy[halves] of below"].value == 2 / 8
     assert found["class_accuracy[halves]"].value == 10 / 16
-    low, high = found["class_accuracy[halves]"].interval
-    assert low < 10 / 16 < high
+    interval = found["class_accuracy[halves]"].interval
+    assert interval is not None
+    assert interval[0] < 10 / 16 < interval[1]
 
 
 def test_the_whole_is_the_mean_of_classes():

@@ -100,6 +100,11 @@ def test_controllers_are_reset_or_carried(sources, tmp_path):
     )
     with pytest.raises(InputError, match="cannot be carried"):
         plan_adaptation(other)
+    annealed = adapt_config(
+        sources / "vae", tmp_path / "run", control_state="carry", control=ControlConfig(anneal_steps=3)
+    )
+    with pytest.raises(InputError, match=r"learning rates were annealed to their end\. Use --control-state reset"):
+        plan_adaptation(annealed)
 
 
 def test_what_is_carried_outlives_the_run_that_uses_it_up(sources, tmp_path):

@@ -166,7 +166,7 @@ def _zip_member(file: IO[bytes], info: zipfile.ZipInfo) -> bytes:
     magic, name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
     file.seek(name + extra, os.SEEK_CUR)
     packed = _whole(file.read(info.compress_size), info.compress_size)
-    content = _unpacked(packed, info.compress_type, info.file_size + 1)
+    content = _unpacked(packed, info.compress_type, info.file_size)
     if (magic, len(content), zlib.crc32(content)) != (b"PK\3\4", info.file_size, info.CRC):
         raise zipfile.BadZipFile
     return content
@@ -178,17 +178,18 @@ def _zip_problem(info: zipfile.ZipInfo) -> str:
     return "" if info.compress_type in ZIP_KINDS else FOREIGN_KIND
 
 
-def _unpacked(content: bytes, compression: int, most: int) -> bytes:
-    """Undoes the compression of a file in a .zip, up to so many bytes: its header may lie about what it becomes."""
+def _unpacked(content: bytes, compression: int, size: int) -> bytes:
+    """Undoes the compression of a file in a .zip of this size, or a byte more where it lies about what it becomes."""
     if compression == zipfile.ZIP_DEFLATED:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, most)
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, size + 1)
     if compression == zipfile.ZIP_BZIP2:
-        return bz2.BZ2Decompressor().decompress(content, most)
+        return bz2.BZ2Decompressor().decompress(content, size + 1)
     if compression == zipfile.ZIP_LZMA:
         properties, dictionary = LZMA_HEADER.unpack_from(content)
-        # As a .lzma of unknown length. It can refer to no more than there is, whatever dictionary it asks for.
-        head = struct.pack("<BIq", properties, min(dictionary, max(most, 1 << 12)), -1)
-        return lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(head + content[LZMA_HEADER.size :], most)
+        # As a .lzma of unknown length. It can refer to no more than there is, whatever dictionary it asks for. A byte
+        # more would be made up where no mark ends the stream; the checksum tells a longer one apart.
+        head = struct.pack("<BIq", properties, min(dictionary, max(size, 1 << 12)), -1)
+        return lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(head + content[LZMA_HEADER.size :], size)
     return content
 
 

@@ -21,6 +21,7 @@ import optax
 from jax import Array
 
 from genjax.control import Controllable, Controller, chain
+from genjax.control.controller import without_annealing
 from genjax.data.images import to_float
 from genjax.families.chunks import in_chunks
 from genjax.families.learner import Batch, Encoder, Learner, Metrics, Module, Networks, TrainState
@@ -31,8 +32,7 @@ from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 
 NETWORK = "autoencoder"
-KNOBS = tuple(knob for knob in knobs_of(NETWORK) if knob != "annealed_rate")  # which the stage anneals itself
-MEASURED = Controllable("flow model", signals_of(NETWORK), KNOBS, (NETWORK,))
+MEASURED = without_annealing(Controllable("flow model", signals_of(NETWORK), knobs_of(NETWORK), (NETWORK,)))
 EMA_IMAGES = 10_000  # half-life of the parameters' moving average, as of a VAE
 CHUNK = 64  # images that are encoded at once
 DEVIATIONS = {"edm": IMAGE_DEVIATION}  # {process: deviation of the images that it is made for}, 1 of all others
@@ -135,7 +135,7 @@ def decoder_of(module: Module, process: str) -> Callable[[Tree, Array], Array]:
     return decode
 
 
-def measured(module: Module, images: Any, state: TrainState) -> TrainState:
+def with_latent_scale(module: Module, images: Any, state: TrainState) -> TrainState:
     """Measures mean and deviation of the latents of all images, and keeps them among the parameters of a state.
 
     Args:

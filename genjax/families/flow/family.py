@@ -22,7 +22,7 @@ from genjax.families.family import Family, Preview, Stage, Trained, Training, by
 from genjax.families.flow.autoencoder import NETWORK as AUTOENCODER
 from genjax.families.flow.canvas import canvas_of, example_of
 from genjax.families.flow.ddpm import ddpm_process
-from genjax.families.flow.few_steps import begun, check_drawing, with_few_steps
+from genjax.families.flow.few_steps import begun, check_drawing, check_few_steps, with_few_steps
 from genjax.families.flow.guidance import guided
 from genjax.families.flow.latents import (
     KEPT,
@@ -160,7 +160,7 @@ def _offers(model: ModelConfig) -> dict[str, Offer]:
     offer = Offer(
         latent_size=canvas.size**2 * canvas.channels,
         features=True,
-        evidence=model.options.process != "mean",
+        evidence=True,
         freeze=NETWORKS[model.options.network].freeze(canvas.size),
         denoising=Denoising(_drawn_rows, functools.partial(_denoising_losses, model)),
     )
@@ -168,10 +168,10 @@ def _offers(model: ModelConfig) -> dict[str, Offer]:
 
 
 def _drawn_rows(source: Model, key: Array, n: int) -> dict[str, np.ndarray]:
-    """Returns a batch of images that a model draws, of all its classes in turn; of texts it draws without one."""
+    """Returns a batch of images that a model draws, as many of each class; of texts it draws without one."""
     trained, condition = _trained(source), source.config.condition
     if condition.kind == "class":
-        names = [condition.names[row % len(condition.names)] for row in range(n)]
+        names = [condition.names[row * len(condition.names) // n] for row in range(n)]
         images, rows = trained.draw(key, n, names, None), {COLUMNS["class"]: numbers_of(condition, names)}
     elif trained.draw_latents is None or trained.render is None:
         raise ValueError("a flow has latents")
@@ -188,6 +188,7 @@ def _denoising_losses(model: ModelConfig, params: Tree, batch: Batch, quantiles:
 
 def _transfers(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, Offer]) -> dict[str, Transfer]:
     """Builds the chosen transfers for the flow; of an autoencoder an adaptation trains the decoder at most."""
+    check_few_steps(model, choice)
     built = by_choice(model, choice, {NETWORK: offers[NETWORK]})
     return {network: built.get(network, freeze(KEPT) if choice else full()) for network in offers}
 

@@ -7,6 +7,8 @@ longer of the fast waves of the first one.
 """
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +21,11 @@ from genjax.families.flow.options import FlowAdaptation, FlowConfig
 from genjax.families.learner import Networks
 from genjax.families.model import NO_CONDITION, ModelConfig
 from genjax.models.noise_level import slowed
+from genjax.transfer.registry import names
+from genjax.transfer.replay import Replay
 from genjax.tree import flatten, unflatten
 
+TEACHING = ("full", "freeze", "lora", "l2_sp", "cdc", "replay")  # transfers that can train a layer of zeros
 WAVES = "level/expand/kernel"  # the parameter that reads the waves of a time
 
 
@@ -45,6 +50,29 @@ def with_few_steps(model: ModelConfig, adaptation: FlowAdaptation) -> ModelConfi
                 " out, or adapt a source that was trained with --flow.process rectified alone."
             )
     return dataclasses.replace(model, options=dataclasses.replace(flow, process="mean"))
+
+
+def check_few_steps(model: ModelConfig, choice: Sequence[Any]) -> None:
+    """Raises InputError for transfers by which an adapted model could not learn few steps.
+
+    Args:
+        model: config of the adapted model.
+        choice: options of its transfers.
+    """
+    if model.options.process != "mean":
+        return
+    for one in choice:
+        name = names([one])
+        if name not in TEACHING:
+            raise InputError(
+                f"--few-steps teaches a layer that the source does not have, and --transfer {name} trains or weighs"
+                f" only what the source has. Use {', '.join(TEACHING)}."
+            )
+        if isinstance(one, Replay) and one.forgetting:
+            raise InputError(
+                "--replay.forgetting chooses the noise that images are trained at, and --few-steps pairs of times. Use"
+                " one of them."
+            )
 
 
 def begun(networks: Networks, model: ModelConfig) -> Networks:

@@ -15,8 +15,8 @@ def guided(field: Field, reference: Field, weight: float, interval: tuple[float,
     """Returns the field that is guided by a reference at the times of an interval, elsewhere the field itself.
 
     Args:
-        field: of the model.
-        reference: of what it is to differ from.
+        field: field of the model.
+        reference: field of what it is to differ from.
         weight: 1 is the field itself, 0 the reference.
         interval: times, from the lower to the upper. (Kynkaanniemi et al. 2024)
     """

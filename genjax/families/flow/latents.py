@@ -10,6 +10,7 @@ import optax
 from jax import Array
 
 from genjax.control import Controllable, Controller, learning_rate_annealing
+from genjax.control.controller import joined
 from genjax.data import Dataset
 from genjax.data.batches import columns
 from genjax.errors import InputError
@@ -22,7 +23,7 @@ from genjax.families.flow.autoencoder import (
     decoder_of,
     encoder_of,
     make_autoencoder,
-    measured,
+    with_latent_scale,
 )
 from genjax.families.flow.canvas import canvas_of
 from genjax.families.flow.options import AutoencoderConfig, FlowAdaptation
@@ -56,13 +57,7 @@ def autoencoder_of(model: ModelConfig) -> Autoencoder:
 
 def with_autoencoder(model: ModelConfig, flow: Controllable) -> Controllable:
     """Returns the signals, knobs and networks of all stages together, given those of the flow's."""
-    if model.options.space == "pixels":
-        return flow
-
-    def both(name: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys([*getattr(flow, name), *getattr(MEASURED, name)]))
-
-    return flow._replace(signals=both("signals"), knobs=both("knobs"), networks=both("networks"))
+    return flow if model.options.space == "pixels" else joined(flow.name, (flow, MEASURED))
 
 
 def stages_before(model: ModelConfig, how: Training, among: Controllable) -> tuple[Stage, ...]:
@@ -103,7 +98,7 @@ def stages_before(model: ModelConfig, how: Training, among: Controllable) -> tup
         image_example(model),
         columns=lambda dataset, finished: {"image": dataset.images},
         preview=preview,
-        finish=None if adapting else lambda dataset, state: measured(module, dataset.images, state),
+        finish=None if adapting else lambda dataset, state: with_latent_scale(module, dataset.images, state),
         stream=1,
     )
     return (stage,)

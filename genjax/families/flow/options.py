@@ -178,7 +178,7 @@ class FlowDrawing:
     guidance: float = 1.0
     """Moves away from what the network without the condition, or --guide, would draw; 1 is off, 1.5 to 3 is usual."""
     guidance_interval: tuple[float, float] = (0.0, float("inf"))
-    """Times at which there is guidance: from 1, noise, to 0, an image; of an EDM model from 80 to 0."""
+    """Times at which there is guidance: from 1, noise, to 0, an image; of an EDM or DDPM model from 80 to 0."""
 
     def __post_init__(self) -> None:
         """Refuses values that nothing could be drawn with."""

@@ -28,7 +28,7 @@ def check_reference(model: Model, other: Model) -> None:
     """Raises InputError for a model whose velocities are of another process or of other latents."""
     mine, its = model.config.options, other.config.options
     straight = {mine.process, its.process} <= {"rectified", "mean"}
-    if (mine.process != its.process and not straight) or mine.ddpm != its.ddpm:
+    if mine.process != its.process and not straight:
         raise InputError(
             f"--guide names a model of --flow.process {its.process}, and this one is of {mine.process}. Name one of the"
             " same process."

@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 
 from genjax.control import Controllable, Controller, learning_rate_annealing
+from genjax.control.controller import joined, without_annealing
 from genjax.control.registry import only_set
 from genjax.data import Dataset
 from genjax.data.batches import Columns
@@ -71,20 +72,7 @@ def measured_stages(model: ModelConfig) -> dict[str, Controllable]:
             found[name] = measured_of_tokenizer(model.options.tokenizer)
         else:
             found[name] = Controllable(LABEL, signals_of(name), knobs_of(name), (name,))
-    return {
-        name: one._replace(knobs=tuple(knob for knob in one.knobs if knob != "annealed_rate"))
-        for name, one in found.items()
-    }
-
-
-def together(parts: Sequence[Controllable]) -> Controllable:
-    """Returns the signals, knobs and networks of several learners of one model."""
-    return Controllable(
-        LABEL,
-        tuple(dict.fromkeys(name for part in parts for name in part.signals)),
-        tuple(dict.fromkeys(name for part in parts for name in part.knobs)),
-        tuple(name for part in parts for name in part.networks),
-    )
+    return {name: without_annealing(one) for name, one in found.items()}
 
 
 def build_stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
@@ -152,7 +140,7 @@ def build_learners(model: ModelConfig, how: Training) -> dict[str, Learner]:
     if not isinstance(how.control, Controller):  # GECO and ADA are on by default for a VAE and a GAN, not for these
         how = how._replace(control=only_set(how.control))
     measured = measured_stages(model)
-    among = together(list(measured.values()))
+    among = joined(LABEL, list(measured.values()))
     found = {
         "tokenizer": build_tokenizer(
             settled,

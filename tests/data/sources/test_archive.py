@@ -7,9 +7,11 @@ import io
 import json
 import lzma
 import os
+import struct
 import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -141,6 +143,31 @@ def test_a_zip_of_any_compression_is_read_behind_whatever_comes_first(tmp_path: 
                 member.write(content)
     members = open_archive("x", tmp_path / "a.zip")
     assert {name: members.read(name) for name in members.names} == contents
+
+
+@pytest.mark.parametrize("content", [bytes(300), bytes(range(256)) * 4, b"ab" * 77])
+def test_a_zip_of_lzma_without_a_mark_at_its_end_is_read(tmp_path: Path, content: bytes) -> None:
+    """Its length is known, so that the format allows to leave the mark out."""
+    filters = [{"id": lzma.FILTER_LZMA1}]
+    alone = lzma.compress(content, lzma.FORMAT_ALONE, filters=filters)
+    marked = lzma.compress(content, lzma.FORMAT_RAW, filters=filters)
+    packed = struct.pack("<BBH", 9, 4, 5) + alone[:5] + _unmarked(marked, content, filters)
+    name, header = b"a.bin", (0, zipfile.ZIP_LZMA, 0, 0, zlib.crc32(content), len(packed), len(content))
+    local = struct.pack("<4sHHHHHIIIHH", b"PK\3\4", 63, *header, len(name), 0) + name + packed
+    central = struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\1\2", 63, 63, *header, len(name), 0, 0, 0, 0, 0, 0) + name
+    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, len(central), len(local), 0)
+    (tmp_path / "a.zip").write_bytes(local + central + end)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.read("a.bin") == content
+    assert open_archive("x", tmp_path / "a.zip").read("a.bin") == content
+
+
+def _unmarked(marked: bytes, content: bytes, filters: list[dict[str, int]]) -> bytes:
+    """The shortest start of a stream of which all content can be read."""
+    for size in range(len(marked)):
+        if lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters).decompress(marked[:size]) == content:
+            return marked[:size]
+    raise AssertionError("the whole stream gives the content")
 
 
 def test_a_compressed_tar_that_does_not_fit_says_how_to_undo_it(

@@ -11,8 +11,8 @@ from genjax.families.flow.autoencoder import (
     decoder_of,
     encoder_of,
     make_autoencoder,
-    measured,
     reconstruction_loss,
+    with_latent_scale,
 )
 from genjax.models.autoencoder import Autoencoder
 
@@ -70,7 +70,7 @@ def test_images_come_back_and_the_scale_is_no_part_of_the_training(trained):
 @pytest.mark.parametrize(("process", "deviation"), [("rectified", 1.0), ("edm", 0.5)])
 def test_latents_have_the_deviation_that_a_process_is_made_for(trained, batch, process, deviation):
     learner, _, state, _ = trained
-    state = measured(MODULE, batch["image"], state)
+    state = with_latent_scale(MODULE, batch["image"], state)
     np.testing.assert_array_equal(state.trainable[NETWORK]["mean"], state.average[NETWORK]["mean"])
     params = state.average[NETWORK]
     latents = np.asarray(jax.jit(encoder_of(MODULE, process))(params, batch["image"]))
@@ -85,5 +85,5 @@ def test_latents_have_the_deviation_that_a_process_is_made_for(trained, batch, p
 def test_a_channel_that_is_the_same_everywhere_stays_finite(trained):
     _, _, state, _ = trained
     alike = np.full((3, 8, 8, 1), 7, np.uint8)
-    scale = measured(MODULE, alike, state).average[NETWORK]["deviation"]
+    scale = with_latent_scale(MODULE, alike, state).average[NETWORK]["deviation"]
     assert np.isfinite(1 / np.asarray(scale)).all()

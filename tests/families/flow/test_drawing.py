@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny import TINY_FLOW
@@ -27,7 +28,7 @@ def made(condition=NO_CONDITION, options=TINY_FLOW, seed=0):
     batch = {"image": np.zeros((1, 16, 16, 1), np.uint8), "label": np.zeros(1, np.int32)}
     shapes = flatten(jax.eval_shape(build_learner(config).init, jax.random.key(0), batch).trainable[NETWORK])
     rng = np.random.default_rng(seed)
-    params = {name: (0.2 * rng.normal(size=leaf.shape)).astype(np.float32) for name, leaf in shapes.items()}
+    params = {name: jnp.asarray(0.2 * rng.normal(size=leaf.shape), jnp.float32) for name, leaf in shapes.items()}
     return Model(config, {NETWORK: unflatten(params)}, {NETWORK: ()}, {NETWORK: full()}, identity="0" * 64, step=1)
 
 

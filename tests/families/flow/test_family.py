@@ -85,6 +85,8 @@ def test_a_model_of_classes_goes_through_the_verbs(tmp_path, capsys):
     records = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
     assert {f"class_accuracy[embedded-v1] of {name}" for name in range(10)} < set(records)
     assert records["class_accuracy[embedded-v1]"]["n_fake"] == 60
+    assert genjax("evaluate", "--run", run, *by_class, "--split", "train") == 2
+    assert "class_accuracy needs images that did not teach its classifier" in capsys.readouterr().err
     assert genjax("evaluate", "--run", run, *by_class, "--real", f"run:{run}") == 2
     assert "class_accuracy, class_coverage need real images of the classes" in capsys.readouterr().err
     assert genjax("report", run, "--num", 20) == 0
@@ -94,6 +96,7 @@ def test_a_model_of_classes_goes_through_the_verbs(tmp_path, capsys):
     few = ["--source", run, "--data", "digits", "--shots", 10, "--steps", 2]
     assert genjax("adapt", *few, "--transfer", "lora", "--lora.rank", 1, "--evaluate-every", 0, "--out", adapted) == 0
     forgetting = ["--transfer", "replay,freeze", "--replay.forgetting", 1, "--replay.count", 8]
+    assert genjax("adapt", *few, *forgetting, "--dry-run", "--out", tmp_path / "forgetting") == 0
     assert genjax("adapt", *few, *forgetting, "--evaluate-every", 0, "--out", tmp_path / "forgetting") == 0
     assert genjax("sample", tmp_path / "forgetting", "--num", 4, "--out", tmp_path / "forgot.png") == 0
     guided = ["--guide", "source", "--guidance", 1.5, "--num", 4, "--out", tmp_path / "away.png"]

@@ -14,13 +14,16 @@ from genjax.control import chain
 from genjax.errors import InputError
 from genjax.families.family import Training
 from genjax.families.flow.family import build_flow
-from genjax.families.flow.few_steps import begun, check_drawing, with_few_steps
+from genjax.families.flow.few_steps import begun, check_drawing, check_few_steps, with_few_steps
 from genjax.families.flow.learner import NETWORK, make_flow
 from genjax.families.flow.options import FlowAdaptation, FlowConfig, FlowDrawing, MeanConfig, check_typed
 from genjax.families.flow.reference import check_reference
 from genjax.families.model import Condition, Model
+from genjax.families.registry import build_transfers
 from genjax.losses.mean_flow import mean_flow
 from genjax.models.dit import Dit
+from genjax.transfer.lora import Lora
+from genjax.transfer.replay import Replay
 from genjax.tree import flatten
 
 LINE = ["--model", "flow", "--flow.dit.width", 16, "--flow.dit.depth", 1, "--flow.dit.heads", 2]
@@ -86,6 +89,20 @@ def test_a_source_that_cannot_be_adapted_so_is_refused(source, adaptation, messa
     with pytest.raises(InputError) as caught:
         with_few_steps(model_of(**source), adaptation)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("transfer", ["scale_shift", "singular_values", "ewc", "kernel_modulation", "freeze,ewc"])
+def test_a_transfer_that_cannot_train_a_layer_of_zeros_is_refused(transfer):
+    refused = transfer.rpartition(",")[2]
+    with pytest.raises(InputError, match=rf"--few-steps teaches a layer .* --transfer {refused} .* Use full, f"):
+        build_transfers(transfer, model_of(process="mean"))
+
+
+def test_levels_and_pairs_of_times_are_not_chosen_at_once():
+    check_few_steps(model_of(process="rectified"), (Replay(forgetting=1.0),))
+    check_few_steps(model_of(process="mean"), (Replay(), Lora()))
+    with pytest.raises(InputError, match=r"--replay.forgetting chooses the noise .* Use one of them"):
+        check_few_steps(model_of(process="mean"), (Replay(forgetting=1.0),))
 
 
 def test_a_plain_adaptation_leaves_the_model_as_it_is():
