@@ -6,7 +6,10 @@
 One model of classes is drawn from in 1 to 32 steps by both solvers, and with classifier-free guidance of growing
 weight, also in an interval of times alone. Each drawing is judged against held-out digits: kernel distance, coverage,
 and the share that a classifier of real digits reads as the class that was asked for. Writes drawing.jsonl, drawing.md
-and drawing.png into --out.
+and drawing.png into --out, and images.png: rows in 1 and 4 steps of Euler, then in 18 of Heun with guidance 1, 1.25, 3.
+
+Measured on 2026-11-28, one seed (experiments/results/flow/): four steps of Heun are nearly as good as 18, and guidance of
+1.25 draws what was asked for in 97 % in place of 92, at no distance; from 1.5 on it costs distance, from 2 on coverage.
 """
 
 import dataclasses
@@ -34,12 +37,17 @@ from genjax.evaluate import evaluate_images, load_extractor
 from genjax.evaluate.class_records import Labelled, class_records, labelled
 from genjax.evaluate.sampling import sample_run
 from genjax.families.flow.options import DitConfig, FlowConfig, FlowDrawing
+from genjax.report.draw.grid import image_grid, save_image
 from genjax.report.draw.lines import Line, save_lines
 from genjax.store.run_folder import write_bytes
 from genjax.terminal import result, say
 
 SHOWN = ("KD", "coverage", "class_accuracy")
 INTERVAL = (0.2, 0.8)
+SEEN = (  # rows of the picture
+    *(FlowDrawing(steps, "euler") for steps in (1, 4)),
+    *(FlowDrawing(18, "heun", weight) for weight in (1.0, 1.25, 3.0)),
+)
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,7 @@ def main(settings: Settings) -> int:
     ordered = [done[one.name] for one in drawings(settings)]
     write_bytes(settings.out / "drawing.md", markdown(ordered).encode())
     plot(settings.out / "drawing.png", ordered)
+    save_image(settings.out / "images.png", pictures(settings, run))
     result(str(settings.out / "drawing.md"))
     return 0
 
@@ -158,6 +167,13 @@ def judged(settings: Settings, run: Path, one: Drawing) -> dict[str, Any]:
         "values": {record.name.partition("[")[0]: record.value for record in records},
         "records": [record.to_json() for record in records],
     }
+
+
+def pictures(settings: Settings, run: Path) -> np.ndarray:
+    """Draws two images of each class from the same noise, a row for each way of drawing: uint8 (h, w, 1)."""
+    asked = [name for name in load("digits", size=16, split="test").class_names for _ in range(2)]
+    rows = [sample_run(run, len(asked), seed=settings.seed, asked=asked, drawing=drawing) for drawing in SEEN]
+    return image_grid(np.concatenate(rows), columns=len(asked))
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
