@@ -197,7 +197,7 @@ def test_few_steps_go_through_the_verbs(tmp_path, capsys):
         assert genjax("sample", out, "--num", 2, "--steps", 1, "--out", tmp_path / f"{transfer[0]}.png") == 0
     capsys.readouterr()
     assert genjax("adapt", "--source", plain, *few, "--few-steps", "--transfer", "ewc", "--out", tmp_path / "no") == 2
-    assert "--transfer ewc needs Fisher information" in capsys.readouterr().err
+    assert "--transfer ewc trains or weighs only what the source has" in capsys.readouterr().err
     away = ["--guide", "source", "--guidance", 1.5, "--num", 2, "--solver", "euler", "--steps", 2]
     assert genjax("sample", tmp_path / "lora", *away, "--out", tmp_path / "away.png") == 0
     assert genjax("adapt", "--source", tmp_path / "lora", *few, "--out", tmp_path / "no") == 2
