@@ -112,14 +112,15 @@ def kept_settings(config: TrainConfig | AdaptConfig) -> dict[str, Any]:
 
 
 def usual_settings(config: TrainConfig | AdaptConfig) -> dict[str, Any]:
-    """Returns `kept_settings` with all groups of options at their defaults: what holds where one was not there yet."""
+    """Returns the groups of `kept_settings` with all options at their defaults: what holds where one was not there."""
     groups: dict[str, Any] = {"control": type(config.control)()}
     if isinstance(config, TrainConfig):
         groups["model"] = config.family.options()
     else:
         groups["adaptation"] = type(config.adaptation)()
         groups["transfer"] = tuple(type(one)() for one in config.transfers)
-    return kept_settings(dataclasses.replace(config, **groups))
+    usual = kept_settings(dataclasses.replace(config, **groups))
+    return {name: value for name, value in usual.items() if isinstance(value, dict | list)}
 
 
 def changes(before: dict[str, Any], after: dict[str, Any], usual: Mapping[str, Any] | None = None) -> str:
