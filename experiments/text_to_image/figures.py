@@ -37,7 +37,7 @@ from genjax.errors import InputError
 from genjax.evaluate import evaluate_images, load_extractor
 from genjax.evaluate.attribute_classifier import read_attributes
 from genjax.evaluate.attributes import Share, agreement, wilson
-from genjax.evaluate.metrics.unigram import placed_unigram_nats, unigram_nats
+from genjax.evaluate.metrics.of_models.unigram import placed_unigram_nats, unigram_nats
 from genjax.families.text_to_image.build_prior import build_transformer
 from genjax.families.text_to_image.decoding import autoregressive_decoder
 from genjax.families.text_to_image.model import TextToImage

@@ -59,7 +59,7 @@ def evaluate_type() -> type:
     """Returns the command with a help that lists metrics and extractors, which takes a second to import."""
     from genjax.evaluate.features.registry import extractors_help
     from genjax.evaluate.metrics.by_class import by_class_help
-    from genjax.evaluate.metrics.explained import explained_help
+    from genjax.evaluate.metrics.of_models.explained import explained_help
     from genjax.evaluate.scores import metrics_help
 
     metrics = listed("Metrics, separated by commas.", f"{metrics_help()}\n{by_class_help()}\n{explained_help()}")

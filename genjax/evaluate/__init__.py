@@ -12,10 +12,15 @@ from genjax.evaluate.metrics.classifier_score import classifier_score
 from genjax.evaluate.metrics.diversity import intra_diversity, retention, vendi_score
 from genjax.evaluate.metrics.frechet import fd_infinity, frechet_distance, frechet_distance_from_statistics
 from genjax.evaluate.metrics.kernel import kernel_distance, kernel_distance_interval
-from genjax.evaluate.metrics.likelihood import active_units, draw_log_weights, importance_weighted_nats, kl_per_latent
 from genjax.evaluate.metrics.memorisation import auth_pct, c_t, copy_rate
 from genjax.evaluate.metrics.neighbours import density_coverage, precision_recall
-from genjax.evaluate.metrics.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
+from genjax.evaluate.metrics.of_models.likelihood import (
+    active_units,
+    draw_log_weights,
+    importance_weighted_nats,
+    kl_per_latent,
+)
+from genjax.evaluate.metrics.of_models.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
 from genjax.evaluate.metrics.smoothness import perceptual_path_length
 from genjax.evaluate.records import Record, caveat_warnings, compare, metric_name, small_sample_warnings
 from genjax.evaluate.scores import CORE, METRICS, evaluate_images

@@ -11,9 +11,14 @@ from genjax.data.images import to_float
 from genjax.errors import InputError
 from genjax.evaluate.features.statistics import image_hash
 from genjax.evaluate.metrics.intervals import NORMAL_95
-from genjax.evaluate.metrics.likelihood import active_units, draw_log_weights, importance_weighted_nats, kl_per_latent
-from genjax.evaluate.metrics.similarity import psnr, ssim
-from genjax.evaluate.metrics.unigram import placed_unigram_nats
+from genjax.evaluate.metrics.of_models.likelihood import (
+    active_units,
+    draw_log_weights,
+    importance_weighted_nats,
+    kl_per_latent,
+)
+from genjax.evaluate.metrics.of_models.similarity import psnr, ssim
+from genjax.evaluate.metrics.of_models.unigram import placed_unigram_nats
 from genjax.evaluate.records import Record
 from genjax.evaluate.sampling import Loaded
 from genjax.families.family import Trained
@@ -133,7 +138,7 @@ EXPLANATIONS: dict[str, ModelMetric] = {
     "ssim": ModelMetric(measure_ssim, ("reconstruct",)),
     "token_nats": ModelMetric(measure_token_nats, ("tokens", "token_nats"), captions=True),
     "unigram_nats": ModelMetric(measure_unigram_nats, ("tokens", "token_nats"), captions=True, train=True),
-}  # said in words in `metrics.explained`
+}  # said in words in `metrics.of_models.explained`
 
 
 def explains(trained: Trained) -> tuple[str, ...]:

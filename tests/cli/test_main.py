@@ -17,7 +17,7 @@ from genjax.config import TrainConfig, config_to_json
 from genjax.config.machine import MachineOptions
 from genjax.data.load import DATASETS
 from genjax.evaluate import EXTRACTORS, METRICS
-from genjax.evaluate.metrics.explained import SUMMARIES
+from genjax.evaluate.metrics.of_models.explained import SUMMARIES
 from genjax.evaluate.model_metrics import EXPLANATIONS
 from genjax.families.registry import FAMILIES
 from genjax.store.run_folder import RunFolder, begin

@@ -13,7 +13,7 @@ from tiny import leaves_equal
 
 from genjax.control import chain, collapse_guard, gradient_guard
 from genjax.errors import InputError
-from genjax.evaluate.metrics.unigram import unigram_nats
+from genjax.evaluate.metrics.of_models.unigram import unigram_nats
 from genjax.families.text_to_image.build_prior import build_prior, build_transformer
 from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig
 from genjax.families.text_to_image.prior import drop_condition, make_prior, predicted_nats

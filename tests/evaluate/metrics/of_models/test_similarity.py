@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 
 from genjax.errors import InputError
 from genjax.evaluate.metrics import similarity
-from genjax.evaluate.metrics.similarity import ms_ssim, ms_ssim_diversity, psnr, scales, ssim
+from genjax.evaluate.metrics.of_models.similarity import ms_ssim, ms_ssim_diversity, psnr, scales, ssim
 
 
 def smooth(n, height, width, channels, seed=0):

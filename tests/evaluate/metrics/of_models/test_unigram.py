@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genjax.errors import InputError
-from genjax.evaluate.metrics.unigram import placed_unigram_nats, unigram_nats
+from genjax.evaluate.metrics.of_models.unigram import placed_unigram_nats, unigram_nats
 
 
 def test_counts_by_hand():

@@ -7,7 +7,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 from genjax.errors import InputError
-from genjax.evaluate.metrics.likelihood import (
+from genjax.evaluate.metrics.of_models.likelihood import (
     active_units,
     dominated_area,
     draw_log_weights,
