@@ -10,7 +10,7 @@ from genjax.errors import InputError
 from genjax.evaluate.attributes import wilson
 from genjax.evaluate.features.extractor import Extractor, extract_features
 from genjax.evaluate.features.statistics import image_hash
-from genjax.evaluate.metrics.by_class import LEAST, OF_A_CLASS, SUMMARIES, taught_reader
+from genjax.evaluate.metrics.by_class import LEAST, OF_A_CLASS, SUMMARIES, TAUGHT, taught_reader
 from genjax.evaluate.records import Record, metric_name
 from genjax.families.model import ModelConfig
 from genjax.terminal import warn
@@ -30,11 +30,25 @@ class Labelled(NamedTuple):
     classes: np.ndarray
 
 
-def check_by_class(metrics: Sequence[str], model: ModelConfig | None) -> None:
-    """Raises InputError for metrics by class of what is no model of classes."""
-    if metrics and (model is None or model.condition.kind != "class"):
+def check_by_class(metrics: Sequence[str], model: ModelConfig | None, *, split: str) -> None:
+    """Raises InputError for metrics by class that cannot be measured.
+
+    Args:
+        metrics: names of `SUMMARIES` that were asked for.
+        model: config of the model that is judged; None for images without one.
+        split: part of the real set; empty where the real side is a run.
+    """
+    if not metrics:
+        return
+    named = ", ".join(metrics)
+    if model is None or model.condition.kind != "class":
+        raise InputError(f"{named} need a model of classes, which --condition class trains. Leave them out.")
+    if not split:
+        raise InputError(f"{named} need real images, and the real side is a run. Name a set with --real.")
+    if TAUGHT in metrics and split != "test":
         raise InputError(
-            f"{', '.join(metrics)} need a model of classes, which --condition class trains. Leave them out."
+            f"{TAUGHT} needs images that did not teach its classifier, and --split {split} has those. Use --split test,"
+            " or leave it out."
         )
 
 
@@ -89,7 +103,9 @@ def class_records(
         **about,
     }
     found: list[Record] = []
-    if "class_accuracy" in metrics and train is not None:
+    if TAUGHT in metrics:
+        if train is None:
+            raise ValueError("a classifier was asked for without images that teach it")
         reader = taught_reader(extract_features(extractor, train.images), list(train.classes))
         right = (reader(of_real) == real.classes, reader(of_fake) == fake.classes)
         found += _read(right, real.classes, fake.classes, len(train.images), extractor, common)
@@ -116,7 +132,7 @@ def _read(
         held_out = f"right of {own.mean():.3f} of those held out" if len(own) else "none of them held out"
         found.append(
             Record(
-                name=_named("class_accuracy", extractor, name),
+                name=_named(TAUGHT, extractor, name),
                 value=share,
                 interval=(low, high),
                 interval_note="Wilson, over images",

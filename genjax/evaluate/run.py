@@ -16,6 +16,7 @@ from genjax.errors import InputError, lookup
 from genjax.evaluate.class_records import Labelled, check_by_class, class_records, labelled
 from genjax.evaluate.features.registry import load_extractor
 from genjax.evaluate.metrics.by_class import SUMMARIES as BY_CLASS
+from genjax.evaluate.metrics.by_class import TAUGHT
 from genjax.evaluate.model_metrics import EXPLANATIONS, check_explained, explain
 from genjax.evaluate.records import Record, caveat_warnings, small_sample_warnings
 from genjax.evaluate.run_data import found_images, load_images, source_samples
@@ -137,9 +138,7 @@ def judge(
         raise InputError(f"{', '.join(explained)} need a model, and {fake} is a set of images. Evaluate a run.")
     if explained and judged.model is not None:
         check_explained(explained, judged.model)
-    check_by_class(by_class, judged.model)
-    if by_class and truth.run is not None:
-        raise InputError(f"{', '.join(by_class)} need real images of the classes, and {real} is a run. Name a set.")
+    check_by_class(by_class, judged.model, split="" if truth.run is not None else split)
     size = common_size(judged, truth, size)
     reading = reading_of(judged, real, skip_broken=skip_broken, captions=captions, max_pixels=max_pixels)
     shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, reading=reading)
@@ -156,21 +155,13 @@ def judge(
                 _training_images(judged, which, real) if any(EXPLANATIONS[name].train for name in explained) else None
             )
             records += explain(loaded, known, metrics=explained, train=train, **about)
-        sides: list[Labelled] = []  # held-out images of the classes, and those that teach their classifier
-        names = loaded.model.config.condition.names
-        if by_class:
-            sides = [labelled(shown, names)]
-        if "class_accuracy" in by_class:
-            if shown.split != "test":
-                raise InputError(
-                    f"class_accuracy needs images that did not teach its classifier, and --split {split} has those."
-                    " Use --split test, or leave it out."
-                )
+        sides = [labelled(shown, loaded.model.config.condition.names)] if by_class else []
+        if TAUGHT in by_class:
             rest = _real_images(truth, judged, size=size, split="train", seed=seed, which=which, reading=reading)
-            sides.append(labelled(rest, names))
+            sides.append(labelled(rest, loaded.model.config.condition.names))
         if pictured or by_class or not explained:
             images["fake_images"] = _drawn(loaded, number, seed, texts)
-        if sides:
+        if by_class:
             asked = Labelled(images["fake_images"], np.asarray(texts, object))
             records += class_records(sides[0], asked, *sides[1:], extractor=network, metrics=by_class, **about)
         if pictured:

@@ -132,7 +132,10 @@ def load_source(run: Path, source: Path | None) -> tuple[Path, Model]:
     place = source or place
     model = load_model(place, sampled_only=True)
     if model.identity != identity:
-        raise InputError(f"{place} has been trained further since {run} was adapted from it.")
+        raise InputError(
+            f"{place} has been trained further since {run} was adapted from it. Name the model that it was adapted from"
+            " with --source, or adapt again."
+        )
     return place, model
 
 

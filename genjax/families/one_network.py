@@ -47,7 +47,7 @@ def knobs_of(network: str) -> tuple[str, ...]:
 
 
 def check_transfer(network: str, transfer: Transfer) -> None:
-    """Raises InputError for a transfer that moves latents: theirs, if there are some, are no place to move in."""
+    """Raises InputError for a transfer that moves latents: these networks have none, or plain noise."""
     if transfer.latents is not same_latents:
         raise InputError(f"a {network} has no latents that a transfer could move. Leave miner out.")
 

@@ -1,4 +1,4 @@
-"""What model.json says of the model of a run: its networks, its source, its ancestors, its controllers.
+"""The description of a run's model, model.json: its networks, its source, its ancestors, its controllers.
 
 Parameters are read in `genjax.store.model`.
 """

@@ -94,8 +94,17 @@ def test_images_of_other_classes_are_not_compared():
 
 def test_what_has_no_classes_is_refused():
     model = ModelConfig("flow", 16, 1, "float32", 8, None)
-    check_by_class([], None)
-    check_by_class(["class_accuracy"], ModelConfig("flow", 16, 1, "float32", 8, None, Condition("class", NAMES)))
+    check_by_class([], None, split="all")
     for other in (None, model):
         with pytest.raises(InputError, match="class_accuracy need a model of classes, which --condition class trains"):
-            check_by_class(["class_accuracy"], other)
+            check_by_class(["class_accuracy"], other, split="test")
+
+
+def test_what_taught_the_classifier_does_not_judge_by_it():
+    model = ModelConfig("flow", 16, 1, "float32", 8, None, Condition("class", NAMES))
+    check_by_class(["class_accuracy"], model, split="test")
+    check_by_class(["class_coverage"], model, split="all")
+    with pytest.raises(InputError, match="needs images that did not teach its classifier, and --split all has those"):
+        check_by_class(["class_coverage", "class_accuracy"], model, split="all")
+    with pytest.raises(InputError, match=r"need real images, and the real side is a run\. Name a set"):
+        check_by_class(["class_coverage"], model, split="")

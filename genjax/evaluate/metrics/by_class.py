@@ -19,6 +19,7 @@ SUMMARIES = {
     "class_coverage": "Share of real images with a generated one of the same class near them, a mean over classes.",
     "class_diversity": "Mean distance of two generated images of a class by that of real ones, a mean over classes.",
 }
+TAUGHT = "class_accuracy"  # the one that needs images which teach a classifier
 LEAST = COVERAGE_K + 1  # images of a class, real and generated
 PENALTIES = np.logspace(-2, 5, 8)  # that are tried
 

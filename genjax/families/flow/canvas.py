@@ -1,4 +1,4 @@
-"""What a flow carries noise to: the pixels of an image, or the latents of an autoencoder, a smaller image."""
+"""The images that a flow carries noise to: pixels, or the latents of an autoencoder, which are a smaller image."""
 
 from typing import NamedTuple
 

@@ -255,13 +255,13 @@ def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> A
     """Makes the compiled function (latents, condition) -> images."""
     flow, known = flow_of(model.config), model.params()
     solver, steps = chosen.decided(usual_solver(flow.process))
-    params = known[NETWORK]
-    other, others, to_images = flow, params, images_of(model.config)
+    other, others, to_images = flow, known[NETWORK], images_of(model.config)
     if reference is not None and reference.model is not model:
         other, others = flow_of(reference.model.config), reference.model.params()[NETWORK]
 
     @jax.jit
-    def draw(latents: Array, condition: Array | None = None) -> Array:
+    def draw(known: Networks, others: Tree, latents: Array, condition: Array | None = None) -> Array:
+        params = known[NETWORK]
         if reference is None:
             return to_images(known, drawn(flow, params, condition, latents, steps, solver))
         given = condition if reference.conditional else unconditional(other, len(latents))
@@ -273,7 +273,7 @@ def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> A
         )
         return to_images(known, carried(flow, field, latents, steps, solver))
 
-    return draw
+    return functools.partial(draw, known, others)  # given, so that they are no constants of the program
 
 
 def flow_of(model: ModelConfig) -> Flow:

@@ -1,4 +1,4 @@
-"""What lies between a flow and images: nothing, or an autoencoder in whose latents it is and which is trained first."""
+"""A flow in latents: the autoencoder between it and images, which is trained first. In pixels there is none."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

@@ -153,7 +153,7 @@ class FlowConfig:
 
 @dataclass(frozen=True)
 class FlowAdaptation:
-    """What an adaptation of a flow may choose."""
+    """The choices in adapting a flow."""
 
     few_steps: bool = False
     """Learn to draw in 1 to 4 steps as well (--flow.process mean), from a source of --flow.process rectified."""
@@ -176,7 +176,7 @@ class FlowDrawing:
     """Solver of the flow: Heun is of second order, Euler of first; mean leaps by the velocities of --flow.process mean,
     which has it for its default, all others Heun."""
     guidance: float = 1.0
-    """Moves away from what the network without the condition, or --guide, would draw; 1 is off, 1.5 to 3 is usual."""
+    """Moves away from what the network without the condition, or --guide, would draw; 1 is off, 1.25 to 3 is usual."""
     guidance_interval: tuple[float, float] = (0.0, float("inf"))
     """Times at which there is guidance: from 1, noise, to 0, an image; of an EDM or DDPM model from 80 to 0."""
 

@@ -88,7 +88,7 @@ def test_a_model_of_classes_goes_through_the_verbs(tmp_path, capsys):
     assert genjax("evaluate", "--run", run, *by_class, "--split", "train") == 2
     assert "class_accuracy needs images that did not teach its classifier" in capsys.readouterr().err
     assert genjax("evaluate", "--run", run, *by_class, "--real", f"run:{run}") == 2
-    assert "class_accuracy, class_coverage need real images of the classes" in capsys.readouterr().err
+    assert "class_accuracy, class_coverage need real images, and the real side is a run" in capsys.readouterr().err
     assert genjax("report", run, "--num", 20) == 0
     page = (run / "report.html").read_text()
     assert "A flow model of 16x16 pixels" in page

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from genjax.errors import InputError
-from genjax.evaluate.metrics import similarity
+from genjax.evaluate.metrics.of_models import similarity
 from genjax.evaluate.metrics.of_models.similarity import ms_ssim, ms_ssim_diversity, psnr, scales, ssim
 
 
