@@ -25,7 +25,7 @@ from genjax.report.comparison import comparison_page
 from genjax.report.draw.series import Series, read_series
 from genjax.report.facts import facts, summary
 from genjax.report.measure import PICTURED, TRAINING_PICTURED, measure, training_caption
-from genjax.report.nearest import SAMPLED, SEARCHED, draw_pictures, neighbourhoods
+from genjax.report.nearest import JUDGED, MOST, SEARCHED, draw_pictures, neighbourhoods
 from genjax.report.page import Neighbourhood, RunReport, run_page
 from genjax.store.description import read_description
 from genjax.store.metrics import read_metrics
@@ -36,7 +36,6 @@ from genjax.version import __version__
 
 BESIDE = 32  # latents through the source and the adaptation
 EXPLAINED = 200  # held-out images whose likelihood a VAE is asked for
-JUDGED = 500  # samples and held-out images in the evaluation, unless asked for otherwise
 
 
 def write_report(
@@ -55,15 +54,15 @@ def write_report(
             for several comparison.html in that of the first.
         source: where the run that they were adapted from lies, if it has been moved.
         extractor: network behind the metrics and the nearest images, by name.
-        num: samples and held-out images in the evaluation, at most; up to 1,000.
+        num: samples that are drawn and judged, and held-out images beside them at most; 2 to 1,000.
     Returns:
         The file.
     Raises:
         InputError: no run, one without a model, an unknown extractor, or a file that cannot be written.
     """
     network, names, path = load_extractor(extractor), run_names(runs), target(runs, out)
-    if not 2 <= num <= SAMPLED:
-        raise InputError(f"--num {num} is not from 2 to {SAMPLED}. Use `genjax evaluate` for more.")
+    if not 2 <= num <= MOST:
+        raise InputError(f"--num {num} is not from 2 to {MOST}. Use `genjax evaluate` for more.")
     reports = [
         gather(run, name, extractor=network, source=source, num=num) for run, name in zip(runs, names, strict=True)
     ]
@@ -110,7 +109,7 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         name: what to call it.
         extractor: network behind the metrics and the nearest images.
         source: where the run that it was adapted from lies, if it has been moved.
-        num: samples and held-out images in the evaluation, at most.
+        num: samples that are drawn and judged, and held-out images beside them at most.
     Raises:
         InputError: no run there, one without a model, or a LoRA whose source is missing.
     """
@@ -126,8 +125,8 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         held_out, read = _readable(run, model.config, real)
         said += read
     texts = None if kind == "none" else _asked(model.config.condition, held_out or train, num)
-    pictures = draw_pictures(loaded.trained, held_out if texts is None else held_out or train, texts)
-    beside, source_notes = source_beside(run, config, source, texts)
+    pictures = draw_pictures(loaded.trained, held_out if texts is None else held_out or train, texts, num)
+    beside, source_notes = source_beside(run, config, source, texts, num)
     judged = real._replace(held_out=held_out)
     records, unmeasured = measure(pictures.samples, judged, beside, extractor, num)
     said += unmeasured
@@ -236,13 +235,17 @@ def run_series(
 
 
 def source_beside(
-    run: Path, config: TrainConfig | AdaptConfig | ImportConfig, source: Path | None, texts: Sequence[str] | None
+    run: Path,
+    config: TrainConfig | AdaptConfig | ImportConfig,
+    source: Path | None,
+    texts: Sequence[str] | None,
+    num: int,
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:
     """Draws what the source makes of the latents of seed 0, with notes; None for a pretraining and if it is missing."""
     if not isinstance(config, AdaptConfig):
         return None, ()
     try:
-        return source_samples(run, SAMPLED, source=source, texts=texts), ()
+        return source_samples(run, num, source=source, texts=texts), ()
     except InputError as error:
         return None, (f"The source is not shown beside its adaptation: {error}",)
 

@@ -17,7 +17,8 @@ from genjax.report.page import LINE, Drawn, Neighbourhood
 from genjax.report.warnings import Likeness, likeness
 
 TEXTS = 8  # that are drawn several times
-SAMPLED = 1000  # images that are drawn, to be judged and searched
+JUDGED = 500  # samples that are drawn, judged and searched, and held-out images beside them
+MOST = 1000  # of these
 BETWEEN, PATHS = 8, 6  # images of an interpolation, and how many of these
 RECONSTRUCTED = 2 * LINE
 SEARCHED = 5000  # training images among which the nearest are looked for, at most
@@ -43,25 +44,26 @@ class Pictures(NamedTuple):
     reconstructed: np.ndarray | None = None
 
 
-def draw_pictures(trained: Trained, shown: Dataset | None, texts: Sequence[str] | None) -> Pictures:
+def draw_pictures(trained: Trained, shown: Dataset | None, texts: Sequence[str] | None, num: int = JUDGED) -> Pictures:
     """Draws the pictures of a model; its samples are those of `genjax sample --seed 0`.
 
     Args:
         trained: functions of the model.
         shown: real images to reconstruct; None without.
         texts: one a sample, for a model of texts.
+        num: samples of a model without texts.
     """
     key = jax.random.key(0)
     if texts is not None:
         pictures = Pictures(trained.draw(key, len(texts), texts, None), drawn=_drawn_texts(trained, texts))
     elif trained.draw_latents is not None and trained.render is not None:
-        latents = trained.draw_latents(key, SAMPLED)
+        latents = trained.draw_latents(key, max(num, 2 * PATHS))
         paths = [on_sphere(latents[2 * row], latents[2 * row + 1], BETWEEN) for row in range(PATHS)]
-        images = trained.render(jnp.concatenate([latents, *paths]))
-        between = images[SAMPLED:]
-        pictures = Pictures(images[:SAMPLED], between.reshape(PATHS, BETWEEN, *between.shape[1:]))
+        images = trained.render(jnp.concatenate([latents[:num], *paths]))
+        between = images[num:]
+        pictures = Pictures(images[:num], between.reshape(PATHS, BETWEEN, *between.shape[1:]))
     else:
-        pictures = Pictures(trained.draw(key, SAMPLED, None, None))
+        pictures = Pictures(trained.draw(key, num, None, None))
     if trained.reconstruct is None or shown is None:
         return pictures
     originals = spread_out(shown, RECONSTRUCTED).images[:]
@@ -100,7 +102,7 @@ def neighbourhoods(
     indices, distances = nearest(features, train_features, min(NEAREST, len(train)))
     usual, reference = None, train_features
     if real.held_out is not None:
-        reference = extract_features(extractor, spread_out(real.held_out, SAMPLED).images[:])
+        reference = extract_features(extractor, spread_out(real.held_out, MOST).images[:])
         usual = nearest(reference, train_features, 1)[1][:, 0]
     new = usual[usual > 0] if usual is not None else []  # the others are training images that were held out as well
     unit = float(np.median(new)) if len(new) else 0.0

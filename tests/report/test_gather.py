@@ -51,7 +51,7 @@ def reports(runs):
 
 def test_a_report_shows_what_the_run_would_sample(runs, reports):
     for name in ("gan", "lora"):
-        np.testing.assert_array_equal(reports[name].samples, sample_run(runs / name, 64, seed=0))
+        np.testing.assert_array_equal(reports[name].samples, sample_run(runs / name, NUM, seed=0))
     np.testing.assert_array_equal(reports["lora"].source, sample_run(runs / "gan", 32, seed=0))
     assert reports["gan"].source is None
 
