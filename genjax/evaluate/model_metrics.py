@@ -49,6 +49,7 @@ class Seen(NamedTuple):
     Attributes:
         trained: functions of the model.
         images: uint8 (n, h, w, c), held out.
+        reconstructed: the same through the model and back; None where no metric needs it.
         captions: one an image; () without.
         train: images that the model was trained on; None where they are not known.
         seed: of what is drawn.
@@ -56,6 +57,7 @@ class Seen(NamedTuple):
 
     trained: Trained
     images: np.ndarray
+    reconstructed: np.ndarray | None = None
     captions: tuple[str, ...] = ()
     train: np.ndarray | None = None
     seed: int = 0
@@ -106,12 +108,12 @@ def measure_kl(seen: Seen) -> Explained:
 
 def measure_psnr(seen: Seen) -> Explained:
     """Measures the reconstruction in decibels."""
-    return Explained(np.minimum(psnr(seen.images, _reconstructed(seen)), EQUAL_DB), _way(seen))
+    return Explained(np.minimum(psnr(seen.images, _reconstructed(seen)), EQUAL_DB), seen.trained.there_and_back)
 
 
 def measure_ssim(seen: Seen) -> Explained:
     """Measures the structural similarity of the reconstruction."""
-    return Explained(ssim(seen.images, _reconstructed(seen)), _way(seen))
+    return Explained(ssim(seen.images, _reconstructed(seen)), seen.trained.there_and_back)
 
 
 def measure_token_nats(seen: Seen) -> Explained:
@@ -207,7 +209,9 @@ def explain(
         )
     chosen = spread_out(images, MOST)
     some = chosen.images[:]
-    seen = Seen(trained, some, chosen.captions, train, seed)
+    needed = {need for name in metrics for need in EXPLANATIONS[name].needs}
+    back = trained.reconstruct(some) if "reconstruct" in needed and trained.reconstruct is not None else None
+    seen = Seen(trained, some, back, chosen.captions, train, seed)
     return [
         record_of(name, EXPLANATIONS[name].measure(seen), some, data=data, split=split, seed=seed) for name in metrics
     ]
@@ -247,10 +251,6 @@ def _posterior(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _reconstructed(seen: Seen) -> np.ndarray:
-    if seen.trained.reconstruct is None:
+    if seen.reconstructed is None:
         raise ValueError("a model without an encoder reconstructs nothing")
-    return seen.trained.reconstruct(seen.images)
-
-
-def _way(seen: Seen) -> str:
-    return "posterior mean" if seen.trained.encode is not None else "through the tokenizer"
+    return seen.reconstructed

@@ -126,6 +126,7 @@ class Trained(NamedTuple):
         draw_latents: (key, n) -> latents (n, d).
         render: latents (n, d) -> images uint8.
         reconstruct: uint8 images -> uint8 images, through the encoder and back.
+        there_and_back: how, in a few words.
         encode: uint8 images (n, h, w, c) -> mean and log-variance (n, d) of q(z|x).
         log_likelihood: (uint8 images, latents) -> log p(x|z) in nats (n,).
         tokens: uint8 images -> tokens int32 (n, places), of `codes` codes.
@@ -141,6 +142,7 @@ class Trained(NamedTuple):
     draw_latents: Callable[[Array, int], Array] | None = None
     render: Callable[[Array], np.ndarray] | None = None
     reconstruct: Callable[[np.ndarray], np.ndarray] | None = None
+    there_and_back: str = ""
     encode: Callable[[Any], tuple[Array, Array]] | None = None
     log_likelihood: Callable[[Any, Array], Array] | None = None
     tokens: Callable[[Any], np.ndarray] | None = None

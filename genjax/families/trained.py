@@ -9,10 +9,11 @@ from jax import Array
 
 from genjax.data.images import to_float, to_uint8
 from genjax.errors import InputError
+from genjax.families.chunks import in_chunks
 from genjax.families.family import Trained
 from genjax.families.learner import Learner
 from genjax.families.model import Model
-from genjax.families.render import draw_latents, make_renderer
+from genjax.families.render import CHUNK, draw_latents, make_renderer
 
 
 def trained_by_latents(model: Model, learner: Learner) -> Trained:
@@ -39,7 +40,9 @@ def trained_by_latents(model: Model, learner: Learner) -> Trained:
     if learner.encoder is not None:
         reconstruct = jax.jit(learner.encoder.reconstruct)
         trained = trained._replace(
-            reconstruct=lambda images: to_uint8(np.asarray(reconstruct(networks, context, images)))
+            reconstruct=lambda images: to_uint8(
+                in_chunks(lambda rows: reconstruct(networks, context, rows), images, chunk=CHUNK)
+            )
         )
         if learner.encoder.encode is not None:
             encode = jax.jit(learner.encoder.encode)

@@ -155,7 +155,7 @@ def test_images_that_are_gone_or_others(own_images, tmp_path):
     assert any("The training images cannot be read" in warning for warning in report.warnings)
     assert report.training is None
     assert report.records == ()
-    assert len(report.samples) == 64
+    assert len(report.samples) == NUM
 
 
 def test_nothing_held_out(tmp_path):

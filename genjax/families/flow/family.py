@@ -247,7 +247,7 @@ def _trained(model: Model) -> Trained:
 
     # Along training there are fewer steps; a model on disk draws in as many whoever asks.
     return trained_by_latents(model, learner)._replace(
-        draw=draw, render=render, guided=guided_by, facts=facts_of(model.config)
+        draw=draw, render=render, guided=guided_by, there_and_back="by the inverse ODE", facts=facts_of(model.config)
     )
 
 

@@ -92,6 +92,7 @@ def _trained(model: Model) -> Trained:
     return Trained(
         draw=draw,
         reconstruct=drawer.reconstruct,
+        there_and_back="through the tokenizer",
         tokens=drawer.tokens,
         token_nats=drawer.token_nats,
         codes=options.tokenizer.codes,

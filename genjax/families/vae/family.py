@@ -63,6 +63,7 @@ def _offers(model: ModelConfig) -> dict[str, Offer]:
 
 def _trained(model: Model) -> Trained:
     trained = trained_by_latents(model, build_vae(model.config, Training(model.transfers, control=chain())))
+    trained = trained._replace(there_and_back="posterior mean")
     likelihood = model.config.options.likelihood
     # The scale of an optimal Gaussian is that of a batch, so that an image has no density of its own.
     if likelihood == "optimal_gaussian":
