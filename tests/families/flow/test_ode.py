@@ -1,5 +1,7 @@
 """Solvers against an equation whose solution is known, dz/dt = z."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -48,3 +50,34 @@ def test_unrolled_steps_are_the_same_without_a_loop():
     np.testing.assert_allclose(made(z, unrolled=True), made(z, unrolled=False), rtol=1e-6)
     assert "while" in jax.jit(made, static_argnames="unrolled").lower(z, unrolled=False).as_text()
     assert "while" not in jax.jit(made, static_argnames="unrolled").lower(z, unrolled=True).as_text()
+
+
+def test_a_field_is_asked_as_often_as_its_step_needs_and_stands_in_the_program_once():
+    asked, traced = [], []
+
+    def field(z, t):
+        traced.append(t)
+        jax.debug.callback(lambda time: asked.append(float(time)), t, ordered=True)
+        return z
+
+    times = np.array([1.0, 0.5, 0.0])
+    for way, expected in ((times, [1.0, 0.5, 0.5]), (times[::-1], [0.5, 0.5, 1.0]), (times[:-1], [1.0, 0.5])):
+        asked.clear()
+        traced.clear()
+        jax.block_until_ready(solve(field, jnp.ones(1), way, "heun"))
+        jax.effects_barrier()
+        assert asked == expected
+        assert len(traced) == 1
+    np.testing.assert_array_equal(solve(field, jnp.ones(1), times[:1]), jnp.ones(1))  # nowhere to go
+
+
+def test_heun_is_its_steps_written_out():
+    """In double precision, a step after the other."""
+    times = np.linspace(1.0, 0.1, 6)
+    z = np.array([0.3, 1.1])
+    for time, following in itertools.pairwise(times):
+        slope = np.sin(z) + time
+        ahead = np.sin(z + (following - time) * slope) + following
+        z = z + (following - time) * (slope + ahead) / 2
+    found = solve(lambda z, t: jnp.sin(z) + t, jnp.array([0.3, 1.1]), times, "heun")
+    np.testing.assert_allclose(found, z, rtol=1e-5)
