@@ -18,7 +18,7 @@ from genjax.version import __version__
 if TYPE_CHECKING:
     from genjax.api import adapt, import_checkpoint, load, sample, train
 
-__all__ = ["__version__", "adapt", "evaluate", "import_checkpoint", "load", "report", "sample", "train"]
+__all__ = ["__version__", "adapt", "evaluate", "import_checkpoint", "load", "report", "sample", "train"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 VERBS = ("adapt", "import_checkpoint", "load", "sample", "train")
 ROOMS = ("evaluate", "report")  # packages that can be called, see `genjax.callable_room`

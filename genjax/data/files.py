@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +23,9 @@ from genjax.terminal import progress
 
 AT_ONCE = 1 << 26  # pixels that are decoded at a time, in all threads: up to 800 MB
 TASK = 16  # files that a thread reads before it is given others
-WAITS = 4  # threads beside those that compute: a drive makes some of them wait
+AHEAD = 1 << 26  # bytes of images that may wait for one before them, which may be a thousand times as large
+FIRST = 4  # tasks of each core that show whether threads wait for the drive
+WAITS = 4  # threads beside one for each core, where they wait: where not, more only take its caches from one another
 MOST_THREADS = 32
 SHOWN = 10  # most files that a message names
 
@@ -121,31 +124,52 @@ def look_at(
     if not names:
         return
     gate, tasks = Gate(AT_ONCE), [names[start : start + TASK] for start in range(0, len(names), TASK)]
+    threads = min(cores(), MOST_THREADS)
+    working: list[float] = []  # shares of the time of tasks in which their threads did something
 
     def look(some: Sequence[str]) -> list[Picture]:
-        return [_look(files, name, size, channels, gate) for name in some]
+        began, worked = time.perf_counter(), time.thread_time()
+        found = [_look(files, name, size, channels, gate) for name in some]
+        working.append((time.thread_time() - worked) / max(time.perf_counter() - began, 1e-9))
+        return found
 
-    threads = min(cores() + WAITS, MOST_THREADS, max(1, len(tasks)))
     with (
         silenced(),
         progress("reading images", done=0, total=len(names), show=sys.stderr.isatty(), delay=1.0) as bar,
-        ThreadPoolExecutor(threads) as pool,
     ):
-        under_way: deque[tuple[Sequence[str], Future[list[Picture]]]] = deque()
 
-        def finish_first() -> None:
-            some, pictures = under_way.popleft()
-            for name, picture in zip(some, pictures.result(), strict=True):
+        def finish(some: Sequence[str], pictures: list[Picture]) -> None:
+            for name, picture in zip(some, pictures, strict=True):
                 take(name, picture)
             bar.update(len(some))
 
+        most = AHEAD // (TASK * max(1, 3 * size**2))
+        _in_order(look, tasks[: FIRST * threads], finish, threads=threads, ahead=max(2 * threads, most))
+        if sum(working) < len(working) / 2:
+            threads = min(threads + WAITS, MOST_THREADS)
+        _in_order(look, tasks[len(working) :], finish, threads=threads, ahead=max(2 * threads, most))
+
+
+def _in_order(
+    work: Callable[[Sequence[str]], list[Picture]],
+    tasks: Sequence[Sequence[str]],
+    finish: Callable[[Sequence[str], list[Picture]], None],
+    *,
+    threads: int,
+    ahead: int,
+) -> None:
+    """Works on tasks in threads, at most `ahead` before the first that is not done, and finishes them in order."""
+    with ThreadPoolExecutor(threads) as pool:
+        under_way: deque[tuple[Sequence[str], Future[list[Picture]]]] = deque()
         try:
             for task in tasks:
-                under_way.append((task, pool.submit(look, task)))
-                if len(under_way) > 2 * threads:  # few at a time: what waits for `take` needs memory
-                    finish_first()
+                under_way.append((task, pool.submit(work, task)))
+                while under_way and (under_way[0][1].done() or len(under_way) > ahead):
+                    some, pictures = under_way.popleft()
+                    finish(some, pictures.result())
             while under_way:
-                finish_first()
+                some, pictures = under_way.popleft()
+                finish(some, pictures.result())
         finally:
             for _, waiting in under_way:
                 waiting.cancel()

@@ -1,8 +1,12 @@
 """A look at many files: in order, in threads, within some memory, with a bar on a terminal only."""
 
+import dataclasses
 import io
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import IO
 
 import numpy as np
 import pytest
@@ -65,6 +69,39 @@ def test_what_goes_wrong_in_between_ends_the_look() -> None:
     with pytest.raises(KeyboardInterrupt):
         look_at(held(contents), [*contents], 8, 1, take)
     assert taken == ["0", "1", "2", "3"]
+
+
+def test_a_file_that_takes_long_does_not_keep_the_others_waiting() -> None:
+    contents: dict[str, bytes | None] = {f"{i:03}": png(i % 250) for i in range(640)}
+    files, others, taken = held(contents), threading.Semaphore(0), []
+
+    def opened(name: str) -> IO[bytes]:
+        if name == "300":
+            for _ in range(600):  # all but those of its own task
+                assert others.acquire(timeout=60)
+        else:
+            others.release()
+        return files.open(name)
+
+    slow = dataclasses.replace(files, open=opened)
+    look_at(slow, [*contents], 8, 1, lambda name, picture: taken.append(name))
+    assert taken == [*contents]
+
+
+@pytest.mark.parametrize(("busy", "expected"), [(3.0, [2, 2]), (0.3, [2, 2 + files_module.WAITS])])
+def test_more_threads_than_cores_are_for_a_drive_that_is_waited_for(
+    busy: float, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count()
+    clocks = SimpleNamespace(perf_counter=lambda: float(next(clock)), thread_time=lambda: busy * next(clock))
+    monkeypatch.setattr(files_module, "time", clocks)
+    monkeypatch.setattr(files_module, "cores", lambda: 2)
+    begun = []
+    usual = files_module.ThreadPoolExecutor
+    monkeypatch.setattr(files_module, "ThreadPoolExecutor", lambda threads: begun.append(threads) or usual(1))
+    contents: dict[str, bytes | None] = {f"{i:03}": png(i % 250) for i in range(200)}
+    look_at(held(contents), [*contents], 8, 1, lambda name, picture: None)
+    assert begun == expected
 
 
 def test_no_more_pixels_are_decoded_at_a_time_than_fit() -> None:
