@@ -6,7 +6,9 @@
 It answers: how long a step takes to compile and to run, by default and with other options of XLA; what ten steps as one
 program save; how far gradients are from the CPU's, with the default products and in full float32; and if two runs of
 one command, and one that was stopped and resumed, end in the same bits. Each of those runs is a process with an empty
-cache, as on another day; they run beside each other. Writes accelerator.json and accelerator.md into --out.
+cache, as on another day; they run beside each other. Steps of flow models are timed beside the card's matrix product
+and, where PyTorch is installed, its compiled step of the same network. Writes accelerator.json and accelerator.md into
+--out.
 
 Measured on 2026-11-26 on one NVIDIA H200, jax 0.11.2 (experiments/results/accelerator.md): a DCGAN's step of 64 images
 of 32 pixels takes 1.8 ms, a VAE's of 128 images 2.0 ms, and deterministic kernels compile four times sooner.
@@ -30,6 +32,7 @@ os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # the runs are 
 
 import jax
 
+from experiments.bench.accelerator_flows import flows
 from experiments.bench.accelerator_runs import same_bits
 from experiments.bench.accelerator_steps import XLA_OPTIONS, Accelerator, beside_cpu, several, steps, with_options
 from experiments.bench.accelerator_tables import markdown
@@ -51,6 +54,7 @@ def main(settings: Accelerator) -> int:
         "runs": runs,
         "options": with_options,
         "steps": steps,
+        "flows": flows,
         "several": several,
         "cpu": beside_cpu,
     }

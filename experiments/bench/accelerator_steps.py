@@ -47,10 +47,11 @@ class Accelerator:
 
     out: Path = Path("runs/accelerator")
     """Folder for the figures."""
-    parts: tuple[Literal["runs", "options", "steps", "several", "cpu"], ...] = (
+    parts: tuple[Literal["runs", "options", "steps", "flows", "several", "cpu"], ...] = (
         "runs",
         "options",
         "steps",
+        "flows",
         "several",
         "cpu",
     )

@@ -15,6 +15,14 @@ def markdown(found: dict[str, Any]) -> str:
             lines += ["", f"| case | {title} | compiles, s | step, ms | images a second | same bits in one process |"]
             lines += ["|---|---|---|---|---|---|"]
             lines += [f"| {row['case']} | {row[key]} | {speed_cells(row)} |" for row in found[part]]
+    if "flows" in found:
+        lines += ["", "| flow, 32x32x3 | computes in | compiles, s | step, ms | images a second | same bits | of the"]
+        lines[-1] += " matrix product's rate | times compiled PyTorch's rate |"
+        lines += ["|" + "---|" * 8]
+        for row in found["flows"]:
+            peer = f"{row['torch_milliseconds'] / row['milliseconds']:.2f}" if "torch_milliseconds" in row else ""
+            cells = f"{row['case']} | {row['dtype']} | {speed_cells(row)} | {row['of_limit']:.0%} | {peer}"
+            lines.append(f"| {cells} |")
     if "several" in found:
         lines += ["", f"| step as the loop runs it, ms | one at a time | {SEVERAL} as one program |", "|---|---|---|"]
         lines += [f"| {row['case']} | {row['one']:.3g} | {row['several']:.3g} |" for row in found["several"]]

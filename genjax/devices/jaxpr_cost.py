@@ -32,7 +32,7 @@ def peak_bytes(step: Any, *arguments: Shapes) -> int:
 
     Each value lives from the operation that makes it to the last one that reads it. Elementwise operations are taken to
     be fused with what reads them: their operands live in their stead. What a compiler then reorders, pads or copies is
-    not known here: the plan of the compiled step differs, see `tests/train/test_estimate.py` for by how much.
+    not known here: the plan of the compiled step differs, see `tests/devices/test_jaxpr_cost.py` for by how much.
     """
     closed = jax.make_jaxpr(step)(*arguments)
     return _peak(closed.jaxpr) + sum(_bytes(variable) for variable in closed.jaxpr.invars)

@@ -15,11 +15,14 @@ from genjax.errors import InputError
 
 def test_steps_are_compiled_timed_and_compared(tmp_path):
     """On a CPU beside itself: the same gradients, of products as they come too. The part `runs` takes minutes."""
-    quick("bench/accelerator", "--parts", "options", "several", "cpu", "--out", "out", folder=tmp_path)
+    quick("bench/accelerator", "--parts", "options", "flows", "several", "cpu", "--out", "out", folder=tmp_path)
     found = json.loads((tmp_path / "out" / "accelerator.json").read_text())
     (row,) = found["options"]
     assert row["same_bits"]
     assert row["images_per_second"] == pytest.approx(8 * 1e3 / row["milliseconds"])
+    rows = found["flows"]
+    assert [row["dtype"] for row in rows] == ["float32", "bfloat16"]
+    assert all(0 < row["of_limit"] < 1 and row["same_bits"] for row in rows)
     (row,) = found["cpu"]
     assert (row["default"], row["highest"]) == (0, 0)
     lines = (tmp_path / "out" / "accelerator.md").read_text().splitlines()
