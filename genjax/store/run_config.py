@@ -133,7 +133,7 @@ def changes(before: dict[str, Any], after: dict[str, Any], usual: Mapping[str, A
     """
     new = dict(_named(after))
     old = {name: value for name, value in _named(dict(usual or {})) if name in new} | dict(_named(before))
-    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    names = [name for name in {**new, **old} if old.get(name) != new.get(name)]  # in the order of today's settings
     return "; ".join(f"{name} {old.get(name)!r} -> {new.get(name)!r}" for name in names)
 
 
