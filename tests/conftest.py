@@ -29,7 +29,8 @@ threadpool_limits(1, user_api="blas")  # numpy was loaded by a plugin, before th
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 # Tests train the same few tiny networks again and again: one compilation serves all of them, in all workers.
-KEPT = "GENJAX_TESTS_KEPT"  # folder of the whole session, made by the first process and told to the workers
+# The folder is of the whole session, made by the first process and told to the workers; or of several sessions.
+KEPT = "GENJAX_TESTS_KEPT"
 if KEPT not in os.environ:
     SESSION = tempfile.TemporaryDirectory(prefix="genjax-tests-")
     os.environ[KEPT] = SESSION.name
@@ -39,7 +40,7 @@ jax.config.update("jax_compilation_cache_dir", os.environ[KEPT])
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
-# Features of real sets, and what the processes that tests begin compile, are kept for the tests of this worker alone.
+# Features of real sets, and what the processes that tests begin compile, are kept for the tests of one worker alone.
 os.environ["XDG_CACHE_HOME"] = os.path.join(os.environ[KEPT], os.environ.get("PYTEST_XDIST_WORKER", "alone"))
 
 # Shapes are checked on modules of pure functions and on models, not on state and config dataclasses.

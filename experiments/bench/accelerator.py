@@ -54,9 +54,9 @@ def main(settings: Accelerator) -> int:
         "runs": runs,
         "options": with_options,
         "steps": steps,
-        "flows": flows,
         "several": several,
         "cpu": beside_cpu,
+        "flows": flows,
     }
     found: dict[str, Any] = {
         "device": jax.devices()[0].device_kind,

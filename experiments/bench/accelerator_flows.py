@@ -1,9 +1,8 @@
+# pyright: reportMissingImports=false
 """Steps of flow models on an accelerator: how long, and how much of the card's rate, beside compiled PyTorch."""
 
 import dataclasses
-import functools
 import statistics
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -70,21 +69,27 @@ def product_rate(settings: Accelerator, dtype: str) -> float:
 
 def torch_milliseconds(settings: Accelerator, model: ModelConfig, case: Case) -> float:
     """Times PyTorch's step of the same network with the same parameters, by torch.compile, on the same card."""
-    from experiments.bench.peers.dit import finished, flow_step
+    import torch
 
+    from experiments.bench.peers.dit import flow_step
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_float32_matmul_precision("high")  # as products are in JAX by default
     trainable = first_state(case)().trainable["flow"]
     step = flow_step(
         torch_flow(dataclasses.replace(model, dtype="float32"), shaken(trainable)),
         learning_rate=model.options.learning_rate,
         compiled=True,
+        device=device,
         dtype=model.dtype,
     )
+    images = torch.from_numpy(case.batch["image"]).to(device)
 
-    def one(run: Callable[[], None]) -> None:
+    def one() -> None:
         for _ in range(settings.calls):
-            run()
-        finished()
+            step(images)
+        if device == "cuda":
+            torch.cuda.synchronize()
 
-    run = functools.partial(step, case.batch["image"])
-    taken = in_turns({"torch": functools.partial(one, run)}, turns=settings.turns)["torch"]
+    taken = in_turns({"torch": one}, turns=settings.turns)["torch"]
     return 1e3 * statistics.median(taken) / settings.calls

@@ -51,9 +51,9 @@ class Accelerator:
         "runs",
         "options",
         "steps",
-        "flows",
         "several",
         "cpu",
+        "flows",
     )
     """Questions to answer."""
     turns: int = 7

@@ -112,12 +112,14 @@ def flow_training() -> Case:
     state = jax.jit(lambda key: learner.init(key, batch))(jax.random.key(0))
     sides: dict[str, Side] = {}
     if HAS_TORCH:
+        import torch
+
         from experiments.bench.peers.dit import flow_step
 
         for name, compiled in (("torch", False), ("compiled", True)):
             network = torch_flow(model, shaken(state.trainable["flow"]))
             step = flow_step(network, learning_rate=model.options.learning_rate, compiled=compiled)
-            sides[name] = functools.partial(step, images)
+            sides[name] = functools.partial(step, torch.from_numpy(images))
     sides["genjax"] = stepper(jax.jit(learner.step, donate_argnums=0), state, batch)
     return Case(sides, estimate.flops(learner.step, state, batch))
 
@@ -156,7 +158,7 @@ def flow_sampling() -> Case:
             "compiled": functools.partial(sampled, torch.compile(network)),
         }
     sides["genjax"] = lambda: np.asarray(generate(params, latents))
-    # XLA counts the body of a loop once, here two calls; Heun's steps but the last are two calls each
+    # XLA counts the body of a loop once, which is one call; Heun's steps but the last are two calls each
     once = estimate.flops(lambda params, z: field_of(flow, params, None)(z, jnp.float32(0.5)), params, noisy)
     return Case(sides, (2 * steps - 1) * once)
 

@@ -28,6 +28,7 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
+import jax
 import numpy as np
 
 from experiments.common.intervals import mean_interval
@@ -107,6 +108,7 @@ def main(settings: Settings) -> int:
     done = {row["name"]: row for row in read_rows(rows)}
     for row in done.values():
         check_budget(row, "name", settings)
+    jax.config.update("jax_enable_compilation_cache", False)  # each pays for its own
     for one in trainings(settings):
         if one.name in done:
             continue
@@ -154,11 +156,13 @@ def trained_for(config: TrainConfig, cpu_seconds: float) -> bool:
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)  # asks again where the loop had not begun
     try:
-        train(config)
+        outcome = train(config)
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+    if outcome.signal is None:
+        raise InputError(f"{config.out} ended by itself, so that its time is not that of the others. Read its log.")
     return bool(spent)
 
 

@@ -17,7 +17,7 @@ class ReportCommand:
     out: Page = None
     """An .html file or a folder."""
     num: int = 500
-    """Samples that are drawn and judged, and held-out images beside them at most."""
+    """Samples that are drawn and searched for copies; as many of them are judged as images are held out."""
     extractor: str = "embedded-v1"
     """Network behind its metrics and nearest images. `report_type` lists them."""
     source: Source = None

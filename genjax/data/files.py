@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Self
 
 from genjax.data.images import NO_FILE, Picture, Probe, problem_of, read, silenced
 from genjax.data.large_images import MAX_PIXELS
@@ -25,7 +25,7 @@ AT_ONCE = 1 << 26  # pixels that are decoded at a time, in all threads: up to 80
 TASK = 16  # files that a thread reads before it is given others
 AHEAD = 1 << 26  # bytes of images that may wait for one before them, which may be a thousand times as large
 FIRST = 4  # tasks of each core that show whether threads wait for the drive
-WAITS = 4  # threads beside one for each core, where they wait: where not, more only take its caches from one another
+WAITS = 4  # threads beside one for each core, where they do: where not, more only take its caches from one another
 MOST_THREADS = 32
 SHOWN = 10  # most files that a message names
 
@@ -87,20 +87,27 @@ def open_file(path: Path) -> IO[bytes]:
 
 
 class Gate:
-    """Lets threads hold so many pixels of decoded images at a time; a larger image is let in alone."""
+    """Lets threads hold so many pixels of decoded images at a time, in the order in which they came.
+
+    A larger image is let in alone. Without the order small ones would be let in past it for ever.
+    """
 
     def __init__(self, most: int) -> None:
         """Takes the number of pixels."""
         self.most = self.free = most
         self.changed = threading.Condition()
+        self.line: deque[object] = deque()
 
     @contextmanager
     def held(self, pixels: int) -> Iterator[None]:
         """Waits until there is room for so many pixels, and holds it."""
-        pixels = min(pixels, self.most)
+        pixels, me = min(pixels, self.most), object()
         with self.changed:
-            self.changed.wait_for(lambda: self.free >= pixels)
+            self.line.append(me)
+            self.changed.wait_for(lambda: self.line[0] is me and self.free >= pixels)
+            self.line.popleft()
             self.free -= pixels
+            self.changed.notify_all()
         try:
             yield
         finally:
@@ -125,61 +132,96 @@ def look_at(
         return
     gate, tasks = Gate(AT_ONCE), [names[start : start + TASK] for start in range(0, len(names), TASK)]
     threads = min(cores(), MOST_THREADS)
-    working: list[float] = []  # shares of the time of tasks in which their threads did something
+    opening: list[float] = []  # seconds that threads waited until a file was open
+    looking: list[float] = []  # seconds of tasks
 
     def look(some: Sequence[str]) -> list[Picture]:
-        began, worked = time.perf_counter(), time.thread_time()
-        found = [_look(files, name, size, channels, gate) for name in some]
-        working.append((time.thread_time() - worked) / max(time.perf_counter() - began, 1e-9))
+        began = time.perf_counter()
+        found = [_look(files, name, size, channels, gate, opening) for name in some]
+        looking.append(time.perf_counter() - began)
         return found
 
     with (
         silenced(),
         progress("reading images", done=0, total=len(names), show=sys.stderr.isatty(), delay=1.0) as bar,
+        Workers(
+            look, tasks, most=threads + WAITS, ahead=max(2 * threads, AHEAD // (TASK * max(1, 3 * size**2)))
+        ) as work,
     ):
-
-        def finish(some: Sequence[str], pictures: list[Picture]) -> None:
-            for name, picture in zip(some, pictures, strict=True):
+        work.begin(threads)
+        for number, some in enumerate(tasks):
+            for name, picture in zip(some, work.result(number), strict=True):
                 take(name, picture)
             bar.update(len(some))
-
-        most = AHEAD // (TASK * max(1, 3 * size**2))
-        _in_order(look, tasks[: FIRST * threads], finish, threads=threads, ahead=max(2 * threads, most))
-        if sum(working) < len(working) / 2:
-            threads = min(threads + WAITS, MOST_THREADS)
-        _in_order(look, tasks[len(working) :], finish, threads=threads, ahead=max(2 * threads, most))
+            if number == FIRST * threads and sum(opening) > sum(looking) / 2:
+                work.begin(WAITS)
 
 
-def _in_order(
-    work: Callable[[Sequence[str]], list[Picture]],
-    tasks: Sequence[Sequence[str]],
-    finish: Callable[[Sequence[str], list[Picture]], None],
-    *,
-    threads: int,
-    ahead: int,
-) -> None:
-    """Works on tasks in threads, at most `ahead` before the first that is not done, and finishes them in order."""
-    with ThreadPoolExecutor(threads) as pool:
-        under_way: deque[tuple[Sequence[str], Future[list[Picture]]]] = deque()
-        try:
-            for task in tasks:
-                under_way.append((task, pool.submit(work, task)))
-                while under_way and (under_way[0][1].done() or len(under_way) > ahead):
-                    some, pictures = under_way.popleft()
-                    finish(some, pictures.result())
-            while under_way:
-                some, pictures = under_way.popleft()
-                finish(some, pictures.result())
-        finally:
-            for _, waiting in under_way:
-                waiting.cancel()
+class Workers:
+    """Threads that work on tasks in their order, and no farther than `ahead` beyond the last whose result was taken."""
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[str]], list[Picture]],
+        tasks: Sequence[Sequence[str]],
+        *,
+        most: int,
+        ahead: int,
+    ) -> None:
+        """Takes what to do with a task, and the number of threads at most."""
+        self.work, self.tasks, self.ahead = work, tasks, ahead
+        self.results: dict[int, Future[list[Picture]]] = {number: Future() for number in range(len(tasks))}
+        self.begun = self.taken = 0
+        self.ended = False
+        self.changed = threading.Condition()
+        self.pool = ThreadPoolExecutor(most)
+
+    def __enter__(self) -> Self:
+        """Returns itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Lets no other task begin, and waits for those that did."""
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+        self.pool.shutdown()
+
+    def begin(self, threads: int) -> None:
+        """Begins so many threads."""
+        for _ in range(threads):
+            self.pool.submit(self._run)
+
+    def result(self, number: int) -> list[Picture]:
+        """Waits for the result of a task, the next one in their order, and takes it; raises what it has raised."""
+        found = self.results[number].result()
+        del self.results[number]
+        with self.changed:
+            self.taken += 1
+            self.changed.notify_all()
+        return found
+
+    def _run(self) -> None:
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self.ended or self.begun < min(self.taken + self.ahead, len(self.tasks)))
+                if self.ended:
+                    return
+                number, self.begun = self.begun, self.begun + 1
+            try:
+                self.results[number].set_result(self.work(self.tasks[number]))
+            except BaseException as error:
+                self.results[number].set_exception(error)
 
 
-def _look(files: Files, name: str, size: int, channels: int, gate: Gate) -> Picture:
+def _look(files: Files, name: str, size: int, channels: int, gate: Gate, opening: list[float]) -> Picture:
     if files.stats[name] is None:
         return Picture(Probe(False, NO_FILE))
     try:
+        began, worked = time.perf_counter(), time.thread_time()
         with files.open(name) as file:
+            file.read(1)
+            opening.append(time.perf_counter() - began - (time.thread_time() - worked))
             return read(file, size, channels, gate.held, max_pixels=files.max_pixels)
     except InputError as error:
         return Picture(Probe(False, str(error)))

@@ -126,7 +126,7 @@ class Trained(NamedTuple):
         draw_latents: (key, n) -> latents (n, d).
         render: latents (n, d) -> images uint8.
         reconstruct: uint8 images -> uint8 images, through the encoder and back.
-        there_and_back: how, in a few words.
+        there_and_back: how it does that, in a few words, for the records of it.
         encode: uint8 images (n, h, w, c) -> mean and log-variance (n, d) of q(z|x).
         log_likelihood: (uint8 images, latents) -> log p(x|z) in nats (n,).
         tokens: uint8 images -> tokens int32 (n, places), of `codes` codes.

@@ -54,7 +54,7 @@ def write_report(
             for several comparison.html in that of the first.
         source: where the run that they were adapted from lies, if it has been moved.
         extractor: network behind the metrics and the nearest images, by name.
-        num: samples that are drawn and judged, and held-out images beside them at most; 2 to 1,000.
+        num: samples that are drawn, 2 to 1,000; of classes or texts, one for each held-out image at most.
     Returns:
         The file.
     Raises:
@@ -109,7 +109,7 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         name: what to call it.
         extractor: network behind the metrics and the nearest images.
         source: where the run that it was adapted from lies, if it has been moved.
-        num: samples that are drawn and judged, and held-out images beside them at most.
+        num: samples that are drawn; of classes or texts, one for each held-out image at most.
     Raises:
         InputError: no run there, one without a model, or a LoRA whose source is missing.
     """

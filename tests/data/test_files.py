@@ -2,11 +2,10 @@
 
 import dataclasses
 import io
-import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -71,37 +70,80 @@ def test_what_goes_wrong_in_between_ends_the_look() -> None:
     assert taken == ["0", "1", "2", "3"]
 
 
-def test_a_file_that_takes_long_does_not_keep_the_others_waiting() -> None:
+def test_a_file_that_takes_long_does_not_keep_the_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     contents: dict[str, bytes | None] = {f"{i:03}": png(i % 250) for i in range(640)}
     files, others, taken = held(contents), threading.Semaphore(0), []
 
     def opened(name: str) -> IO[bytes]:
-        if name == "300":
+        if name == "000":
             for _ in range(600):  # all but those of its own task
                 assert others.acquire(timeout=60)
         else:
             others.release()
         return files.open(name)
 
+    monkeypatch.setattr(files_module, "cores", lambda: 2)
     slow = dataclasses.replace(files, open=opened)
     look_at(slow, [*contents], 8, 1, lambda name, picture: taken.append(name))
     assert taken == [*contents]
 
 
-@pytest.mark.parametrize(("busy", "expected"), [(3.0, [2, 2]), (0.3, [2, 2 + files_module.WAITS])])
+@pytest.mark.parametrize(("seconds", "expected"), [(0.5, [1]), (3.0, [1, files_module.WAITS])])
 def test_more_threads_than_cores_are_for_a_drive_that_is_waited_for(
-    busy: float, expected: list[int], monkeypatch: pytest.MonkeyPatch
+    seconds: float, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = itertools.count()
-    clocks = SimpleNamespace(perf_counter=lambda: float(next(clock)), thread_time=lambda: busy * next(clock))
-    monkeypatch.setattr(files_module, "time", clocks)
-    monkeypatch.setattr(files_module, "cores", lambda: 2)
-    begun = []
-    usual = files_module.ThreadPoolExecutor
-    monkeypatch.setattr(files_module, "ThreadPoolExecutor", lambda threads: begun.append(threads) or usual(1))
-    contents: dict[str, bytes | None] = {f"{i:03}": png(i % 250) for i in range(200)}
-    look_at(held(contents), [*contents], 8, 1, lambda name, picture: None)
+    """The clock stands still but for opening a file, and for decoding it, which takes a second."""
+    contents: dict[str, bytes | None] = {f"{i:03}": png(i) for i in range(16 * (files_module.FIRST + 2))}
+    files, clock, begun, taken = held(contents), [0.0], [], []
+    usual, read, lock = files_module.Workers.begin, files_module.read, threading.Lock()
+
+    def passes(time: float) -> None:
+        with lock:
+            clock[0] += time
+
+    def opened(name: str) -> IO[bytes]:
+        passes(seconds)
+        return files.open(name)
+
+    def decoded(*args: Any, **how: Any) -> Any:
+        passes(1.0)
+        return read(*args, **how)
+
+    def begin(workers: files_module.Workers, threads: int) -> None:
+        begun.append(threads)
+        if len(begun) == 1:
+            usual(workers, threads)
+
+    monkeypatch.setattr(files_module, "time", SimpleNamespace(perf_counter=lambda: clock[0], thread_time=lambda: 0.0))
+    monkeypatch.setattr(files_module, "cores", lambda: 1)
+    monkeypatch.setattr(files_module, "read", decoded)
+    monkeypatch.setattr(files_module.Workers, "begin", begin)
+    look_at(dataclasses.replace(files, open=opened), [*contents], 8, 1, lambda name, picture: taken.append(name))
     assert begun == expected
+    assert taken == [*contents]
+
+
+def test_a_large_image_is_let_in_before_small_ones_that_came_later() -> None:
+    gate, came = Gate(10), []
+    line = threading.Semaphore(0)
+
+    def hold(name: str, pixels: int) -> None:
+        line.release()
+        with gate.held(pixels):
+            came.append(name)
+
+    with ThreadPoolExecutor(4) as pool, gate.held(6):
+        pool.submit(hold, "large", 8)
+        assert line.acquire(timeout=60)
+        while len(gate.line) < 1:  # it has said so, and comes to the gate next
+            pass
+        for number in range(3):
+            pool.submit(hold, f"small {number}", 1)
+            assert line.acquire(timeout=60)
+            while len(gate.line) < 2 + number:
+                pass
+    assert came[0] == "large"
+    assert len(came) == 4
 
 
 def test_no_more_pixels_are_decoded_at_a_time_than_fit() -> None:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from experiments.bench.peers.pytorch import to_torch
 from genjax.models.dit import MLP_RATIO
 from genjax.models.noise_level import HIGHEST
 
@@ -85,31 +84,28 @@ class Dit(nn.Module):
         return made.reshape(n, channels, size, size)
 
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def flow_step(
-    network: nn.Module, *, learning_rate: float, compiled: bool, dtype: str = "float32"
-) -> Callable[[np.ndarray], None]:
-    """Makes a step of rectified flow with Adam and two moving averages, on a GPU where there is one.
+    network: nn.Module, *, learning_rate: float, compiled: bool, device: str = "cpu", dtype: str = "float32"
+) -> Callable[[Tensor], None]:
+    """Makes a step of rectified flow with Adam and two moving averages, of uint8 images (n, h, w, c) on the device.
 
     Args:
         network: (noisy images, times) -> velocity.
         learning_rate: of Adam.
         compiled: by `torch.compile`.
-        dtype: float32, whose products are then as a GPU's are by default in JAX, or bfloat16, by autocast.
+        device: cpu or cuda.
+        dtype: float32, or bfloat16 by autocast.
     """
-    torch.set_float32_matmul_precision("high")
-    short = torch.autocast(DEVICE, torch.bfloat16, enabled=dtype == "bfloat16")
-    network.to(DEVICE)
+    short = torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16")
+    network.to(device)
     parameters = list(network.parameters())
     optimizer = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
     averages = [[parameter.detach().clone() for parameter in parameters] for _ in range(2)]
     velocity = torch.compile(network) if compiled else network
 
-    def step(images: np.ndarray) -> None:
-        real = to_torch(images).to(DEVICE)
-        noise, times = torch.randn_like(real), torch.sigmoid(torch.randn(len(real), device=DEVICE))
+    def step(images: Tensor) -> None:
+        real = images.permute(0, 3, 1, 2).float().div_(127.5).sub_(1).contiguous()
+        noise, times = torch.randn_like(real), torch.sigmoid(torch.randn(len(real), device=device))
         t = times[:, None, None, None]
         with short:
             made = velocity((1 - t) * real + t * noise, times)
@@ -123,12 +119,6 @@ def flow_step(
                 torch._foreach_lerp_(average, parameters, 0.01)
 
     return step
-
-
-def finished() -> None:
-    """Waits for the GPU, if there is one."""
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
 
 
 def solved(network: nn.Module, latents: Tensor, steps: int) -> Tensor:

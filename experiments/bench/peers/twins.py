@@ -130,7 +130,8 @@ def torch_flow(model: ModelConfig, params: Any) -> Any:
     theirs = dit.Dit(size, model.channels, network.patch_size, options.width, options.depth, options.heads)
     pytorch.copy_parameters(theirs, on_host(params))
     images, times = np.array(to_float(uint8_images(model)))[:8], np.linspace(0.05, 0.95, 8, dtype=np.float32)
-    ours = network.apply({"params": params}, images, times, None)
+    with jax.default_matmul_precision("highest"):  # on a GPU products are short by default
+        ours = network.apply({"params": params}, images, times, None)
     with torch.no_grad():
         given = theirs(torch.from_numpy(images).permute(0, 3, 1, 2), torch.from_numpy(times))
     check_equal(np.asarray(ours), given.permute(0, 2, 3, 1).numpy())

@@ -245,9 +245,10 @@ def _trained(model: Model) -> Trained:
         same = conditional and other.config.condition == condition
         return functools.partial(draw, reference=Reference(other, same))
 
+    way = "by the autoencoder and the inverse ODE" if model.config.options.space == "latents" else "by the inverse ODE"
     # Along training there are fewer steps; a model on disk draws in as many whoever asks.
     return trained_by_latents(model, learner)._replace(
-        draw=draw, render=render, guided=guided_by, there_and_back="by the inverse ODE", facts=facts_of(model.config)
+        draw=draw, render=render, guided=guided_by, there_and_back=way, facts=facts_of(model.config)
     )
 
 

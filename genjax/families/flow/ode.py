@@ -29,6 +29,8 @@ class Calls(NamedTuple):
 
 def calls_of(times: np.ndarray, solver: str) -> Calls:
     """Lists the calls of a field on the way through `times` (steps + 1,), see `solve`."""
+    if solver not in SOLVERS:
+        raise ValueError(f"{solver} is no solver of a field")
     moments = np.asarray(times, np.float32)
     found = []
     for time, following in itertools.pairwise(moments):

@@ -259,7 +259,10 @@ def test_a_model_in_latents_goes_through_the_verbs(tmp_path, capsys):
     assert set(json.loads(capsys.readouterr().out)["stages"]) == {"autoencoder", "flow"}
     assert genjax("train", *line, "--out", run) == 0
     assert genjax("sample", run, "--class", 3, "--num", 2, "--steps", 2, "--guidance", 2, "--out", out) == 0
+    capsys.readouterr()
     assert genjax("evaluate", "--run", run, "--num", 20, "--metrics", "kd,psnr", "--json") == 0
+    ways = {record["name"].split("[")[0]: record["method"] for record in json.loads(capsys.readouterr().out)}
+    assert ways["psnr"] == "by the autoencoder and the inverse ODE"
     assert genjax("average", run, "--sigma-rel", 0.08) == 0
     assert genjax("report", run, "--num", 20) == 0
     assert "4x4x4, of an autoencoder" in (run / "report.html").read_text()
