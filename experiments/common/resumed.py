@@ -7,7 +7,7 @@ from typing import Any
 from genjax.config import TrainConfig
 from genjax.errors import InputError
 from genjax.store.model import load_model
-from genjax.store.run_folder import RunFolder, is_run
+from genjax.store.run_folder import RunFolder, is_run, write_bytes
 from genjax.training.loop import train
 
 
@@ -20,7 +20,7 @@ def trained(config: TrainConfig) -> bool:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Reads the whole rows; the last may be torn where the machine stopped."""
+    """Reads the rows; a last one that a stop tore is deleted, so that the next is not written behind it."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     found = []
     for line in lines:
@@ -28,7 +28,23 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             found.append(json.loads(line))
         except ValueError:
             continue
+    if len(found) < len(lines):
+        write_bytes(path, "".join(json.dumps(row) + "\n" for row in found).encode())
     return found
+
+
+def rows_by(name: str, path: Path, settings: object) -> dict[str, dict[str, Any]]:
+    """Reads the rows by their names, which lie under `name`; raises InputError for one of another budget."""
+    found = {row[name]: row for row in read_rows(path)}
+    for row in found.values():
+        check_budget(row, name, settings)
+    return found
+
+
+def add_row(path: Path, row: dict[str, Any]) -> None:
+    """Writes a row behind those that were read."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 def check_budget(row: dict[str, Any], name: str, settings: object) -> None:

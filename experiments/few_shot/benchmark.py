@@ -14,7 +14,6 @@ once.
 """
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
-from experiments.common.resumed import check_budget, read_rows
+from experiments.common.resumed import add_row, check_budget, read_rows
 from experiments.few_shot.cells import PAIRS, UNADAPTED, Benchmark, cells, guidances, run_cell
 from experiments.few_shot.tables import markdown, plot
 from genjax.errors import InputError, lookup
@@ -57,8 +56,7 @@ def main(settings: Benchmark) -> int:
         for row in run_cell(settings, cell, missing) if missing else ():
             if row is None:
                 return 130
-            with rows.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            add_row(rows, row)
     found = read_rows(rows)
     if not found:
         raise InputError(f"{rows} holds no rows. Run the benchmark without --only-table first.")

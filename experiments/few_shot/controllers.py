@@ -11,7 +11,6 @@ sigma come within 1.6 % of their targets on all three sets, and no GAN collapsed
 """
 
 import dataclasses
-import json
 import shutil
 import sys
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
+from experiments.common.resumed import add_row, read_rows
 from genjax.config import ControlConfig, TrainConfig
 from genjax.errors import InputError
 from genjax.evaluate.metrics.stability import stability
@@ -98,8 +98,7 @@ def main(settings: Benchmark) -> int:
         row = {"run": name, "family": family, "data": config.data, "seed": config.seed, "steps": config.steps}
         row |= {"controller": name.split("/")[2], "images": config.num_images, "collapse": outcome.collapse}
         row |= vae_row(lines) if family == "vae" else gan_row(lines)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        add_row(path, row)
     rows = read_rows(path)
     write_bytes(settings.out / "controllers.md", markdown(rows).encode())
     result(str(settings.out / "controllers.md"))
@@ -155,22 +154,6 @@ def gan_row(lines: list[dict[str, Any]]) -> dict[str, Any]:
     except InputError:  # given up before its first evaluation
         found = {"best": float("nan"), "final": float("nan"), "collapse_step": lines[-1]["step"] if lines else 0}
     return {name: None if value != value else value for name, value in found.items()}  # JSON has no NaN
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Reads the rows; a last one that a stop tore is deleted, and made again."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    rows = [row for row in map(_read, lines) if row]
-    if len(rows) < len(lines):
-        write_bytes(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
-    return rows
-
-
-def _read(line: str) -> dict[str, Any]:
-    try:
-        return json.loads(line)
-    except ValueError:
-        return {}
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:

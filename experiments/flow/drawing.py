@@ -13,7 +13,6 @@ of 1.25 draws what was asked for in 97 % in place of 92, at no distance; from 1.
 """
 
 import dataclasses
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ backend.prepare()  # before jax is imported
 
 import numpy as np
 
-from experiments.common.resumed import check_budget, read_rows, trained
+from experiments.common.resumed import add_row, rows_by, trained
 from genjax.config import TrainConfig
 from genjax.data import load
 from genjax.errors import InputError
@@ -104,17 +103,14 @@ def main(settings: Settings) -> int:
         settings = dataclasses.replace(settings, **tiny)
     config, rows = model_config(settings), settings.out / "drawing.jsonl"
     run = Path(config.out)
-    done = {row["name"]: row for row in read_rows(rows)}
-    for row in done.values():
-        check_budget(row, "name", settings)
+    done = rows_by("name", rows, settings)
     if not trained(config):
         return 130
     for one in drawings(settings):
         if one.name not in done:
             say(one.name)
             done[one.name] = judged(settings, run, one)
-            with rows.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(done[one.name]) + "\n")
+            add_row(rows, done[one.name])
     ordered = [done[one.name] for one in drawings(settings)]
     write_bytes(settings.out / "drawing.md", markdown(ordered).encode())
     plot(settings.out / "drawing.png", ordered)

@@ -11,7 +11,6 @@ and equal_time.md into --out, and images.png: for each set, and in it for each f
 """
 
 import dataclasses
-import json
 import os
 import shutil
 import signal
@@ -32,7 +31,7 @@ import jax
 import numpy as np
 
 from experiments.common.intervals import mean_interval
-from experiments.common.resumed import check_budget, read_rows
+from experiments.common.resumed import add_row, rows_by
 from genjax.config import TrainConfig
 from genjax.data import load
 from genjax.errors import InputError
@@ -105,9 +104,7 @@ def main(settings: Settings) -> int:
         tiny |= {"width": 16, "seeds": 1, "num": 100}
         settings = dataclasses.replace(settings, **tiny)
     rows = settings.out / "equal_time.jsonl"
-    done = {row["name"]: row for row in read_rows(rows)}
-    for row in done.values():
-        check_budget(row, "name", settings)
+    done = rows_by("name", rows, settings)
     jax.config.update("jax_enable_compilation_cache", False)  # each pays for its own
     for one in trainings(settings):
         if one.name in done:
@@ -118,8 +115,7 @@ def main(settings: Settings) -> int:
         if not trained_for(config, 60 * settings.cpu_minutes):
             return 130
         done[one.name] = judged(settings, one, Path(config.out))
-        with rows.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(done[one.name]) + "\n")
+        add_row(rows, done[one.name])
     ordered = [done[one.name] for one in trainings(settings)]
     write_bytes(settings.out / "equal_time.md", markdown(settings, ordered).encode())
     save_image(settings.out / "images.png", pictures(settings))
@@ -198,7 +194,8 @@ def markdown(settings: Settings, rows: list[dict[str, Any]]) -> str:
         "",
         f"{settings.cpu_minutes:g} minutes of the processor each, {settings.size}x{settings.size} pixels;"
         f" {first['n_fake']:,} samples against held-out images, features {first['extractor']}, genjax"
-        f" {first['version']}. Means and 95 % intervals over {settings.seeds} seeds. KD and FD: lower is better.",
+        f" {first['version']}. Means and 95 % intervals over seeds 0 to {settings.seeds - 1}."
+        " KD and FD: lower is better.",
         "",
         "| set | model | steps | KD | FD | coverage |",
         "|---|---|---|---|---|---|",

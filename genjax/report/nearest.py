@@ -18,7 +18,7 @@ from genjax.report.warnings import Likeness, likeness
 
 TEXTS = 8  # that are drawn several times
 JUDGED = 500  # samples that are drawn, judged and searched, and held-out images beside them
-MOST = 1000  # of these
+MOST = 1000  # of either
 BETWEEN, PATHS = 8, 6  # images of an interpolation, and how many of these
 RECONSTRUCTED = 2 * LINE
 SEARCHED = 5000  # training images among which the nearest are looked for, at most
