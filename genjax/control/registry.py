@@ -130,7 +130,8 @@ def check_fit(control: Any, learner: Controllable, *, others: Sequence[Controlla
         readers = [spec for spec in readers if is_on(spec, control)] or readers
         if fitted(readers, learner):
             continue
-        if kinds := [f"a {other.name}" for other in others if fitted(readers, other)]:
+        apart = [other for other in others if other.name != learner.name]
+        if kinds := [f"a {other.name}" for other in apart if fitted(readers, other)]:
             raise InputError(f"{flag(name)} is for {' or '.join(kinds)}, and this is a {learner.name}. Leave it out.")
         parts = [part for spec in readers for part in build_as_if_on(spec, control, learner)]
         missing = [need for part in parts for need in lacking(part, learner)]
