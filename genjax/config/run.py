@@ -11,6 +11,7 @@ import tyro
 from genjax.control import ControlConfig
 from genjax.data.large_images import check_max_pixels
 from genjax.data.load import data_help
+from genjax.data.named_shots import check_characters
 from genjax.data.reading_options import ReadingOptions, check_class_depth
 from genjax.errors import InputError
 from genjax.families.family import Family, NoOptions
@@ -105,6 +106,9 @@ class AdaptConfig(ReadingOptions, RunConfig):
     data: Data = "glyphs"
     shots: int | None = None
     """Images to adapt to, the same number of each class where there are labels; without it all of them."""
+    shots_of: str = ""
+    """Classes of one character each whose images are the shots, such as ADGMRaegkt of a font; the others are held
+    out."""
     stratify: bool = True
     """Whether the shots are taken class by class where there are labels: so by default, not with --no-stratify."""
     transfer: Any = "full"
@@ -134,6 +138,9 @@ class AdaptConfig(ReadingOptions, RunConfig):
         above_zero("", self, "learning_rate_scale")
         if self.shots is not None and self.shots < 1:
             raise InputError(f"--shots {self.shots}: there is nothing to adapt to. Use 1 or more, or leave it out.")
+        check_characters(self.shots_of)
+        if self.shots and self.shots_of:
+            raise InputError("--shots and --shots-of both choose the shots. Use one of them.")
 
     @property
     def transfers(self) -> Choice:

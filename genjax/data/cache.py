@@ -90,8 +90,12 @@ def entry_path(place: str, size: int, *, as_grey: bool, max_pixels: int) -> Path
         as_grey: whether colour is made grey.
         max_pixels: pixels of the largest image that is decoded.
     """
+    return drawn_path([FORMAT, place, size, as_grey, max_pixels, RESIZE_RULE, PIL.__version__, *FORMATS])
+
+
+def drawn_path(how: list) -> Path | None:
+    """Returns where the entry of a set lies whose pixels depend on these values alone; None without a home."""
     folder = sets_folder()
-    how = [FORMAT, place, size, as_grey, max_pixels, RESIZE_RULE, PIL.__version__, *FORMATS]
     key = hashlib.sha256(json.dumps(how).encode()).hexdigest()
     return None if folder is None else folder / f"{key[:32]}{SUFFIX}"
 

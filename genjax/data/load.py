@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from genjax.data.dataset import Dataset
+from genjax.data.fonts.source import FONT, FONTS
 from genjax.data.glyphs.variants import SPEC as GLYPHS
 from genjax.data.large_images import MAX_PIXELS
 from genjax.data.left_out import warn_of_left_out
@@ -21,6 +22,8 @@ DATASETS: dict[str, Spec] = {
     "digits": DIGITS,
     "glyphs": GLYPHS,
     "emoji": EMOJI,
+    "fonts": FONTS,
+    "font": FONT,
     "folder": FOLDER,
     "archive": ARCHIVE,
     "idx": IDX,

@@ -15,11 +15,12 @@ from genjax.devices.backend import cache_folder
 from genjax.errors import InputError, lookup
 from genjax.evaluate.class_records import Labelled, check_by_class, class_records, labelled
 from genjax.evaluate.features.registry import load_extractor
+from genjax.evaluate.letter_records import LETTERS, Drawn, letter_records, retrieved
 from genjax.evaluate.metrics.by_class import SUMMARIES as BY_CLASS
 from genjax.evaluate.metrics.by_class import TAUGHT
 from genjax.evaluate.model_metrics import EXPLANATIONS, check_explained, explain
 from genjax.evaluate.records import Record, caveat_warnings, small_sample_warnings
-from genjax.evaluate.run_data import found_images, load_images, source_samples
+from genjax.evaluate.run_data import found_images, held_out_images, load_images, source_samples, training_images
 from genjax.evaluate.sampling import Loaded, load_trained
 from genjax.evaluate.scores import CORE, METRICS, evaluate_images
 from genjax.evaluate.sides import (
@@ -128,11 +129,20 @@ def judge(
     if num < 0:
         raise InputError(f"--num {num} is negative. Use 1 or more, or 0 for all.")
     for name in metrics:
-        lookup({**METRICS, **EXPLANATIONS, **BY_CLASS}, name, "metric")
+        lookup({**METRICS, **EXPLANATIONS, **BY_CLASS, **dict.fromkeys(LETTERS)}, name, "metric")
     pictured = [name for name in metrics if name in METRICS]
     explained = [name for name in metrics if name in EXPLANATIONS]
     by_class = [name for name in metrics if name in BY_CLASS]
     judged, truth = Side.of(fake, which), Side.of(real, which)
+    font = _letters_of(judged, real)
+    if tuple(metrics) == tuple(CORE) and font is not None:
+        metrics = (*metrics, *LETTERS)
+    letters = [name for name in metrics if name in LETTERS]
+    if letters and font is None:
+        raise InputError(
+            f"{', '.join(letters)} compare letters with the true ones of a font, and {fake} was not adapted to one with"
+            " --shots-of. Leave them out."
+        )
     check_held_out(judged, real, split)
     if explained and judged.model is None:
         raise InputError(f"{', '.join(explained)} need a model, and {fake} is a set of images. Evaluate a run.")
@@ -141,7 +151,10 @@ def judge(
     check_by_class(by_class, judged.model, split="" if truth.run is not None else split)
     size = common_size(judged, truth, size)
     reading = reading_of(judged, real, skip_broken=skip_broken, captions=captions, max_pixels=max_pixels)
-    shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, reading=reading)
+    if font is not None and judged.model is not None:
+        shown = held_out_images(font, judged.model)
+    else:
+        shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, reading=reading)
     about: dict[str, Any] = {"data": real, "split": shown.split, "seed": seed}
     records: list[Record] = []
     images: dict[str, np.ndarray] = {}
@@ -164,6 +177,8 @@ def judge(
         if by_class:
             asked = Labelled(images["fake_images"], np.asarray(texts, object))
             records += class_records(sides[0], asked, *sides[1:], extractor=network, metrics=by_class, **about)
+        if font is not None and letters:
+            records += _letter_records(loaded, font, judged.run, shown, letters, source=source, **about)
         if pictured:
             images |= _further_images(judged, pictured, number, texts, real=real, seed=seed, which=which, source=source)
     else:
@@ -178,6 +193,40 @@ def judge(
     for line in (*caveat_warnings(records), *small_sample_warnings(records)):
         warn(line)
     return records
+
+
+def _letters_of(judged: Side, real: str) -> AdaptConfig | None:
+    """Returns how a run was adapted to named letters of a font that is the real side too; None for all others."""
+    if judged.run is None or judged.model is None or judged.model.condition.kind != "class":
+        return None
+    config = run_config(RunFolder(judged.run))
+    named = isinstance(config, AdaptConfig) and config.shots_of and config.data == real
+    return config if named and real.partition(":")[0] in ("font", "fonts") else None
+
+
+def _letter_records(
+    loaded: Loaded,
+    config: AdaptConfig,
+    run: Path,
+    truth: Dataset,
+    metrics: Sequence[str],
+    *,
+    source: Path | None,
+    seed: int,
+    **about: Any,
+) -> list[Record]:
+    """Compares the letters that were no shots with the true ones: of the run, of its source, and of retrieval."""
+    model = loaded.model.config
+    shots, asked = training_images(config, model), said_of(model.condition, truth) or []
+    drawn = [
+        Drawn("", _drawn(loaded, len(asked), seed, asked), ""),
+        Drawn("of the source", source_samples(run, len(asked), seed=seed, source=source, texts=asked), ""),
+    ]
+    try:
+        drawn.append(retrieved(truth, shots))
+    except InputError as error:
+        warn(f"retrieval is left out: {error}")
+    return letter_records(truth, shots, drawn, metrics, seed=seed, **about)
 
 
 def _real_images(

@@ -12,6 +12,7 @@ import numpy as np
 from genjax.config.run import AdaptConfig, ImportConfig, TrainConfig
 from genjax.data import Dataset, few_shot, load
 from genjax.data.captioned import load_captioned
+from genjax.data.named_shots import rest_of, shots_named
 from genjax.errors import InputError
 from genjax.evaluate.sampling import Loaded, draw_loaded, load_source
 from genjax.families.model import ModelConfig
@@ -71,14 +72,26 @@ def training_images(config: TrainConfig | AdaptConfig, model: ModelConfig) -> Da
         config.data,
         size=model.size,
         channels=model.channels,
-        split=config.split if isinstance(config, TrainConfig) else "train",
+        split=training_split(config),
         num=config.num_images,
         seed=config.seed,
         **config.reading,
     )
-    if isinstance(config, AdaptConfig) and config.shots:
-        images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
-    return images
+    return shots_of(config, images) if isinstance(config, AdaptConfig) else images
+
+
+def training_split(config: TrainConfig | AdaptConfig) -> str:
+    """Returns the part of its set that a run trains on; shots by name are taken from all of it."""
+    if isinstance(config, TrainConfig):
+        return config.split
+    return "all" if config.shots_of else "train"
+
+
+def shots_of(config: AdaptConfig, images: Dataset) -> Dataset:
+    """Returns the images of a set that an adaptation trains on: all, or its shots."""
+    if config.shots_of:
+        return shots_named(images, config.shots_of)
+    return few_shot(images, config.shots, config.seed, stratify=config.stratify) if config.shots else images
 
 
 def found_images(run: Path, model: ModelConfig, *, elsewhere: str) -> Dataset:
@@ -130,16 +143,18 @@ def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig, *, qu
     Raises:
         InputError: nothing is held out.
     """
-    return load_images(
+    by_name = isinstance(config, AdaptConfig) and config.shots_of
+    images = load_images(
         model.condition.kind,
         config.data,
         size=model.size,
         channels=model.channels,
-        split="test",
+        split="all" if by_name else "test",
         seed=config.seed,
         quiet=quiet,
         **config.reading,
     )
+    return rest_of(images, by_name) if by_name else images
 
 
 def real_images(config: TrainConfig | AdaptConfig | ImportConfig, model: ModelConfig, begun: Mapping[str, Any]) -> Real:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from genjax.errors import InputError, did_you_mean
+from genjax.errors import InputError
+from genjax.families.conditions import numbers_of
 from genjax.families.family import Trained
 from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES
@@ -152,8 +153,8 @@ def conditions(
         raise InputError(f"--text: {run} is no model of texts, a {FAMILIES[model.family].label}. Leave it out.")
     if class_name and kind != "class":
         raise InputError(f"--class {class_name}: {run} was trained without classes. Leave it out.")
-    if class_name and class_name not in model.condition.names:
-        raise InputError(f"unknown class {class_name!r}. {did_you_mean(class_name, list(model.condition.names))}")
+    if class_name:
+        numbers_of(model.condition, [class_name])  # refuses one that is not there
     if kind == "text":
         if not texts:
             raise InputError(f'{run} draws what a text says. Say it with --text, such as --text "a bold red seven".')

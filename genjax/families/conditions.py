@@ -8,24 +8,55 @@ import numpy as np
 from genjax.data import Dataset
 from genjax.data.captioned import captioned_places, require_captions
 from genjax.errors import InputError, did_you_mean
-from genjax.families.model import NO_CONDITION, Condition
+from genjax.families.model import NO_CONDITION, Condition, Styles
 from genjax.families.text import Vocabulary, byte_pair_vocabulary, word_vocabulary
 
-COLUMNS = {"class": "label", "text": "text"}  # {kind of a condition: its column of a batch}
+STYLED = "styled_label"  # column of a batch: class and style of each image
+NO_STYLE = 0  # the row of the table of styles that stands for none
+IN = " in "  # between a class and a style, where both are asked for: "Q in lora:700italic"
 
 
-def class_condition(dataset: Dataset) -> Condition:
+def class_condition(dataset: Dataset, styles: str = "") -> Condition:
     """Makes the condition of a set's classes.
 
+    Args:
+        dataset: with classes.
+        styles: factor of the set whose values are styles; "" for none.
     Raises:
-        InputError: it has none.
+        InputError: it has no classes, or no such factor.
     """
     if dataset.labels is None or not dataset.class_names:
         raise InputError(
             f"--condition class: {dataset.name} has no classes. Use data with classes, such as a folder with a"
             " sub-folder for each, or leave --condition out."
         )
-    return Condition("class", tuple(dataset.class_names))
+    return Condition("class", tuple(dataset.class_names), styles=_styles(styles, dataset) if styles else None)
+
+
+def _styles(factor: str, dataset: Dataset) -> Styles:
+    if factor not in dataset.factors:
+        known = ", ".join(dataset.factors) or "none"
+        raise InputError(f"{dataset.name} has no factor {factor!r} (it has {known}). Use one of them, or no styles.")
+    return Styles(factor, tuple(sorted({str(value) for value in dataset.factors[factor]})))
+
+
+def with_new_styles(condition: Condition, dataset: Dataset) -> Condition:
+    """Adds the styles of a set that a model does not know yet; the last of the set's becomes the usual one.
+
+    A set without the factor is one new style, of the set's name.
+    """
+    styles = condition.styles
+    if styles is None:
+        return condition
+    found = sorted(set(_style_of_each(styles, dataset)))
+    new = tuple(name for name in found if name not in styles.names)
+    return condition._replace(styles=styles._replace(names=styles.names + new, usual=found[-1], new=len(new)))
+
+
+def _style_of_each(styles: Styles, dataset: Dataset) -> list[str]:
+    if styles.factor not in dataset.factors:
+        return [dataset.name] * len(dataset)
+    return [str(value) for value in dataset.factors[styles.factor]]
 
 
 def text_condition(dataset: Dataset, *, kind: str = "words", length: int = 0, size: int = 1024) -> Condition:
@@ -50,6 +81,13 @@ def no_condition(kind: str, options: Any, dataset: Dataset) -> Condition:
     return NO_CONDITION
 
 
+def column_name(condition: Condition) -> str:
+    """Returns the column of a batch that holds the condition of each image; "" without one."""
+    if condition.kind == "class":
+        return "label" if condition.styles is None else STYLED
+    return "text" if condition.kind == "text" else ""
+
+
 def vocabulary_of(condition: Condition) -> Vocabulary:
     """Returns the vocabulary of a condition on texts."""
     if condition.vocabulary is None:
@@ -60,16 +98,36 @@ def vocabulary_of(condition: Condition) -> Vocabulary:
 def numbers_of(condition: Condition, asked: Sequence[str]) -> np.ndarray:
     """Returns what a network reads for these classes or texts: int32 (n,) or (n, length).
 
+    Of a model with styles it reads class and style, (n, 2): ``Q in lora:400``, or ``Q`` in the usual one.
+
     Raises:
-        InputError: a class that is not there, or a word that is not known.
+        InputError: a class or a style that is not there, or a word that is not known.
     """
     if condition.kind == "text":
         return vocabulary_of(condition).encode(asked)
-    places = {name: number for number, name in enumerate(condition.names)}
-    for name in asked:
+    parts = [_parts(name, condition) for name in asked]
+    classes = _places([name for name, _ in parts], "class", condition.names)
+    if condition.styles is None:
+        return classes
+    # Row 0 of the table of styles stands for none, so that new ones can follow the last.
+    return np.stack([classes, _places([style for _, style in parts], "style", ("", *condition.styles.names))], axis=1)
+
+
+def _parts(asked: str, condition: Condition) -> tuple[str, str]:
+    """Splits what is asked for into a class and a style."""
+    styles = condition.styles
+    if styles is None or asked in condition.names:
+        return asked, styles.usual if styles else ""
+    name, _, style = asked.partition(IN)
+    return name, style or styles.usual
+
+
+def _places(given: Sequence[str], kind: str, names: Sequence[str]) -> np.ndarray:
+    places = {name: number for number, name in enumerate(names)}
+    for name in given:
         if name not in places:
-            raise InputError(f"unknown class {name!r}. {did_you_mean(name, list(condition.names))}")
-    return np.array([places[name] for name in asked], np.int32)
+            raise InputError(f"unknown {kind} {name!r}. {did_you_mean(name, list(filter(None, names)))}")
+    return np.array([places[name] for name in given], np.int32)
 
 
 def said_of(condition: Condition, dataset: Dataset) -> list[str] | None:
@@ -114,13 +172,21 @@ def column_of(condition: Condition, dataset: Dataset) -> dict[str, np.ndarray]:
             f"{dataset.name} has classes that the model does not know: {', '.join(unknown[:10])}; it knows"
             f" {', '.join(condition.names[:10])}. Use data with these classes, or a model without --condition."
         )
-    return {"label": numbers_of(condition, [dataset.class_names[label] for label in dataset.labels])}
+    names = [dataset.class_names[label] for label in dataset.labels]
+    if condition.styles is not None:
+        of_each = _style_of_each(condition.styles, dataset)
+        names = [f"{name}{IN}{style}" for name, style in zip(names, of_each, strict=True)]
+    return {column_name(condition): numbers_of(condition, names)}
 
 
 def absent(condition: Condition) -> np.ndarray | None:
-    """Returns what stands for no condition: the number after the last class, or tokens that stand for no word."""
+    """Returns what stands for no condition: the number after the last class, or tokens that stand for no word.
+
+    Of a model with styles these are two numbers, of no class and of no style.
+    """
     if condition.kind == "class":
-        return np.int32(len(condition.names)) * np.ones((), np.int32)
+        nothing = np.array(len(condition.names), np.int32)
+        return nothing if condition.styles is None else np.array([nothing, NO_STYLE], np.int32)
     if condition.kind == "text":
         vocabulary = vocabulary_of(condition)
         return np.full(vocabulary.length, vocabulary.numbers, np.int32)

@@ -182,6 +182,8 @@ class Family(NamedTuple):
         adapt_defaults: the same as `defaults` of an adaptation.
         adapted: (source's config, adaptation options, number of images) -> config of the adapted model.
         begun: (trees of a source's parameters, config of the adapted model) -> those that its adaptation begins from.
+        fitted: (these, config of the adapted model, of the source, images) -> the same with what is new in them, such
+            as the row of a style, where it fits the images best.
         transfers: (model config, chosen transfers, offers) -> {network: transfer}.
         check_typed: raises InputError for options of this family (of its model, an adaptation, a drawing) that were
             typed and that nothing would read; others are accepted.
@@ -207,6 +209,7 @@ class Family(NamedTuple):
     adapt_defaults: Mapping[str, Any] = {}
     adapted: Callable[[ModelConfig, Any, int], ModelConfig] = as_it_is
     begun: Callable[[Networks, ModelConfig], Networks] = lambda networks, model: networks
+    fitted: Callable[[Networks, ModelConfig, ModelConfig, Dataset], Networks] = lambda networks, *_: networks
     transfers: Callable[[ModelConfig, Sequence[Any], Mapping[str, Offer]], dict[str, Transfer]] = by_choice
     check_typed: Callable[[Any], None] = lambda options: None
     sampling: type = NoOptions

@@ -13,6 +13,22 @@ SIZES = (16, 32, 64, 128, 256, 512)
 DTYPES = ("float32", "bfloat16")
 
 
+class Styles(NamedTuple):
+    """The second condition of a model of classes: in which style it draws them.
+
+    Attributes:
+        factor: factor of the data that says it, such as ``face``.
+        names: its values, each a row of the network's table.
+        usual: the one that is drawn in where none is asked for; "" leaves the style to chance.
+        new: how many of the last ones the source of an adaptation does not know.
+    """
+
+    factor: str
+    names: tuple[str, ...]
+    usual: str = ""
+    new: int = 0
+
+
 class Condition(NamedTuple):
     """The condition under which a model makes images.
 
@@ -20,11 +36,13 @@ class Condition(NamedTuple):
         kind: none, class (one of `names`) or text (in words of `vocabulary`).
         names: of the classes.
         vocabulary: of the texts; None without.
+        styles: of the classes; None without.
     """
 
     kind: Literal["none", "class", "text"] = "none"
     names: tuple[str, ...] = ()
     vocabulary: Vocabulary | None = None
+    styles: Styles | None = None
 
 
 NO_CONDITION = Condition()

@@ -17,6 +17,7 @@ from genjax.control import Controller
 from genjax.errors import InputError
 from genjax.families.accumulate import averaged, in_parts, keys_of_parts
 from genjax.families.averages import averages_of, move_averages, start_averages
+from genjax.families.conditions import STYLED
 from genjax.families.learner import Batch, Learner, Metrics, Networks, TrainState
 from genjax.families.step import (
     FIXED,
@@ -33,7 +34,8 @@ from genjax.transfer.transfer import same_latents
 from genjax.tree import Tree
 
 Objective = Callable[[Tree, Batch, Array], tuple[Array, Metrics]]  # (params, batch, key) -> (mean loss, metrics)
-TRAILING = {"image": 3, "text": 1, "tokens": 1}  # axes of a row of each column of a batch; of others there are none
+# Axes of a row of each column of a batch; of others there are none.
+TRAILING = {"image": 3, "text": 1, "tokens": 1, STYLED: 1}
 
 
 def signals_of(network: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from genjax.families.family import Family, Training
 from genjax.families.flow.family import FLOW
 from genjax.families.gan.family import GAN
 from genjax.families.learner import Learner
-from genjax.families.model import Condition, ModelConfig
+from genjax.families.model import Condition, ModelConfig, Styles
 from genjax.families.text.files import from_json as vocabulary_from_json
 from genjax.families.text.files import to_json as vocabulary_to_json
 from genjax.families.text_to_image.family import TEXT_TO_IMAGE
@@ -102,6 +102,8 @@ def model_to_json(model: ModelConfig) -> dict[str, Any]:
         values["condition"] = {"kind": condition.kind, "names": list(condition.names)}
         if condition.vocabulary is not None:
             values["condition"]["vocabulary"] = vocabulary_to_json(condition.vocabulary)
+        if condition.styles is not None:
+            values["condition"]["styles"] = condition.styles._asdict() | {"names": list(condition.styles.names)}
     return values
 
 
@@ -136,9 +138,19 @@ def _condition(values: Any, *, where: str) -> Condition:
     kind, names = (values.get("kind", "none"), values.get("names", [])) if isinstance(values, dict) else ("", [])
     if kind not in ("none", "class", "text") or not all(isinstance(name, str) for name in names):
         raise InputError(f"{where} has a condition that is none. Restore it, or train the run again.")
-    vocabulary = values.get("vocabulary")
+    vocabulary, styles = values.get("vocabulary"), values.get("styles")
     return Condition(
         kind,
         tuple(names),
         None if vocabulary is None else vocabulary_from_json(vocabulary, where=f"{where}: condition"),
+        None if styles is None else _styles(styles, where=f"{where}: condition"),
     )
+
+
+def _styles(values: Any, *, where: str) -> Styles:
+    known = isinstance(values, dict) and set(values) == set(Styles._fields) and isinstance(values["names"], list)
+    if not known or not all(isinstance(one, str) for one in (values["factor"], values["usual"], *values["names"])):
+        raise InputError(f"{where} has styles that are none. Restore it, or train the run again.")
+    if type(values["new"]) is not int or not 0 <= values["new"] <= len(values["names"]):
+        raise InputError(f"{where} has {values['new']!r} new styles. Restore it, or train the run again.")
+    return Styles(values["factor"], tuple(values["names"]), values["usual"], values["new"])

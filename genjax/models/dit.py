@@ -79,7 +79,8 @@ class Dit(nn.Module):
     """Maps a noisy image and its noise level to an image-like output, zero at first.
 
     Parameters: `patch`, `row`, `column`, `level`, `block_0`, ..., `final_modulation`, `head`; `class` where there are
-    classes, whose last row stands for none; `caption` where there are texts; `span` where there are two times.
+    classes, whose last row stands for none; `style` where there are styles, whose first row does; `caption` where there
+    are texts; `span` where there are two times.
     """
 
     channels: int
@@ -88,6 +89,7 @@ class Dit(nn.Module):
     depth: int = 8
     heads: int = 4
     classes: int = 0  # 0 is without
+    styles: int = 0  # of the classes; 0 is without
     text: Segment | None = None
     remat: bool = False  # compute a block again in its gradient instead of keeping what it needs
     two_times: bool = False  # the level is told the span of time to an earlier one as well
@@ -106,8 +108,8 @@ class Dit(nn.Module):
         Args:
             images: noisy images.
             levels: their noise levels, of any range near [-2, 2].
-            condition: classes (n,), of which `classes` is none; or tokens of a text (n, length); None for a network
-                without either.
+            condition: classes (n,), of which `classes` is none, or these with
+                styles (n, 2), of which 0 is none; or tokens of a text (n, length); None for a network without either.
             spans: of time, in [0, 1], of a network with two times; None is 0.
         """
         n, size, patch = len(images), images.shape[1], self.patch_size
@@ -122,9 +124,12 @@ class Dit(nn.Module):
         level = NoiseLevel(self.width, self.dtype, SLOW if self.two_times else HIGHEST, name="level")(levels)
         if self.two_times:
             level = level + span_vector(jnp.zeros_like(levels) if spans is None else spans, self.width, self.dtype)
-        if self.classes:
+        if self.classes and condition is not None:
             table = nn.Embed(self.classes + 1, self.width, embedding_init=normal, dtype=self.dtype, name="class")
-            level = level + table(condition)
+            level = level + table(condition[:, 0] if self.styles else condition)
+        if self.styles and condition is not None:
+            table = nn.Embed(self.styles + 1, self.width, embedding_init=normal, dtype=self.dtype, name="style")
+            level = level + table(condition[:, 1])
         if self.text is not None and condition is not None:
             words = Embedding(self.text, self.width, self.dtype, name="caption")(condition)
             hidden = jnp.concatenate([words, hidden], axis=1)  # (n, length + patches, width)

@@ -30,6 +30,7 @@ MAY_CHANGE = (
 AVERAGED, RUN = "averaged", "run"  # keys of a config.json: of a run that was rebuilt, and the run that it was made of
 LATER = {
     "overfit_one_batch": False,
+    "shots_of": "",
     "class_depth": 1,
     "captions": "require",
     "max_pixels": MAX_PIXELS,

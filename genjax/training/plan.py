@@ -9,13 +9,13 @@ from typing import Any
 import jax
 
 from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, check_captions, config_to_json
-from genjax.data import Dataset, check_batch, few_shot, spread_out
+from genjax.data import Dataset, check_batch, spread_out
 from genjax.data.captioned import with_captions
 from genjax.data.request import EmptySplitError
 from genjax.devices.sharding import Layout, check_share, lay_out, sharing
 from genjax.errors import InputError
-from genjax.evaluate.run_data import held_out_images, images_hash, load_images
-from genjax.families.conditions import column_of
+from genjax.evaluate.run_data import held_out_images, images_hash, load_images, shots_of, training_split
+from genjax.families.conditions import column_of, with_new_styles
 from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
 from genjax.families.model import Model, ModelConfig
@@ -166,11 +166,12 @@ def plan_adaptation(
     if config.control.transfer_ratio:
         check_ratio(config.transfers)
     kind = source.config.condition.kind
-    images = _images(dataset, config, kind, size=source.config.size, channels=source.config.channels)
+    request = {"size": source.config.size, "channels": source.config.channels, "split": training_split(config)}
+    images = _images(dataset, config, kind, **request)
     check_images(images, source.config.size, source.config.channels)
-    if config.shots:
-        images = few_shot(images, config.shots, config.seed, stratify=config.stratify)
+    images = shots_of(config, images)
     model = family.adapted(source.config, config.adaptation, len(images))
+    model = dataclasses.replace(model, condition=with_new_styles(model.condition, images))
     check_dtype(model.dtype)
     column_of(model.condition, images)  # refuses words and classes that the source does not know
     if model.condition.kind == "text":

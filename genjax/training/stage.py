@@ -229,14 +229,19 @@ def _ended(plan: Plan, stage: Stage, state: TrainState, **how: Any) -> Ended:
 
 def fresh_state(plan: Plan, stage: Stage) -> TrainState:
     """Makes the state before the first step of a stage, of a pretraining or of an adaptation."""
-    return _begin(plan, stage, stage.seed(plan.config.seed))
+    params = _beginnings(plan)
+    if params is not None and plan.source is not None:
+        params = plan.family.fitted(params, plan.model, plan.source.config, plan.images)
+    return _begin(plan, stage, stage.seed(plan.config.seed), params)
 
 
-def _begin(plan: Plan, stage: Stage, seed: int) -> TrainState:
-    source = None
-    if plan.source is not None:
-        params = plan.family.begun(plan.source.params(), plan.model)
-        source = {network: params[network] for network in stage.learner.transfers}
+def _beginnings(plan: Plan) -> Networks | None:
+    """Returns the parameters that an adaptation begins with, as far as its images do not matter."""
+    return None if plan.source is None else plan.family.begun(plan.source.params(), plan.model)
+
+
+def _begin(plan: Plan, stage: Stage, seed: int, params: Networks | None) -> TrainState:
+    source = None if params is None else {network: params[network] for network in stage.learner.transfers}
     init = jax.jit(lambda key, source: stage.learner.init(key, stage.example, source=source))
     state = init(jax.random.key(seed), source)
     control = plan.control.get(stage.name)
@@ -245,7 +250,7 @@ def _begin(plan: Plan, stage: Stage, seed: int) -> TrainState:
 
 def state_shapes(plan: Plan, stage: Stage) -> TrainState:
     """Returns the shapes of a state of this stage, which are those of any seed."""
-    return jax.eval_shape(lambda: _begin(plan, stage, 0))
+    return jax.eval_shape(lambda: _begin(plan, stage, 0, _beginnings(plan)))
 
 
 def store(

@@ -14,6 +14,7 @@ from genjax.errors import InputError, did_you_mean, lookup
 from genjax.transfer.auto import SPEC as AUTO
 from genjax.transfer.auto import Auto, Rule, choose
 from genjax.transfer.cdc import SPEC as CDC
+from genjax.transfer.embedding import SPEC as EMBEDDING
 from genjax.transfer.ewc import SPEC as EWC
 from genjax.transfer.freeze import SPEC as FREEZE
 from genjax.transfer.kernel_modulation import SPEC as KERNEL_MODULATION
@@ -38,6 +39,7 @@ TRANSFERS: dict[str, Spec] = {
     "l2_sp": L2_SP,
     "miner": MINER,
     "freeze": FREEZE,
+    "embedding": EMBEDDING,
     "lora": LORA,
     "scale_shift": SCALE_SHIFT,
     "singular_values": SINGULAR_VALUES,

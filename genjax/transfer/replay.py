@@ -6,7 +6,8 @@ the generator as its own scholar) When: the source's images should still be ther
 
 Of a flow, `forgetting` replays in a way of its own. How a little noise is taken away is much alike for all images, and
 is kept; what a noisy image becomes is the target's, and is learned anew: the target is trained at noisy levels, and
-images that the source drew at clean ones. (Zhong et al. 2024, "chain of forgetting")
+images that the source drew at clean ones. (Zhong et al. 2024, "chain of forgetting") `prior` trains on both at all
+levels, so that what the source knows of its classes and styles is kept. (Ruiz et al. 2023, prior preservation)
 """
 
 from collections.abc import Mapping
@@ -38,6 +39,8 @@ class Replay:
     forgetting: float = 0.0
     """Flow: trains the target at noisy levels, and in place of comparing images the source's at clean ones: power of
     their share of noise, 1 is usual; 0 is off."""
+    prior: bool = False
+    """Flow: in place of comparing images, trains on images that the source drew, of all its classes and styles."""
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
@@ -99,7 +102,7 @@ def forgetting(weight: float, power: float, offer: Offer, *, batch: int = 8) -> 
 
     Args:
         weight: weight of the loss of the source's images, at least 0.
-        power: power of the share of noise, above 0.
+        power: power of the share of noise; 0 is all levels alike.
         offer: of the network: its loss, and the rows that the source drew; where these are None, as when a model is
             loaded to be sampled, the penalty is 0.
         batch: rows in each step, none twice.
@@ -126,14 +129,20 @@ def forgetting(weight: float, power: float, offer: Offer, *, batch: int = 8) -> 
     return Transfer(init, full().params, penalty=penalty, levels=lambda uniforms: noisy(uniforms, power))
 
 
+def trained_on(options: Replay) -> bool:
+    """Returns True where images of the source are trained on, and not compared."""
+    return options.prior or options.forgetting > 0
+
+
 def check_forgetting(options: Replay, offers: Mapping[str, Offer]) -> None:
-    """Raises InputError for `forgetting` of a model of which no network is trained at levels of noise."""
-    if options.forgetting and all(offer.denoising is None for offer in offers.values()):
-        raise InputError("--replay.forgetting is for flow models, which are trained at levels of noise. Leave it out.")
+    """Raises InputError for images to train on, of a model of which no network is trained at levels of noise."""
+    if trained_on(options) and all(offer.denoising is None for offer in offers.values()):
+        name = "forgetting" if options.forgetting else "prior"
+        raise InputError(f"--replay.{name} is for flow models, which are trained at levels of noise. Leave it out.")
 
 
 def _build(options: Replay, network: str, offer: Offer) -> Transfer:
-    if options.forgetting:
+    if trained_on(options):
         return forgetting(options.weight, options.forgetting, offer, batch=options.batch)
     return replay(options.weight, offer.latent_size, count=options.count, batch=options.batch)
 
@@ -147,6 +156,6 @@ SPEC = Spec(
     needs=frozenset({"latents"}),
     changes=frozenset({"loss"}),
     same_latents=True,
-    draws=lambda options: options.count if options.forgetting else 0,
+    draws=lambda options: options.count if trained_on(options) else 0,
     check=check_forgetting,
 )

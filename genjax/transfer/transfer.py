@@ -77,6 +77,7 @@ class Offer(NamedTuple):
         whole: patterns of the parameters that `lora` leaves as they are, such as tables of words that few texts say.
         denoising: what a network that is trained at levels of noise can do; None for all others.
         drawn: rows that the source drew, for the transfers that replay them; None until they are.
+        rows: {name of a table: how many of its last rows are new}, of conditions that the source does not know.
     """
 
     latent_size: int = 0
@@ -88,6 +89,7 @@ class Offer(NamedTuple):
     whole: tuple[str, ...] = ()
     denoising: Denoising | None = None
     drawn: Tree | None = None
+    rows: Mapping[str, int] = {}
 
 
 def fits_any_model(options: Any, offers: Mapping[str, Offer]) -> None:
@@ -113,7 +115,7 @@ class Spec(NamedTuple):
         build: (options, name of the network, its offer) -> Transfer.
         summary: one sentence for help and documents.
         group: name of its options on the command line; empty where it has none.
-        needs: what a network must offer: of "latents", "features", "fisher". Options of a mechanism that needs "fisher"
+        needs: what a network must offer: of "latents", "features", "fisher", "rows". Options of one that needs "fisher"
             have a field `examples`, the number of the source's samples from which it is estimated.
         changes: what it changes: of "kernels", "latents", "loss". Only one in a chain may change kernels.
         same_latents: True where it compares images of the same latents, so that nothing else may move them.
@@ -144,6 +146,7 @@ NEEDS = {  # {need: its words in an error}
     "latents": "latents that images are made of",
     "features": "features of a forward pass",
     "fisher": "Fisher information",
+    "rows": "a style that the source does not know",
 }
 
 
@@ -153,6 +156,7 @@ def offered(offer: Offer) -> frozenset[str]:
         "latents": offer.latent_size > 0,
         "features": offer.features,
         "fisher": offer.evidence or offer.fisher is not None,
+        "rows": bool(offer.rows),
     }
     return frozenset(need for need, there in has.items() if there)
 

@@ -12,8 +12,10 @@ from genjax.families.conditions import (
     numbers_of,
     said_of,
     text_condition,
+    with_new_styles,
 )
-from genjax.families.model import NO_CONDITION
+from genjax.families.model import NO_CONDITION, Styles
+from genjax.families.registry import model_from_json, model_to_json
 
 IMAGES = np.zeros((3, 16, 16, 1), np.uint8)
 BIRDS = Dataset("folder:birds", "train", IMAGES, np.array([1, 0, 1], np.int32), ("owl", "tit"))
@@ -64,3 +66,58 @@ def test_nothing_is_needed_without_a_condition():
     assert column_of(NO_CONDITION, BIRDS) == {}
     assert said_of(NO_CONDITION, BIRDS) is None
     assert absent(NO_CONDITION) is None
+
+
+FACES = Dataset(
+    *("fonts", "train", IMAGES, np.array([1, 0, 1], np.int32), ("A", "B")),
+    factors={"face": np.array(["thin", "bold", "bold"])},
+)
+
+
+def test_a_style_is_a_second_number_and_none_is_0():
+    condition = class_condition(FACES, "face")
+    assert condition.styles == Styles("face", ("bold", "thin"))
+    np.testing.assert_array_equal(column_of(condition, FACES)["styled_label"], [[1, 2], [0, 1], [1, 1]])
+    np.testing.assert_array_equal(numbers_of(condition, ["A in thin", "B"]), [[0, 2], [1, 0]])
+    np.testing.assert_array_equal(absent(condition), [2, 0])
+    with pytest.raises(InputError, match=r"unknown style 'thick'. Did you mean 'thin'\? Known: bold, thin"):
+        numbers_of(condition, ["A in thick"])
+    with pytest.raises(InputError, match="unknown class 'C'"):
+        numbers_of(condition, ["C in thin"])
+
+
+def test_a_style_that_a_model_does_not_know_becomes_its_last_and_its_usual_one():
+    condition = class_condition(FACES, "face")
+    own = Dataset(
+        *("fonts:own", "all", IMAGES[:2], np.array([0, 1], np.int32), ("A", "B")),
+        factors={"face": np.array(["own"] * 2)},
+    )
+    adapted = with_new_styles(condition, own)
+    assert adapted.styles == Styles("face", ("bold", "thin", "own"), "own", 1)
+    np.testing.assert_array_equal(column_of(adapted, own)["styled_label"], [[0, 3], [1, 3]])
+    np.testing.assert_array_equal(numbers_of(adapted, ["B", "B in bold"]), [[1, 3], [1, 1]])
+    again = with_new_styles(adapted, own)
+    assert again.styles == Styles("face", ("bold", "thin", "own"), "own", 0)
+    plain = Dataset("folder:scans", "all", IMAGES[:1], np.array([0], np.int32), ("A",))
+    assert with_new_styles(condition, plain).styles == Styles(
+        "face", ("bold", "thin", "folder:scans"), "folder:scans", 1
+    )
+    assert with_new_styles(class_condition(BIRDS), own) == class_condition(BIRDS)
+
+
+def test_styles_are_of_a_factor_of_the_set():
+    with pytest.raises(InputError, match=r"fonts has no factor 'colour' \(it has face\)"):
+        class_condition(FACES, "colour")
+
+
+def test_styles_are_kept_with_the_model():
+    from genjax.config import ModelConfig
+    from genjax.families.flow.options import FlowConfig
+
+    condition = with_new_styles(class_condition(FACES, "face"), FACES)
+    model = ModelConfig("flow", 16, 1, "float32", 8, FlowConfig(styles="face"), condition)
+    values = model_to_json(model)
+    assert model_from_json(values, where="model.json") == model
+    values["condition"]["styles"]["names"] = [1]
+    with pytest.raises(InputError, match=r"model.json: condition has styles that are none"):
+        model_from_json(values, where="model.json")

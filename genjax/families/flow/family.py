@@ -17,7 +17,16 @@ from genjax.data.batches import Columns
 from genjax.data.images import to_uint8
 from genjax.errors import InputError
 from genjax.families.chunks import in_chunks
-from genjax.families.conditions import COLUMNS, absent, class_condition, column_of, numbers_of, said_of, text_condition
+from genjax.families.conditions import (
+    IN,
+    absent,
+    class_condition,
+    column_name,
+    column_of,
+    numbers_of,
+    said_of,
+    text_condition,
+)
 from genjax.families.family import Family, Preview, Stage, Trained, Training, by_choice
 from genjax.families.flow.autoencoder import NETWORK as AUTOENCODER
 from genjax.families.flow.canvas import canvas_of, example_of
@@ -53,6 +62,7 @@ from genjax.families.flow.learner import (
 from genjax.families.flow.networks import NETWORKS
 from genjax.families.flow.options import FlowAdaptation, FlowConfig, FlowDrawing, check_typed
 from genjax.families.flow.reference import Reference, check_reference
+from genjax.families.flow.styles import TABLE, fitted_rows, with_style_rows
 from genjax.families.flow.unet_2d import unet_2d
 from genjax.families.learner import Batch, Learner, Networks
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
@@ -127,7 +137,7 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
     learner, condition = build_flow(model, how), model.condition
     example, nothing, to_images = example_of(model), absent(condition), images_of(model)
     if nothing is not None:
-        example = {**example, COLUMNS[condition.kind]: np.zeros((1, *nothing.shape), np.int32)}
+        example = {**example, column_name(condition): np.zeros((1, *nothing.shape), np.int32)}
 
     def of_set(dataset: Dataset, finished: Networks) -> Columns:
         return {"image": rows_of(model, finished, dataset)} | column_of(condition, dataset)
@@ -156,13 +166,14 @@ def _stage_networks(model: ModelConfig) -> dict[str, tuple[str, ...]]:
 
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
-    canvas = canvas_of(model)
+    canvas, styles = canvas_of(model), model.condition.styles
     offer = Offer(
         latent_size=canvas.size**2 * canvas.channels,
         features=True,
         evidence=True,
         freeze=NETWORKS[model.options.network].freeze(canvas.size),
         denoising=Denoising(_drawn_rows, functools.partial(_denoising_losses, model)),
+        rows={TABLE: styles.new} if styles is not None and styles.new else {},
     )
     return {AUTOENCODER: Offer(), NETWORK: offer} if model.options.space == "latents" else {NETWORK: offer}
 
@@ -171,14 +182,23 @@ def _drawn_rows(source: Model, key: Array, n: int) -> dict[str, np.ndarray]:
     """Returns a batch of images that a model draws, as many of each class; of texts it draws without one."""
     trained, condition = _trained(source), source.config.condition
     if condition.kind == "class":
-        names = [condition.names[row * len(condition.names) // n] for row in range(n)]
-        images, rows = trained.draw(key, n, names, None), {COLUMNS["class"]: numbers_of(condition, names)}
+        names = _every_class(condition, key, n)
+        images, rows = trained.draw(key, n, names, None), {column_name(condition): numbers_of(condition, names)}
     elif trained.draw_latents is None or trained.render is None:
         raise ValueError("a flow has latents")
     else:
         images, nothing = trained.render(trained.draw_latents(key, n)), unconditional(flow_of(source.config), n)
-        rows = {} if nothing is None else {COLUMNS[condition.kind]: np.asarray(nothing)}
+        rows = {} if nothing is None else {column_name(condition): np.asarray(nothing)}
     return {"image": encoded(source.config, source.params(), images), **rows}
+
+
+def _every_class(condition: Condition, key: Array, n: int) -> list[str]:
+    """Returns n classes, as many of each; of a model with styles each in one of these by chance."""
+    names = [condition.names[row * len(condition.names) // n] for row in range(n)]
+    if condition.styles is None:
+        return names
+    styles = jax.random.randint(jax.random.fold_in(key, 1), (n,), 0, len(condition.styles.names))
+    return [f"{name}{IN}{condition.styles.names[style]}" for name, style in zip(names, np.asarray(styles), strict=True)]
 
 
 def _denoising_losses(model: ModelConfig, params: Tree, batch: Batch, quantiles: Array, key: Array) -> Array:
@@ -198,10 +218,23 @@ def _adapted(model: ModelConfig, adaptation: FlowAdaptation, images: int) -> Mod
     return with_few_steps(with_decoder_steps(model, adaptation), adaptation)
 
 
+def _begun(networks: Networks, model: ModelConfig) -> Networks:
+    """Returns parameters of a source as an adapted model has them."""
+    return with_style_rows(begun(networks, model), model)
+
+
+def _fitted(networks: Networks, model: ModelConfig, source: ModelConfig, images: Dataset) -> Networks:
+    """Returns these parameters with new styles where they fit the images best."""
+    if model.condition.styles is None or source.condition.styles is None:
+        return networks
+    rows, known = rows_of(model, networks, images), len(source.condition.styles.names)
+    return networks | {NETWORK: fitted_rows(networks[NETWORK], flow_of(model), images, rows, known)}
+
+
 def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
     """Makes the condition of a model from the set that it is trained on."""
     if kind == "class":
-        return class_condition(dataset)
+        return class_condition(dataset, options.styles)
     return text_condition(dataset, kind=options.text) if kind == "text" else NO_CONDITION
 
 
@@ -307,7 +340,8 @@ FLOW = Family(
     adaptation=FlowAdaptation,
     adapted=_adapted,
     transfers=_transfers,
-    begun=begun,
+    begun=_begun,
+    fitted=_fitted,
     check_typed=check_typed,
     sampling=FlowDrawing,
     functions=("draw_latents", "render", "reconstruct"),

@@ -12,7 +12,7 @@ from jax import Array
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.devices.backend import on_cpu
-from genjax.families.conditions import COLUMNS, absent
+from genjax.families.conditions import NO_STYLE, absent, column_name
 from genjax.families.flow.ode import Field, Means, leap, solve
 from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Networks, TrainState
 from genjax.families.model import NO_CONDITION, Condition
@@ -159,13 +159,16 @@ def dropped(flow: Flow, batch: Batch, key: Array) -> Array | None:
 
     (Ho & Salimans 2022, algorithm 1)
     """
-    column = COLUMNS.get(flow.condition.kind)
-    if column is None:
+    column = column_name(flow.condition)
+    if not column:
         return None
     given = jnp.asarray(batch[column], jnp.int32)
-    drop = jax.random.bernoulli(key, flow.null_probability, given.shape[:1])
-    nothing = jnp.asarray(absent(flow.condition))
-    return jnp.where(drop.reshape(-1, *[1] * (given.ndim - 1)), nothing, given)
+    drop, nothing = jax.random.uniform(key, given.shape[:1]), jnp.asarray(absent(flow.condition))
+    kept = jnp.where((drop < flow.null_probability).reshape(-1, *[1] * (given.ndim - 1)), nothing, given)
+    if flow.condition.styles is None:
+        return kept
+    # As often the style alone is dropped, so that a class can be drawn in any style.
+    return kept.at[:, 1].set(jnp.where(drop < 2 * flow.null_probability, NO_STYLE, kept[:, 1]))
 
 
 def unconditional(flow: Flow, n: int) -> Array | None:
@@ -293,8 +296,9 @@ def _evidence(flow: Flow, params: Networks, source: Networks, key: Array) -> Arr
     """Returns minus half the loss of a sample of the source, summed over its values, a mean over times: ()."""
     draw_key, class_key, loss_key = jax.random.split(key, 3)
     condition = unconditional(flow, 1)
-    if flow.condition.kind == "class":
-        condition = jax.random.randint(class_key, (1,), 0, len(flow.condition.names))
+    if flow.condition.kind == "class" and condition is not None:
+        drawn_class = jax.random.randint(class_key, (1,), 0, len(flow.condition.names))
+        condition = drawn_class if flow.condition.styles is None else condition.at[:, 0].set(drawn_class)
     field = field_of(flow, source[NETWORK], condition)
     image = bounded(flow, carried(flow, field, _draw(flow, draw_key, 1), EVIDENCE_STEPS, "heun"))
     many = jnp.repeat(image, EVIDENCE_TIMES, axis=0)

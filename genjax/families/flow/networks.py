@@ -45,7 +45,16 @@ def dit(model: ModelConfig) -> Dit:
             f"--flow.dit.patch-size {patch} does not divide {canvas.words}. Use {', '.join(fitting[:-1])}"
             f"{' or ' if fitting[1:] else ''}{fitting[-1]}."
         )
-    return Dit(canvas.channels, patch, options.width, options.depth, options.heads, **_shared(model))
+    styles = model.condition.styles
+    return Dit(
+        canvas.channels,
+        patch,
+        options.width,
+        options.depth,
+        options.heads,
+        styles=0 if styles is None else len(styles.names),
+        **_shared(model),
+    )
 
 
 def unet(model: ModelConfig) -> Unet:

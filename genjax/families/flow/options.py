@@ -120,6 +120,9 @@ class FlowConfig:
     """Rectified and mean flow: mean of the logit of the times in training; above 0 there is more noise."""
     null_probability: float = 0.1
     """Share of classes or texts that are dropped in training, so that guidance has a branch without one."""
+    styles: str = ""
+    """With --condition class and network dit: factor of the data that is a second condition, such as face of fonts. An
+    adaptation to a new style adds a row for it."""
     learning_rate: float = 1e-3
     """Learning rate (Adam)."""
     warm_up_steps: int = 100
@@ -205,6 +208,8 @@ def check_typed(options: object) -> None:
                 raise InputError(
                     f"{option(f'flow.{other}', name)} does nothing with --flow.network {options.network}. Leave it out."
                 )
+    if options.styles and options.network != "dit":
+        raise InputError(f"--flow.styles does nothing with --flow.network {options.network}. Leave it out.")
     process = options.process
     readers = {"prediction": ("rectified",), "time_mean": ("rectified", "mean")}
     unread = [("flow", name) for name, known in readers.items() if process not in known and name in changed(options)]

@@ -1,0 +1,66 @@
+"""A new word for what is new: the row of a condition that the source does not know is all that is trained.
+
+The row of a new style in the network's table is learned from the shots, and nothing else changes, so that nothing that
+the source can draw is lost. (Gal et al. 2023, textual inversion) With `train` further parameters learn beside it, such
+as the modulation of each block. (Kumari et al. 2023, custom diffusion)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jax import Array
+
+from genjax.transfer.transfer import Spec, Transfer
+from genjax.tree import Tree, flatten, label, unflatten
+
+NEW = "/new"  # after the name of a table: its new rows
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """The parameters that the transfer `embedding` trains beside the new row."""
+
+    train: tuple[str, ...] = ()
+    """Shell patterns over names of parameters that are trained as well, such as '*modulation*' or '*kernel', which lora
+    then takes; none trains the new row alone."""
+
+
+def embedding(rows: Mapping[str, int], train: Sequence[str] = ()) -> Transfer:
+    """Trains new rows of tables, and keeps the others and all else bit for bit.
+
+    Args:
+        rows: {name of a table: number of its last rows that are new}.
+        train: shell patterns of the names that are trained too; each must match.
+    Raises:
+        InputError: (from init) a pattern that matches nothing.
+    """
+    rules = [*((name, "table") for name in rows), *((pattern, "trained") for pattern in train), ("*", "kept")]
+
+    def init(source_params: Tree, key: Array) -> tuple[Tree, Tree]:
+        flat = flatten(source_params)
+        labels = label(list(flat), rules)
+        trained = {name: leaf for name, leaf in flat.items() if labels[name] == "trained"}
+        kept = {name: leaf for name, leaf in flat.items() if labels[name] == "kept"}
+        for name, new in rows.items():
+            trained[name + NEW], kept[name] = flat[name][-new:], flat[name][:-new]
+        return trained, kept
+
+    def params(trainable: Tree, kept: Tree) -> Tree:
+        flat = flatten(trainable)
+        whole = dict(kept)
+        for name in rows:
+            whole[name] = jnp.concatenate([kept[name], flat.pop(name + NEW)])
+        return unflatten(flat | whole)
+
+    return Transfer(init, params)
+
+
+SPEC = Spec(
+    name="embedding",
+    options=Embedding,
+    build=lambda options, network, offer: embedding(offer.rows, options.train),
+    summary="Trains the new row of a style that the source does not know, and keeps all else.",
+    group="embedding",
+    needs=frozenset({"rows"}),
+)
