@@ -22,6 +22,7 @@ from genjax.report.gather import write_report
 from genjax.store import imported
 from genjax.store.run_config import saved_data
 from genjax.store.run_folder import RunFolder
+from genjax.store.zoo import run_named
 from genjax.terminal import say, warn
 from genjax.training import loop
 from genjax.training.loop import Outcome
@@ -157,9 +158,9 @@ def adapt(
     Raises:
         InputError: anything that cannot be used, before the first compile.
     """
-    loaded = load_trained(Path(source)).model.config
+    loaded = load_trained(run_named(source)).model.config
     config = AdaptConfig(**family_named(loaded.family).adapt_defaults)
-    changed = _changed(data, out, settings) | {"source": Path(source), "shots": shots}
+    changed = _changed(data, out, settings) | {"source": run_named(source), "shots": shots}
     if transfer:
         changed["transfer"] = transfer
     outcome = loop.adapt(
@@ -195,8 +196,8 @@ def load(run: Run, *, which: str = "latest", source: Run | None = None) -> Train
     Raises:
         InputError: no model there, or one that is damaged.
     """
-    place = None if source is None else Path(source)
-    return TrainedModel(Path(run), load_trained(Path(run), which=which, source=place), which, place)
+    place = None if source is None else run_named(source)
+    return TrainedModel(run_named(run), load_trained(run_named(run), which=which, source=place), which, place)
 
 
 def sample(run: Run, num: int = 64, *, seed: int = 0, **how: Any) -> np.ndarray:
@@ -219,7 +220,7 @@ def evaluate(
         InputError: a set, a metric or a run that cannot be used.
     """
     one = model if isinstance(model, TrainedModel) else None
-    run = one.run if one else Path(str(model))
+    run = one.run if one else run_named(str(model))
     if one:
         how = {"which": one.which, "source": one.source} | how
     return judge(f"run:{run}", data or saved_data(RunFolder(run)), metrics=metrics, num=num, **how)

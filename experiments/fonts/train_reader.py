@@ -7,6 +7,14 @@ It learns on the training families of `fonts` to name the character, and to tell
 held out are never seen, so that it may judge what is drawn of them. Images are moved, scaled a little, blurred and
 spoiled by noise, since it will read images that were generated.
 
+Measured on 2026-11-28 with seed 0, on two CPU cores that others used too: 244 s of the processor, 744,732 bytes.
+
+| images                    | right  | cases, 0/O and 1/I/l joined |
+|---------------------------|--------|-----------------------------|
+| training fonts            | 97.9 % | 99.6 %                      |
+| validation fonts          | 93.1 % | 97.0 %                      |
+| test fonts                | 90.4 % | 93.8 %                      |
+
 A training repeated elsewhere rounds differently, and its readings are others: give it another name, never this one.
 """
 
@@ -52,7 +60,7 @@ class TrainReader:
     """Weights file to write."""
     seed: int = 0
     """Seed of everything random."""
-    steps: int = 3000
+    steps: int = 2000
     """Updates."""
     batch: int = 128
     """Images in a batch."""

@@ -15,6 +15,7 @@ from genjax.cli.parse import parse
 from genjax.cli.report import run_report
 from genjax.cli.sample import run_sampling
 from genjax.cli.stability import run_stability
+from genjax.cli.zoo import run_zoo
 from genjax.devices import backend, versions
 from genjax.errors import InputError, StorageError
 from genjax.terminal import result, say, warn
@@ -37,6 +38,7 @@ RUN: Mapping[str, Callable[[Any], int]] = {
     "stability": run_stability,
     "doctor": run_doctor,
     "cache": run_cache,
+    "zoo": run_zoo,
 }
 
 

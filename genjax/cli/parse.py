@@ -19,6 +19,7 @@ from genjax.cli.report import ReportCommand, report_type
 from genjax.cli.sample import SampleCommand, sample_type
 from genjax.cli.stability import StabilityCommand
 from genjax.cli.values import REGISTRY
+from genjax.cli.zoo import ZooCommand
 from genjax.errors import InputError, did_you_mean
 
 VERBS = {
@@ -32,6 +33,7 @@ VERBS = {
     "stability": StabilityCommand,
     "doctor": DoctorCommand,
     "cache": CacheCommand,
+    "zoo": ZooCommand,
 }
 _TYPES = {"evaluate": evaluate_type, "report": report_type}  # the commands whose help lists what there is
 FREEZE = re.compile(r"--freeze\.(?!patterns)([a-z_]+)(?:=(.*))?")

@@ -146,7 +146,7 @@ def _labels(images: Dataset) -> np.ndarray:
 def _mean(values: np.ndarray, method: str) -> tuple:
     half = NORMAL_95 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
     mean = float(values.mean())
-    return mean, (mean - half, mean + half) if half else None, "normal, over characters", method
+    return mean, (float(mean - half), float(mean + half)) if half else None, "normal, over characters", method
 
 
 def _share(right: np.ndarray, method: str) -> tuple:

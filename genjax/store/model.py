@@ -295,6 +295,11 @@ def _read(folder: Path, entry: Mapping[str, str]) -> dict[str, Any]:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != entry["sha256"]:
             raise InputError(f"{path} is damaged: its sha256 is not the one in model.json. Resume or repeat the run.")
-        return {name: jax.device_put(leaf) for name, leaf in safetensors.numpy.load(content).items()}
+        # The zoo's are kept in half the bytes.
+        return {name: jax.device_put(_single(leaf)) for name, leaf in safetensors.numpy.load(content).items()}
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"{path} cannot be read ({error}). Resume or repeat the run.") from None
+
+
+def _single(leaf: np.ndarray) -> np.ndarray:
+    return leaf.astype(np.float32) if leaf.dtype == np.float16 else leaf

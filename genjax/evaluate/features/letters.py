@@ -15,7 +15,7 @@ from genjax.data.images import fit, to_float
 from genjax.evaluate.features.published import read_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
-LETTERS_V1_SHA256 = "0"
+LETTERS_V1_SHA256 = "cf373ca5b6e84a69903b12ad1766451edd9c351e7f72f26950aaa5e98fe692ae"
 CHUNK = 256
 
 

@@ -1,0 +1,1 @@
+"""Experiments that make the models of the zoo."""

@@ -1,0 +1,86 @@
+"""Puts a trained run into the zoo: its parameters in 16 bits, what describes them, and a card.
+
+    python experiments/zoo/publish.py --run runs/fonts32-flow --name fonts32-flow --summary "..." --data "..." \
+        --licence "..." --command "..." --trained "..." --numbers "..."
+"""
+
+import hashlib
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the checkout, so that `experiments` is importable
+from genjax.devices import backend
+
+backend.prepare()  # before jax is imported
+
+import numpy as np
+import safetensors.numpy
+
+from genjax.errors import InputError
+from genjax.json_config import read_json
+from genjax.store.model import load_model
+from genjax.store.run_folder import RunFolder, write_bytes, write_json
+from genjax.store.zoo import CARD, ZOO, Card
+from genjax.terminal import result, say
+from genjax.tree import flatten
+
+
+@dataclass(frozen=True)
+class Publish:
+    """Puts a trained run into the zoo."""
+
+    run: Path
+    """Its folder."""
+    name: str
+    """Name in the zoo."""
+    summary: str
+    """What it draws, in a phrase."""
+    data: str
+    """What it was trained on."""
+    licence: str
+    """Of the data, and of the model."""
+    command: str
+    """That made it."""
+    trained: str
+    """How long, on what, when."""
+    numbers: str
+    """What was measured of it, each with its setting."""
+
+
+def main(settings: Publish) -> int:
+    """Writes the folder of the zoo; returns the exit code."""
+    model, folder, place = load_model(settings.run), RunFolder(settings.run), RunFolder(ZOO / settings.name)
+    described = read_json(folder.model() / "model.json")
+    (place.model()).mkdir(parents=True, exist_ok=True)
+    for old in place.model().glob("*.safetensors"):
+        old.unlink()
+    for network, tree in model.params().items():
+        stored = {name: np.asarray(leaf, np.float16) for name, leaf in flatten(tree).items()}
+        content = safetensors.numpy.save(stored)
+        sha256 = hashlib.sha256(content).hexdigest()
+        file = f"{network}-{model.step:06d}-{sha256[:8]}.safetensors"
+        write_bytes(place.model() / file, content)
+        described["networks"][network] = {"file": file, "sha256": sha256, "whole": True}
+    write_json(place.model() / "model.json", described)
+    config = read_json(folder.config)
+    config["config"]["out"] = f"zoo:{settings.name}"  # no path of the machine that it was made on
+    write_json(place.config, config)
+    known = {field: getattr(settings, field) for field in Card._fields if field not in ("sha256",)}
+    card = Card(**known, sha256=load_model(place.path).identity)
+    write_bytes(place.path / CARD, (json.dumps(card._asdict(), indent=2) + "\n").encode())
+    size = sum(path.stat().st_size for path in place.path.rglob("*") if path.is_file())
+    say(f"{size / 1e6:.2f} MB")
+    result(str(place.path))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(tyro.cli(Publish, config=(tyro.conf.FlagCreatePairsOff,))))
+    except InputError as error:
+        say(f"error: {error}")
+        sys.exit(2)

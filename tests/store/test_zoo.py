@@ -1,0 +1,48 @@
+"""The zoo: each model is what its card says, is found by name, and its files are what was published."""
+
+import shutil
+
+import pytest
+
+from genjax.errors import InputError
+from genjax.store import zoo
+from genjax.store.model import load_model
+from genjax.store.zoo import ZOO, cards, run_named
+
+NAMES = [card.name for card in cards()]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_model_is_what_its_card_says(name):
+    card = next(card for card in cards() if card.name == name)
+    model = load_model(run_named(f"zoo:{name}"), sampled_only=True)
+    assert model.identity == card.sha256
+    assert all(card._asdict().values())
+
+
+def test_they_take_less_than_30_megabytes_and_name_no_place():
+    files = [path for path in ZOO.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 30e6
+    for path in files:
+        assert path.suffix == ".safetensors" or ("/home" not in path.read_text() and "/tmp" not in path.read_text())
+
+
+def test_a_path_is_a_path(tmp_path):
+    assert run_named(tmp_path) == tmp_path
+    assert run_named("~/runs").is_absolute()
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(InputError, match=r"the zoo has no 'fonts33-flow'\. Did you mean 'fonts32-flow'\?"):
+        run_named("zoo:fonts33-flow")
+
+
+def test_a_file_that_was_changed_is_refused(tmp_path, monkeypatch):
+    shutil.copytree(ZOO / NAMES[0], tmp_path / NAMES[0])
+    monkeypatch.setattr(zoo, "ZOO", tmp_path)
+    (weights,) = (tmp_path / NAMES[0]).rglob("*.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(bytes(content))
+    with pytest.raises(InputError, match=r"is damaged: its sha256 is not the one in model\.json"):
+        load_model(run_named(f"zoo:{NAMES[0]}"))
