@@ -39,6 +39,7 @@ from genjax.families.flow.learner import (
     KNOBS,
     NETWORK,
     SIGNALS,
+    UNCERTAINTY,
     Flow,
     FlowModule,
     carried,
@@ -60,6 +61,7 @@ from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
 from genjax.losses.flow import Process, edm, rectified
 from genjax.losses.mean_flow import mean_flow
+from genjax.models.uncertainty import Uncertainty
 from genjax.transfer import Transfer, freeze, full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Denoising, Offer
@@ -119,6 +121,7 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
         transfer=how.transfers.get(NETWORK, full()),
         accumulate=how.accumulate,
         bound=canvas.bound,
+        uncertainty=Uncertainty() if flow.uncertainty else None,
     )
 
 
@@ -152,7 +155,7 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
 
 def _stage_networks(model: ModelConfig) -> dict[str, tuple[str, ...]]:
     latents = {AUTOENCODER: (AUTOENCODER,)} if model.options.space == "latents" else {}
-    return latents | {"flow": (NETWORK,)}
+    return latents | {"flow": (NETWORK, UNCERTAINTY) if model.options.uncertainty else (NETWORK,)}
 
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
@@ -164,7 +167,9 @@ def _offers(model: ModelConfig) -> dict[str, Offer]:
         freeze=NETWORKS[model.options.network].freeze(canvas.size),
         denoising=Denoising(_drawn_rows, functools.partial(_denoising_losses, model)),
     )
-    return {AUTOENCODER: Offer(), NETWORK: offer} if model.options.space == "latents" else {NETWORK: offer}
+    before = {AUTOENCODER: Offer()} if model.options.space == "latents" else {}
+    beside = {UNCERTAINTY: Offer(published=False)} if model.options.uncertainty else {}
+    return before | {NETWORK: offer} | beside
 
 
 def _drawn_rows(source: Model, key: Array, n: int) -> dict[str, np.ndarray]:
@@ -187,10 +192,14 @@ def _denoising_losses(model: ModelConfig, params: Tree, batch: Batch, quantiles:
 
 
 def _transfers(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, Offer]) -> dict[str, Transfer]:
-    """Builds the chosen transfers for the flow; of an autoencoder an adaptation trains the decoder at most."""
+    """Builds the chosen transfers for the flow; of an autoencoder an adaptation trains the decoder at most.
+
+    The uncertainty of other images is another one, and is trained in full.
+    """
     check_few_steps(model, choice)
     built = by_choice(model, choice, {NETWORK: offers[NETWORK]})
-    return {network: built.get(network, freeze(KEPT) if choice else full()) for network in offers}
+    others = {UNCERTAINTY: full(), AUTOENCODER: freeze(KEPT) if choice else full()}
+    return {network: built[network] if network in built else others[network] for network in offers}
 
 
 def _adapted(model: ModelConfig, adaptation: FlowAdaptation, images: int) -> ModelConfig:
