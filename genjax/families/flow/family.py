@@ -22,6 +22,7 @@ from genjax.families.family import Family, Preview, Stage, Trained, Training, by
 from genjax.families.flow.autoencoder import NETWORK as AUTOENCODER
 from genjax.families.flow.canvas import canvas_of, example_of
 from genjax.families.flow.ddpm import ddpm_process
+from genjax.families.flow.editing import Canvases, editor_of
 from genjax.families.flow.few_steps import begun, check_drawing, check_few_steps, with_few_steps
 from genjax.families.flow.guidance import guided
 from genjax.families.flow.latents import (
@@ -30,6 +31,7 @@ from genjax.families.flow.latents import (
     facts_of,
     images_of,
     in_pixels,
+    latents_of,
     rows_of,
     stages_before,
     with_autoencoder,
@@ -256,9 +258,13 @@ def _trained(model: Model) -> Trained:
 
     way = "by the autoencoder and the inverse ODE" if model.config.options.space == "latents" else "by the inverse ODE"
     # Along training there are fewer steps; a model on disk draws in as many whoever asks.
-    return trained_by_latents(model, learner)._replace(
+    trained = trained_by_latents(model, learner)._replace(
         draw=draw, render=render, guided=guided_by, there_and_back=way, facts=facts_of(model.config)
     )
+    if condition.kind == "none":
+        return trained
+    ways = Canvases(latents_of(model.config), images_of(model.config))
+    return trained._replace(edit=editor_of(model, flow_of(model.config), ways))
 
 
 def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> Any:
@@ -319,7 +325,7 @@ FLOW = Family(
     begun=begun,
     check_typed=check_typed,
     sampling=FlowDrawing,
-    functions=("draw_latents", "render", "reconstruct"),
+    functions=("draw_latents", "render", "reconstruct", "edit"),
     rules=(Rule(None, "full"),),
     prefix="flow",
     public={"UNet2DModel": unet_2d},
