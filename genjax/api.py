@@ -12,6 +12,7 @@ from genjax.config import AdaptConfig, ImportConfig, TrainConfig, default_config
 from genjax.config.presets import preset_named
 from genjax.data import Dataset
 from genjax.errors import InputError, did_you_mean
+from genjax.evaluate.editing import STRENGTH, Change, edit_loaded
 from genjax.evaluate.records import Record
 from genjax.evaluate.run import judge
 from genjax.evaluate.sampling import Loaded, draw_loaded, load_trained
@@ -76,13 +77,49 @@ class TrainedModel:
         Raises:
             InputError: a condition or an option that the model does not have.
         """
-        kind = family_named(self.config.family).sampling
-        try:
-            options = kind(**drawing)
-        except TypeError as error:
-            raise InputError(f"{self.run}: {str(error).rpartition(') ')[2]}. Leave it out.") from None
+        options = self._drawing(drawing)
         asked = {"texts": texts, "class_name": class_name, "guide": guide, "source": self.source}
         return draw_loaded(self.loaded, self.run, num, seed=seed, drawing=options, **asked)
+
+    def edit(
+        self,
+        images: np.ndarray,
+        *,
+        class_name: str = "",
+        text: str = "",
+        from_class: str | Sequence[str] = "",
+        from_text: str | Sequence[str] = "",
+        strength: float = STRENGTH,
+        **drawing: Any,
+    ) -> np.ndarray:
+        """Changes the class or text of images: back towards their noise, and from there to what they are to become.
+
+        Args:
+            images: uint8 (n, h, w, c), of the model's size.
+            class_name: class that they are to have, of a model of classes.
+            text: what they are to show, of a model of texts.
+            from_class: class that they have, or one of each; empty is not known.
+            from_text: text of what they show, or one of each; empty is not known.
+            strength: share of the way to noise that they are brought back, in (0, 1]: near 0 they stay as they are.
+            drawing: options of drawing that the family has, such as `steps` and `guidance`.
+        Returns:
+            uint8 (n, h, w, c).
+        Raises:
+            InputError: a model that cannot edit, or a class, text, image or option that it does not have.
+        """
+        change = Change(class_name, text, from_class, from_text, strength)
+        return edit_loaded(self.loaded, self.run, images, change, drawing=self._drawing(drawing)).edited
+
+    def _drawing(self, values: dict[str, Any]) -> Any:
+        """Builds the options of drawing that the family has.
+
+        Raises:
+            InputError: one that it does not have.
+        """
+        try:
+            return family_named(self.config.family).sampling(**values)
+        except TypeError as error:
+            raise InputError(f"{self.run}: {str(error).rpartition(') ')[2]}. Leave it out.") from None
 
     def reconstruct(self, images: np.ndarray) -> np.ndarray:
         """Passes uint8 images (n, h, w, c) through the encoder and back.

@@ -115,6 +115,18 @@ class Training(NamedTuple):
         return build_controller(self.control, learner, own=own, among=among, others=self.others)
 
 
+class Edited(NamedTuple):
+    """Images that were brought to their noise and back, uint8 (n, h, w, c) each.
+
+    Attributes:
+        reconstructed: back as what they were.
+        edited: back as what they were to become.
+    """
+
+    reconstructed: np.ndarray
+    edited: np.ndarray
+
+
 class Trained(NamedTuple):
     """The functions of a model on disk, with its parameters; what a model cannot do is None.
 
@@ -127,6 +139,8 @@ class Trained(NamedTuple):
         render: latents (n, d) -> images uint8.
         reconstruct: uint8 images -> uint8 images, through the encoder and back.
         there_and_back: how it does that, in a few words, for the records of it.
+        edit: (uint8 images, their classes or texts, those that they are to have, strength in (0, 1], sampling options)
+            -> Edited. What they are may be None, which is not known; None of all where there is no condition.
         encode: uint8 images (n, h, w, c) -> mean and log-variance (n, d) of q(z|x).
         log_likelihood: (uint8 images, latents) -> log p(x|z) in nats (n,).
         tokens: uint8 images -> tokens int32 (n, places), of `codes` codes.
@@ -143,6 +157,7 @@ class Trained(NamedTuple):
     render: Callable[[Array], np.ndarray] | None = None
     reconstruct: Callable[[np.ndarray], np.ndarray] | None = None
     there_and_back: str = ""
+    edit: Callable[[np.ndarray, Sequence[str] | None, Sequence[str], float, Any], Edited] | None = None
     encode: Callable[[Any], tuple[Array, Array]] | None = None
     log_likelihood: Callable[[Any, Array], Array] | None = None
     tokens: Callable[[Any], np.ndarray] | None = None

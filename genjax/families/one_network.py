@@ -1,7 +1,7 @@
 """The learner of a single network with a single loss: the first state, and one update of it.
 
 Flows, autoencoders, priors, the reranker and the classifier of attributes are such learners; each says what its loss
-is.
+is. A companion may be trained by the same loss, such as what weighs it: no image is made by it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,12 +28,14 @@ from genjax.families.step import (
     network_knobs,
     network_signals,
     start,
+    update,
 )
-from genjax.transfer import Transfer
+from genjax.transfer import Transfer, full
 from genjax.transfer.transfer import same_latents
 from genjax.tree import Tree
 
-Objective = Callable[[Tree, Batch, Array], tuple[Array, Metrics]]  # (params, batch, key) -> (mean loss, metrics)
+# (params, batch, key, and those of a companion where there is one) -> (mean loss, metrics)
+Objective = Callable[..., tuple[Array, Metrics]]
 # Axes of a row of each column of a batch; of others there are none.
 TRAILING = {"image": 3, "text": 1, "tokens": 1, STYLED: 1}
 
@@ -54,6 +56,20 @@ def check_transfer(network: str, transfer: Transfer) -> None:
         raise InputError(f"a {network} has no latents that a transfer could move. Leave miner out.")
 
 
+class Companion(NamedTuple):
+    """A network that is trained by the loss of another, in full by whatever transfer that one is.
+
+    Attributes:
+        network: its name.
+        fresh: () -> its first parameters.
+        optimizer: optimiser of these.
+    """
+
+    network: str
+    fresh: Callable[[], Tree]
+    optimizer: optax.GradientTransformation
+
+
 class OneNetwork(NamedTuple):
     """The static parts of such a learner; see the arguments of `learner_of`."""
 
@@ -69,6 +85,7 @@ class OneNetwork(NamedTuple):
     forward: Callable[[Tree, Array], Any] | None
     signals: Mapping[str, str]
     fixed_latents: Callable[[Array, int], Array] | None
+    companion: Companion | None
 
 
 def learner_of(
@@ -85,6 +102,7 @@ def learner_of(
     forward: Callable[[Tree, Array], Any] | None = None,
     signals: Mapping[str, str] = {},
     fixed_latents: Callable[[Array, int], Array] | None = None,
+    companion: Companion | None = None,
     **further: Any,
 ) -> Learner:
     """Makes the learner of a network.
@@ -103,6 +121,7 @@ def learner_of(
             where there are no images of latents.
         signals: {signal: metric of the objective}, beside those that all learners measure.
         fixed_latents: (key, n) -> latents whose images are watched; None where there are none.
+        companion: network that is trained by the same loss; None where there is none.
         further: what else the learner can do: `sample`, `evidence`, `latents`, ...
     """
     widths = tuple(ema_widths)
@@ -119,11 +138,13 @@ def learner_of(
         forward,
         signals,
         fixed_latents,
+        companion,
     )
+    transfers = {network: transfer} | ({} if companion is None else {companion.network: full()})
     return Learner(
         init=partial(_init, one),
         step=partial(_step, one),
-        transfers={network: transfer},
+        transfers=transfers,
         controller=controller,
         averages=partial(averages_of, widths=widths) if widths else None,
         **further,
@@ -132,13 +153,17 @@ def learner_of(
 
 def _init(one: OneNetwork, key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
     params_key, start_key = jax.random.split(key)
-    made = {one.network: one.fresh(params_key, batch)}
+    made, transfers = {one.network: one.fresh(params_key, batch)}, {one.network: one.transfer}
+    optimizers = {one.network: one.optimizer}
+    if one.companion is not None:
+        made[one.companion.network], transfers[one.companion.network] = one.companion.fresh(), full()
+        optimizers[one.companion.network] = one.companion.optimizer
     state = start(
         start_key,
         made if source is None else source,
         expected=made,
-        transfers={one.network: one.transfer},
-        optimizers={one.network: one.optimizer},
+        transfers=transfers,
+        optimizers=optimizers,
         sampled=(one.network,),
         control=one.controller.init(),
     )
@@ -148,31 +173,37 @@ def _init(one: OneNetwork, key: Array, batch: Batch, *, source: Networks | None 
 def _step(one: OneNetwork, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
     """Takes one step: the loss and its gradients, update, averages, controllers."""
     loss_key, penalty_key = jax.random.split(jax.random.fold_in(state.key, state.step))
-    tree, context = state.trainable[one.network], state.context[one.network]
+    context, others = state.context[one.network], () if one.companion is None else (one.companion.network,)
     parts = {name: in_parts(jnp.asarray(rows), TRAILING.get(name, 0), one.accumulate) for name, rows in batch.items()}
     first = next(iter(parts.values()))
     number = first.shape[0] * first.shape[1]
 
-    def loss_of(tree: Tree, batch: Batch, key: Array) -> tuple[Array, Metrics]:
-        return one.objective(one.transfer.params(tree, context), batch, key)
+    def loss_of(trees: Networks, batch: Batch, key: Array) -> tuple[Array, Metrics]:
+        params = one.transfer.params(trees[one.network], context)
+        return one.objective(params, batch, key, *(trees[other] for other in others))
 
-    gradients, metrics = averaged(partial(jax.grad(loss_of, has_aux=True), tree), one.accumulate)(
+    gradients, metrics = averaged(partial(jax.grad(loss_of, has_aux=True), state.trainable), one.accumulate)(
         parts, keys_of_parts(loss_key, one.accumulate)
     )
     knobs = one.controller.knobs(state.control)
     done, measured = descend(
         one.optimizer,
         one.transfer,
-        gradients,
+        gradients[one.network],
         state,
         one.network,
         knobs=knobs,
         key=penalty_key,
         forward=one.forward or partial(_no_images, one.network),
     )
+    updates = {one.network: done}
+    if one.companion is not None:
+        name = one.companion.network
+        before, moved = state.optimizer[name], state.trainable[name]
+        updates[name] = update(one.companion.optimizer, gradients[name], before, moved, knobs, name)
     after, metrics = finish_step(
         state,
-        {one.network: done},
+        updates,
         metrics | measured,
         {name: metrics[metric] for name, metric in one.signals.items()},
         knobs=knobs,

@@ -85,4 +85,5 @@ def ddpm(betas: np.ndarray, prediction: str = "epsilon", *, clip: bool = False) 
         velocity=velocity,
         schedule=lambda asked: edm_schedule(asked, smallest=float(deviations[0]), largest=largest),
         deviation=largest,
+        level=level,
     )

@@ -42,6 +42,7 @@ class Process(NamedTuple):
         weight: losses (n,) -> factors (n,) on their gradients; None is 1.
         mean: (network, noisy images, times, earlier times) -> mean of dz/dt between them, along the way that the flow
             takes; None where a network knows of one time only.
+        level: times (n,) -> noise levels (n,), which a network is told in their place; the times themselves by default.
     """
 
     times: Callable[[Array], Array]
@@ -53,6 +54,7 @@ class Process(NamedTuple):
     pairs: Callable[[Array, Array], tuple[Array, Array]] | None = None
     weight: Callable[[Array], Array] | None = None
     mean: Callable[[Network, Array, Array, Array], Array] | None = None
+    level: Callable[[Array], Array] = lambda times: times
 
 
 def spread_uniforms(key: Array, n: int) -> Float[Array, " n"]:
@@ -119,11 +121,14 @@ def edm(*, image_deviation: float = IMAGE_DEVIATION) -> Process:
     """
     sd = image_deviation
 
+    def level(times: Array) -> Array:
+        return jnp.log(times) / 4
+
     def denoised(network: Network, noisy: Array, times: Array) -> Array:
         t = per_image(times, noisy)
         total = jnp.sqrt(t**2 + sd**2)
         # D(z; t) = c_skip z + c_out F(c_in z; c_noise)  (eq. 7)
-        return sd**2 / total**2 * noisy + t * sd / total * network(noisy / total, jnp.log(times) / 4)
+        return sd**2 / total**2 * noisy + t * sd / total * network(noisy / total, level(times))
 
     def loss(network: Network, images: Array, noise: Array, times: Array) -> Array:
         # (t^2 + sd^2) / (t sd)^2 |D(x + t e; t) - x|^2
@@ -141,6 +146,7 @@ def edm(*, image_deviation: float = IMAGE_DEVIATION) -> Process:
         velocity=velocity,
         schedule=edm_schedule,
         deviation=LARGEST,
+        level=level,
     )
 
 
@@ -167,7 +173,8 @@ def edm_schedule(steps: int, *, smallest: float = SMALLEST, largest: float = LAR
 def uncertain(loss: Float[Array, " n"], log_variance: Float[Array, " n"]) -> Float[Array, " n"]:
     """Weighs a loss by a learned uncertainty of its noise level: L / exp(u) + u. (Karras et al. 2024, eq. 21)
 
-    At its best u the gradient of every noise level has one size.
+    It is least at u = log L. There the gradient of every noise level has one size: none drowns another, whatever the
+    process and its prediction.
     """
     return loss * jnp.exp(-log_variance) + log_variance
 

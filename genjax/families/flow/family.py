@@ -31,6 +31,7 @@ from genjax.families.family import Family, Preview, Stage, Trained, Training, by
 from genjax.families.flow.autoencoder import NETWORK as AUTOENCODER
 from genjax.families.flow.canvas import canvas_of, example_of
 from genjax.families.flow.ddpm import ddpm_process
+from genjax.families.flow.editing import Canvases, editor_of
 from genjax.families.flow.few_steps import begun, check_drawing, check_few_steps, with_few_steps
 from genjax.families.flow.guidance import guided
 from genjax.families.flow.latents import (
@@ -39,6 +40,7 @@ from genjax.families.flow.latents import (
     facts_of,
     images_of,
     in_pixels,
+    latents_of,
     rows_of,
     stages_before,
     with_autoencoder,
@@ -48,6 +50,7 @@ from genjax.families.flow.learner import (
     KNOBS,
     NETWORK,
     SIGNALS,
+    UNCERTAINTY,
     Flow,
     FlowModule,
     carried,
@@ -70,6 +73,7 @@ from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
 from genjax.losses.flow import Process, edm, rectified
 from genjax.losses.mean_flow import mean_flow
+from genjax.models.uncertainty import Uncertainty
 from genjax.transfer import Transfer, freeze, full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Denoising, Offer
@@ -129,6 +133,7 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
         transfer=how.transfers.get(NETWORK, full()),
         accumulate=how.accumulate,
         bound=canvas.bound,
+        uncertainty=Uncertainty() if flow.uncertainty else None,
     )
 
 
@@ -162,7 +167,7 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
 
 def _stage_networks(model: ModelConfig) -> dict[str, tuple[str, ...]]:
     latents = {AUTOENCODER: (AUTOENCODER,)} if model.options.space == "latents" else {}
-    return latents | {"flow": (NETWORK,)}
+    return latents | {"flow": (NETWORK, UNCERTAINTY) if model.options.uncertainty else (NETWORK,)}
 
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
@@ -175,7 +180,9 @@ def _offers(model: ModelConfig) -> dict[str, Offer]:
         denoising=Denoising(_drawn_rows, functools.partial(_denoising_losses, model)),
         rows={TABLE: styles.new} if styles is not None and styles.new else {},
     )
-    return {AUTOENCODER: Offer(), NETWORK: offer} if model.options.space == "latents" else {NETWORK: offer}
+    before = {AUTOENCODER: Offer()} if model.options.space == "latents" else {}
+    beside = {UNCERTAINTY: Offer(published=False)} if model.options.uncertainty else {}
+    return before | {NETWORK: offer} | beside
 
 
 def _drawn_rows(source: Model, key: Array, n: int) -> dict[str, np.ndarray]:
@@ -207,10 +214,14 @@ def _denoising_losses(model: ModelConfig, params: Tree, batch: Batch, quantiles:
 
 
 def _transfers(model: ModelConfig, choice: Sequence[Any], offers: Mapping[str, Offer]) -> dict[str, Transfer]:
-    """Builds the chosen transfers for the flow; of an autoencoder an adaptation trains the decoder at most."""
+    """Builds the chosen transfers for the flow; of an autoencoder an adaptation trains the decoder at most.
+
+    The uncertainty of other images is another one, and is trained in full.
+    """
     check_few_steps(model, choice)
     built = by_choice(model, choice, {NETWORK: offers[NETWORK]})
-    return {network: built.get(network, freeze(KEPT) if choice else full()) for network in offers}
+    others = {UNCERTAINTY: full(), AUTOENCODER: freeze(KEPT) if choice else full()}
+    return {network: built[network] if network in built else others[network] for network in offers}
 
 
 def _adapted(model: ModelConfig, adaptation: FlowAdaptation, images: int) -> ModelConfig:
@@ -280,9 +291,13 @@ def _trained(model: Model) -> Trained:
 
     way = "by the autoencoder and the inverse ODE" if model.config.options.space == "latents" else "by the inverse ODE"
     # Along training there are fewer steps; a model on disk draws in as many whoever asks.
-    return trained_by_latents(model, learner)._replace(
+    trained = trained_by_latents(model, learner)._replace(
         draw=draw, render=render, guided=guided_by, there_and_back=way, facts=facts_of(model.config)
     )
+    if condition.kind == "none":
+        return trained
+    ways = Canvases(latents_of(model.config), images_of(model.config))
+    return trained._replace(edit=editor_of(model, flow_of(model.config), ways))
 
 
 def _drawer(model: Model, chosen: FlowDrawing, reference: Reference | None) -> Any:
@@ -344,7 +359,7 @@ FLOW = Family(
     fitted=_fitted,
     check_typed=check_typed,
     sampling=FlowDrawing,
-    functions=("draw_latents", "render", "reconstruct"),
+    functions=("draw_latents", "render", "reconstruct", "edit"),
     rules=(Rule(None, "full"),),
     prefix="flow",
     public={"UNet2DModel": unet_2d},

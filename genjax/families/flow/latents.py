@@ -136,6 +136,14 @@ def images_of(model: ModelConfig) -> Callable[[Networks, Array], Array]:
     return lambda networks, made: decode(jax.tree.map(jnp.asarray, networks[NETWORK]), made)
 
 
+def latents_of(model: ModelConfig) -> Callable[[Networks, Array], Array]:
+    """Returns ({network: params}, images (n, h, w, c) in [-1, 1]) -> what a flow makes: the way back of `images_of`."""
+    if model.options.space == "pixels":
+        return lambda networks, images: images
+    encode = encoder_of(autoencoder_of(model), model.options.process)
+    return lambda networks, images: encode(networks[NETWORK], images)
+
+
 def in_pixels(model: ModelConfig, learner: Learner, transfers: Mapping[str, Transfer]) -> Learner:
     """Makes a flow's learner give and take images, by the autoencoder that is beside it in a model in latents.
 

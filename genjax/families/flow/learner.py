@@ -14,14 +14,15 @@ from genjax.data.images import to_float
 from genjax.devices.backend import on_cpu
 from genjax.families.conditions import NO_STYLE, absent, column_name
 from genjax.families.flow.ode import Field, Means, leap, solve
-from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Networks, TrainState
+from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Module, Networks, TrainState
 from genjax.families.model import NO_CONDITION, Condition
-from genjax.families.one_network import check_transfer, knobs_of, learner_of, signals_of
-from genjax.losses.flow import Network, Process, noise_levels, spread_uniforms
+from genjax.families.one_network import Companion, check_transfer, knobs_of, learner_of, signals_of
+from genjax.losses.flow import Network, Process, noise_levels, spread_uniforms, uncertain
 from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 
 NETWORK = "flow"
+UNCERTAINTY = "uncertainty"  # network that weighs the loss of a noise level, where there is one
 LEVELS = ("clean", "middle", "noisy")  # thirds of a batch by their times
 SIGNALS = (*(f"loss_{level}" for level in LEVELS), *signals_of(NETWORK))
 KNOBS = knobs_of(NETWORK)
@@ -58,6 +59,7 @@ class Flow(NamedTuple):
     null_probability: float
     preview_steps: int
     bound: float = 1.0
+    uncertainty: Module | None = None
 
     @property
     def latent_size(self) -> int:
@@ -80,6 +82,7 @@ def make_flow(
     transfer: Transfer | None = None,
     accumulate: int = 1,
     bound: float = 1.0,
+    uncertainty: Module | None = None,
 ) -> Learner:
     """Makes the learner of this network, which minimises the loss of the process, a mean over values and images.
 
@@ -99,13 +102,16 @@ def make_flow(
         transfer: of the network; None is `full()`.
         accumulate: parts of a batch that are computed one after the other.
         bound: largest absolute value of an image; infinite of latents, which are images to this learner.
+        uncertainty: (noise levels (n,)) -> (n,), which learns to weigh their losses; None weighs all alike.
     Raises:
         InputError: a controller or a transfer that does not fit.
     """
     controller, transfer = controller or chain(), transfer or full()
     check(controller, signals=SIGNALS, knobs=KNOBS)
     check_transfer(NETWORK, transfer)
-    flow = Flow(module, process, size, channels, condition, transfer, null_probability, preview_steps, bound)
+    flow = Flow(
+        module, process, size, channels, condition, transfer, null_probability, preview_steps, bound, uncertainty
+    )
     latents = Latents(partial(_draw, flow), partial(_generate, flow))
     return learner_of(
         NETWORK,
@@ -119,6 +125,7 @@ def make_flow(
         forward=partial(_forward, flow),
         signals={f"loss_{level}": f"loss/{level}" for level in LEVELS},
         fixed_latents=latents.draw,
+        companion=None if uncertainty is None else _companion(uncertainty, optimizer),
         sample=partial(_sample, flow),
         evidence=partial(_evidence, flow),
         latents=latents,
@@ -126,15 +133,41 @@ def make_flow(
     )
 
 
-def regression(flow: Flow, params: Tree, batch: Batch, key: Array) -> tuple[Array, Metrics]:
-    """Computes the loss of a batch at random times, and of its thirds from the least noise to the most."""
+def _companion(uncertainty: Module, optimizer: optax.GradientTransformation) -> Companion:
+    """Makes the companion of a learner: u(s), trained beside the network by the optimiser of the same rates."""
+    return Companion(UNCERTAINTY, lambda: uncertainty.init(jax.random.key(0), jnp.zeros(1))["params"], optimizer)
+
+
+def regression(
+    flow: Flow, params: Tree, batch: Batch, key: Array, uncertainty: Tree | None = None
+) -> tuple[Array, Metrics]:
+    """Computes the loss of a batch at random times, and of its thirds from the least noise to the most.
+
+    Args:
+        flow: static parts of the learner.
+        params: of the network.
+        batch: images and what they are trained under.
+        key: of all draws.
+        uncertainty: parameters of u(s), by which the losses L are weighed as L / exp(u) + u; None without.
+    Returns:
+        The mean loss (), and metrics: the losses without this weight, and u of the thirds.
+    """
     time_key, noise_key, drop_key = jax.random.split(key, 3)
     quantiles = flow.transfer.levels(spread_uniforms(time_key, len(batch["image"])))
     times, losses = losses_at(flow, params, batch, quantiles, time_key, noise_key, drop_key)
-    thirds = noise_levels(times, losses, len(LEVELS))
-    return weighed(flow, losses).mean(), {"loss/total": losses.mean()} | {
-        f"loss/{level}": thirds[part] for part, level in enumerate(LEVELS)
-    }
+    metrics = {"loss/total": losses.mean()} | of_thirds("loss", times, losses)
+    weighed_losses = weighed(flow, losses)
+    if flow.uncertainty is not None:
+        log_losses = flow.uncertainty.apply({"params": uncertainty}, flow.process.level(times))
+        metrics |= of_thirds("uncertainty", times, log_losses)
+        weighed_losses = uncertain(weighed_losses, log_losses)
+    return weighed_losses.mean(), metrics
+
+
+def of_thirds(name: str, times: Array, numbers: Array) -> Metrics:
+    """Returns the means of numbers (n,) over thirds of a batch by their times (n,): `name/clean`, ..."""
+    thirds = noise_levels(times, numbers, len(LEVELS))
+    return {f"{name}/{level}": thirds[part] for part, level in enumerate(LEVELS)}
 
 
 def losses_at(

@@ -118,6 +118,8 @@ class FlowConfig:
     """Rectified flow: what the network gives."""
     time_mean: float = 0.0
     """Rectified and mean flow: mean of the logit of the times in training; above 0 there is more noise."""
+    uncertainty: bool = False
+    """Learn how large the loss is at each noise level, and divide it by that, so that no level drowns another."""
     null_probability: float = 0.1
     """Share of classes or texts that are dropped in training, so that guidance has a branch without one."""
     styles: str = ""

@@ -11,6 +11,7 @@ import pytest
 from tiny import TINY_FLOW, adapt_config, leaves_equal, train_config
 from toy_runs import genjax, in_step
 
+from genjax.api import load
 from genjax.config import ControlConfig, ModelConfig
 from genjax.control import chain
 from genjax.data.images import to_uint8
@@ -259,6 +260,11 @@ def test_a_model_in_latents_goes_through_the_verbs(tmp_path, capsys):
     assert set(json.loads(capsys.readouterr().out)["stages"]) == {"autoencoder", "flow"}
     assert genjax("train", *line, "--out", run) == 0
     assert genjax("sample", run, "--class", 3, "--num", 2, "--steps", 2, "--guidance", 2, "--out", out) == 0
+    model, images = load(run), np.random.default_rng(0).integers(0, 256, (2, 16, 16, 1), dtype=np.uint8)
+    how = {"class_name": "8", "from_class": "3", "steps": 2}
+    unmoved = model.edit(images, strength=1e-4, **how)  # what the autoencoder makes of them
+    assert np.abs(unmoved.astype(int) - model.edit(images, strength=2e-4, **how)).max() <= 1
+    assert model.edit(images, **how).shape == images.shape
     capsys.readouterr()
     assert genjax("evaluate", "--run", run, "--num", 20, "--metrics", "kd,psnr", "--json") == 0
     ways = {record["name"].split("[")[0]: record["method"] for record in json.loads(capsys.readouterr().out)}
