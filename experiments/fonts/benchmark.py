@@ -61,20 +61,20 @@ class Method(NamedTuple):
     """
 
     transfer: tuple[Any, ...]
-    steps: int = 300
+    steps: int = 400
     rate: float = 0.25
     guidance: float = 1.0
 
 
 ROW, MODULATION = Embedding(), Embedding(train=("*modulation*",))
-PRIOR = Replay(prior=True, count=248, batch=30)
+PRIOR = Replay(prior=True, count=248, batch=20)
 METHODS = {
     "full": Method((Full(),)),
     "embedding": Method((ROW,), rate=5.0),
     "modulation": Method((MODULATION,), rate=0.5),
     "lora": Method((Embedding(train=("block_*/*kernel",)), Lora(rank=8)), rate=0.5),
-    "prior": Method((PRIOR,), steps=200),
-    "modulation prior": Method((PRIOR, MODULATION), steps=200, rate=0.5),
+    "prior": Method((PRIOR,), steps=300),
+    "modulation prior": Method((PRIOR, MODULATION), steps=300, rate=0.5),
 }
 
 
@@ -96,7 +96,7 @@ class Fonts:
     """Characters that are adapted to."""
     seeds: int = 1
     """Adaptations of each font."""
-    batch: int = 30
+    batch: int = 10
     """Images in a batch."""
     only_table: bool = False
     """Compute nothing: write the table from the existing rows."""
