@@ -17,7 +17,16 @@ from genjax.data.batches import Columns
 from genjax.data.images import to_uint8
 from genjax.errors import InputError
 from genjax.families.chunks import in_chunks
-from genjax.families.conditions import COLUMNS, absent, class_condition, column_of, numbers_of, said_of, text_condition
+from genjax.families.conditions import (
+    COLUMNS,
+    class_or_none,
+    classes_in_turn,
+    column_of,
+    example_column,
+    numbers_of,
+    shown_of,
+    text_condition,
+)
 from genjax.families.family import Family, Preview, Stage, Trained, Training, by_choice
 from genjax.families.flow.autoencoder import NETWORK as AUTOENCODER
 from genjax.families.flow.canvas import canvas_of, example_of
@@ -55,7 +64,7 @@ from genjax.families.flow.options import FlowAdaptation, FlowConfig, FlowDrawing
 from genjax.families.flow.reference import Reference, check_reference
 from genjax.families.flow.unet_2d import unet_2d
 from genjax.families.learner import Batch, Learner, Networks
-from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
+from genjax.families.model import Condition, Model, ModelConfig
 from genjax.families.render import draw_latents
 from genjax.families.trained import trained_by_latents
 from genjax.losses.flow import Process, edm, rectified
@@ -125,9 +134,7 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
 def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
     before = stages_before(model, how, with_autoencoder(model, MEASURED))
     learner, condition = build_flow(model, how), model.condition
-    example, nothing, to_images = example_of(model), absent(condition), images_of(model)
-    if nothing is not None:
-        example = {**example, COLUMNS[condition.kind]: np.zeros((1, *nothing.shape), np.int32)}
+    example, to_images = {**example_of(model), **example_column(condition)}, images_of(model)
 
     def of_set(dataset: Dataset, finished: Networks) -> Columns:
         return {"image": rows_of(model, finished, dataset)} | column_of(condition, dataset)
@@ -136,10 +143,9 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
         latents = learner.latents
         if latents is None:
             raise ValueError("a flow has latents")
-        inputs = {"latents": latents.draw(key, n)}
-        said = said_of(condition, shown)
-        if said:
-            inputs["condition"] = jnp.asarray(numbers_of(condition, [said[row % len(said)] for row in range(n)]))
+        inputs, numbers = {"latents": latents.draw(key, n)}, shown_of(condition, shown, n)
+        if numbers is not None:
+            inputs["condition"] = jnp.asarray(numbers)
 
         def make(networks: Networks, context: Networks, some: dict[str, Array]) -> Array:
             return to_images(finished, latents.generate(networks, context, **some))
@@ -200,9 +206,7 @@ def _adapted(model: ModelConfig, adaptation: FlowAdaptation, images: int) -> Mod
 
 def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
     """Makes the condition of a model from the set that it is trained on."""
-    if kind == "class":
-        return class_condition(dataset)
-    return text_condition(dataset, kind=options.text) if kind == "text" else NO_CONDITION
+    return text_condition(dataset, kind=options.text) if kind == "text" else class_or_none(kind, options, dataset)
 
 
 def _trained(model: Model) -> Trained:
@@ -221,7 +225,7 @@ def _trained(model: Model) -> Trained:
         if condition.kind == "text" and texts is None:
             raise InputError('this model draws what a text says. Say it with --text, such as --text "a red seven".')
         if texts is None and condition.kind == "class":
-            texts = [condition.names[row % len(condition.names)] for row in range(n)]
+            texts = classes_in_turn(condition, n)
         if reference is None and chosen.guidance != 1:
             if texts is None:
                 raise InputError(
