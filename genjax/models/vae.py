@@ -1,6 +1,6 @@
 """The convolutional variational autoencoder: an encoder to a diagonal Gaussian, a decoder to the mean of the image.
 
-(Kingma & Welling 2014) Of classes both halves are told: q(z|x, y) and p(x|z, y). (Kingma, Mohamed et al. 2014, model M2)
+(Kingma & Welling 2014) Of classes both halves are told: q(z|x, y) and p(x|z, y). (Kingma, Mohamed et al. 2014, M2)
 """
 
 import jax.numpy as jnp
