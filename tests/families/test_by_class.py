@@ -1,6 +1,7 @@
 """GANs and VAEs of classes: what they learn of labels, and that penalties and transfers are given them."""
 
 import dataclasses
+import signal
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,7 +11,8 @@ import numpy as np
 import optax
 import pytest
 from networks_by_hand import PIXELS, vae_by_hand
-from tiny import tiny_model
+from tiny import leaves_equal, tiny_model, train_config
+from toy_runs import in_step
 
 from genjax.families.gan.learner import make_gan
 from genjax.families.labels import penalty_labels
@@ -20,6 +22,8 @@ from genjax.families.vae.learner import LIKELIHOODS, make_vae
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic, Generator
 from genjax.models.vae import Vae
+from genjax.store.model import load_model
+from genjax.training.loop import train
 from genjax.transfer.registry import TRANSFERS
 from genjax.tree import flatten
 
@@ -135,6 +139,18 @@ def test_every_transfer_takes_a_step_by_class(family, transfer):
     )
 
 
+@pytest.mark.parametrize("family", ["gan", "vae"])
+def test_a_run_by_class_that_was_stopped_goes_on_bit_for_bit(family, tmp_path, monkeypatch):
+    config = train_config(family, tmp_path / "run", condition="class", save_every=2)
+    whole = train(dataclasses.replace(config, out=tmp_path / "whole"))
+    with monkeypatch.context() as patch:
+        in_step(patch, 1, lambda: signal.raise_signal(signal.SIGINT))
+        assert train(config).signal == signal.SIGINT
+    leaves_equal(whole.state, train(config, resume=True).state)
+    assert load_model(config.out).config.condition.names == tuple("0123456789")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["gan", "vae"])
 def test_a_sample_of_the_source_is_judged_under_its_own_class(family):
     """The Fisher information of a source is that of samples of all its classes."""
