@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from networks_by_hand import PIXELS, vae_by_hand
+from networks_by_hand import PIXELS, Constant
 from tiny import leaves_equal, tiny_model, train_config
 from toy_runs import in_step
 
@@ -78,17 +78,18 @@ class OfClasses(NamedTuple):
     def init(self, key, images, **kwargs):
         return {"params": {"m": jnp.float32([0.5, -2.0]), "b": jnp.float32([0.1, 0.7])}}
 
-    def apply(self, variables, inputs, *, labels, method):
-        params = variables["params"]
+    def apply(self, variables, inputs, **kwargs):
+        params, labels, method = variables["params"], kwargs["labels"], kwargs["method"]
         if method == "encode":
             return params["m"][labels][:, None], jnp.zeros((len(inputs), 1))
         return jnp.broadcast_to((inputs[:, 0] + params["b"][labels])[:, None, None, None], (len(inputs), 2, 2, 1))
 
 
 def test_the_bound_of_a_class_is_that_of_its_own_posterior_and_decoder():
-    """KL = m^2 / 2; -log p = P ((x - m - b)^2 + log(2 pi)) / 2 + P (noise - ...)^2, by the metrics of one step."""
+    """KL = m^2 / 2 and, with z = m + noise, -log p = P ((x - z - b)^2 + log(2 pi)) / 2, by the metrics of a step."""
     label, x = 1, 0.3
-    learner = vae_by_hand(OfClasses(), classes=2)
+    settings = {"likelihood": LIKELIHOODS["gaussian"], "optimizer": optax.sgd(1.0), "classes": 2}
+    learner = make_vae(OfClasses(), latent_size=1, **settings)
     batch = {"image": jnp.full((8, 2, 2, 1), x), "label": jnp.full(8, label)}
     state = learner.init(jax.random.key(0), batch)
     _, metrics = jax.jit(learner.step)(state, batch)
@@ -103,9 +104,39 @@ def test_the_bound_of_a_class_is_that_of_its_own_posterior_and_decoder():
     np.testing.assert_allclose(shown, np.full((8, 2, 2, 1), max(-1, m + b)), rtol=1e-5)
 
 
+class Matching(NamedTuple):
+    """A critic: D(x, y) = w + |x - y|, of the first pixel of an image."""
+
+    def init(self, key, images, **kwargs):
+        return {"params": {"w": jnp.float32(0.5)}}
+
+    def apply(self, variables, images, **kwargs):
+        return variables["params"]["w"] + jnp.abs(images[:, 0, 0, 0] - kwargs["labels"])
+
+
+@pytest.mark.parametrize("settings", [{}, {"critic_steps": 2}, {"critic_steps": 2, "accumulate": 2}], ids=str)
+def test_a_real_image_keeps_its_label_however_a_batch_is_parted(settings):
+    labels = np.array([0, 1, 1, 0, 1, 1, 1, 0])
+    batch = {"image": jnp.broadcast_to(jnp.float32(labels)[:, None, None, None], (8, 2, 2, 1)), "label": labels}
+    learner = make_gan(
+        Constant(1.0),
+        Matching(),
+        latent_size=3,
+        loss=ADVERSARIAL["wasserstein"],
+        optimizer=optax.sgd(0.0),
+        critic_optimizer=optax.sgd(0.0),
+        classes=2,
+        **settings,
+    )
+    _, metrics = jax.jit(learner.step)(learner.init(jax.random.key(0), batch), batch)
+    assert float(metrics["logits/real"]) == pytest.approx(0.5)
+    last = labels[-8 // settings.get("critic_steps", 1) :]  # generated images of the last turn, each a 1, by its labels
+    assert float(metrics["logits/fake"]) == pytest.approx(0.5 + np.mean(last == 0))
+
+
 def test_labels_of_a_penalty_are_of_all_classes_and_of_its_key_alone():
     keys = jax.random.split(jax.random.key(0), 50)
-    drawn = np.stack([penalty_labels(key, 5, 8) for key in keys])
+    drawn = np.stack([np.asarray(penalty_labels(key, 5, 8)) for key in keys])
     np.testing.assert_allclose(np.bincount(drawn.ravel()) / drawn.size, np.full(5, 0.2), atol=0.07)
     np.testing.assert_array_equal(drawn[3], penalty_labels(keys[3], 5, 8))
     assert penalty_labels(keys[0], 0, 8) is None

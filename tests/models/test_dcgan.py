@@ -100,7 +100,7 @@ def test_a_class_is_a_vector_beside_the_latents(getkey):
     module, latents = Generator(width=8, latent_size=6, classes=3), normal(getkey(), (4, 6))
     params = parameters(module, latents, LABELS)
     table, rest = params["class"]["embedding"], {name: leaf for name, leaf in params.items() if name != "class"}
-    images = module.apply({"params": params}, latents, LABELS)
+    images = jnp.asarray(module.apply({"params": params}, latents, LABELS))
     both = jnp.concatenate([latents, table[LABELS]], axis=1)
     np.testing.assert_array_equal(images, Generator(width=8, latent_size=12).apply({"params": rest}, both))
     others = jnp.asarray(module.apply({"params": params}, latents, jnp.roll(LABELS, 1)))
