@@ -121,15 +121,22 @@ class TrainedModel:
         except TypeError as error:
             raise InputError(f"{self.run}: {str(error).rpartition(') ')[2]}. Leave it out.") from None
 
-    def reconstruct(self, images: np.ndarray) -> np.ndarray:
+    def reconstruct(self, images: np.ndarray, classes: Sequence[str] | None = None) -> np.ndarray:
         """Passes uint8 images (n, h, w, c) through the encoder and back.
 
+        Args:
+            images: uint8 images (n, h, w, c) of the model's size.
+            classes: the class of each, for a VAE that was trained with --condition class.
         Raises:
-            InputError: a model without an encoder.
+            InputError: a model without an encoder, or one that is not told the classes that it needs.
         """
         if self.loaded.trained.reconstruct is None:
             raise InputError(f"{self.run} has no encoder that could reconstruct images. Use a VAE.")
-        return self.loaded.trained.reconstruct(images)
+        if classes is None:
+            return self.loaded.trained.reconstruct(images)
+        if not self.loaded.trained.classes:
+            raise InputError(f"{self.run} reconstructs images without their classes. Leave them out.")
+        return self.loaded.trained.reconstruct(images, classes)
 
 
 def train(

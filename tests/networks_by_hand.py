@@ -21,7 +21,7 @@ class Quadratic(NamedTuple):
 
     w: float
 
-    def init(self, key, images):
+    def init(self, key, images, **kwargs):
         return {"params": {"w": jnp.float32(self.w)}}
 
     def apply(self, variables, images, **kwargs):
@@ -34,7 +34,7 @@ class Constant(NamedTuple):
     b: float
     size: int = 2
 
-    def init(self, key, latents):
+    def init(self, key, latents, **kwargs):
         return {"params": {"b": jnp.float32(self.b)}}
 
     def apply(self, variables, latents, **kwargs):
@@ -50,7 +50,7 @@ class ConstantVae(NamedTuple):
     b: float
     size: int = 2
 
-    def init(self, key, images):
+    def init(self, key, images, **kwargs):
         return {"params": {name: jnp.float32(getattr(self, name)) for name in "mvb"}}
 
     def apply(self, variables, inputs, **kwargs):

@@ -71,7 +71,8 @@ class TrainConfig(ReadingOptions, RunConfig):
     size: int = 16
     """Height and width of the images: 16, 32, ... or 512."""
     condition: Literal["none", "class", "text"] = "none"
-    """Draw images by the classes or the captions of the data; a text-to-image model is always of text."""
+    """Draw images by the classes of the data (gan, vae, flow) or its captions (flow); a text-to-image model is always
+    of text."""
     channels: Literal[0, 1, 3] = 0
     """1 for grey, 3 for colour, 0 as the images are."""
     batch: int = 64

@@ -12,6 +12,7 @@ from genjax.evaluate.features.extractor import Extractor, extract_features
 from genjax.evaluate.features.statistics import image_hash
 from genjax.evaluate.metrics.by_class import LEAST, OF_A_CLASS, SUMMARIES, TAUGHT, taught_reader
 from genjax.evaluate.records import Record, metric_name
+from genjax.families.conditions import of_classes
 from genjax.families.model import ModelConfig
 from genjax.terminal import warn
 
@@ -58,15 +59,13 @@ def labelled(dataset: Dataset, names: Sequence[str]) -> Labelled:
     Raises:
         InputError: none is.
     """
-    labels = np.zeros(0, int) if dataset.labels is None else np.asarray(dataset.labels)
-    classes = np.asarray([dataset.class_names[label] for label in labels], object)
-    places = [place for place, name in enumerate(classes) if name in names]
-    if not places:
+    known, classes = of_classes(dataset, names)
+    if not classes:
         raise InputError(
             f"{dataset.name} has no image of the model's classes ({', '.join(names[:10])}). Use data with these"
             " classes, or leave out the metrics by class."
         )
-    return Labelled(dataset.take(places).images[:], classes[places])
+    return Labelled(known.images[:], np.asarray(classes, object))
 
 
 def class_records(

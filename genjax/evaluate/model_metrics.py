@@ -1,7 +1,7 @@
 """Metrics of a model that encodes images or knows their likelihood: how well it explains held-out images."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -21,6 +21,7 @@ from genjax.evaluate.metrics.of_models.similarity import psnr, ssim
 from genjax.evaluate.metrics.of_models.unigram import placed_unigram_nats
 from genjax.evaluate.records import Record
 from genjax.evaluate.sampling import Loaded
+from genjax.families.conditions import of_classes
 from genjax.families.family import Trained
 from genjax.families.model import ModelConfig
 from genjax.families.registry import FAMILIES
@@ -51,6 +52,7 @@ class Seen(NamedTuple):
         images: uint8 (n, h, w, c), held out.
         reconstructed: the same through the model and back; None where no metric needs it.
         captions: one an image; () without.
+        classes: one an image, of a model that encodes by class; None for all others.
         train: images that the model was trained on; None where they are not known.
         seed: of what is drawn.
     """
@@ -59,6 +61,7 @@ class Seen(NamedTuple):
     images: np.ndarray
     reconstructed: np.ndarray | None = None
     captions: tuple[str, ...] = ()
+    classes: np.ndarray | None = None
     train: np.ndarray | None = None
     seed: int = 0
 
@@ -81,18 +84,20 @@ class ModelMetric(NamedTuple):
 
 def measure_nats(seen: Seen) -> Explained:
     """Measures the bound on -log p(x) by importance weighting, in nats per image. (Burda et al. 2016, eq. 8)"""
-    trained = seen.trained
-    if trained.encode is None or trained.log_likelihood is None:
+    encode, log_likelihood = seen.trained.encode, seen.trained.log_likelihood
+    if encode is None or log_likelihood is None:
         raise ValueError("a bound needs an encoder and a likelihood")
+    images = np.asarray(to_float(seen.images))
     weights = draw_log_weights(
-        trained.encode,
-        trained.log_likelihood,
-        np.asarray(to_float(seen.images)),
+        lambda rows: encode(images[rows], *_classes(seen, rows)),
+        lambda rows, latents: log_likelihood(images[rows], latents, *_classes(seen, rows)),
+        np.arange(len(images)),
         jax.random.key(seen.seed),
         samples=SAMPLES,
         chunk=CHUNK,
     )
-    return Explained(importance_weighted_nats(weights), f"K={SAMPLES}, {trained.density}")
+    given = "" if seen.classes is None else ", given its class"
+    return Explained(importance_weighted_nats(weights), f"K={SAMPLES}, {seen.trained.density}{given}")
 
 
 def measure_active_units(seen: Seen) -> Explained:
@@ -207,11 +212,18 @@ def explain(
             f"{meaningless[0]} of a model with {trained.no_density} has no meaning: the scale is that of a"
             " batch, so that an image has no density of its own. Leave it out."
         )
-    chosen = spread_out(images, MOST)
+    chosen = spread_out(of_classes(images, trained.classes)[0] if trained.classes else images, MOST)
+    if not len(chosen):
+        raise InputError(
+            f"{images.name} has no image of the model's classes ({', '.join(trained.classes[:10])}). Use data with"
+            f" these classes, or leave out {', '.join(metrics)}."
+        )
+    classes = np.asarray(of_classes(chosen, trained.classes)[1], object) if trained.classes else None
     some = chosen.images[:]
+    seen = Seen(trained, some, None, chosen.captions, classes, train, seed)
     needed = {need for name in metrics for need in EXPLANATIONS[name].needs}
-    back = trained.reconstruct(some) if "reconstruct" in needed and trained.reconstruct is not None else None
-    seen = Seen(trained, some, back, chosen.captions, train, seed)
+    if "reconstruct" in needed and trained.reconstruct is not None:
+        seen = seen._replace(reconstructed=trained.reconstruct(some, *_classes(seen)))
     return [
         record_of(name, EXPLANATIONS[name].measure(seen), some, data=data, split=split, seed=seed) for name in metrics
     ]
@@ -243,10 +255,15 @@ def record_of(name: str, found: Explained, images: np.ndarray, *, data: str, spl
     )
 
 
+def _classes(seen: Seen, rows: Any = slice(None)) -> tuple[np.ndarray, ...]:
+    """Returns what an encoder takes beside some of the images: their classes, or nothing."""
+    return () if seen.classes is None else (seen.classes[rows],)
+
+
 def _posterior(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
     if seen.trained.encode is None:
         raise ValueError("a model without an encoder has no posterior")
-    mean, log_variance = seen.trained.encode(seen.images)
+    mean, log_variance = seen.trained.encode(seen.images, *_classes(seen))
     return np.asarray(mean, np.float64), np.asarray(log_variance, np.float64)
 
 

@@ -200,8 +200,9 @@ def _letters_of(judged: Side, real: str) -> AdaptConfig | None:
     if judged.run is None or judged.model is None or judged.model.condition.kind != "class":
         return None
     config = run_config(RunFolder(judged.run))
-    named = isinstance(config, AdaptConfig) and config.shots_of and config.data == real
-    return config if named and real.partition(":")[0] in ("font", "fonts") else None
+    if not isinstance(config, AdaptConfig) or not config.shots_of or config.data != real:
+        return None
+    return config if real.partition(":")[0] in ("font", "fonts") else None
 
 
 def _letter_records(

@@ -76,6 +76,11 @@ def text_condition(dataset: Dataset, *, kind: str = "words", length: int = 0, si
     return Condition("text", vocabulary=byte_pair_vocabulary(captions, size=size, length=length))
 
 
+def class_or_none(kind: str, options: Any, dataset: Dataset) -> Condition:
+    """Makes the condition of a model that may be told the classes of its images."""
+    return class_condition(dataset) if kind == "class" else NO_CONDITION
+
+
 def no_condition(kind: str, options: Any, dataset: Dataset) -> Condition:
     """Returns the condition of a model that has none, whatever the set is."""
     return NO_CONDITION
@@ -146,6 +151,24 @@ def said_of(condition: Condition, dataset: Dataset) -> list[str] | None:
     return None
 
 
+def classes_in_turn(condition: Condition, n: int) -> list[str]:
+    """Returns the classes of n images of which nothing was asked: all of them in turn."""
+    return [condition.names[row % len(condition.names)] for row in range(n)]
+
+
+def shown_of(condition: Condition, dataset: Dataset, n: int) -> np.ndarray | None:
+    """Returns what a network reads for n images like those of a set, from its first on; None where nothing is known."""
+    said = said_of(condition, dataset)
+    return numbers_of(condition, [said[row % len(said)] for row in range(n)]) if said else None
+
+
+def of_classes(dataset: Dataset, names: Sequence[str]) -> tuple[Dataset, list[str]]:
+    """Returns the images of a set whose classes are among these names, and the class of each; there may be none."""
+    labels = [] if dataset.labels is None else [dataset.class_names[label] for label in dataset.labels]
+    places = [place for place, name in enumerate(labels) if name in names]
+    return dataset.take(places), [labels[place] for place in places]
+
+
 def column_of(condition: Condition, dataset: Dataset) -> dict[str, np.ndarray]:
     """Returns the column of a set that trains a model under this condition: {"label": (n,)}, {"text": ...} or {}.
 
@@ -177,6 +200,12 @@ def column_of(condition: Condition, dataset: Dataset) -> dict[str, np.ndarray]:
         of_each = _style_of_each(condition.styles, dataset)
         names = [f"{name}{IN}{style}" for name, style in zip(names, of_each, strict=True)]
     return {column_name(condition): numbers_of(condition, names)}
+
+
+def example_column(condition: Condition) -> dict[str, np.ndarray]:
+    """Returns the column of `column_of` with one row, whose shape and type are those of all."""
+    nothing = absent(condition)
+    return {} if nothing is None else {column_name(condition): np.zeros((1, *nothing.shape), np.int32)}
 
 
 def absent(condition: Condition) -> np.ndarray | None:

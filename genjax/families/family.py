@@ -11,9 +11,9 @@ from jax import Array
 from genjax.control import Controllable, Controller, build_controller, chain
 from genjax.data import Dataset
 from genjax.data.batches import Columns, columns
-from genjax.families.conditions import no_condition
+from genjax.families.conditions import column_of, no_condition, shown_of
 from genjax.families.learner import Batch, Learner, Networks, TrainState
-from genjax.families.model import Condition, Model, ModelConfig
+from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.public_checkpoint import Converted, PublicCheckpoint
 from genjax.families.step import Share, stay
 from genjax.transfer import Transfer
@@ -137,11 +137,13 @@ class Trained(NamedTuple):
             there is no guidance.
         draw_latents: (key, n) -> latents (n, d).
         render: latents (n, d) -> images uint8.
-        reconstruct: uint8 images -> uint8 images, through the encoder and back.
+        reconstruct: uint8 images -> uint8 images, through the encoder and back; see `classes`.
         there_and_back: how it does that, in a few words, for the records of it.
         edit: (uint8 images, their classes or texts, those that they are to have, strength in (0, 1], sampling options)
             -> Edited. What they are may be None, which is not known; None of all where there is no condition.
         encode: uint8 images (n, h, w, c) -> mean and log-variance (n, d) of q(z|x).
+        classes: those that an encoder is told; `reconstruct`, `encode` and `log_likelihood` then take the class of each
+            image as well, by name and as their last argument. Empty where it needs none.
         log_likelihood: (uint8 images, latents) -> log p(x|z) in nats (n,).
         tokens: uint8 images -> tokens int32 (n, places), of `codes` codes.
         token_nats: (tokens, texts) -> -log p of the tokens given the texts, in nats (n,).
@@ -155,17 +157,18 @@ class Trained(NamedTuple):
     guided: Callable[[Model, bool], Callable[..., np.ndarray]] | None = None
     draw_latents: Callable[[Array, int], Array] | None = None
     render: Callable[[Array], np.ndarray] | None = None
-    reconstruct: Callable[[np.ndarray], np.ndarray] | None = None
+    reconstruct: Callable[..., np.ndarray] | None = None
     there_and_back: str = ""
     edit: Callable[[np.ndarray, Sequence[str] | None, Sequence[str], float, Any], Edited] | None = None
-    encode: Callable[[Any], tuple[Array, Array]] | None = None
-    log_likelihood: Callable[[Any, Array], Array] | None = None
+    encode: Callable[..., tuple[Array, Array]] | None = None
+    log_likelihood: Callable[..., Array] | None = None
     tokens: Callable[[Any], np.ndarray] | None = None
     token_nats: Callable[[np.ndarray, Sequence[str]], np.ndarray] | None = None
     codes: int = 0
     density: str = ""
     no_density: str = ""
     facts: tuple[tuple[str, str], ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 def as_it_is(model: ModelConfig, adaptation: Any, images: int) -> ModelConfig:
@@ -248,9 +251,23 @@ def image_example(model: ModelConfig) -> Batch:
     return {"image": np.zeros((1, model.size, model.size, model.channels), np.uint8)}
 
 
-def latent_preview(learner: Learner) -> Callable[[Dataset, Networks, Array, int], Preview]:
-    """Returns the preview of a learner that makes images of latents alone."""
+def all_columns(condition: Condition) -> Callable[[Dataset, Networks], Columns]:
+    """Returns `Stage.columns` of everything that a set has, with labels as the model counts its classes."""
+    return lambda dataset, finished: {**columns(dataset), **column_of(condition, dataset)}
+
+
+def latent_preview(
+    learner: Learner, condition: Condition = NO_CONDITION
+) -> Callable[[Dataset, Networks, Array, int], Preview]:
+    """Returns the preview of a learner that makes images of latents, and of the classes of the images shown."""
     made = learner.latents
     if made is None:
         raise ValueError("a learner without latents has no such preview")
-    return lambda shown, finished, key, n: Preview(made.draw(key, n), made.generate)
+
+    def preview(shown: Dataset, finished: Networks, key: Array, n: int) -> Preview:
+        inputs, numbers = {"latents": made.draw(key, n)}, shown_of(condition, shown, n)
+        if numbers is not None:
+            inputs["condition"] = jax.numpy.asarray(numbers)
+        return Preview(inputs, lambda networks, context, some: made.generate(networks, context, **some))
+
+    return preview

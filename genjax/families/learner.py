@@ -33,8 +33,8 @@ class TrainState:
 class Module(Protocol):
     """The two functions that a learner calls of a network; a Flax module has them."""
 
-    def init(self, key: Array, inputs: Array, /) -> Mapping[str, Any]:
-        """Returns fresh variables, the parameters under "params"."""
+    def init(self, key: Array, inputs: Array, /, **kwargs: Any) -> Mapping[str, Any]:
+        """Returns fresh variables, the parameters under "params"; `labels` (n,) of a network of classes."""
         ...
 
     def apply(self, variables: Mapping[str, Any], inputs: Array, /, **kwargs: Any) -> Any:
@@ -60,21 +60,24 @@ class Encoder(NamedTuple):
     Attributes:
         reconstruct: (networks, context, images) -> images in [-1, 1].
         encode: (networks, context, images) -> mean and log-variance (n, d) of q(z|x); None where codes are discrete.
+        by_class: True where both of them, and the likelihood of images, take the label of each image as well.
     """
 
-    reconstruct: Callable[[Networks, Networks, Array], Array]
-    encode: Callable[[Networks, Networks, Array], tuple[Array, Array]] | None = None
+    reconstruct: Callable[..., Array]
+    encode: Callable[..., tuple[Array, Array]] | None = None
+    by_class: bool = False
 
 
 class Likelihood(NamedTuple):
     """Log-densities in nats, summed over an image.
 
     Attributes:
-        log_likelihood: (networks, context, images, latents) -> log p(x|z) (n,); None without latents.
+        log_likelihood: (networks, context, images, latents) -> log p(x|z) (n,); None without latents. Of an encoder by
+            class it takes the labels as well.
         target_nats: (networks, context, batch) -> -log p (n,) of a batch's last tokens given the others; None without.
     """
 
-    log_likelihood: Callable[[Networks, Networks, Array, Array], Array] | None = None
+    log_likelihood: Callable[..., Array] | None = None
     target_nats: Callable[[Networks, Networks, Batch], Array] | None = None
 
 

@@ -1,54 +1,74 @@
 """The DCGAN: a generator and a critic of strided convolutions. (Radford et al. 2016)
 
 The generator has group normalisation in place of batch normalisation, the critic none: an image then depends on its own
-latents alone, and a batch of ten images is large enough.
+latents alone, and a batch of ten images is large enough. Of classes, the generator is told by a vector beside the
+latents, and the critic by a projection. (Miyato & Koyama 2018)
 """
 
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from genjax.models.layers import minibatch_deviation
-from genjax.models.stacks import downsample, upsample
+from genjax.models.stacks import SMALLEST, downsample, features_at, given, upsample, with_class
 
 
 class Generator(nn.Module):
-    """Maps latents to images. Parameters: those of `stacks.upsample`."""
+    """Maps latents to images. Parameters: those of `stacks.upsample`; `class` where there are classes."""
 
     size: int = 16
     channels: int = 1
     width: int = 64
     latent_size: int = 64
     dtype: DTypeLike = jnp.float32
+    classes: int = 0  # 0 is without
 
     @nn.compact
     def __call__(
-        self, latents: Float[Array, "n {self.latent_size}"]
+        self, latents: Float[Array, "n {self.latent_size}"], labels: Int[Array, " n"] | None = None
     ) -> Float[Array, "n {self.size} {self.size} {self.channels}"]:
-        """Generates images in [-1, 1], float32."""
+        """Generates images in [-1, 1], float32, of these classes where there are some."""
+        latents = with_class(latents, labels, classes=self.classes, length=self.latent_size, dtype=self.dtype)
         images = upsample(latents, size=self.size, channels=self.channels, width=self.width, dtype=self.dtype)
         return jnp.tanh(images)  # to [-1, 1]
 
 
 class Critic(nn.Module):
-    """Maps images to one logit each, high for real. Parameters: those of `stacks.downsample`, then `head`."""
+    """Maps images to one logit each, high for real.
+
+    Parameters: those of `stacks.downsample`, then `head`; `projection`, a table of the classes, where there are some.
+    """
 
     size: int = 16
     width: int = 64
     dtype: DTypeLike = jnp.float32
+    classes: int = 0  # 0 is without
 
     def setup(self) -> None:
         """Builds the head apart, so that the features can be computed without it."""
         self.head = nn.Dense(1, dtype=self.dtype)
+        if self.classes:
+            length = SMALLEST**2 * (features_at(SMALLEST, size=self.size, width=self.width) + 1)
+            # At zero the critic begins as one without classes; its slope there is that of the features.
+            self.projection = nn.Embed(self.classes, length, dtype=self.dtype, embedding_init=nn.initializers.zeros)
 
     @nn.compact
     def features(self, images: Float[Array, "n {self.size} {self.size} c"]) -> Float[Array, "n 4 4 d"]:
         """Computes the input of the head before the minibatch deviation, (n, 4, 4, d), in the compute dtype."""
         return downsample(images, size=self.size, width=self.width, dtype=self.dtype)
 
-    def __call__(self, images: Float[Array, "n {self.size} {self.size} c"]) -> Float[Array, " n"]:
-        """Computes logits, float32. They depend on groups of four images: see `minibatch_deviation`."""
+    def __call__(
+        self, images: Float[Array, "n {self.size} {self.size} c"], labels: Int[Array, " n"] | None = None
+    ) -> Float[Array, " n"]:
+        """Computes logits, float32. They depend on groups of four images: see `minibatch_deviation`.
+
+        Of classes they are f(x, y) = e(y)^T phi(x) + psi(phi(x)), psi the head, phi its input. (Miyato & Koyama 2018,
+        eq. 3)
+        """
         features = minibatch_deviation(self.features(images))  # (n, 4, 4, d + 1)
-        # (n, 16 (d + 1)) to (n, 1) to (n,)
-        return self.head(features.reshape(len(features), -1))[:, 0].astype(jnp.float32)
+        features = features.reshape(len(features), -1)  # (n, 16 (d + 1))
+        logits = self.head(features)[:, 0].astype(jnp.float32)  # (n, 1) to (n,)
+        if self.classes:
+            logits = logits + (self.projection(given(labels)) * features).sum(axis=-1, dtype=jnp.float32)
+        return logits

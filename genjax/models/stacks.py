@@ -71,6 +71,37 @@ def downsample(images: Array, *, size: int, width: int, dtype: DTypeLike) -> Arr
     return features
 
 
+def with_class(vectors: Array, labels: Array | None, *, classes: int, length: int, dtype: DTypeLike) -> Array:
+    """Appends to each vector a trained one of its class, of the scale of latents; without classes nothing.
+
+    Parameters: `class`, a table (classes, length).
+
+    Args:
+        vectors: latents or features (n, d).
+        labels: class of each, int (n,); None without classes.
+        classes: number of classes; 0 is without.
+        length: length of what is appended.
+        dtype: compute dtype.
+    Returns:
+        Vectors (n, d + length).
+    """
+    if not classes:
+        return vectors
+    table = nn.Embed(classes, length, dtype=dtype, embedding_init=nn.initializers.normal(1.0), name="class")
+    return jnp.concatenate([vectors.astype(dtype), table(given(labels))], axis=-1)
+
+
+def given(labels: Array | None) -> Array:
+    """Returns the labels of a network of classes.
+
+    Raises:
+        ValueError: there are none.
+    """
+    if labels is None:
+        raise ValueError("a network of classes was applied without labels")
+    return labels
+
+
 def group_norm(features: Array, *, dtype: DTypeLike, name: str) -> Array:
     """Applies group normalisation with groups of 16 channels, or one group of fewer. (Wu & He 2018)"""
     groups = max(1, features.shape[-1] // 16)

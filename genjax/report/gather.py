@@ -16,7 +16,7 @@ from genjax.evaluate.model_metrics import explain, explains
 from genjax.evaluate.records import COMPARED
 from genjax.evaluate.run_data import Real, real_images, source_samples
 from genjax.evaluate.sampling import load_trained
-from genjax.families.conditions import said_of
+from genjax.families.conditions import classes_in_turn, said_of
 from genjax.families.model import Condition, ModelConfig
 from genjax.json_config import read_json
 from genjax.report import warnings
@@ -148,11 +148,7 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
     kept, kept_notes = kept_records(run)
     data = "" if isinstance(config, ImportConfig) else config.data
     said += [*warnings.record_warnings([*records, *kept], data=data), *notes, *source_notes, *kept_notes]
-    asked = (
-        ""
-        if texts is None
-        else f"{'Captions' if kind == 'text' else 'Classes'} of {'held-out' if held_out else 'training'} images"
-    )
+    asked = "" if texts is None else _words(kind, held_out or train, held_out=bool(held_out))
     return RunReport(
         name=name,
         summary=summary(config, train, loaded),
@@ -200,12 +196,19 @@ def _readable(run: Path, model: ModelConfig, real: Real) -> tuple[Dataset | None
 
 
 def _asked(condition: Condition, real: Dataset | None, num: int) -> list[str] | None:
-    """Returns the captions or classes that the samples are drawn of; None for classes where no image is known."""
+    """Returns the captions or classes that the samples are drawn of: of classes all in turn where no image is known."""
     if real is None:
         if condition.kind == "class":
-            return None
+            return classes_in_turn(condition, num)
         raise ValueError("a model of texts was left without any")
     return said_of(condition, spread_out(real, num)) or None
+
+
+def _words(kind: str, real: Dataset | None, *, held_out: bool) -> str:
+    """Says what the samples are drawn of."""
+    if real is None:
+        return "All classes in turn"
+    return f"{'Captions' if kind == 'text' else 'Classes'} of {'held-out' if held_out else 'training'} images"
 
 
 def run_series(

@@ -12,6 +12,7 @@ from genjax.evaluate import Extractor, extract_features
 from genjax.evaluate.metrics.memorisation import nearest
 from genjax.evaluate.metrics.neighbours import squared_distances
 from genjax.evaluate.run_data import Real
+from genjax.families.conditions import of_classes
 from genjax.families.family import Trained
 from genjax.report.page import LINE, Drawn, Neighbourhood
 from genjax.report.warnings import Likeness, likeness
@@ -66,8 +67,12 @@ def draw_pictures(trained: Trained, shown: Dataset | None, texts: Sequence[str] 
         pictures = Pictures(trained.draw(key, num, None, None))
     if trained.reconstruct is None or shown is None:
         return pictures
-    originals = spread_out(shown, RECONSTRUCTED).images[:]
-    return pictures._replace(originals=originals, reconstructed=trained.reconstruct(originals))
+    shown = spread_out(of_classes(shown, trained.classes)[0] if trained.classes else shown, RECONSTRUCTED)
+    if not len(shown):
+        return pictures
+    classes = (of_classes(shown, trained.classes)[1],) if trained.classes else ()
+    originals = shown.images[:]
+    return pictures._replace(originals=originals, reconstructed=trained.reconstruct(originals, *classes))
 
 
 def _drawn_texts(trained: Trained, texts: Sequence[str]) -> tuple[Drawn, ...]:

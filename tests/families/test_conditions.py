@@ -8,9 +8,13 @@ from genjax.errors import InputError
 from genjax.families.conditions import (
     absent,
     class_condition,
+    classes_in_turn,
     column_of,
+    example_column,
     numbers_of,
+    of_classes,
     said_of,
+    shown_of,
     text_condition,
     with_new_styles,
 )
@@ -60,6 +64,21 @@ def test_texts_become_tokens_and_none_of_them_a_token_of_its_own():
     nothing = np.asarray(absent(condition))
     assert nothing.shape == (3,)
     assert (nothing > tokens.max()).all()
+
+
+def test_images_are_asked_for_in_turn_or_as_a_set_shows_them():
+    condition = class_condition(BIRDS)
+    assert classes_in_turn(condition, 5) == ["owl", "tit", "owl", "tit", "owl"]
+    np.testing.assert_array_equal(shown_of(condition, BIRDS, 5), [1, 0, 1, 1, 0])
+    assert shown_of(NO_CONDITION, BIRDS, 5) is None
+    np.testing.assert_array_equal(example_column(condition)["label"], [0])
+    assert example_column(NO_CONDITION) == {}
+
+
+def test_of_a_set_the_images_of_known_classes_are_taken():
+    images, classes = of_classes(BIRDS, ["tit", "wren"])
+    assert (len(images), classes) == (2, ["tit", "tit"])
+    assert of_classes(Dataset("folder:plain", "train", IMAGES), ["tit"])[1] == []
 
 
 def test_nothing_is_needed_without_a_condition():

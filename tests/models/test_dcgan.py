@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from drawn import normal, parameters
 
@@ -9,8 +10,8 @@ from genjax.models.dcgan import Critic, Generator
 from genjax.tree import flatten
 
 
-def shapes(module, inputs):
-    params = jax.eval_shape(lambda: module.init(jax.random.key(0), inputs))["params"]
+def shapes(module, *inputs):
+    params = jax.eval_shape(lambda: module.init(jax.random.key(0), *inputs))["params"]
     return {name: leaf.shape for name, leaf in flatten(params).items()}
 
 
@@ -77,3 +78,50 @@ def test_the_head_reads_the_features(getkey):
     module, images = Critic(width=8), normal(getkey(), (4, 16, 16, 1))
     features = module.apply({"params": parameters(module, images)}, images, method="features")
     assert jnp.asarray(features).shape == (4, 4, 4, 16)
+
+
+LABELS = jnp.array([0, 2, 1, 2])
+
+
+def test_classes_add_a_table_to_either_network():
+    labels = jnp.zeros(1, int)
+    generator = shapes(Generator(classes=3), jnp.zeros((1, 64)), labels)
+    assert generator.pop("class/embedding") == (3, 64)
+    assert generator == shapes(Generator(), jnp.zeros((1, 64))) | {"stem/kernel": (128, 2048)}
+    critic = shapes(Critic(classes=3), jnp.zeros((1, 16, 16, 1)), labels)
+    assert critic.pop("projection/embedding") == (3, 4 * 4 * 129)
+    assert critic == shapes(Critic(), jnp.zeros((1, 16, 16, 1)))
+    with pytest.raises(ValueError, match="applied without labels"):
+        shapes(Generator(classes=3), jnp.zeros((1, 64)))
+
+
+def test_a_class_is_a_vector_beside_the_latents(getkey):
+    """The network without classes, given latents with the row of the table behind them, draws the same."""
+    module, latents = Generator(width=8, latent_size=6, classes=3), normal(getkey(), (4, 6))
+    params = parameters(module, latents, LABELS)
+    table, rest = params["class"]["embedding"], {name: leaf for name, leaf in params.items() if name != "class"}
+    images = jnp.asarray(module.apply({"params": params}, latents, LABELS))
+    both = jnp.concatenate([latents, table[LABELS]], axis=1)
+    np.testing.assert_array_equal(images, Generator(width=8, latent_size=12).apply({"params": rest}, both))
+    others = jnp.asarray(module.apply({"params": params}, latents, jnp.roll(LABELS, 1)))
+    assert float(jnp.abs(others - images).max()) > 0.01
+
+
+def test_the_critic_projects_its_features_on_the_class(getkey):
+    """D(x, y1) - D(x, y2) = <e(y1) - e(y2), phi(x)>, and D(x, y) - <e(y), phi(x)> is the critic without classes.
+
+    (Miyato & Koyama 2018, eq. 3)
+    """
+    module, images = Critic(width=8, classes=3), normal(getkey(), (4, 16, 16, 1))
+    params = parameters(module, images, LABELS)
+    table = np.asarray(params["projection"]["embedding"], float)
+    rest = {name: leaf for name, leaf in params.items() if name != "projection"}
+    features = np.asarray(Critic(width=8).apply({"params": rest}, images, method="features"), float)
+    deviation = np.full((4, 4, 4, 1), np.sqrt(features.var(axis=0) + 1e-8).mean())  # of the four images together
+    phi = np.concatenate([features, deviation], axis=3).reshape(4, -1)
+    logits = np.asarray(module.apply({"params": params}, images, LABELS))
+    others = np.asarray(module.apply({"params": params}, images, 2 - LABELS))
+    difference = ((table[LABELS] - table[2 - LABELS]) * phi).sum(axis=1)
+    np.testing.assert_allclose(logits - others, difference, atol=1e-4)
+    plain = np.asarray(Critic(width=8).apply({"params": rest}, images))
+    np.testing.assert_allclose(logits - plain, (table[LABELS] * phi).sum(axis=1), atol=1e-4)

@@ -19,12 +19,13 @@ from genjax.errors import InputError
 from genjax.families.chunks import in_chunks
 from genjax.families.conditions import (
     IN,
-    absent,
     class_condition,
+    classes_in_turn,
     column_name,
     column_of,
+    example_column,
     numbers_of,
-    said_of,
+    shown_of,
     text_condition,
 )
 from genjax.families.family import Family, Preview, Stage, Trained, Training, by_choice
@@ -140,9 +141,7 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
 def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
     before = stages_before(model, how, with_autoencoder(model, MEASURED))
     learner, condition = build_flow(model, how), model.condition
-    example, nothing, to_images = example_of(model), absent(condition), images_of(model)
-    if nothing is not None:
-        example = {**example, column_name(condition): np.zeros((1, *nothing.shape), np.int32)}
+    example, to_images = {**example_of(model), **example_column(condition)}, images_of(model)
 
     def of_set(dataset: Dataset, finished: Networks) -> Columns:
         return {"image": rows_of(model, finished, dataset)} | column_of(condition, dataset)
@@ -151,10 +150,9 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
         latents = learner.latents
         if latents is None:
             raise ValueError("a flow has latents")
-        inputs = {"latents": latents.draw(key, n)}
-        said = said_of(condition, shown)
-        if said:
-            inputs["condition"] = jnp.asarray(numbers_of(condition, [said[row % len(said)] for row in range(n)]))
+        inputs, numbers = {"latents": latents.draw(key, n)}, shown_of(condition, shown, n)
+        if numbers is not None:
+            inputs["condition"] = jnp.asarray(numbers)
 
         def make(networks: Networks, context: Networks, some: dict[str, Array]) -> Array:
             return to_images(finished, latents.generate(networks, context, **some))
@@ -265,7 +263,7 @@ def _trained(model: Model) -> Trained:
         if condition.kind == "text" and texts is None:
             raise InputError('this model draws what a text says. Say it with --text, such as --text "a red seven".')
         if texts is None and condition.kind == "class":
-            texts = [condition.names[row % len(condition.names)] for row in range(n)]
+            texts = classes_in_turn(condition, n)
         if reference is None and chosen.guidance != 1:
             if texts is None:
                 raise InputError(

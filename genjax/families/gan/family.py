@@ -7,7 +7,8 @@ import optax
 
 from genjax.augment import AUGMENTATIONS
 from genjax.control import Controllable, chain
-from genjax.families.family import Family, Stage, Trained, Training, image_example, latent_preview
+from genjax.families.conditions import class_or_none, example_column
+from genjax.families.family import Family, Stage, Trained, Training, all_columns, image_example, latent_preview
 from genjax.families.gan.learner import AUGMENT_KNOB, KNOBS, NETWORKS, SIGNALS, make_gan
 from genjax.families.gan.options import GanConfig
 from genjax.families.learner import Learner
@@ -32,12 +33,13 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         InputError: controllers that do not fit.
     """
     gan: GanConfig = model.options
+    classes = len(model.condition.names)
     dtype = jnp.dtype(model.dtype)
     controller = how.controller(MEASURED)
     adam = functools.partial(optax.adam, b1=gan.beta1, b2=gan.beta2)
     return make_gan(
-        Generator(model.size, model.channels, gan.width, gan.latent_size, dtype),
-        Critic(model.size, gan.width, dtype),
+        Generator(model.size, model.channels, gan.width, gan.latent_size, dtype, classes),
+        Critic(model.size, gan.width, dtype, classes),
         latent_size=gan.latent_size,
         loss=ADVERSARIAL[gan.loss],
         optimizer=adam(how.learning_rate_scale * gan.learning_rate),
@@ -53,12 +55,14 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         critic_transfer=how.transfers.get("critic", full()),
         accumulate=how.accumulate,
         share=how.share,
+        classes=classes,
     )
 
 
 def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
-    learner = build_gan(model, how)
-    return (Stage("gan", learner, how.steps, image_example(model), preview=latent_preview(learner)),)
+    learner, condition = build_gan(model, how), model.condition
+    example, preview = {**image_example(model), **example_column(condition)}, latent_preview(learner, condition)
+    return (Stage("gan", learner, how.steps, example, columns=all_columns(condition), preview=preview),)
 
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
@@ -82,6 +86,8 @@ GAN = Family(
     stage_networks=lambda model: {"gan": NETWORKS},
     stages=_stages,
     trained=_trained,
+    condition=class_or_none,
+    conditions=("none", "class"),
     functions=("draw_latents", "render"),
     # The benchmark cannot tell `freeze` from full fine-tuning in distance or diversity, and it trains fewer numbers.
     rules=(Rule(None, "freeze"),),

@@ -14,6 +14,7 @@ from genjax.data.images import to_float
 from genjax.errors import InputError
 from genjax.families.accumulate import averaged, in_parts, keys_of_parts
 from genjax.families.gan.objectives import PenaltyWeights, critic_objective, generator_objective
+from genjax.families.labels import labels_in_turn, labels_of, penalty_labels, random_labels, told
 from genjax.families.learner import Batch, Latents, Learner, Metrics, Module, Networks, TrainState
 from genjax.families.step import (
     FIXED,
@@ -69,6 +70,7 @@ class Gan(NamedTuple):
     transfers: dict[str, Transfer]
     accumulate: int
     share: Share
+    classes: int
 
 
 class Drawn(NamedTuple):
@@ -77,6 +79,7 @@ class Drawn(NamedTuple):
     Attributes:
         real: images in [-1, 1].
         latents: of as many generated images.
+        labels: of real and generated images, which are paired by class; None without classes.
         shared: images of the last turn's latents with the pullback to the generator, where a batch is one part: one
             forward pass serves the critic's last update and the generator's. Parts of a batch, which are not kept, are
             made again.
@@ -84,6 +87,7 @@ class Drawn(NamedTuple):
 
     real: Array
     latents: Array
+    labels: Array | None
     shared: tuple[Array, Callable[[Array], tuple[Tree]]] | None
 
 
@@ -106,11 +110,13 @@ def make_gan(
     critic_transfer: Transfer | None = None,
     accumulate: int = 1,
     share: Share = stay,
+    classes: int = 0,
 ) -> Learner:
     """Makes the learner of these two modules.
 
     Args:
-        generator: applied to latents (n, latent_size), gives images (n, h, w, c) in [-1, 1].
+        generator: applied to latents (n, latent_size), gives images (n, h, w, c) in [-1, 1]. With classes both modules
+            take `labels` (n,) as well.
         critic: applied to images, gives logits (n,), high for real.
         latent_size: length of a latent vector.
         loss: losses of critic and generator, from `genjax.losses.ADVERSARIAL`.
@@ -129,6 +135,7 @@ def make_gan(
         critic_transfer: of the critic; None is `full()`.
         accumulate: parts of a batch that are computed one after the other.
         share: layout of what a step draws on the devices.
+        classes: number of classes, which batches then have in `label`; 0 is without.
     Raises:
         InputError: the controller reads a signal or sets a knob that this learner does not have, or the critic's
             transfer has a penalty, which nothing would add to its loss.
@@ -151,6 +158,7 @@ def make_gan(
         {"generator": transfer or full(), "critic": critic_transfer or full()},
         accumulate,
         share,
+        classes,
     )
     return Learner(
         init=partial(_init, gan),
@@ -166,9 +174,10 @@ def make_gan(
 
 def _init(gan: Gan, key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
     generator_key, critic_key, start_key = jax.random.split(key, 3)
+    of, images = told(labels_in_turn(gan.classes, 1)), jnp.asarray(to_float(batch["image"][:1]))
     fresh = {
-        "generator": gan.generator.init(generator_key, jnp.zeros((1, gan.latent_size)))["params"],
-        "critic": gan.critic.init(critic_key, jnp.asarray(to_float(batch["image"][:1])))["params"],
+        "generator": gan.generator.init(generator_key, jnp.zeros((1, gan.latent_size)), **of)["params"],
+        "critic": gan.critic.init(critic_key, images, **of)["params"],
     }
     return start(
         start_key,
@@ -216,33 +225,39 @@ def _step(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, Metric
         images=images,
         batch=images // gan.critic_steps,
         half_life=gan.ema_images,
-        fixed_images=lambda trained, key: _images(
-            gan, trained["generator"], state.context["generator"], _draw(gan, key, FIXED)
-        ),
+        fixed_images=lambda trained, key: _generate(gan, trained, state.context, _draw(gan, key, FIXED)),
     )
 
 
 def _draw_step(gan: Gan, state: TrainState, batch: Batch, key: Array) -> Drawn:
-    """Prepares real images and latents: each critic update has a batch of its own."""
+    """Prepares real images, latents and labels: each critic update has a batch of its own."""
     real = gan.share(in_parts(jnp.asarray(to_float(batch["image"])), 3, gan.critic_steps, gan.accumulate), 2)
     number = real.shape[0] * real.shape[1] * real.shape[2]
     latents = gan.share(_draw(gan, key, number).reshape(*real.shape[:3], gan.latent_size), 2)
+    labels = labels_of(batch, gan.classes)
+    if labels is not None:
+        labels = gan.share(in_parts(labels, 0, gan.critic_steps, gan.accumulate), 2)
     if gan.accumulate > 1:
-        return Drawn(real, latents, None)
-    return Drawn(real, latents, _make(gan, state, latents[-1, 0]))
+        return Drawn(real, latents, labels, None)
+    shared = _make(gan, state, latents[-1, 0], None if labels is None else labels[-1, 0])
+    return Drawn(real, latents, labels, shared)
 
 
-def _make(gan: Gan, state: TrainState, latents: Array) -> tuple[Array, Callable[[Array], tuple[Tree]]]:
+def _make(
+    gan: Gan, state: TrainState, latents: Array, labels: Array | None
+) -> tuple[Array, Callable[[Array], tuple[Tree]]]:
     """Generates images; returns them with the function from their gradient to the generator's."""
     context = state.context["generator"]
-    return jax.vjp(lambda tree: _images(gan, tree, context, latents), state.trainable["generator"])
+    return jax.vjp(lambda tree: _images(gan, tree, context, latents, labels), state.trainable["generator"])
 
 
-def _logits(gan: Gan, context: Tree, knobs: Knobs, tree: Tree, images: Array, key: Array) -> Array:
+def _logits(
+    gan: Gan, context: Tree, knobs: Knobs, tree: Tree, images: Array, key: Array, labels: Array | None = None
+) -> Array:
     """Applies the critic to augmented images: (n,)."""
     if gan.augment is not None:
         images = gan.augment(key, images, knobs.get(AUGMENT_KNOB, jnp.ones(())))
-    return gan.critic.apply({"params": gan.transfers["critic"].params(tree, context)}, images)
+    return gan.critic.apply({"params": gan.transfers["critic"].params(tree, context)}, images, **told(labels))
 
 
 def _train_critic(gan: Gan, state: TrainState, drawn: Drawn, knobs: Knobs, key: Array) -> tuple[Update, Metrics]:
@@ -250,17 +265,21 @@ def _train_critic(gan: Gan, state: TrainState, drawn: Drawn, knobs: Knobs, key: 
     logits = partial(_logits, gan, state.context["critic"], knobs)
     objective = partial(critic_objective, loss=gan.loss, weights=gan.weights, knobs=knobs)
 
-    def gradients_of(tree: Tree, last: bool, latents: Array, real: Array, key: Array) -> tuple[Tree, Metrics]:
-        shared = drawn.shared if last else None
-        fake = shared[0] if shared else _images(gan, state.trainable["generator"], state.context["generator"], latents)
-        return jax.grad(lambda tree: objective(partial(logits, tree), real, fake, key), has_aux=True)(tree)
+    def gradients_of(
+        tree: Tree, last: bool, latents: Array, real: Array, labels: Array | None, key: Array
+    ) -> tuple[Tree, Metrics]:
+        shared, made_by = drawn.shared if last else None, state.trainable["generator"]
+        fake = shared[0] if shared else _images(gan, made_by, state.context["generator"], latents, labels)
+        loss_of = lambda tree: objective(partial(logits, tree), real, fake, key, labels=labels)  # noqa: E731
+        return jax.grad(loss_of, has_aux=True)(tree)
 
     done = Update(state.trainable["critic"], state.optimizer["critic"], jnp.zeros(()), jnp.bool_(True))
     metrics: Metrics = {}
     for turn, turn_key in enumerate(jax.random.split(key, gan.critic_steps)):
         tree, keys = done.trainable, keys_of_parts(turn_key, gan.accumulate)
         gradients_in_parts = averaged(partial(gradients_of, tree, turn == gan.critic_steps - 1), gan.accumulate)
-        gradients, metrics = gradients_in_parts(drawn.latents[turn], drawn.real[turn], keys)
+        labels = None if drawn.labels is None else drawn.labels[turn]
+        gradients, metrics = gradients_in_parts(drawn.latents[turn], drawn.real[turn], labels, keys)
         done = update(gan.optimizers["critic"], gradients, done.optimizer_state, tree, knobs, "critic")
     return done, metrics
 
@@ -271,15 +290,14 @@ def _train_generator(
     """Takes one update that minimises L_G and the transfer's penalty."""
     logits = partial(_logits, gan, state.context["critic"], knobs, critic)
 
-    def gradients_of(latents: Array, real: Array, key: Array) -> tuple[Array, Tree]:
-        fake, pullback = drawn.shared or _make(gan, state, latents)
-        value, slope = jax.value_and_grad(lambda fake: generator_objective(logits, fake, real, key, loss=gan.loss))(
-            fake
-        )
+    def gradients_of(latents: Array, real: Array, labels: Array | None, key: Array) -> tuple[Array, Tree]:
+        fake, pullback = drawn.shared or _make(gan, state, latents, labels)
+        loss_of = lambda fake: generator_objective(logits, fake, real, key, loss=gan.loss, labels=labels)  # noqa: E731
+        value, slope = jax.value_and_grad(loss_of)(fake)
         return value, pullback(slope)[0]
 
     keys = keys_of_parts(key, gan.accumulate)
-    value, gradients = averaged(gradients_of, gan.accumulate)(drawn.latents[-1], drawn.real[-1], keys)
+    value, gradients = averaged(gradients_of, gan.accumulate)(*_last(drawn), keys)
     done, measured = descend(
         gan.optimizers["generator"],
         gan.transfers["generator"],
@@ -288,7 +306,7 @@ def _train_generator(
         "generator",
         knobs=knobs,
         key=penalty_key,
-        forward=partial(forward_with_features, gan.generator),
+        forward=partial(_forward, gan, penalty_key),
     )
     return done, {"loss/generator": value} | measured
 
@@ -300,36 +318,49 @@ def _pause_generator(
     logits = partial(_logits, gan, state.context["critic"], knobs, critic)
     made_by, context = state.trainable["generator"], state.context["generator"]
 
-    def loss_of(latents: Array, real: Array, key: Array) -> Array:
-        fake = drawn.shared[0] if drawn.shared else _images(gan, made_by, context, latents)
-        return generator_objective(logits, fake, real, key, loss=gan.loss)
+    def loss_of(latents: Array, real: Array, labels: Array | None, key: Array) -> Array:
+        fake = drawn.shared[0] if drawn.shared else _images(gan, made_by, context, latents, labels)
+        return generator_objective(logits, fake, real, key, loss=gan.loss, labels=labels)
 
     keys = keys_of_parts(key, gan.accumulate)
-    value = averaged(loss_of, gan.accumulate)(drawn.latents[-1], drawn.real[-1], keys)
+    value = averaged(loss_of, gan.accumulate)(*_last(drawn), keys)
     still = Update(made_by, state.optimizer["generator"], jnp.zeros(()), jnp.bool_(True))
     nothing = dict.fromkeys(("penalty/transfer", "gradient_norm/loss", "gradient_norm/penalty"), jnp.zeros(()))
     return still, {"loss/generator": value} | nothing
+
+
+def _last(drawn: Drawn) -> tuple[Array, Array, Array | None]:
+    """Returns latents, real images and labels of the critic's last turn, which the generator takes as well."""
+    return drawn.latents[-1], drawn.real[-1], None if drawn.labels is None else drawn.labels[-1]
+
+
+def _forward(gan: Gan, key: Array, params: Tree, latents: Array) -> tuple[Array, tuple[Array, ...]]:
+    labels = penalty_labels(key, gan.classes, len(latents))
+    return forward_with_features(gan.generator, params, latents, **told(labels))
 
 
 def _draw(gan: Gan, key: Array, n: int) -> Array:
     return jax.random.normal(key, (n, gan.latent_size))
 
 
-def _images(gan: Gan, tree: Tree, context: Tree, latents: Array) -> Array:
+def _images(gan: Gan, tree: Tree, context: Tree, latents: Array, labels: Array | None) -> Array:
     """Generates images (n, h, w, c), the latents moved where the transfer moves them."""
     moved = gan.transfers["generator"].latents(tree, context, latents)
-    return gan.generator.apply({"params": gan.transfers["generator"].params(tree, context)}, moved)
+    return gan.generator.apply({"params": gan.transfers["generator"].params(tree, context)}, moved, **told(labels))
 
 
-def _generate(gan: Gan, networks: Networks, context: Networks, latents: Array, condition: None = None) -> Array:
-    return _images(gan, networks["generator"], context["generator"], latents)
+def _generate(gan: Gan, networks: Networks, context: Networks, latents: Array, condition: Array | None = None) -> Array:
+    """Generates images of these labels, of all classes in turn where none are given."""
+    labels = labels_in_turn(gan.classes, len(latents)) if condition is None else condition
+    return _images(gan, networks["generator"], context["generator"], latents, labels)
 
 
-def _sample(gan: Gan, state: TrainState, key: Array, n: int, condition: None = None) -> Array:
+def _sample(gan: Gan, state: TrainState, key: Array, n: int, condition: Array | None = None) -> Array:
     return _generate(gan, state.average, state.context, _draw(gan, key, n), condition)
 
 
 def _evidence(gan: Gan, params: Networks, source: Networks, key: Array) -> Array:
     # log sigmoid D(G(z)): what the critic makes of a sample. (Li et al. 2020, section 4.2)
-    images = gan.generator.apply({"params": params["generator"]}, _draw(gan, key, 1))
-    return -jax.nn.softplus(-gan.critic.apply({"params": source["critic"]}, images))[0]
+    of = told(random_labels(jax.random.fold_in(key, 1), gan.classes, 1))
+    images = gan.generator.apply({"params": params["generator"]}, _draw(gan, key, 1), **of)
+    return -jax.nn.softplus(-gan.critic.apply({"params": source["critic"]}, images, **of))[0]

@@ -5,7 +5,8 @@ import optax
 
 from genjax.control import Controllable, Setting, chain
 from genjax.errors import InputError
-from genjax.families.family import Family, Stage, Trained, Training, image_example, latent_preview
+from genjax.families.conditions import class_or_none, example_column
+from genjax.families.family import Family, Stage, Trained, Training, all_columns, image_example, latent_preview
 from genjax.families.learner import Learner
 from genjax.families.model import Model, ModelConfig
 from genjax.families.trained import trained_by_latents
@@ -29,6 +30,7 @@ def build_vae(model: ModelConfig, how: Training) -> Learner:
         InputError: controllers that do not fit.
     """
     vae: VaeConfig = model.options
+    classes = len(model.condition.names)
     kl_weight = Setting("--vae.kl-weight", "the weight of the KL", vae.kl_weight)
     controller = how.controller(MEASURED._replace(settings={"kl_weight": kl_weight}))
     if vae.likelihood == "optimal_gaussian" and "reconstruction_weight" in controller.sets:
@@ -37,7 +39,7 @@ def build_vae(model: ModelConfig, how: Training) -> Learner:
             " --control.optimal-sigma would set it again. Set them to 0."
         )
     return make_vae(
-        Vae(model.size, model.channels, vae.width, vae.latent_size, jnp.dtype(model.dtype)),
+        Vae(model.size, model.channels, vae.width, vae.latent_size, jnp.dtype(model.dtype), classes),
         latent_size=vae.latent_size,
         likelihood=LIKELIHOODS[vae.likelihood],
         optimizer=optax.adam(how.learning_rate_scale * vae.learning_rate),
@@ -47,12 +49,14 @@ def build_vae(model: ModelConfig, how: Training) -> Learner:
         transfer=how.transfers.get(NETWORK, full()),
         accumulate=how.accumulate,
         share=how.share,
+        classes=classes,
     )
 
 
 def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
-    learner = build_vae(model, how)
-    return (Stage("vae", learner, how.steps, image_example(model), preview=latent_preview(learner)),)
+    learner, condition = build_vae(model, how), model.condition
+    example, preview = {**image_example(model), **example_column(condition)}, latent_preview(learner, condition)
+    return (Stage("vae", learner, how.steps, example, columns=all_columns(condition), preview=preview),)
 
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
@@ -80,6 +84,8 @@ VAE = Family(
     stage_networks=lambda model: {"vae": (NETWORK,)},
     stages=_stages,
     trained=_trained,
+    condition=class_or_none,
+    conditions=("none", "class"),
     functions=("draw_latents", "render", "reconstruct", "encode", "log_likelihood"),
     # With few shots `miner` comes nearest in both distances among those that cover as much, at the price of copies.
     rules=(Rule(30, "miner"), Rule(None, "full")),

@@ -12,6 +12,7 @@ from jax import Array
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.families.accumulate import averaged, in_parts
+from genjax.families.labels import labels_in_turn, labels_of, penalty_labels, random_labels, told
 from genjax.families.learner import Batch, Encoder, Latents, Learner, Likelihood, Metrics, Module, Networks, TrainState
 from genjax.families.step import (
     FIXED,
@@ -78,6 +79,7 @@ class Vae(NamedTuple):
     transfer: Transfer
     accumulate: int
     share: Share
+    classes: int = 0
 
     @property
     def neutral(self) -> dict[str, float]:
@@ -97,11 +99,13 @@ def make_vae(
     transfer: Transfer | None = None,
     accumulate: int = 1,
     share: Share = stay,
+    classes: int = 0,
 ) -> Learner:
     """Makes the learner of this module, which minimises `negative_elbo`.
 
     Args:
-        vae: with the methods `encode` (images -> mean, log-variance) and `decode` (latents -> the likelihood's input).
+        vae: with the methods `encode` (images -> mean, log-variance) and `decode` (latents -> the likelihood's input),
+            which with classes take `labels` (n,) as well.
         latent_size: length of a latent vector.
         likelihood: density of an image given its latents, from LIKELIHOODS.
         optimizer: optimiser of the trainable tree.
@@ -111,6 +115,7 @@ def make_vae(
         transfer: of encoder and decoder together; None is `full()`.
         accumulate: parts of a batch that are computed one after the other.
         share: layout of what a step draws on the devices.
+        classes: number of classes, which batches then have in `label`; 0 is without.
     Raises:
         InputError: the controller reads a signal or sets a knob that this learner does not have.
     """
@@ -127,6 +132,7 @@ def make_vae(
         transfer or full(),
         accumulate,
         share,
+        classes,
     )
     return Learner(
         init=partial(_init, parts),
@@ -136,18 +142,26 @@ def make_vae(
         sample=partial(_sample, parts),
         evidence=partial(_evidence, parts),
         latents=Latents(partial(_draw, parts), partial(_generate, parts)),
-        encoder=Encoder(partial(_reconstruct, parts), partial(_posterior, parts)),
+        encoder=Encoder(partial(_reconstruct, parts), partial(_posterior, parts), by_class=bool(classes)),
         likelihood=Likelihood(partial(_log_likelihood, parts)),
     )
 
 
 def negative_elbo(
-    vae: Vae, params: Tree, images: Array, noise: Array, knobs: Knobs, move: Callable[[Array], Array]
+    vae: Vae,
+    params: Tree,
+    images: Array,
+    noise: Array,
+    knobs: Knobs,
+    move: Callable[[Array], Array],
+    labels: Array | None = None,
 ) -> tuple[Array, Metrics]:
     """Computes the loss, in nats per image, a mean over images.
 
     `L = w_kl KL(q(z|x) | N(0, I)) - w_rec E_q[log p(x|z)]`; with both weights at 1 the negative evidence lower bound.
     The KL may have free bits and a capacity, see `genjax.losses.variational.constrained_kl`.
+    Of classes it is the bound on log p(x|y), of q(z|x, y) and p(x|z, y), and the prior of z is the same for all.
+    (Kingma, Mohamed et al. 2014, eq. 6 without p(y))
 
     Args:
         vae: static parts.
@@ -156,13 +170,14 @@ def negative_elbo(
         noise: standard normal, (n, latent_size).
         knobs: `reconstruction_weight`, `kl_weight`, `free_nats`, `kl_capacity`.
         move: latents -> latents, of a transfer that moves them.
+        labels: of the images (n,); None without classes.
     Returns:
         The loss (), and metrics: its parts, with the bound as it would be without weights.
     """
-    mean, log_variance = vae.module.apply({"params": params}, images, method="encode")
+    mean, log_variance = vae.module.apply({"params": params}, images, **told(labels), method="encode")
     # z = mean + sigma * noise
     latents = move(reparameterize_with(noise, mean, log_variance))
-    decoded = vae.module.apply({"params": params}, latents, method="decode")
+    decoded = vae.module.apply({"params": params}, latents, **told(labels), method="decode")
     log_likelihood = vae.likelihood.log_density(images, decoded)
     kl_per_latent = gaussian_kl_per_latent(mean, log_variance)
     kl = kl_per_latent.sum(axis=-1)
@@ -182,7 +197,8 @@ def negative_elbo(
 
 def _init(vae: Vae, key: Array, batch: Batch, *, source: Networks | None = None) -> TrainState:
     params_key, start_key = jax.random.split(key)
-    fresh = {NETWORK: vae.module.init(params_key, jnp.asarray(to_float(batch["image"][:1])))["params"]}
+    of, images = told(labels_in_turn(vae.classes, 1)), jnp.asarray(to_float(batch["image"][:1]))
+    fresh = {NETWORK: vae.module.init(params_key, images, **of)["params"]}
     return start(
         start_key,
         fresh if source is None else source,
@@ -199,11 +215,13 @@ def _step(vae: Vae, state: TrainState, batch: Batch) -> tuple[TrainState, Metric
     noise_key, penalty_key = jax.random.split(jax.random.fold_in(state.key, state.step))
     images = in_parts(jnp.asarray(to_float(batch["image"])), 3, vae.accumulate)  # (parts, n, h, w, c)
     number = images.shape[0] * images.shape[1]
+    labels = labels_of(batch, vae.classes)
+    labels = labels if labels is None else in_parts(labels, 0, vae.accumulate)  # (parts, n)
     noise = vae.share(_draw(vae, noise_key, number).reshape(*images.shape[:2], vae.latent_size), 1)
     knobs = constant_knobs(vae.neutral) | vae.controller.knobs(state.control)
     tree, context = state.trainable[NETWORK], state.context[NETWORK]
 
-    def loss_of(tree: Tree, images: Array, noise: Array) -> tuple[Array, Metrics]:
+    def loss_of(tree: Tree, images: Array, noise: Array, labels: Array | None) -> tuple[Array, Metrics]:
         return negative_elbo(
             vae,
             vae.transfer.params(tree, context),
@@ -211,9 +229,11 @@ def _step(vae: Vae, state: TrainState, batch: Batch) -> tuple[TrainState, Metric
             noise,
             knobs,
             lambda latents: vae.transfer.latents(tree, context, latents),
+            labels,
         )
 
-    gradients, metrics = averaged(partial(jax.grad(loss_of, has_aux=True), tree), vae.accumulate)(images, noise)
+    gradients_of = partial(jax.grad(loss_of, has_aux=True), tree)
+    gradients, metrics = averaged(gradients_of, vae.accumulate)(images, noise, labels)
     done, measured = descend(
         vae.optimizer,
         vae.transfer,
@@ -222,7 +242,9 @@ def _step(vae: Vae, state: TrainState, batch: Batch) -> tuple[TrainState, Metric
         NETWORK,
         knobs=knobs,
         key=penalty_key,
-        forward=partial(_forward, vae),
+        forward=lambda params, latents: _forward(
+            vae, params, latents, penalty_labels(penalty_key, vae.classes, len(latents))
+        ),
     )
     return finish_step(
         state,
@@ -235,7 +257,7 @@ def _step(vae: Vae, state: TrainState, batch: Batch) -> tuple[TrainState, Metric
         batch=number,
         half_life=vae.ema_images,
         fixed_images=lambda trained, key: vae.likelihood.to_image(
-            _decode(vae, trained[NETWORK], context, _draw(vae, key, FIXED))
+            _decode(vae, trained[NETWORK], context, _draw(vae, key, FIXED), labels_in_turn(vae.classes, FIXED))
         ),
     )
 
@@ -244,43 +266,50 @@ def _draw(vae: Vae, key: Array, n: int) -> Array:
     return jax.random.normal(key, (n, vae.latent_size))
 
 
-def _decode(vae: Vae, tree: Tree, context: Tree, latents: Array) -> Array:
+def _decode(vae: Vae, tree: Tree, context: Tree, latents: Array, labels: Array | None) -> Array:
     """Decodes latents, moved where the transfer moves them, to the likelihood's input."""
     moved = vae.transfer.latents(tree, context, latents)
-    return vae.module.apply({"params": vae.transfer.params(tree, context)}, moved, method="decode")
+    params = vae.transfer.params(tree, context)
+    return vae.module.apply({"params": params}, moved, **told(labels), method="decode")
 
 
-def _forward(vae: Vae, params: Tree, latents: Array) -> tuple[Array, tuple[Array, ...]]:
-    decoded, features = forward_with_features(vae.module, params, latents, method="decode")
+def _forward(vae: Vae, params: Tree, latents: Array, labels: Array | None) -> tuple[Array, tuple[Array, ...]]:
+    decoded, features = forward_with_features(vae.module, params, latents, **told(labels), method="decode")
     return vae.likelihood.to_image(decoded), features
 
 
-def _generate(vae: Vae, networks: Networks, context: Networks, latents: Array, condition: None = None) -> Array:
-    return jnp.clip(vae.likelihood.to_image(_decode(vae, networks[NETWORK], context[NETWORK], latents)), -1, 1)
+def _generate(vae: Vae, networks: Networks, context: Networks, latents: Array, condition: Array | None = None) -> Array:
+    """Decodes latents to images of these labels, of all classes in turn where none are given."""
+    labels = labels_in_turn(vae.classes, len(latents)) if condition is None else condition
+    return jnp.clip(vae.likelihood.to_image(_decode(vae, networks[NETWORK], context[NETWORK], latents, labels)), -1, 1)
 
 
-def _sample(vae: Vae, state: TrainState, key: Array, n: int, condition: None = None) -> Array:
+def _sample(vae: Vae, state: TrainState, key: Array, n: int, condition: Array | None = None) -> Array:
     return _generate(vae, state.average, state.context, _draw(vae, key, n), condition)
 
 
-def _posterior(vae: Vae, networks: Networks, context: Networks, images: Array) -> tuple[Array, Array]:
+def _posterior(
+    vae: Vae, networks: Networks, context: Networks, images: Array, labels: Array | None = None
+) -> tuple[Array, Array]:
     params = vae.transfer.params(networks[NETWORK], context[NETWORK])
-    return vae.module.apply({"params": params}, to_float(images), method="encode")
+    return vae.module.apply({"params": params}, to_float(images), **told(labels), method="encode")
 
 
-def _reconstruct(vae: Vae, networks: Networks, context: Networks, images: Array) -> Array:
-    return _generate(vae, networks, context, _posterior(vae, networks, context, images)[0])
+def _reconstruct(vae: Vae, networks: Networks, context: Networks, images: Array, labels: Array | None = None) -> Array:
+    return _generate(vae, networks, context, _posterior(vae, networks, context, images, labels)[0], labels)
 
 
-def _log_likelihood(vae: Vae, networks: Networks, context: Networks, images: Array, latents: Array) -> Array:
-    decoded = _decode(vae, networks[NETWORK], context[NETWORK], latents)
+def _log_likelihood(
+    vae: Vae, networks: Networks, context: Networks, images: Array, latents: Array, labels: Array | None = None
+) -> Array:
+    decoded = _decode(vae, networks[NETWORK], context[NETWORK], latents, labels)
     return vae.likelihood.log_density(jnp.asarray(to_float(images)), decoded)
 
 
 def _evidence(vae: Vae, params: Networks, source: Networks, key: Array) -> Array:
     """Returns the evidence lower bound of a sample of the source: ()."""
     latent_key, noise_key = jax.random.split(key)
-    images = jnp.clip(_forward(vae, source[NETWORK], _draw(vae, latent_key, 1))[0], -1, 1)
-    knobs = constant_knobs(vae.neutral | {"kl_weight": 1.0})
-    loss, _ = negative_elbo(vae, params[NETWORK], images, _draw(vae, noise_key, 1), knobs, lambda latents: latents)
-    return -loss
+    labels = random_labels(jax.random.fold_in(key, 1), vae.classes, 1)
+    images = jnp.clip(_forward(vae, source[NETWORK], _draw(vae, latent_key, 1), labels)[0], -1, 1)
+    knobs, noise = constant_knobs(vae.neutral | {"kl_weight": 1.0}), _draw(vae, noise_key, 1)
+    return -negative_elbo(vae, params[NETWORK], images, noise, knobs, lambda latents: latents, labels)[0]

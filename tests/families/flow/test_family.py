@@ -48,8 +48,8 @@ def test_a_drawing_that_means_nothing_is_refused(values, message):
 
 
 def test_a_condition_is_refused_where_there_is_none(tmp_path, capsys):
-    assert genjax("train", "--model", "gan", "--condition", "class", "--out", tmp_path / "run") == 2
-    assert "--condition class: a GAN has no such condition. Use --model flow." in capsys.readouterr().err
+    assert genjax("train", "--model", "gan", "--condition", "text", "--out", tmp_path / "run") == 2
+    assert "--condition text: a GAN has no such condition. Use --model flow or text2image." in capsys.readouterr().err
     np.savez(tmp_path / "plain.npz", images=np.arange(20, dtype=np.uint8).repeat(256).reshape(20, 16, 16, 1))
     plain = ["--data", f"npz:{tmp_path / 'plain.npz'}", "--steps", 1, "--out", tmp_path / "run"]
     assert genjax("train", *LINE, *plain, "--condition", "class") == 2

@@ -150,6 +150,40 @@ def test_what_is_replaced_are_reals_by_the_generated_images_of_other_pairs():
     assert critic("relativistic", real, fake, knobs={"replace_probability": 0.0}) == critic("relativistic", real, fake)
 
 
+def test_both_images_of_a_pair_are_judged_under_its_label_in_every_part():
+    """By D(x, y) = y (SLOPE * x): what a critic without labels makes of an image, and its slope, times the label."""
+    labels, loss = jnp.array([1.0, 3.0]), ADVERSARIAL["wasserstein"]
+    of_label = lambda images, key, labels: labels * linear(images, key)  # noqa: E731
+    weights = PenaltyWeights(3.0, 5.0, 7.0)
+    settings = {"loss": loss, "weights": weights, "knobs": {}, "labels": labels}
+    _, parts = critic_objective(of_label, REAL, FAKE, jax.random.key(0), **settings)
+    assert float(parts["loss/critic"]) == pytest.approx((-1.8 - 1.8 + 3 * (0.9 - 3.6)) / 2, rel=1e-5)
+    assert float(parts["penalty/r1"]) == pytest.approx(R1 * (1 + 9) / 2, rel=1e-5)
+    assert float(parts["penalty/r2"]) == pytest.approx(R2 * (1 + 9) / 2, rel=1e-5)
+    length = math.sqrt(2.04)
+    assert float(parts["penalty/gradient"]) == pytest.approx(((length - 1) ** 2 + (3 * length - 1) ** 2) / 2, rel=1e-5)
+    found = generator_objective(of_label, FAKE, REAL, jax.random.key(0), loss=loss, labels=labels)
+    assert float(found) == pytest.approx((1.8 - 3 * 0.9) / 2, rel=1e-5)
+
+
+def test_a_generated_image_in_the_place_of_a_real_one_keeps_its_own_label():
+    seen = []
+
+    def watched(images, key, labels):
+        seen.append((images, labels))
+        return linear(images, key)
+
+    for probability, images, labels in ((1.0, (0.75, -0.5, 0.25), (7, 5, 6)), (0.0, (0.5, 1.0, 0.0), (5, 6, 7))):
+        settings = {"loss": ADVERSARIAL["wasserstein"], "weights": PenaltyWeights(), "labels": jnp.array([5, 6, 7])}
+        knobs = {"replace_probability": jnp.float32(probability)}
+        pair = (greys(0.5, 1.0, 0.0), greys(-0.5, 0.25, 0.75))
+        critic_objective(watched, *pair, jax.random.key(0), knobs=knobs, **settings)
+        np.testing.assert_array_equal(seen[0][0], greys(*images))
+        np.testing.assert_array_equal(seen[0][1], labels)
+        np.testing.assert_array_equal(seen[1][1], (5, 6, 7))
+        seen.clear()
+
+
 def test_some_reals_are_replaced_with_a_probability_between():
     real, fake = greys(*[1.0] * 400), greys(*[0.0] * 400)
     _, parts = critic(real=real, fake=fake, knobs={"replace_probability": 0.25})

@@ -83,7 +83,7 @@ def test_what_is_shown_lies_within_the_range_of_images(likelihood):
 class Linear(NamedTuple):
     """A VAE of one latent whose evidence is known: x = b + w z + noise, and q(z|x) = N(u (x - b), exp(v))."""
 
-    def init(self, key, images):
+    def init(self, key, images, **kwargs):
         raise NotImplementedError
 
     def apply(self, variables, inputs, *, method):
