@@ -127,7 +127,7 @@ def make_step(reader: GlyphReader, optimizer: optax.GradientTransformation) -> A
         spoiled = augmented(key, to_float(images))
 
         def loss_of(params):
-            reading = reader.apply({"params": params["reader"]}, spoiled)
+            reading: Any = reader.apply({"params": params["reader"]}, spoiled)
             table = params["faces"] / jnp.linalg.norm(params["faces"], axis=-1, keepdims=True)
             of_faces = SHARPNESS * reading.style @ table.T
             return crossed(reading.characters, characters) + STYLE_WEIGHT * crossed(of_faces, faces)
@@ -165,12 +165,12 @@ def augmented(key, images):
 
 def report(params, *, quick: bool) -> str:
     """Measures the reader on the fonts that are held out: all characters, and those that look alike as one."""
-    read = jax.jit(lambda images: GlyphReader(len(CHARACTERS)).apply({"params": params}, images))
+    read: Any = jax.jit(lambda images: GlyphReader(len(CHARACTERS)).apply({"params": params}, images))
     rows = []
     for spec, split in (("fonts", "train"), ("fonts:validation", "test"), ("fonts", "test")):
         part = load(spec, size=SIZE, split=split, num=200 if quick else 2000)
-        found = np.asarray(read(to_float(part.images)).characters).argmax(axis=1)
-        exact, alike = (found == part.labels).mean(), right_letters(found, part.labels, CHARACTERS).mean()
+        found, labels = np.asarray(read(to_float(part.images[:])).characters).argmax(axis=1), np.asarray(part.labels)
+        exact, alike = (found == labels).mean(), right_letters(found, labels, CHARACTERS).mean()
         rows.append((f"{spec}, {split}", f"{100 * exact:.1f} %", f"{100 * alike:.1f} %"))
     return table(("images", "right", "cases, 0/O and 1/I/l joined"), rows)
 

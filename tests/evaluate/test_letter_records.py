@@ -18,7 +18,7 @@ def lora():
 @pytest.fixture
 def few(monkeypatch):
     """A few families in place of all that retrieval and the ranks look at."""
-    faces = {name: load(f"fonts:{name}", size=32, channels=1, split="all").images for name in ("inter", "bitter")}
+    faces = {name: load(f"fonts:{name}", size=32, channels=1, split="all").images for name in ("roboto", "bitter")}
     monkeypatch.setattr(module, "_training_faces", lambda size, channels: faces)
     monkeypatch.setattr(module, "TEST", ("caveat", "press-start-2p", "lobster", "lora"))
     module._test_styles.cache_clear()
@@ -28,21 +28,21 @@ def few(monkeypatch):
 
 def test_the_truth_is_perfect_and_another_font_is_not(lora, few):
     truth, shots = lora
-    inter = rest_of(load("fonts:inter", size=32, channels=1, split="all"), "ADGMRaegkt").images
+    roboto = rest_of(load("fonts:roboto", size=32, channels=1, split="all"), "ADGMRaegkt").images
     pixel = rest_of(load("fonts:press-start-2p", size=32, channels=1, split="all"), "ADGMRaegkt").images
-    drawn = [Drawn("", truth.images, ""), Drawn("of inter", inter, "other"), Drawn("of pixels", pixel, "")]
+    drawn = [Drawn("", truth.images, ""), Drawn("of roboto", roboto, "other"), Drawn("of pixels", pixel, "")]
     records = letter_records(truth, shots, drawn, data="fonts:lora", split="all", seed=0)
     values = {record.name: record.value for record in records}
     assert set(values) == {" ".join(filter(None, (name, one.of))) for name in LETTERS for one in drawn}
     assert (values["distance"], values["distance_features"], values["style_rank"]) == (0, 0, 1)
     assert values["legibility"] > 0.97
-    assert 0 < values["distance of inter"] < values["distance of pixels"]
+    assert 0 < values["distance of roboto"] < values["distance of pixels"]
     assert values["style_rank of pixels"] > 1
-    assert values["copies of inter"] == 0
+    assert values["copies of roboto"] == 0
     for record in records:
         assert record.interval is None or record.interval[0] <= record.value <= record.interval[1]
         assert (record.n_real, record.n_fake) == (52, 52)
-    assert "other" in next(record.method for record in records if record.name == "distance of inter")
+    assert "other" in next(record.method for record in records if record.name == "distance of roboto")
 
 
 def test_a_sheet_of_shots_is_a_sheet_of_copies(lora, few):

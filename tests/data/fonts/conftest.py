@@ -8,6 +8,6 @@ from genjax.data.fonts import families, source
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
     """Makes `fonts` a set of a few families."""
-    parts = {"train": ("inter", "great-vibes"), "validation": ("bitter",), "test": ("caveat", "press-start-2p")}
+    parts = {"train": ("roboto", "great-vibes"), "validation": ("bitter",), "test": ("caveat", "press-start-2p")}
     monkeypatch.setattr(source, "FAMILIES", parts)
     return families.FAMILIES

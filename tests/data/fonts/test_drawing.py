@@ -33,7 +33,7 @@ def test_nothing_is_cut_off(spec):
 
 
 def test_the_largest_character_fills_the_image_and_small_letters_stay_small():
-    images, _ = drawn("inter", 64)
+    images, _ = drawn("roboto", 64)
     heights = {char: np.ptp(rows(images[CHARACTERS.index(char)])) for char in "Hhxg"}
     assert heights["x"] < 0.8 * heights["H"] < heights["h"] + 1
     spans = [np.ptp(np.flatnonzero(images.max(axis=(0, axis, 3)) > 128)) for axis in (1, 2)]
@@ -46,7 +46,7 @@ def test_letters_stand_on_one_line():
 
 
 def test_a_heavier_weight_has_more_ink():
-    ink = [drawn(f"inter:{weight}")[0].mean() for weight in (200, 400, 700, 900)]
+    ink = [drawn(f"roboto:{weight}")[0].mean() for weight in (200, 400, 700, 900)]
     assert ink == sorted(ink)
     assert ink[-1] > 1.5 * ink[0]
 

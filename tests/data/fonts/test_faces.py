@@ -7,8 +7,8 @@ from genjax.errors import InputError
 
 
 def test_a_variable_family_has_four_weights_spread_over_its_axis():
-    assert weights_of("inter") == [200, 300, 400, 500, 600, 700, 800, 900]
-    faces = faces_of("inter")
+    assert weights_of("roboto") == [200, 300, 400, 500, 600, 700, 800, 900]
+    faces = faces_of("roboto")
     assert [(face.weight, face.italic) for face in faces] == [
         (weight, italic) for italic in (False, True) for weight in (200, 400, 700, 900)
     ]

@@ -16,10 +16,10 @@ def families(spec, split):
 
 
 def test_whole_families_are_held_out():
-    assert families("fonts", "train") == {"inter", "great-vibes"}
+    assert families("fonts", "train") == {"roboto", "great-vibes"}
     assert families("fonts", "test") == {"caveat", "press-start-2p"}
     assert families("fonts:validation", "test") == {"bitter"}
-    assert families("fonts", "all") == {"inter", "great-vibes", "bitter", "caveat", "press-start-2p"}
+    assert families("fonts", "all") == {"roboto", "great-vibes", "bitter", "caveat", "press-start-2p"}
     with pytest.raises(InputError, match="fonts:validation has no image in its split 'train'"):
         load("fonts:validation", size=16)
 
@@ -30,7 +30,7 @@ def test_characters_are_classes_and_faces_are_factors():
     assert fonts.class_names == tuple(CHARACTERS)
     assert set(np.bincount(fonts.labels)) == {9}
     first = [fonts.factors[name][0] for name in ("face", "family", "weight", "italic", "category")]
-    assert first == ["inter:200", "inter", 200, 0, "sans serif"]
+    assert first == ["roboto:200", "roboto", 200, 0, "sans serif"]
     assert fonts.captions[0] == "a thin sans serif capital a"
 
 
