@@ -1,0 +1,29 @@
+"""The experiments on fonts: the source, the reader, and ten letters of a font."""
+
+import json
+
+from experiment import quick
+from PIL import Image
+
+
+def test_a_source_is_adapted_to_ten_letters_and_compared_with_the_truth(tmp_path):
+    source = quick("fonts/train_source", folder=tmp_path).stdout.strip()
+    arguments = ("--source", source, "--out", "out")
+    quick("fonts/benchmark", *arguments, folder=tmp_path)
+    path = tmp_path / "out" / "rows.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["cell"] for row in rows] == ["caveat/source/0", "caveat/embedding/0"]
+    for row in rows:
+        assert 0 < row["values"]["distance"] < 255
+        assert {record["n_fake"] for record in row["records"]} == {52}
+    assert "| embedding | 1 |" in (tmp_path / "out" / "table.md").read_text()
+    with Image.open(tmp_path / "out" / "caveat-0.png") as picture:
+        assert picture.width > picture.height
+    quick("fonts/benchmark", *arguments, folder=tmp_path)
+    assert len(path.read_text().splitlines()) == len(rows)
+
+
+def test_the_reader_is_trained_and_written(tmp_path):
+    done = quick("fonts/train_reader", folder=tmp_path)
+    assert "right" in done.stdout
+    assert done.stdout.strip().endswith("letters-v1.safetensors")
