@@ -1,6 +1,6 @@
 """Ten letters of a font that no model has seen: which method draws the others nearest to the truth?
 
-    python experiments/fonts/benchmark.py --source runs/fonts32-flow      # all test fonts; resumable
+    python experiments/fonts/benchmark.py                                 # all test fonts; resumable
     python experiments/fonts/benchmark.py --source RUN --fonts caveat --methods embedding
 
 The source draws characters by class, each in a style of its own for every face that it was trained on. (see
@@ -38,7 +38,10 @@ from genjax.evaluate.letter_records import Drawn, letter_records, retrieved
 from genjax.evaluate.sampling import sample_run
 from genjax.families.flow.options import FlowDrawing
 from genjax.report.draw.grid import image_grid, save_image
-from genjax.store.run_folder import write_bytes
+from genjax.store.model import load_model
+from genjax.store.run_config import run_config
+from genjax.store.run_folder import RunFolder, is_run, write_bytes
+from genjax.store.zoo import ZOO
 from genjax.terminal import result, say
 from genjax.training.loop import adapt
 from genjax.transfer.embedding import Embedding
@@ -73,6 +76,7 @@ METHODS = {
     "full": Method((Full(),)),
     "embedding": Method((ROW,), rate=5.0),
     "modulation": Method((MODULATION,), rate=0.5),
+    "modulation guided": Method((MODULATION,), rate=0.5, guidance=1.5),
     "lora": Method((Embedding(train=("block_*/*kernel",)), Lora(rank=8)), rate=0.5),
     "prior": Method((PRIOR,), steps=300),
     "modulation prior": Method((PRIOR, MODULATION), steps=300, rate=0.5),
@@ -83,7 +87,7 @@ METHODS = {
 class Fonts:
     """Adapts a source to ten letters of each font, and compares all others with the true ones."""
 
-    source: Path
+    source: Path = ZOO / "fonts32-flow"
     """Run of a flow that was trained on fonts by class and style."""
     out: Path = Path("runs/fonts")
     """Folder for rows, table and pictures."""
@@ -169,7 +173,23 @@ def drawn_by(
     if name == "source":
         return Drawn("of the source", sample_run(settings.source, len(asked), seed=seed, asked=asked), "")
     method, out = METHODS[name], settings.out / "adapted"
+    guided = {} if method.guidance == 1 else {"guide": "source", "drawing": FlowDrawing(guidance=method.guidance)}
+    if adapted(settings, font, method, seed, out):
+        return Drawn("", sample_run(out, len(asked), seed=seed, asked=asked, **guided), name)
+    return None
+
+
+def adapted(settings: Fonts, font: str, method: Method, seed: int, out: Path) -> bool:
+    """Adapts the source, unless the method before differs in its drawing alone; False if a signal stopped it."""
     steps = 3 if settings.quick else method.steps
+    wanted = (f"fonts:{font}", settings.shots, method.transfer, steps, method.rate, seed)
+    if is_run(RunFolder(out)):
+        config = run_config(RunFolder(out))
+        had = isinstance(config, AdaptConfig) and (
+            *(config.data, config.shots_of, config.transfer, config.steps, config.learning_rate_scale, config.seed),
+        )
+        if had == wanted and load_model(out).step == steps:
+            return True
     shutil.rmtree(out, ignore_errors=True)
     outcome = adapt(
         AdaptConfig(
@@ -187,10 +207,7 @@ def drawn_by(
             out=out,
         )
     )
-    if outcome.signal is not None:
-        return None
-    guided = {} if method.guidance == 1 else {"guide": "source", "drawing": FlowDrawing(guidance=method.guidance)}
-    return Drawn("", sample_run(out, len(asked), seed=seed, asked=asked, **guided), name)
+    return outcome.signal is None
 
 
 def cell(font: str, method: str, seed: int) -> str:

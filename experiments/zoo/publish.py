@@ -67,7 +67,8 @@ def main(settings: Publish) -> int:
         described["networks"][network] = {"file": file, "sha256": sha256, "whole": True}
     write_json(place.model() / "model.json", described)
     config = read_json(folder.config)
-    config["config"]["out"] = f"zoo:{settings.name}"  # no path of the machine that it was made on
+    # As if it had been asked for as many steps as it took, and no path of the machine that it was made on.
+    config["config"] |= {"out": f"zoo:{settings.name}", "steps": model.step}
     write_json(place.config, config)
     known = {field: getattr(settings, field) for field in Card._fields if field not in ("sha256",)}
     card = Card(**known, sha256=load_model(place.path).identity)
