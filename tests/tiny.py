@@ -14,7 +14,10 @@ from genjax.families.vae.learner import LIKELIHOODS, make_vae
 from genjax.losses import ADVERSARIAL
 from genjax.models.dcgan import Critic, Generator
 from genjax.models.vae import Vae
+from genjax.transfer.registry import TRANSFERS
 
+# Transfers that every family may take; the others are for a style that is new to a model of styles.
+USUAL = tuple(name for name, spec in TRANSFERS.items() if "rows" not in spec.needs)
 TINY_GAN = GanConfig(width=8, latent_size=8)
 TINY_VAE = VaeConfig(width=8, latent_size=4)
 TINY_FLOW = FlowConfig(dit=DitConfig(width=16, depth=1, heads=2), preview_steps=2, warm_up_steps=0)

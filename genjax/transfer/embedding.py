@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import Array
 
-from genjax.transfer.transfer import Spec, Transfer
+from genjax.transfer.transfer import Offer, Spec, Transfer
 from genjax.tree import Tree, flatten, label, unflatten
 
 NEW = "/new"  # after the name of a table: its new rows
@@ -22,8 +22,8 @@ class Embedding:
     """The parameters that the transfer `embedding` trains beside the new row."""
 
     train: tuple[str, ...] = ()
-    """Shell patterns over names of parameters that are trained as well, such as '*modulation*' or '*kernel', which lora
-    then takes; none trains the new row alone."""
+    """Shell patterns over names of parameters that are trained as well, such as '*modulation*'; none trains the new row
+    alone, or with lora and its like all kernels by them."""
 
 
 def embedding(rows: Mapping[str, int], train: Sequence[str] = ()) -> Transfer:
@@ -56,10 +56,14 @@ def embedding(rows: Mapping[str, int], train: Sequence[str] = ()) -> Transfer:
     return Transfer(init, params)
 
 
+def _build(options: Embedding, network: str, offer: Offer) -> Transfer:
+    return embedding(dict(offer.rows), options.train or (("*kernel",) if offer.kernels else ()))
+
+
 SPEC = Spec(
     name="embedding",
     options=Embedding,
-    build=lambda options, network, offer: embedding(offer.rows, options.train),
+    build=_build,
     summary="Trains the new row of a style that the source does not know, and keeps all else.",
     group="embedding",
     needs=frozenset({"rows"}),

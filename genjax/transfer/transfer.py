@@ -77,7 +77,8 @@ class Offer(NamedTuple):
         whole: patterns of the parameters that `lora` leaves as they are, such as tables of words that few texts say.
         denoising: what a network that is trained at levels of noise can do; None for all others.
         drawn: rows that the source drew, for the transfers that replay them; None until they are.
-        rows: {name of a table: how many of its last rows are new}, of conditions that the source does not know.
+        rows: pairs of a table's name and how many of its last rows are of conditions that the source does not know.
+        kernels: whether another transfer of the choice says what kernels become.
     """
 
     latent_size: int = 0
@@ -89,7 +90,8 @@ class Offer(NamedTuple):
     whole: tuple[str, ...] = ()
     denoising: Denoising | None = None
     drawn: Tree | None = None
-    rows: Mapping[str, int] = {}
+    rows: tuple[tuple[str, int], ...] = ()
+    kernels: bool = False
 
 
 def fits_any_model(options: Any, offers: Mapping[str, Offer]) -> None:

@@ -6,7 +6,7 @@ import signal
 import jax
 import numpy as np
 import pytest
-from tiny import leaves_equal
+from tiny import USUAL, leaves_equal
 from toy import MEASURED
 from toy_runs import TOY_MODEL, adapted_toy, in_step
 
@@ -17,7 +17,6 @@ from genjax.store.model import load_model
 from genjax.training.loop import adapt
 from genjax.training.plan import plan_adaptation
 from genjax.training.stage import fresh_state
-from genjax.transfer.registry import TRANSFERS
 from genjax.tree import flatten
 
 LATENTS = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
@@ -38,7 +37,7 @@ def expected(source):
     return generator(build_learner(kept.config))(kept.networks, kept.context, LATENTS)
 
 
-@pytest.mark.parametrize("transfer", [name for name in TRANSFERS if name != "cdc"])
+@pytest.mark.parametrize("transfer", [name for name in USUAL if name != "cdc"])
 def test_a_transfer_begins_with_the_images_of_the_source_and_trains(transfer, expected, source, tmp_path):
     config = adapted_toy(source, tmp_path / "run", transfer)
     plan = plan_adaptation(config)

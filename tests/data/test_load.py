@@ -31,8 +31,8 @@ def test_an_unknown_source_says_which_there_are() -> None:
         load("digit")
     assert (
         str(error.value)
-        == "unknown dataset 'digit'. Did you mean 'digits'? Known: archive, cifar, digits, emoji, folder, glyphs,"
-        " idx, npz, tfds."
+        == "unknown dataset 'digit'. Did you mean 'digits'? Known: archive, cifar, digits, emoji, folder, font, fonts,"
+        " glyphs, idx, npz, tfds."
     )
 
 
@@ -50,10 +50,13 @@ def test_only_an_npz_keeps_its_own_size() -> None:
 
 def test_help_lists_every_form() -> None:
     assert data_help() == (
-        "digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, folder:PATH,"
+        "digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, fonts,"
+        " fonts:FAMILY, fonts:FAMILY:WEIGHT, font:PATH.ttf, folder:PATH,"
         " archive:PATH, idx:PATH, cifar:PATH, npz:PATH or tfds:NAME."
     )
-    assert captions_help() == f"digits, glyphs, emoji, a folder with captions ({KINDS}) or an archive with captions"
+    assert (
+        captions_help() == f"digits, glyphs, emoji, fonts, a folder with captions ({KINDS}) or an archive with captions"
+    )
 
 
 def test_every_set_is_listed_under_its_own_name() -> None:

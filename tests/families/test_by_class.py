@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 from networks_by_hand import PIXELS, Constant
-from tiny import leaves_equal, tiny_model, train_config
+from tiny import USUAL, leaves_equal, tiny_model, train_config
 from toy_runs import in_step
 
 from genjax.families.gan.learner import make_gan
@@ -24,7 +24,6 @@ from genjax.models.dcgan import Critic, Generator
 from genjax.models.vae import Vae
 from genjax.store.model import load_model
 from genjax.training.loop import train
-from genjax.transfer.registry import TRANSFERS
 from genjax.tree import flatten
 
 LABELS = np.arange(8) % 2
@@ -147,7 +146,7 @@ def of_classes(family: str) -> Any:
     return dataclasses.replace(tiny_model(family), condition=Condition("class", ("cat", "dog", "owl")))
 
 
-@pytest.mark.parametrize("transfer", TRANSFERS)
+@pytest.mark.parametrize("transfer", USUAL)
 @pytest.mark.parametrize("family", ["gan", "vae"])
 def test_every_transfer_takes_a_step_by_class(family, transfer):
     """By shapes alone: labels reach every part of the step, and the tables of the classes are among the parameters."""

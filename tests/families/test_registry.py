@@ -4,7 +4,7 @@ import dataclasses
 
 import jax
 import pytest
-from tiny import TINY_GAN, TINY_VAE, tiny_model
+from tiny import TINY_GAN, TINY_VAE, USUAL, tiny_model
 
 from genjax.config import AdaptConfig
 from genjax.errors import InputError
@@ -20,7 +20,6 @@ from genjax.families.registry import (
     other_families,
 )
 from genjax.families.text import dump_vocabulary, word_vocabulary
-from genjax.transfer import TRANSFERS
 from genjax.transfer.registry import names, needs_fisher
 from genjax.tree import flatten
 
@@ -28,7 +27,7 @@ NETWORKS = {"gan": {"critic", "generator"}, "vae": {"vae"}}
 
 
 @pytest.mark.parametrize("family", NETWORKS)
-@pytest.mark.parametrize("name", [*TRANSFERS, "freeze,lora", "lora,replay", "miner,scale_shift", "freeze,l2_sp,ewc"])
+@pytest.mark.parametrize("name", [*USUAL, "freeze,lora", "lora,replay", "miner,scale_shift", "freeze,l2_sp,ewc"])
 def test_every_transfer_builds_for_every_family(family, name, batches):
     transfers = build_transfers(name, tiny_model(family))
     assert set(transfers) == NETWORKS[family]

@@ -6,7 +6,7 @@ import shutil
 import jax
 import numpy as np
 import pytest
-from tiny import adapt_config, leaves_equal
+from tiny import USUAL, adapt_config, leaves_equal
 
 from genjax.config import AdaptConfig, ControlConfig
 from genjax.errors import InputError
@@ -15,7 +15,7 @@ from genjax.store.model import load_model
 from genjax.training.loop import adapt
 from genjax.training.plan import plan_adaptation
 from genjax.training.stage import fresh_state
-from genjax.transfer import TRANSFERS, kernel_modulation
+from genjax.transfer import kernel_modulation
 from genjax.transfer.ewc import Ewc
 from genjax.transfer.freeze import Freeze
 from genjax.transfer.registry import chosen
@@ -42,7 +42,7 @@ def sources(kept_runs, tmp_path_factory):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "name"),
-    [*(("vae", name) for name in (*TRANSFERS, "lora,cdc")), *(("gan", name) for name in ("freeze", "ewc", "miner"))],
+    [*(("vae", name) for name in (*USUAL, "lora,cdc")), *(("gan", name) for name in ("freeze", "ewc", "miner"))],
 )
 def test_it_begins_at_the_source_exactly(sources, tmp_path, family, name):
     plan = plan_adaptation(adapt_config(sources / family, tmp_path / "run", transfer=chosen(name, FEW)))

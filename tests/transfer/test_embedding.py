@@ -60,5 +60,5 @@ def test_a_pattern_that_matches_nothing_is_refused(source, getkey):
 def test_it_needs_a_style_that_is_new():
     with pytest.raises(InputError, match="--transfer embedding needs a style that the source does not know"):
         check((Embedding(),), {"flow": Offer()})
-    check((Embedding(),), {"flow": Offer(rows=ROWS)})
-    assert SPEC.build(Embedding(), "flow", Offer(rows=ROWS)) is not None
+    check((Embedding(),), {"flow": Offer(rows=tuple(ROWS.items()))})
+    assert SPEC.build(Embedding(), "flow", Offer(rows=tuple(ROWS.items()))) is not None

@@ -14,6 +14,7 @@ import pytest
 from genjax.errors import InputError
 from genjax.transfer.auto import SPEC as AUTO
 from genjax.transfer.auto import Auto, Rule
+from genjax.transfer.embedding import Embedding
 from genjax.transfer.ewc import Ewc
 from genjax.transfer.freeze import Freeze
 from genjax.transfer.kernel_modulation import KernelModulation
@@ -44,7 +45,7 @@ from genjax.tree import flatten, unflatten
 LATENTS = 4
 # Two networks as a GAN has them; either a prior that makes no images by itself.
 OFFERS = {
-    "maker": Offer(LATENTS, features=True, evidence=True),
+    "maker": Offer(LATENTS, features=True, evidence=True, rows=(("stem/bias", 3),)),
     "trainer": Offer(published=False, freeze=("down_8/*",)),
 }
 PRIOR = {"prior": Offer(freeze=("embed_*",), whole=("embed_*",))}
@@ -233,8 +234,21 @@ def test_two_of_them_clash_or_begin_at_the_source_exactly_in_either_order(pair):
 
 
 SET = (  # each option off its default
-    *(Freeze(("maker/up/*", "trainer/")), Lora(2, 1.5), L2Sp(0.5), Ewc(7.0, 9), Miner(9, True), Replay(0.5, 8, 4, 1.5)),
-    *(replace(TRANSFERS["cdc"].options(), weight=3.0, batch=5), KernelModulation(0.5, 9), Full(), Auto((Lora(2),))),
+    *(
+        Freeze(("maker/up/*", "trainer/")),
+        Lora(2, 1.5),
+        L2Sp(0.5),
+        Ewc(7.0, 9),
+        Miner(9, True),
+        Replay(0.5, 8, 4, 1.5, True),
+    ),
+    *(
+        replace(TRANSFERS["cdc"].options(), weight=3.0, batch=5),
+        KernelModulation(0.5, 9),
+        Embedding(("*",)),
+        Full(),
+        Auto((Lora(2),)),
+    ),
 )
 
 
@@ -360,7 +374,7 @@ def test_only_what_is_missing_is_said():
         check(chosen("cdc"), {"maker": Offer(LATENTS)})
 
 
-@pytest.mark.parametrize("name", [name for name in TRANSFERS if name not in ("cdc", "replay", "miner")])
+@pytest.mark.parametrize("name", [name for name in TRANSFERS if name not in ("cdc", "replay", "miner", "embedding")])
 def test_a_prior_with_evidence_takes_all_that_needs_no_latents(name):
     offers = {"prior": PRIOR["prior"]._replace(evidence=True)}
     transfer = build(chosen(name), known_information(offers))["prior"]

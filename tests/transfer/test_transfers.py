@@ -9,6 +9,7 @@ from drawn import normal
 from genjax.models.dcgan import Generator
 from genjax.transfer import TRANSFERS, chain, freeze, full, lora
 from genjax.transfer.cdc import cdc
+from genjax.transfer.embedding import embedding
 from genjax.transfer.ewc import ewc
 from genjax.transfer.kernel_modulation import kernel_modulation
 from genjax.transfer.l2_sp import l2_sp
@@ -56,6 +57,7 @@ def every(source):
     return {
         "full": full(),
         "freeze": freeze(["stem/*"]),
+        "embedding": embedding({"stem/bias": 2}, ["up*"]),
         "lora": lora(rank=2),
         "scale_shift": scale_shift(),
         "singular_values": singular_values(),

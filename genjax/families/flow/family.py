@@ -176,7 +176,7 @@ def _offers(model: ModelConfig) -> dict[str, Offer]:
         evidence=True,
         freeze=NETWORKS[model.options.network].freeze(canvas.size),
         denoising=Denoising(_drawn_rows, functools.partial(_denoising_losses, model)),
-        rows={TABLE: styles.new} if styles is not None and styles.new else {},
+        rows=((TABLE, styles.new),) if styles is not None and styles.new else (),
     )
     before = {AUTOENCODER: Offer()} if model.options.space == "latents" else {}
     beside = {UNCERTAINTY: Offer(published=False)} if model.options.uncertainty else {}

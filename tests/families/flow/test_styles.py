@@ -63,8 +63,8 @@ def test_the_table_grows_by_the_mean_of_its_styles(getkey):
     np.testing.assert_allclose(grown[4], table[1:].mean(axis=0), rtol=1e-6)
     same = {"flow": unflatten({TABLE: table})}
     assert _begun(same, tiny(known))["flow"].keys() == same["flow"].keys()
-    assert _offers(tiny(adapted))["flow"].rows == {TABLE: 1}
-    assert _offers(tiny(known))["flow"].rows == {}
+    assert _offers(tiny(adapted))["flow"].rows == ((TABLE, 1),)
+    assert _offers(tiny(known))["flow"].rows == ()
 
 
 def test_class_and_style_add_up(getkey):

@@ -7,14 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import TINY_FLOW
+from tiny import TINY_FLOW, USUAL
 
 from genjax.config import ModelConfig
 from genjax.errors import InputError
 from genjax.families.flow.learner import NETWORK
 from genjax.families.flow.options import UnetConfig
 from genjax.families.registry import build_learner, build_transfers
-from genjax.transfer.registry import TRANSFERS
 from genjax.tree import flatten, unflatten
 
 OPTIONS = dataclasses.replace(TINY_FLOW, ema_widths=(0.1,))
@@ -23,7 +22,7 @@ UNET = UnetConfig(width=4, multipliers=(1,), attention=(16,))  # every kind of l
 OF_UNET = dataclasses.replace(MODEL, options=dataclasses.replace(OPTIONS, network="unet", unet=UNET))
 BATCH = {"image": np.random.default_rng(0).integers(0, 256, (8, 16, 16, 1), dtype=np.uint8)}
 CHAINS = ["freeze,lora", "l2_sp,lora", "replay,freeze", "ewc,cdc"]
-NAMES = [name for name in TRANSFERS if name != "miner"]
+NAMES = [name for name in USUAL if name != "miner"]
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,13 @@ import json
 import jax
 import numpy as np
 import pytest
-from tiny import train_config
+from tiny import USUAL, train_config
 from toy_runs import genjax
 
 from genjax.api import load
 from genjax.data import load as load_data
 from genjax.errors import InputError
 from genjax.training.loop import train
-from genjax.transfer.registry import TRANSFERS
 
 FAMILIES = ("gan", "vae")
 FEW = ["--data", "digits", "--num-images", 60, "--shots", 10, "--steps", 2, "--evaluate-every", 0]
@@ -66,7 +65,7 @@ def test_an_image_is_encoded_by_its_class_alone(family, source):
             model.reconstruct(images, classes=classes)
 
 
-@pytest.mark.parametrize("transfer", TRANSFERS)
+@pytest.mark.parametrize("transfer", USUAL)
 def test_shots_keep_their_classes_in_every_adaptation(source, transfer, tmp_path):
     run = tmp_path / "run"
     adapting = ["--source", source.folder.path, *FEW, "--control.ada-target", 0, *EXAMPLES.get(transfer, ())]
