@@ -18,7 +18,7 @@ from genjax.evaluate.run_data import held_out_images, images_hash, load_images, 
 from genjax.families.conditions import column_of, with_new_styles
 from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
-from genjax.families.model import Model, ModelConfig
+from genjax.families.model import Condition, Model, ModelConfig
 from genjax.families.registry import FAMILIES, model_to_json, other_families
 from genjax.store.description import ancestry, carried_control
 from genjax.store.fisher import fisher_information
@@ -38,11 +38,13 @@ from genjax.training.plan_checks import (
     check_source_there,
     check_trained,
 )
+from genjax.transfer.auto import Rule
 from genjax.transfer.registry import check_ratio, fisher_examples, images_drawn, needs_fisher, resolved
 from genjax.transfer.replay import STREAM as REPLAYED
 from genjax.transfer.transfer import Offer
 from genjax.tree import count
 
+STYLED_RULES = (Rule(None, "embedding"),)  # of `auto`, for a source with styles: experiments/results/fonts.md
 Information = Callable[[Path, Model, int], Networks]  # (folder, source, examples) -> Fisher information
 
 
@@ -161,7 +163,7 @@ def plan_adaptation(
         check_source_there(config)
     source = load_model(config.source)
     family = FAMILIES[source.config.family]
-    config = _decided(config, family, source.config.condition.kind)
+    config = _decided(config, family, source.config.condition)
     folder = _checked_folder(config, resume=resume, force=force)
     if config.control.transfer_ratio:
         check_ratio(config.transfers)
@@ -224,8 +226,8 @@ def _training(config: TrainConfig | AdaptConfig, layout: Layout, transfers: Mapp
     )
 
 
-def _decided(config: AdaptConfig, family: Family, condition: str) -> AdaptConfig:
-    """Replaces what depends on the source's family: `auto`, and options of an adaptation that were left out.
+def _decided(config: AdaptConfig, family: Family, condition: Condition) -> AdaptConfig:
+    """Replaces what depends on the source: `auto`, and options of an adaptation that were left out.
 
     Raises:
         InputError: options of another family.
@@ -235,8 +237,9 @@ def _decided(config: AdaptConfig, family: Family, condition: str) -> AdaptConfig
         adaptation = family.adaptation()
     if type(adaptation) is not family.adaptation:
         raise InputError(f"{type(adaptation).__name__} are not options of an adapted {family.label}. Leave them out.")
-    check_captions(config.captions, family, condition)
-    transfer = resolved(config.transfers, family.rules, config.shots)
+    check_captions(config.captions, family, condition.kind)
+    rules = family.rules if condition.styles is None else STYLED_RULES
+    transfer = resolved(config.transfers, rules, config.shots)
     return dataclasses.replace(config, transfer=transfer, adaptation=adaptation)
 
 

@@ -7,6 +7,7 @@ what speaks against them stand there.
   diversity, and which trains fewer numbers.
 - A VAE: `miner` up to 30 shots, the nearest in both distances among those that cover as much, at the price of more
   copies.
+- A flow with styles: `embedding`, whatever the shots. (experiments/results/fonts.md)
 - Full fine-tuning otherwise.
 
 On emoji with 100 shots a GAN came nearer by `freeze` than its source was, where full fine-tuning did harm; with 5 it

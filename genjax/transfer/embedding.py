@@ -1,8 +1,8 @@
 """A new word for what is new: the row of a condition that the source does not know is all that is trained.
 
-The row of a new style in the network's table is learned from the shots, and nothing else changes, so that nothing that
-the source can draw is lost. (Gal et al. 2023, textual inversion) With `train` further parameters learn beside it, such
-as the modulation of each block. (Kumari et al. 2023, custom diffusion)
+The row of a new style in the network's table is learned from the shots. Alone, nothing that the source can draw is lost
+(Gal et al. 2023, textual inversion); but a style that is between no others needs more: further parameters learn beside
+it (Kumari et al. 2023, custom diffusion), unless told otherwise what modulates each block by noise, class and style.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ NEW = "/new"  # after the name of a table: its new rows
 class Embedding:
     """The parameters that the transfer `embedding` trains beside the new row."""
 
-    train: tuple[str, ...] = ()
-    """Shell patterns over names of parameters that are trained as well, such as '*modulation*'; none trains the new row
-    alone, or with lora and its like all kernels by them."""
+    train: tuple[str, ...] = ("*modulation*",)
+    """Shell patterns over names of parameters that are trained as well; none trains the new row alone. With lora and
+    its like, which take them, all kernels unless told otherwise."""
 
 
 def embedding(rows: Mapping[str, int], train: Sequence[str] = ()) -> Transfer:
@@ -57,14 +57,15 @@ def embedding(rows: Mapping[str, int], train: Sequence[str] = ()) -> Transfer:
 
 
 def _build(options: Embedding, network: str, offer: Offer) -> Transfer:
-    return embedding(dict(offer.rows), options.train or (("*kernel",) if offer.kernels else ()))
+    by_others = offer.kernels and options == Embedding()
+    return embedding(dict(offer.rows), ("*kernel",) if by_others else options.train)
 
 
 SPEC = Spec(
     name="embedding",
     options=Embedding,
     build=_build,
-    summary="Trains the new row of a style that the source does not know, and keeps all else.",
+    summary="Trains the row of a style that the source does not know, and how blocks are modulated; keeps all else.",
     group="embedding",
     needs=frozenset({"rows"}),
 )

@@ -50,7 +50,11 @@ OFFERS = {
 }
 PRIOR = {"prior": Offer(freeze=("embed_*",), whole=("embed_*",))}
 SHAPES = {
-    "maker": {"stem": {"kernel": (LATENTS, 24), "bias": (24,)}, "up": {"kernel": (2, 2, 24, 12), "bias": (12,)}},
+    "maker": {
+        "stem": {"kernel": (LATENTS, 24), "bias": (24,)},
+        "up": {"kernel": (2, 2, 24, 12), "bias": (12,)},
+        "modulation": {"bias": (5,)},
+    },
     "trainer": {"down_8": {"kernel": (12, 10)}, "head": {"kernel": (10, 1)}},
     "prior": {"embed_text": {"table": (5, 8)}, "block_0": {"kernel": (16, 16), "bias": (16,)}},
 }
@@ -432,7 +436,7 @@ def test_without_a_choice_everything_is_trained():
     ("patterns", "frozen"),
     [
         ((), {"maker": set(), "trainer": {"down_8/kernel"}}),
-        (("maker/*/bias",), {"maker": {"stem/bias", "up/bias"}, "trainer": {"down_8/kernel"}}),
+        (("maker/*/bias",), {"maker": {"stem/bias", "up/bias", "modulation/bias"}, "trainer": {"down_8/kernel"}}),
         (("trainer/head/*",), {"maker": set(), "trainer": {"head/kernel"}}),
         (("trainer/",), {"maker": set(), "trainer": set()}),
         (("maker/up/*", "trainer/"), {"maker": {"up/kernel", "up/bias"}, "trainer": set()}),

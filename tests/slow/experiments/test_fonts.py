@@ -12,9 +12,9 @@ def test_a_source_is_adapted_to_ten_letters_and_compared_with_the_truth(tmp_path
     quick("fonts/benchmark", *arguments, folder=tmp_path)
     path = tmp_path / "out" / "rows.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [row["cell"] for row in rows] == ["caveat/source/0", "caveat/embedding/0"]
+    assert [row["cell"] for row in rows] == ["caveat/truth/0", "caveat/source/0", "caveat/embedding/0"]
     for row in rows:
-        assert 0 < row["values"]["distance"] < 255
+        assert (row["values"]["distance"] > 0) == (row["method"] != "truth")
         assert {record["n_fake"] for record in row["records"]} == {52}
     assert "| embedding | 1 |" in (tmp_path / "out" / "table.md").read_text()
     with Image.open(tmp_path / "out" / "caveat-0.png") as picture:
