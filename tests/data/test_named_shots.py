@@ -13,8 +13,8 @@ LETTERS = Dataset("letters", "all", IMAGES, np.array([0, 1, 2, 1, 0], np.int32),
 
 def test_shots_and_the_rest_are_all():
     shots, rest = shots_named(LETTERS, "3A"), rest_of(LETTERS, "3A")
-    assert shots.images.ravel().tolist() == [0, 2, 4]
-    assert rest.images.ravel().tolist() == [1, 3]
+    assert shots.images[:].ravel().tolist() == [0, 2, 4]
+    assert rest.images[:].ravel().tolist() == [1, 3]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_characters_are_classes_and_faces_are_factors():
     fonts = load("fonts", size=16)
     assert len(fonts) == 62 * 9
     assert fonts.class_names == tuple(CHARACTERS)
-    assert set(np.bincount(fonts.labels)) == {9}
+    assert set(np.bincount(np.asarray(fonts.labels))) == {9}
     first = [fonts.factors[name][0] for name in ("face", "family", "weight", "italic", "category")]
     assert first == ["roboto:200", "roboto", 200, 0, "sans serif"]
     assert fonts.captions[0] == "a thin sans serif capital a"
@@ -46,7 +46,7 @@ def test_captions_say_weight_slant_kind_and_character():
 def test_one_face_holds_out_a_fifth_of_its_characters():
     train, test = (load("fonts:caveat", size=16, split=split) for split in ("train", "test"))
     assert (len(train), len(test)) == (50, 12)
-    assert not set(train.labels) & set(test.labels)
+    assert not set(np.asarray(train.labels)) & set(np.asarray(test.labels))
 
 
 def test_a_font_of_the_user_is_drawn_as_the_same_face():
@@ -58,7 +58,7 @@ def test_a_font_of_the_user_is_drawn_as_the_same_face():
 
 def test_colour_is_the_same_three_times():
     grey, colour = (load("fonts:caveat", size=16, channels=channels) for channels in (1, 3))
-    np.testing.assert_array_equal(colour.images, np.repeat(grey.images, 3, axis=-1))
+    np.testing.assert_array_equal(colour.images, np.repeat(grey.images[:], 3, axis=-1))
 
 
 def test_they_are_drawn_once(monkeypatch):
@@ -71,6 +71,7 @@ def test_a_spoiled_entry_of_the_cache_is_drawn_again():
     faces = [face_named("lobster")]
     images = drawn.draw_faces(faces, 8)
     path = drawn.cache.drawn_path(drawn._what(faces, 8))
+    assert path is not None
     content = bytearray(path.read_bytes())
     content[100] ^= 255
     path.write_bytes(bytes(content))

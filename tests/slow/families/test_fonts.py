@@ -20,9 +20,8 @@ def adapted(tmp_path_factory):
 
 
 def test_the_zoo_draws_a_letter(tmp_path):
-    assert (
-        genjax("sample", "zoo:fonts32-flow", "--class", "Q", "--num", 2, "--steps", 2, "--out", tmp_path / "q.png") == 0
-    )
+    out = tmp_path / "q.png"
+    assert genjax("sample", "zoo:fonts32-flow", "--class", "Q", "--num", 2, "--steps", 2, "--out", out) == 0
     assert out.exists()
 
 
