@@ -241,7 +241,15 @@ def _fitted(networks: Networks, model: ModelConfig, source: ModelConfig, images:
 
 
 def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
-    """Makes the condition of a model from the set that it is trained on."""
+    """Makes the condition of a model from the set that it is trained on.
+
+    Raises:
+        InputError: a set without it, or styles that nothing would read.
+    """
+    if options.styles and (kind != "class" or options.network != "dit"):
+        raise InputError(
+            f"--flow.styles {options.styles} is for --condition class and --flow.network dit. Use both, or leave it out."
+        )
     if kind == "class":
         return class_condition(dataset, options.styles)
     return text_condition(dataset, kind=options.text) if kind == "text" else NO_CONDITION

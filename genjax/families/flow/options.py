@@ -210,8 +210,6 @@ def check_typed(options: object) -> None:
                 raise InputError(
                     f"{option(f'flow.{other}', name)} does nothing with --flow.network {options.network}. Leave it out."
                 )
-    if options.styles and options.network != "dit":
-        raise InputError(f"--flow.styles does nothing with --flow.network {options.network}. Leave it out.")
     process = options.process
     readers = {"prediction": ("rectified",), "time_mean": ("rectified", "mean")}
     unread = [("flow", name) for name, known in readers.items() if process not in known and name in changed(options)]

@@ -3,12 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import linen as nn
 
 from genjax.config import ModelConfig
 from genjax.data import Dataset
+from genjax.errors import InputError
 from genjax.families.conditions import class_condition, with_new_styles
-from genjax.families.flow.family import _begun, _offers
+from genjax.families.flow.family import FLOW, _begun, _offers
 from genjax.families.flow.learner import Flow, dropped
 from genjax.families.flow.options import FlowConfig
 from genjax.families.flow.styles import TABLE, fitted_rows, with_style_rows
@@ -52,6 +54,12 @@ def test_a_new_row_begins_at_the_style_that_explains_the_shots():
 
 def tiny(condition):
     return ModelConfig("flow", 16, 1, "float32", 8, FlowConfig(styles="face"), condition)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("none", {}), ("text", {}), ("class", {"network": "unet"})])
+def test_styles_that_nothing_would_read_are_refused(kind, options):
+    with pytest.raises(InputError, match="--flow.styles face is for --condition class and --flow.network dit"):
+        FLOW.condition(kind, FlowConfig(styles="face", **options), of(NAMES, PICTURES))
 
 
 def test_the_table_grows_by_the_mean_of_its_styles(getkey):
