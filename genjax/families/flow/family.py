@@ -248,7 +248,8 @@ def _condition(kind: str, options: FlowConfig, dataset: Dataset) -> Condition:
     """
     if options.styles and (kind != "class" or options.network != "dit"):
         raise InputError(
-            f"--flow.styles {options.styles} is for --condition class and --flow.network dit. Use both, or leave it out."
+            f"--flow.styles {options.styles} is for --condition class and --flow.network dit. Use both, or leave it"
+            " out."
         )
     if kind == "class":
         return class_condition(dataset, options.styles)

@@ -58,7 +58,7 @@ def tiny(condition):
 
 @pytest.mark.parametrize(("kind", "options"), [("none", {}), ("text", {}), ("class", {"network": "unet"})])
 def test_styles_that_nothing_would_read_are_refused(kind, options):
-    with pytest.raises(InputError, match="--flow.styles face is for --condition class and --flow.network dit"):
+    with pytest.raises(InputError, match=r"--flow\.styles face is for --condition class and --flow\.network dit"):
         FLOW.condition(kind, FlowConfig(styles="face", **options), of(NAMES, PICTURES))
 
 
