@@ -71,11 +71,3 @@ def test_a_tilde_is_the_home_folder_where_a_run_is_read_before_its_options(tmp_p
     for arguments in (["train", "--resume", "--out=~/x"], ["evaluate", "--fake=run:~/x", "--real", "digits"]):
         assert cli.main(arguments) == 2
         assert f"error: {tmp_path}/x" in capsys.readouterr().err
-
-
-def test_an_option_of_other_families_does_not_name_this_one(tmp_path, capsys):
-    line = ["train", "--model", "text2image", "--data", "glyphs", "--control.anneal-steps", "5"]
-    assert cli.main([*line, "--out", str(tmp_path / "run")]) == 2
-    said = capsys.readouterr().err
-    assert "is for a GAN or a VAE or a flow model, and this is a text-to-image model. Leave it out." in said
-    assert not (tmp_path / "run").exists()

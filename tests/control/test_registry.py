@@ -199,6 +199,14 @@ def test_an_option_of_a_mechanism_that_is_off_is_refused_by_its_kind_first():
         build_controller(control, VAE, others=(GAN,))
 
 
+def test_an_option_of_other_kinds_does_not_name_this_one():
+    """A kind of several stages is among the others too, for those of its stages that would take the option."""
+    control = dataclasses.replace(NO_CONTROL, anneal_steps=5)
+    stage = GAN._replace(knobs=tuple(knob for knob in GAN.knobs if knob != "annealed_rate"))
+    with pytest.raises(InputError, match=r"--control.anneal-steps is for a VAE, and this is a GAN\. Leave it out"):
+        build_controller(control, stage, others=(GAN, VAE))
+
+
 def test_a_mechanism_for_no_kind_names_what_is_missing():
     control = dataclasses.replace(NO_CONTROL, kl_target=4.0)
     with pytest.raises(
