@@ -3,6 +3,7 @@
 import numpy as np
 
 from genjax.data.dataset import Dataset
+from genjax.data.request import EmptySplitError
 from genjax.errors import InputError
 
 
@@ -29,11 +30,12 @@ def rest_of(dataset: Dataset, characters: str) -> Dataset:
     """Selects the images of all other classes: what the shots are to be completed to.
 
     Raises:
-        InputError: a class that the set does not have, or no other class.
+        InputError: a class that the set does not have.
+        EmptySplitError: there is no other class.
     """
     rest = np.flatnonzero(~_named(dataset, characters))
     if not len(rest):
-        raise InputError(f"--shots-of names every class of {dataset.name}, and nothing is held out. Name fewer.")
+        raise EmptySplitError(f"--shots-of names every class of {dataset.name}, and nothing is held out. Name fewer.")
     return dataset.take(rest)
 
 

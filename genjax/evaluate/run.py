@@ -29,6 +29,7 @@ from genjax.evaluate.sides import (
     check_held_out,
     common_size,
     generated_set,
+    named_shots,
     reading_of,
     say_left_out,
     warn_of_shape,
@@ -134,15 +135,7 @@ def judge(
     explained = [name for name in metrics if name in EXPLANATIONS]
     by_class = [name for name in metrics if name in BY_CLASS]
     judged, truth = Side.of(fake, which), Side.of(real, which)
-    font = _letters_of(judged, real)
-    if tuple(metrics) == tuple(CORE) and font is not None:
-        metrics = (*metrics, *LETTERS)
-    letters = [name for name in metrics if name in LETTERS]
-    if letters and font is None:
-        raise InputError(
-            f"{', '.join(letters)} compare letters with the true ones of a font, and {fake} was not adapted to one with"
-            " --shots-of. Leave them out."
-        )
+    named = named_shots(judged, real) if split == "test" else None
     check_held_out(judged, real, split)
     if explained and judged.model is None:
         raise InputError(f"{', '.join(explained)} need a model, and {fake} is a set of images. Evaluate a run.")
@@ -151,10 +144,19 @@ def judge(
     check_by_class(by_class, judged.model, split="" if truth.run is not None else split)
     size = common_size(judged, truth, size)
     reading = reading_of(judged, real, skip_broken=skip_broken, captions=captions, max_pixels=max_pixels)
-    if font is not None and judged.model is not None:
-        shown = held_out_images(font, judged.model)
+    if named is not None and judged.model is not None:
+        shown = held_out_images(named, judged.model)
     else:
         shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, reading=reading)
+    has_truth = named is not None and judged.model is not None and _is_of_one_font(judged.model, real, shown)
+    if tuple(metrics) == tuple(CORE) and has_truth:
+        metrics = (*metrics, *LETTERS)
+    letters = [name for name in metrics if name in LETTERS]
+    if letters and not has_truth:
+        raise InputError(
+            f"{', '.join(letters)} compare letters with the true ones of a font, and {fake} was not adapted to one face"
+            " with --shots-of. Leave them out."
+        )
     about: dict[str, Any] = {"data": real, "split": shown.split, "seed": seed}
     records: list[Record] = []
     images: dict[str, np.ndarray] = {}
@@ -170,15 +172,18 @@ def judge(
             records += explain(loaded, known, metrics=explained, train=train, **about)
         sides = [labelled(shown, loaded.model.config.condition.names)] if by_class else []
         if TAUGHT in by_class:
-            rest = _real_images(truth, judged, size=size, split="train", seed=seed, which=which, reading=reading)
+            if named is not None:
+                rest = training_images(named, loaded.model.config)
+            else:
+                rest = _real_images(truth, judged, size=size, split="train", seed=seed, which=which, reading=reading)
             sides.append(labelled(rest, loaded.model.config.condition.names))
         if pictured or by_class or not explained:
             images["fake_images"] = _drawn(loaded, number, seed, texts)
         if by_class:
             asked = Labelled(images["fake_images"], np.asarray(texts, object))
             records += class_records(sides[0], asked, *sides[1:], extractor=network, metrics=by_class, **about)
-        if font is not None and letters:
-            records += _letter_records(loaded, font, judged.run, shown, letters, source=source, **about)
+        if named is not None and letters:
+            records += _letter_records(loaded, named, judged.run, shown, letters, source=source, **about)
         if pictured:
             images |= _further_images(judged, pictured, number, texts, real=real, seed=seed, which=which, source=source)
     else:
@@ -195,14 +200,10 @@ def judge(
     return records
 
 
-def _letters_of(judged: Side, real: str) -> AdaptConfig | None:
-    """Returns how a run was adapted to named letters of a font that is the real side too; None for all others."""
-    if judged.run is None or judged.model is None or judged.model.condition.kind != "class":
-        return None
-    config = run_config(RunFolder(judged.run))
-    if not isinstance(config, AdaptConfig) or not config.shots_of or config.data != real:
-        return None
-    return config if real.partition(":")[0] in ("font", "fonts") else None
+def _is_of_one_font(model: ModelConfig, real: str, shown: Dataset) -> bool:
+    """Returns True if images are the letters of one face, which a model of classes can be asked for."""
+    faces = shown.factors.get("face", ())
+    return model.condition.kind == "class" and real.partition(":")[0] in ("font", "fonts") and len(set(faces)) == 1
 
 
 def _letter_records(

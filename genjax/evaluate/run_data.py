@@ -154,7 +154,7 @@ def held_out_images(config: TrainConfig | AdaptConfig, model: ModelConfig, *, qu
         quiet=quiet,
         **config.reading,
     )
-    return rest_of(images, by_name) if by_name else images
+    return dataclasses.replace(rest_of(images, by_name), split="test") if by_name else images
 
 
 def real_images(config: TrainConfig | AdaptConfig | ImportConfig, model: ModelConfig, begun: Mapping[str, Any]) -> Real:

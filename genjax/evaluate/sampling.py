@@ -14,6 +14,7 @@ from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES
 from genjax.store.description import source_of
 from genjax.store.model import load_model
+from genjax.store.zoo import run_named
 
 
 class Loaded(NamedTuple):
@@ -109,7 +110,7 @@ def guiding_model(run: Path, model: Model, guide: Path | str, source: Path | Non
     Raises:
         InputError: there is none, or one of another family or of other images.
     """
-    place, other = load_source(run, source) if str(guide) == "source" else (Path(guide), None)
+    place, other = load_source(run, source) if str(guide) == "source" else (run_named(guide), None)
     other = other or load_model(place, sampled_only=True)
     for name in ("family", "size", "channels"):
         mine, its = getattr(model.config, name), getattr(other.config, name)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.config.run import ImportConfig, TrainConfig, check_captions
+from genjax.config.run import AdaptConfig, ImportConfig, TrainConfig, check_captions
 from genjax.data import Dataset, load
 from genjax.data.large_images import MAX_PIXELS
 from genjax.data.reading_options import Missing, ReadingOptions
@@ -20,6 +20,7 @@ from genjax.families.registry import FAMILIES
 from genjax.store.description import read_model_config
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder
+from genjax.store.zoo import run_named
 from genjax.terminal import say, warn
 
 USUAL_SIZE = 32  # height and width, where neither side says any
@@ -46,7 +47,7 @@ class Side(NamedTuple):
     def of(cls, spec: str, which: str) -> "Side":
         """Reads what a spec states of itself."""
         if spec.startswith("run:"):
-            run = Path(spec.removeprefix("run:")).expanduser()
+            run = run_named(spec.removeprefix("run:"))
             model = read_model_config(run, which=which)
             return cls(spec, run, model, (model.size, model.size), model.channels)
         if spec.startswith("npz:"):
@@ -138,6 +139,16 @@ def check_held_out(judged: Side, real: str, split: str) -> None:
             f"{judged.run} was trained on all images of {real} (--split all), so that none is held out."
             " Use --split all to compare it with what it was trained on, or --data with other images."
         )
+
+
+def named_shots(judged: Side, real: str) -> AdaptConfig | None:
+    """Returns how a run was adapted to classes by name, of the set that it is judged by; None for all others.
+
+    Such a run is judged by the other classes: it was trained on all images of those that were named.
+    """
+    config = None if judged.run is None else run_config(RunFolder(judged.run))
+    by_name = isinstance(config, AdaptConfig) and config.shots_of and _place(config.data) == _place(real)
+    return config if by_name and isinstance(config, AdaptConfig) else None
 
 
 def _place(spec: str) -> tuple[str, Any]:

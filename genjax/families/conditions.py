@@ -123,8 +123,9 @@ def _parts(asked: str, condition: Condition) -> tuple[str, str]:
     styles = condition.styles
     if styles is None or asked in condition.names:
         return asked, styles.usual if styles else ""
-    name, _, style = asked.partition(IN)
-    return name, style or styles.usual
+    known = [name for name in condition.names if asked.startswith(name + IN)]  # "in" may be a word of a class
+    name = max(known, key=len) if known else asked.partition(IN)[0]
+    return name, asked.removeprefix(name + IN) if IN in asked else styles.usual
 
 
 def _places(given: Sequence[str], kind: str, names: Sequence[str]) -> np.ndarray:
@@ -195,11 +196,11 @@ def column_of(condition: Condition, dataset: Dataset) -> dict[str, np.ndarray]:
             f"{dataset.name} has classes that the model does not know: {', '.join(unknown[:10])}; it knows"
             f" {', '.join(condition.names[:10])}. Use data with these classes, or a model without --condition."
         )
-    names = [dataset.class_names[label] for label in dataset.labels]
-    if condition.styles is not None:
-        of_each = _style_of_each(condition.styles, dataset)
-        names = [f"{name}{IN}{style}" for name, style in zip(names, of_each, strict=True)]
-    return {column_name(condition): numbers_of(condition, names)}
+    classes = _places([dataset.class_names[label] for label in dataset.labels], "class", condition.names)
+    if condition.styles is None:
+        return {"label": classes}
+    styles = _places(_style_of_each(condition.styles, dataset), "style", ("", *condition.styles.names))
+    return {STYLED: np.stack([classes, styles], axis=1)}
 
 
 def example_column(condition: Condition) -> dict[str, np.ndarray]:

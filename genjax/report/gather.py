@@ -32,6 +32,7 @@ from genjax.store.metrics import read_metrics
 from genjax.store.model import plain_stages
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder, read_config, stage_folder, write_bytes
+from genjax.store.zoo import ZOO
 from genjax.version import __version__
 
 BESIDE = 32  # latents through the source and the adaptation
@@ -82,6 +83,8 @@ def write_report(
 def target(runs: Sequence[Path], out: Path | None) -> Path:
     """Returns the file to write."""
     if out is None:
+        if ZOO in runs[0].resolve().parents:
+            raise InputError("the zoo is read only: a report of its models needs a file. Add --out report.html.")
         return runs[0] / ("report.html" if len(runs) == 1 else "comparison.html")
     return out if out.suffix.lower() in (".html", ".htm") else out / "report.html"
 

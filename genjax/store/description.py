@@ -18,6 +18,7 @@ from genjax.families.registry import model_from_json
 from genjax.json_config import read_json
 from genjax.store.migrations import MODEL_FILES, migrated
 from genjax.store.run_folder import RunFolder, is_run, read_config, runs_inside, stage_folder, what_to_name
+from genjax.store.zoo import located
 from genjax.transfer.registry import from_json as transfer_from_json
 from genjax.transfer.registry import names as transfer_names
 from genjax.tree import difference, flatten, refill
@@ -50,7 +51,7 @@ def source_of(run: Path) -> tuple[Path, str]:
     """
     try:
         entry = read_description(run)["source"]
-        return run / entry["path"], entry["identity"]
+        return located(entry["path"], run), entry["identity"]
     except (KeyError, TypeError):
         raise InputError(f"{run} does not say what it was adapted from. Name a run that was adapted.") from None
 

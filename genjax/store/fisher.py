@@ -12,6 +12,7 @@ from genjax.families.model import Model
 from genjax.families.registry import FAMILIES
 from genjax.store.model import plain_stages
 from genjax.store.run_folder import RunFolder, write_bytes
+from genjax.store.zoo import ZOO
 from genjax.transfer import diagonal_fisher
 from genjax.tree import Tree, difference, flatten, unflatten
 
@@ -44,7 +45,8 @@ def fisher_information(run: Path, source: Model, *, examples: int) -> Networks:
         if kept is None:
             keys = jax.random.split(jax.random.key(SEED), examples)
             kept = diagonal_fisher(lambda moved, key, evidence=evidence: evidence(moved, params, key), own, keys)
-            _write(path, kept)
+            if ZOO not in path.resolve().parents:
+                _write(path, kept)
         found |= kept
     return found
 

@@ -5,7 +5,6 @@ updates, frozen parts) holds only what was trained and names the identity of tha
 """
 
 import hashlib
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from genjax.families.registry import FAMILIES, model_from_json, model_to_json
 from genjax.store.description import described, description_file, relied_on, scalars
 from genjax.store.migrations import FORMAT
 from genjax.store.run_folder import RunFolder, stage_folder, write_bytes, write_json
+from genjax.store.zoo import located, placed
 from genjax.transfer import Transfer, full
 from genjax.transfer.transfer import same_latents
 from genjax.tree import Tree, check_alike, content_hash, count, flatten, refill, unflatten
@@ -92,7 +92,7 @@ def save_model(
     if needs:
         values["needs"] = dict(needs)
     if origin is not None:
-        path = os.path.relpath(origin.config.source.resolve(), (run or folder.path).resolve())
+        path = placed(origin.config.source, run or folder.path)
         values |= {"adapted": config_to_json(origin.config), "source": {"path": path, "identity": origin.identity}}
         values["ancestry"] = list(origin.ancestry)
     write_json(place / "model.json", values)
@@ -176,7 +176,7 @@ def _load(run: Path, which: str, source: Path | None, *, sampled_only: bool, abo
         partial = [name for name in needed if not stored.entries[name]["whole"]]
         step = int(values["step"])
         adapted = config_from_json(AdaptConfig, values["adapted"], where=str(where)) if partial else None
-        origin = source or run / values["source"]["path"] if partial or source else None
+        origin = source or located(values["source"]["path"], run) if partial or source else None
         expected = values["source"]["identity"] if partial or source else ""
     except InputError:
         raise

@@ -5,6 +5,7 @@ they are loaded, as of every model.
 """
 
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +54,21 @@ def run_named(text: str | Path) -> Path:
     if name not in known:
         raise InputError(f"the zoo has no {name!r}. {did_you_mean(name, known)} See genjax zoo.")
     return ZOO / name
+
+
+def placed(source: Path, run: Path) -> str:
+    """Returns where a source lies as a run keeps it: ``zoo:NAME``, or the way from the folder of the run."""
+    whole = source.resolve()
+    return f"{PREFIX}{whole.name}" if whole.parent == ZOO.resolve() else os.path.relpath(whole, run.resolve())
+
+
+def located(kept: str, run: Path) -> Path:
+    """Returns the folder that `placed` has written down in a run.
+
+    Raises:
+        InputError: no such model in the zoo.
+    """
+    return run_named(kept) if kept.startswith(PREFIX) else run / kept
 
 
 def cards() -> list[Card]:

@@ -18,7 +18,7 @@ from genjax.evaluate.run_data import held_out_images, images_hash, load_images, 
 from genjax.families.conditions import column_of, with_new_styles
 from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
-from genjax.families.model import Condition, Model, ModelConfig
+from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES, model_to_json, other_families
 from genjax.store.description import ancestry, carried_control
 from genjax.store.fisher import fisher_information
@@ -38,8 +38,10 @@ from genjax.training.plan_checks import (
     check_source_there,
     check_trained,
 )
-from genjax.transfer.auto import Rule
+from genjax.transfer.auto import Auto, Rule
+from genjax.transfer.embedding import check_rows, with_new_rows
 from genjax.transfer.registry import check_ratio, fisher_examples, images_drawn, needs_fisher, resolved
+from genjax.transfer.registry import names as transfer_names
 from genjax.transfer.replay import STREAM as REPLAYED
 from genjax.transfer.transfer import Offer
 from genjax.tree import count
@@ -163,13 +165,12 @@ def plan_adaptation(
         check_source_there(config)
     source = load_model(config.source)
     family = FAMILIES[source.config.family]
-    config = _decided(config, family, source.config.condition)
+    config = _decided(config, family, source, dataset)
     folder = _checked_folder(config, resume=resume, force=force)
     if config.control.transfer_ratio:
         check_ratio(config.transfers)
     kind = source.config.condition.kind
-    request = {"size": source.config.size, "channels": source.config.channels, "split": training_split(config)}
-    images = _images(dataset, config, kind, **request)
+    images = _images(dataset, config, kind, **_request(config, source))
     check_images(images, source.config.size, source.config.channels)
     images = shots_of(config, images)
     model = family.adapted(source.config, config.adaptation, len(images))
@@ -188,10 +189,14 @@ def plan_adaptation(
         network: jax.eval_shape(lambda tree, init=transfer.init: init(tree, jax.random.key(0))[0], params[network])
         for network, transfer in transfers.items()
     }
+    check_rows(offers, trained, transfer_names(config.transfers))
     informed = offers
     if needs_fisher(config.transfers):
         found = information(config.source, source, fisher_examples(config.transfers))
-        informed = {name: offer._replace(fisher=found.get(name)) for name, offer in informed.items()}
+        informed = {
+            name: offer._replace(fisher=with_new_rows(found.get(name), params[name], offer.rows))
+            for name, offer in informed.items()
+        }
     if draw and (number := images_drawn(config.transfers)):
         informed = {name: _with_drawn(offer, source, config.seed, number) for name, offer in informed.items()}
     if informed is not offers:
@@ -200,6 +205,11 @@ def plan_adaptation(
     check_trained({network: count(tree) for network, tree in trained.items()}, stages, config.transfers)
     control = _carried(config, stages) if config.control_state == "carry" else {}
     return Plan(folder, config, model, stages, images, _held_out(config, model), batch, layout, source, control)
+
+
+def _request(config: AdaptConfig, source: Model) -> dict[str, Any]:
+    """Returns how the images of an adaptation are to be loaded."""
+    return {"size": source.config.size, "channels": source.config.channels, "split": training_split(config)}
 
 
 def _with_drawn(offer: Offer, source: Model, seed: int, number: int) -> Offer:
@@ -226,7 +236,7 @@ def _training(config: TrainConfig | AdaptConfig, layout: Layout, transfers: Mapp
     )
 
 
-def _decided(config: AdaptConfig, family: Family, condition: Condition) -> AdaptConfig:
+def _decided(config: AdaptConfig, family: Family, source: Model, dataset: Dataset | None) -> AdaptConfig:
     """Replaces what depends on the source: `auto`, and options of an adaptation that were left out.
 
     Raises:
@@ -237,8 +247,13 @@ def _decided(config: AdaptConfig, family: Family, condition: Condition) -> Adapt
         adaptation = family.adaptation()
     if type(adaptation) is not family.adaptation:
         raise InputError(f"{type(adaptation).__name__} are not options of an adapted {family.label}. Leave them out.")
+    condition = source.config.condition
     check_captions(config.captions, family, condition.kind)
-    rules = family.rules if condition.styles is None else STYLED_RULES
+    rules = family.rules
+    if condition.styles is not None and any(isinstance(one, Auto) for one in config.transfers):
+        images = _images(dataset, config, condition.kind, **_request(config, source))
+        found = with_new_styles(condition, shots_of(config, images)).styles
+        rules = STYLED_RULES if found is not None and found.new else rules
     transfer = resolved(config.transfers, rules, config.shots)
     return dataclasses.replace(config, transfer=transfer, adaptation=adaptation)
 

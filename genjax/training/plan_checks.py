@@ -11,6 +11,7 @@ from genjax.devices import backend
 from genjax.errors import InputError, looked_for
 from genjax.families.family import Stage
 from genjax.families.model import Model
+from genjax.store.zoo import ZOO
 from genjax.transfer.freeze import Freeze, typed_patterns
 from genjax.transfer.registry import Choice, names
 from genjax.transfer.transfer import same_latents
@@ -75,6 +76,8 @@ def check_name(path: Path) -> None:
         raise InputError(
             f"--out {str(path)!a} lies where this locale cannot name all letters of the path. Set PYTHONUTF8=1."
         ) from None
+    if ZOO in Path(whole).parents:
+        raise InputError(f"--out {path} lies in genjax's own zoo, which is read only. Use another --out.")
     if "[" in whole:  # checkpoints are put together by a pattern: they could be written and not read
         raise InputError(f"--out {path} lies in a folder with a bracket in its name ({whole}). Use one without.")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 from jax import Array
 
+from genjax.errors import InputError
 from genjax.transfer.transfer import Offer, Spec, Transfer
 from genjax.tree import Tree, flatten, label, unflatten
 
@@ -54,6 +55,34 @@ def embedding(rows: Mapping[str, int], train: Sequence[str] = ()) -> Transfer:
         return unflatten(flat | whole)
 
     return Transfer(init, params)
+
+
+def check_rows(offers: Mapping[str, Offer], trained: Mapping[str, Tree], choice: str) -> None:
+    """Raises InputError where a transfer keeps the row of a new style, which would never be learned.
+
+    Args:
+        offers: {network: its offer}.
+        trained: {network: what its transfer trains}.
+        choice: the transfers, as they are typed.
+    """
+    for network, offer in offers.items():
+        for table, _ in offer.rows:
+            if not any(name in (table, table + NEW) for name in flatten(trained[network])):
+                raise InputError(
+                    f"--transfer {choice} keeps {table}, and the source has no row for the new style there. Use"
+                    " embedding, lora or full."
+                )
+
+
+def with_new_rows(information: Tree | None, params: Tree, rows: Sequence[tuple[str, int]]) -> Tree | None:
+    """Returns the information of a source's parameters with none of the rows that it does not have: zeros."""
+    if information is None or not rows:
+        return information
+    flat, wanted = flatten(information), flatten(params)
+    for table, _ in rows:
+        missing = len(wanted[table]) - len(flat[table])
+        flat[table] = jnp.pad(flat[table], [(0, missing), *[(0, 0)] * (flat[table].ndim - 1)])
+    return unflatten(flat)
 
 
 def _build(options: Embedding, network: str, offer: Offer) -> Transfer:

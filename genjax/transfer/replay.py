@@ -40,7 +40,8 @@ class Replay:
     """Flow: trains the target at noisy levels, and in place of comparing images the source's at clean ones: power of
     their share of noise, 1 is usual; 0 is off."""
     prior: bool = False
-    """Flow: in place of comparing images, trains on images that the source drew, of all its classes and styles."""
+    """Flow: in place of comparing images, trains on images that the source drew, of all its classes and styles; at all
+    levels of noise, with `forgetting` at clean ones."""
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""

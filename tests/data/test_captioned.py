@@ -24,7 +24,7 @@ def test_sets_with_captions_hand_them_over() -> None:
     [
         (
             (),
-            "x has no captions. Use digits, glyphs, emoji, a folder with captions (captions.jsonl, metadata.jsonl, ",
+            "x has no captions. Use digits, glyphs, emoji, fonts, a folder with captions (captions.jsonl,",
         ),
         (("a", " ", ""), "x has no caption for 2 of 3 images, the first is image 1 of its split 'train'. Write one"),
         (("a", "b"), "x has no caption for 1 of 3 images, the first is image 2 of its"),

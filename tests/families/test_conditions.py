@@ -124,6 +124,18 @@ def test_a_style_that_a_model_does_not_know_becomes_its_last_and_its_usual_one()
     assert with_new_styles(class_condition(BIRDS), own) == class_condition(BIRDS)
 
 
+def test_a_class_may_have_in_in_its_name():
+    names = ("cat", "cat in box")
+    known = Dataset(
+        *("x", "train", IMAGES[:2], np.array([0, 1], np.int32), names), factors={"face": np.array(["a", "b"])}
+    )
+    condition = class_condition(known, "face")
+    np.testing.assert_array_equal(column_of(condition, known)["styled_label"], [[0, 1], [1, 2]])
+    np.testing.assert_array_equal(
+        numbers_of(condition, ["cat in box", "cat in box in a", "cat in b"]), [[1, 0], [1, 1], [0, 2]]
+    )
+
+
 def test_styles_are_of_a_factor_of_the_set():
     with pytest.raises(InputError, match=r"fonts has no factor 'colour' \(it has face\)"):
         class_condition(FACES, "colour")

@@ -7,7 +7,8 @@ import pytest
 from genjax.errors import InputError
 from genjax.store import zoo
 from genjax.store.model import load_model
-from genjax.store.zoo import ZOO, cards, run_named
+from genjax.store.zoo import ZOO, cards, located, placed, run_named
+from genjax.training.plan_checks import check_name
 
 NAMES = [card.name for card in cards()]
 
@@ -30,6 +31,20 @@ def test_they_take_less_than_30_megabytes_and_name_no_place():
 def test_a_path_is_a_path(tmp_path):
     assert run_named(tmp_path) == tmp_path
     assert run_named("~/runs").is_absolute()
+
+
+def test_a_run_keeps_the_name_and_not_the_place(tmp_path):
+    assert placed(ZOO / NAMES[0], tmp_path) == f"zoo:{NAMES[0]}"
+    assert located(f"zoo:{NAMES[0]}", tmp_path) == ZOO / NAMES[0]
+    assert (
+        located(placed(tmp_path / "a" / "source", tmp_path / "b"), tmp_path / "b").resolve()
+        == tmp_path / "a" / "source"
+    )
+
+
+def test_it_is_not_written_to():
+    with pytest.raises(InputError, match="lies in genjax's own zoo, which is read only"):
+        check_name(ZOO / NAMES[0])
 
 
 def test_an_unknown_name_is_refused():

@@ -7,7 +7,7 @@ from drawn import normal
 
 from genjax.errors import InputError
 from genjax.transfer import chain, lora
-from genjax.transfer.embedding import SPEC, Embedding, embedding
+from genjax.transfer.embedding import SPEC, Embedding, check_rows, embedding, with_new_rows
 from genjax.transfer.registry import check
 from genjax.transfer.transfer import Offer
 from genjax.tree import flatten
@@ -55,6 +55,23 @@ def test_what_patterns_name_moves_too_and_lora_takes_it(source, getkey):
 def test_a_pattern_that_matches_nothing_is_refused(source, getkey):
     with pytest.raises(InputError, match="attention"):
         embedding(ROWS, ["attention*"]).init(source, getkey())
+
+
+def test_what_keeps_the_row_is_refused():
+    offers, params = {"flow": Offer(rows=(("style/embedding", 1),))}, {"style": {"embedding": jnp.ones((2, 3))}}
+    check_rows(offers, {"flow": params}, "full")
+    check_rows(offers, {"flow": {"style/embedding/new": jnp.ones((1, 3))}}, "embedding")
+    with pytest.raises(InputError, match="--transfer freeze keeps style/embedding, and the source has no row"):
+        check_rows(offers, {"flow": {"head/kernel": jnp.ones(2)}}, "freeze")
+
+
+def test_information_of_a_row_that_the_source_does_not_have_is_0(source):
+    known = {**source, "style": {"embedding": source["style"]["embedding"][:3]}}
+    padded = with_new_rows(known, source, (("style/embedding", 1),))
+    assert padded is not None
+    np.testing.assert_array_equal(padded["style"]["embedding"], jnp.pad(known["style"]["embedding"], ((0, 1), (0, 0))))
+    np.testing.assert_array_equal(padded["block"]["kernel"], source["block"]["kernel"])
+    assert with_new_rows(None, source, (("style/embedding", 1),)) is None
 
 
 def test_it_needs_a_style_that_is_new():

@@ -54,5 +54,5 @@ def _keep(path: Path, place: str, images: np.ndarray) -> None:
 
 def _what(faces: Sequence[Face], size: int) -> list:
     """Returns all that the pixels depend on."""
-    files = [(face.name, face.path.stat().st_size) for face in faces]
+    files = [(face.name, zlib.crc32(face.path.read_bytes())) for face in faces]
     return [FORMAT, files, size, PIL.__version__, features.version("freetype2")]

@@ -103,8 +103,8 @@ def _face(family: str, weight: int, italic: bool) -> list[Face]:
     about = _described(family)
     category = _category(about.files[0].path.parents[1] / "metadata.json")
     for file in about.files:
-        fits = (file.wght_min or 0) <= weight <= (file.wght_max or 0) if file.variable else file.weight == weight
-        if fits and (file.style == "italic") == italic:
+        low, high = (file.wght_min, file.wght_max) if file.variable else (file.weight, file.weight)
+        if (low or REGULAR) <= weight <= (high or REGULAR) and (file.style == "italic") == italic:
             return [Face(family, weight, italic, category, file.path, file.variable)]
     return []
 

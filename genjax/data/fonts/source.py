@@ -54,7 +54,7 @@ def load_font_file(variant: str, request: Request) -> Dataset:
         raise InputError("font needs a file. Use font:PATH.ttf.")
     path = (request.root or Path()) / Path(variant).expanduser()
     check_font_file(path)
-    return _one_face(f"font:{variant}", Face(path.stem, REGULAR, False, "", path, False), request)
+    return _one_face(f"font:{variant}", Face(f"font:{path.stem}", REGULAR, False, "", path, False), request)
 
 
 def caption(face: Face, char: str) -> str:

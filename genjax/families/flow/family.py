@@ -234,7 +234,7 @@ def _begun(networks: Networks, model: ModelConfig) -> Networks:
 
 def _fitted(networks: Networks, model: ModelConfig, source: ModelConfig, images: Dataset) -> Networks:
     """Returns these parameters with new styles where they fit the images best."""
-    if model.condition.styles is None or source.condition.styles is None:
+    if model.condition.styles is None or source.condition.styles is None or not model.condition.styles.new:
         return networks
     rows, known = rows_of(model, networks, images), len(source.condition.styles.names)
     return networks | {NETWORK: fitted_rows(networks[NETWORK], flow_of(model), images, rows, known)}

@@ -46,6 +46,21 @@ def test_a_new_style_is_the_usual_one_and_old_ones_are_kept(adapted):
     assert (source.sample(2, class_name="Q in roboto:400", steps=2) == old).all()
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_one_shot_and_its_own_split(tmp_path, capsys):
+    out = tmp_path / "run"
+    arguments = ["--source", "zoo:fonts32-flow", "--data", "fonts:caveat", "--shots-of", "A", "--steps", 2]
+    assert genjax("adapt", *arguments, "--evaluate-every", 0, "--transfer", "auto", "--out", out) == 0
+    assert '"embedding"' in (out / "config.json").read_text()
+    assert '"path": "zoo:fonts32-flow"' in (out / "model" / "latest" / "model.json").read_text()
+    capsys.readouterr()
+    assert genjax("evaluate", "--run", out, "--metrics", "distance,copies", "--json") == 0
+    done = capsys.readouterr()
+    assert "copies is left out" in done.err
+    assert {record["split"] for record in json.loads(done.out)} == {"test"}
+    assert {record["n_real"] for record in json.loads(done.out)} == {61}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -54,13 +69,16 @@ def test_a_new_style_is_the_usual_one_and_old_ones_are_kept(adapted):
         (["--shots-of", "A", "--shots", 1], "both choose the shots"),
         (["--source", "zoo:fonts"], "the zoo has no 'fonts'. Did you mean 'fonts32-flow'?"),
         (["--data", "fonts:roboto"], "--transfer embedding needs a style that the source does not know"),
+        (["--transfer", "singular_values"], "--transfer singular_values keeps style/embedding"),
+        (["--out", "zoo:fonts32-flow"], "lies in genjax's own zoo"),
     ],
 )
 def test_bad_input_is_one_line(arguments, said, tmp_path, capsys):
     usual = {"--source": "zoo:fonts32-flow", "--data": "fonts:caveat", "--shots-of": "ADGMRaegkt"}
+    usual |= {"--transfer": "embedding", "--out": tmp_path / "no"}
     given = usual | dict(zip(arguments[::2], arguments[1::2], strict=True))
     flat = [one for pair in given.items() for one in pair]
-    assert genjax("adapt", *flat, "--transfer", "embedding", "--steps", 2, "--out", tmp_path / "no") == 2
+    assert genjax("adapt", *flat, "--steps", 2) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
     assert len(errors) == 1
     assert said in errors[0]
