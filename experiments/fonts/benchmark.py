@@ -2,6 +2,7 @@
 
     python experiments/fonts/benchmark.py                                 # all test fonts; resumable
     python experiments/fonts/benchmark.py --source RUN --fonts caveat --methods embedding
+    python experiments/fonts/benchmark.py --quick     # a few steps of one font
 
 The source draws characters by class, each in a style of its own for every face that it was trained on. (see
 experiments/fonts/train_source.py) A method adapts it to ten characters of one face, and draws the 52 others; what they

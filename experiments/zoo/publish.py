@@ -2,11 +2,13 @@
 
     python experiments/zoo/publish.py --run runs/fonts32-flow --name fonts32-flow --summary "..." --data "..." \
         --licence "..." --command "..." --trained "..." --numbers "..."
+    python experiments/zoo/publish.py --quick     # the first model of the zoo, into a temporary folder
 """
 
 import hashlib
 import json
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from genjax.errors import InputError
 from genjax.json_config import read_json
 from genjax.store.model import load_model
 from genjax.store.run_folder import RunFolder, write_bytes, write_json
-from genjax.store.zoo import CARD, ZOO, Card
+from genjax.store.zoo import CARD, ZOO, Card, cards
 from genjax.terminal import result, say
 from genjax.tree import flatten
 
@@ -33,29 +35,50 @@ from genjax.tree import flatten
 class Publish:
     """Puts a trained run into the zoo."""
 
-    run: Path
+    run: Path = Path("runs/train")
     """Its folder."""
-    name: str
+    name: str = ""
     """Name in the zoo."""
-    summary: str
+    summary: str = ""
     """What it draws, in a phrase."""
-    data: str
+    data: str = ""
     """What it was trained on."""
-    licence: str
+    licence: str = ""
     """Of the data, and of the model."""
-    command: str
+    command: str = ""
     """That made it."""
-    trained: str
+    trained: str = ""
     """How long, on what, when."""
-    numbers: str
+    numbers: str = ""
     """What was measured of it, each with its setting."""
+    quick: bool = False
+    """Put the first model of the zoo into a temporary folder, to see that it comes out the same."""
 
 
 def main(settings: Publish) -> int:
-    """Writes the folder of the zoo; returns the exit code."""
-    model, folder, place = load_model(settings.run), RunFolder(settings.run), RunFolder(ZOO / settings.name)
+    """Writes the folder; returns the exit code."""
+    said, zoo = [field for field in Card._fields if field != "sha256"], ZOO
+    if settings.quick:
+        card, zoo = cards()[0], Path(tempfile.mkdtemp(prefix="genjax-zoo-"))
+        known = {field: getattr(card, field) for field in said}
+        settings = Publish(run=ZOO / card.name, **known)
+    missing = [field for field in said if not getattr(settings, field)]
+    if missing:
+        raise InputError(f"a card needs --{', --'.join(missing)}. Say all of them.")
+    identity = publish(settings, RunFolder(zoo / settings.name))
+    card = Card(**{field: getattr(settings, field) for field in said}, sha256=identity)
+    write_bytes(zoo / settings.name / CARD, (json.dumps(card._asdict(), indent=2) + "\n").encode())
+    size = sum(path.stat().st_size for path in (zoo / settings.name).rglob("*") if path.is_file())
+    say(f"{size / 1e6:.2f} MB, sha256 {identity}")
+    result(str(zoo / settings.name))
+    return 0
+
+
+def publish(settings: Publish, place: RunFolder) -> str:
+    """Writes parameters and what describes them; returns the identity of the model."""
+    model, folder = load_model(settings.run), RunFolder(settings.run)
     described = read_json(folder.model() / "model.json")
-    (place.model()).mkdir(parents=True, exist_ok=True)
+    place.model().mkdir(parents=True, exist_ok=True)
     for old in place.model().glob("*.safetensors"):
         old.unlink()
     for network, tree in model.params().items():
@@ -70,13 +93,7 @@ def main(settings: Publish) -> int:
     # As if it had been asked for as many steps as it took, and no path of the machine that it was made on.
     config["config"] |= {"out": f"zoo:{settings.name}", "steps": model.step}
     write_json(place.config, config)
-    known = {field: getattr(settings, field) for field in Card._fields if field not in ("sha256",)}
-    card = Card(**known, sha256=load_model(place.path).identity)
-    write_bytes(place.path / CARD, (json.dumps(card._asdict(), indent=2) + "\n").encode())
-    size = sum(path.stat().st_size for path in place.path.rglob("*") if path.is_file())
-    say(f"{size / 1e6:.2f} MB")
-    result(str(place.path))
-    return 0
+    return load_model(place.path).identity
 
 
 if __name__ == "__main__":

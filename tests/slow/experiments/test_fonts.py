@@ -5,6 +5,8 @@ import json
 from experiment import quick
 from PIL import Image
 
+from genjax.store.zoo import cards
+
 
 def test_a_source_is_adapted_to_ten_letters_and_compared_with_the_truth(tmp_path):
     source = quick("fonts/train_source", folder=tmp_path).stdout.strip()
@@ -27,3 +29,8 @@ def test_the_reader_is_trained_and_written(tmp_path):
     done = quick("fonts/train_reader", folder=tmp_path)
     assert "right" in done.stdout
     assert done.stdout.strip().endswith("letters-v1.safetensors")
+
+
+def test_a_model_of_the_zoo_comes_out_the_same(tmp_path):
+    done = quick("zoo/publish", folder=tmp_path)
+    assert cards()[0].sha256 in done.stderr
