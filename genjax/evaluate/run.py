@@ -149,7 +149,7 @@ def judge(
     else:
         shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, reading=reading)
     has_truth = named is not None and judged.model is not None and _is_of_one_font(judged.model, real, shown)
-    if tuple(metrics) == tuple(CORE) and has_truth:
+    if {"kd", "fd"} <= set(metrics) <= set(CORE) and has_truth:
         metrics = (*metrics, *LETTERS)
     letters = [name for name in metrics if name in LETTERS]
     if letters and not has_truth:
@@ -177,7 +177,7 @@ def judge(
             else:
                 rest = _real_images(truth, judged, size=size, split="train", seed=seed, which=which, reading=reading)
             sides.append(labelled(rest, loaded.model.config.condition.names))
-        if pictured or by_class or not explained:
+        if pictured or by_class or not (explained or letters):
             images["fake_images"] = _drawn(loaded, number, seed, texts)
         if by_class:
             asked = Labelled(images["fake_images"], np.asarray(texts, object))
@@ -191,7 +191,7 @@ def judge(
         images["fake_images"] = generated_set(
             fake, num, size=size, seed=seed, skip_broken=skip_broken, max_pixels=reading.max_pixels
         )
-    if pictured or not (explained or by_class):
+    if pictured or not (explained or by_class or letters):
         images["real_images"] = shown.images[:]
         warn_of_shape(shown, network)
         records += evaluate_images(**alike(images), extractor=network, metrics=pictured, cache=cache_folder(), **about)

@@ -249,12 +249,13 @@ def _decided(config: AdaptConfig, family: Family, source: Model, dataset: Datase
         raise InputError(f"{type(adaptation).__name__} are not options of an adapted {family.label}. Leave them out.")
     condition = source.config.condition
     check_captions(config.captions, family, condition.kind)
-    rules = family.rules
+    rules, shots = family.rules, config.shots or len(config.shots_of) or None
     if condition.styles is not None and any(isinstance(one, Auto) for one in config.transfers):
         images = _images(dataset, config, condition.kind, **_request(config, source))
         found = with_new_styles(condition, shots_of(config, images)).styles
-        rules = STYLED_RULES if found is not None and found.new else rules
-    transfer = resolved(config.transfers, rules, config.shots)
+        if found is not None and found.new:
+            rules, shots = STYLED_RULES, len(images)
+    transfer = resolved(config.transfers, rules, shots)
     return dataclasses.replace(config, transfer=transfer, adaptation=adaptation)
 
 
