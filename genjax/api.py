@@ -16,7 +16,6 @@ from genjax.evaluate.editing import STRENGTH, Change, edit_loaded
 from genjax.evaluate.records import Record
 from genjax.evaluate.run import judge
 from genjax.evaluate.sampling import Loaded, draw_loaded, load_trained
-from genjax.evaluate.scores import CORE
 from genjax.families.model import ModelConfig
 from genjax.families.registry import family_named, family_of
 from genjax.report.gather import write_report
@@ -250,14 +249,14 @@ def sample(run: Run, num: int = 64, *, seed: int = 0, **how: Any) -> np.ndarray:
 
 
 def evaluate(
-    model: Run | TrainedModel, data: str = "", *, metrics: Sequence[str] = CORE, num: int = 0, **how: Any
+    model: Run | TrainedModel, data: str = "", *, metrics: Sequence[str] | None = None, num: int = 0, **how: Any
 ) -> list[Record]:
     """Judges a model's samples against real images that it was not trained on.
 
     Args:
         model: a model, or the folder of its run.
         data: name of the real set; empty is the one that it was trained on.
-        metrics: names.
+        metrics: names; None is the core ones, and those of letters where the truth of a font is known.
         num: generated images; 0 is as many as there are real ones.
         how: further arguments of `genjax.evaluate.run.judge`: split, extractor, seed, ...
     Raises:

@@ -31,7 +31,7 @@ class EvaluateCommand:
     """Part of the real images; only test is held out."""
     num: int = 0
     """Generated images, of a set those that the seed chooses; 0 is all of a set, and of a run as many as real ones."""
-    metrics: str = "kd,fd,precision,recall,density,coverage"
+    metrics: str = ""
     """Metrics, separated by commas. `evaluate_type` lists them."""
     extractor: str = "embedded-v1"
     """Network whose features are compared. `evaluate_type` lists them."""
@@ -58,11 +58,14 @@ class EvaluateCommand:
 def evaluate_type() -> type:
     """Returns the command with a help that lists metrics and extractors, which takes a second to import."""
     from genjax.evaluate.features.registry import extractors_help
+    from genjax.evaluate.letter_records import LETTERS, letters_help
     from genjax.evaluate.metrics.by_class import by_class_help
     from genjax.evaluate.metrics.of_models.explained import explained_help
-    from genjax.evaluate.scores import metrics_help
+    from genjax.evaluate.scores import CORE, metrics_help
 
-    metrics = listed("Metrics, separated by commas.", f"{metrics_help()}\n{by_class_help()}\n{explained_help()}")
+    lines = "\n".join((metrics_help(), by_class_help(), explained_help(), letters_help()))
+    usual = f"By default {','.join(CORE)}; of a run of --shots-of of a font also {','.join(LETTERS)}."
+    metrics = listed(f"Metrics, separated by commas. {usual}", lines)
     network = listed("Network whose features are compared.", extractors_help())
     return with_options(
         EvaluateCommand,
@@ -82,7 +85,7 @@ def run_evaluation(command: EvaluateCommand) -> int:
         size=command.size,
         split=command.split,
         num=command.num,
-        metrics=command.metrics.split(","),
+        metrics=command.metrics.split(",") if command.metrics else None,
         extractor=command.extractor,
         seed=command.seed,
         which=command.which,

@@ -21,10 +21,28 @@ from genjax.evaluate.features.statistics import image_hash
 from genjax.evaluate.metrics.intervals import NORMAL_95
 from genjax.evaluate.metrics.letters import copies, nearest_face, right_letters, shifted_distance, style_rank
 from genjax.evaluate.records import Record
+from genjax.families.model import ModelConfig
 from genjax.terminal import warn
 
-LETTERS = ("distance", "distance_features", "legibility", "style_rank", "copies")
+LETTERS = {  # {metric: its line in the help}
+    "distance": "Mean absolute difference of pixels (0 to 255) to the true letter, after the best shift by a pixel.",
+    "distance_features": "Distance to the true letter in features of the reader of letters.",
+    "legibility": "Share of letters that are read rightly, those that look alike counted as one.",
+    "style_rank": "Rank of the true font among the test fonts by the style of what was drawn.",
+    "copies": "Share of letters that are more than three times as near to one shot as to any other.",
+}
 RESIZE = "to 32 pixels, grey"
+
+
+def letters_help() -> str:
+    """Returns a line for each metric, for the help of --metrics."""
+    return "\n".join(f"{name}: {summary} Of a run of --shots-of." for name, summary in LETTERS.items())
+
+
+def are_letters(model: ModelConfig, data: str, shown: Dataset) -> bool:
+    """Returns True if images are the letters of one face, for which a model of classes can be asked."""
+    faces = shown.factors.get("face", ())
+    return model.condition.kind == "class" and data.partition(":")[0] in ("font", "fonts") and len(set(faces)) == 1
 
 
 class Drawn(NamedTuple):
@@ -42,7 +60,7 @@ class Drawn(NamedTuple):
 
 
 def letter_records(
-    truth: Dataset, shots: Dataset, drawn: Sequence[Drawn], metrics: Sequence[str] = LETTERS, **about: Any
+    truth: Dataset, shots: Dataset, drawn: Sequence[Drawn], metrics: Sequence[str] = tuple(LETTERS), **about: Any
 ) -> list[Record]:
     """Measures drawn characters against the true ones.
 

@@ -1,8 +1,8 @@
 """Evaluation of a run, or of images from any other tool, against held-out images."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,7 +15,7 @@ from genjax.devices.backend import cache_folder
 from genjax.errors import InputError, lookup
 from genjax.evaluate.class_records import Labelled, check_by_class, class_records, labelled
 from genjax.evaluate.features.registry import load_extractor
-from genjax.evaluate.letter_records import LETTERS, Drawn, letter_records, retrieved
+from genjax.evaluate.letter_records import LETTERS, Drawn, are_letters, letter_records, retrieved
 from genjax.evaluate.metrics.by_class import SUMMARIES as BY_CLASS
 from genjax.evaluate.metrics.by_class import TAUGHT
 from genjax.evaluate.model_metrics import EXPLANATIONS, check_explained, explain
@@ -50,7 +50,7 @@ def evaluate_run(
     data: str = "",
     split: str = "test",
     num: int = 0,
-    metrics: Sequence[str] = CORE,
+    metrics: Sequence[str] | None = None,
     seed: int = 0,
     which: str = "latest",
     source: Path | None = None,
@@ -65,7 +65,7 @@ def evaluate_run(
         data: the real set; empty is the one that the run was trained on.
         split: of the real set.
         num: generated images; 0 is as many as there are real ones.
-        metrics: by name.
+        metrics: by name; None is the core ones, and those of letters where the truth of a font is known.
         seed: of the latents.
         which: latest or best.
         source: where the run that it was adapted from lies, if it has been moved.
@@ -98,7 +98,7 @@ def judge(
     size: int = 0,
     split: str = "test",
     num: int = 0,
-    metrics: Sequence[str] = CORE,
+    metrics: Sequence[str] | None = None,
     extractor: str = "embedded-v1",
     seed: int = 0,
     which: str = "latest",
@@ -115,7 +115,7 @@ def judge(
         size: of both; 0 is what a run or an .npz says, else 32.
         split: of the real set.
         num: generated images; 0 is all of a set, and of a run as many as there are real ones.
-        metrics: by name.
+        metrics: by name; None is the core ones, and those of letters where the truth of a font is known.
         extractor: by name.
         seed: of the latents.
         which: model of a run, latest or best.
@@ -129,81 +129,112 @@ def judge(
     network = load_extractor(extractor)
     if num < 0:
         raise InputError(f"--num {num} is negative. Use 1 or more, or 0 for all.")
-    for name in metrics:
-        lookup({**METRICS, **EXPLANATIONS, **BY_CLASS, **dict.fromkeys(LETTERS)}, name, "metric")
-    pictured = [name for name in metrics if name in METRICS]
-    explained = [name for name in metrics if name in EXPLANATIONS]
-    by_class = [name for name in metrics if name in BY_CLASS]
+    asked = _asked(CORE if metrics is None else metrics)
     judged, truth = Side.of(fake, which), Side.of(real, which)
-    named = named_shots(judged, real) if split == "test" else None
     check_held_out(judged, real, split)
-    if explained and judged.model is None:
-        raise InputError(f"{', '.join(explained)} need a model, and {fake} is a set of images. Evaluate a run.")
-    if explained and judged.model is not None:
-        check_explained(explained, judged.model)
-    check_by_class(by_class, judged.model, split="" if truth.run is not None else split)
+    _check_model(asked, judged, split="" if truth.run is not None else split)
     size = common_size(judged, truth, size)
     reading = reading_of(judged, real, skip_broken=skip_broken, captions=captions, max_pixels=max_pixels)
-    if named is not None and judged.model is not None:
-        shown = held_out_images(named, judged.model)
-    else:
-        shown = _real_images(truth, judged, size=size, split=split, seed=seed, which=which, reading=reading)
-    has_truth = named is not None and judged.model is not None and _is_of_one_font(judged.model, real, shown)
-    if {"kd", "fd"} <= set(metrics) <= set(CORE) and has_truth:
-        metrics = (*metrics, *LETTERS)
-    letters = [name for name in metrics if name in LETTERS]
-    if letters and not has_truth:
+    by_name = named_shots(judged, real) if split == "test" else None
+
+    def part(name: str) -> Dataset:
+        """Returns a part of the real side; of a run whose shots were named, the others are what is held out."""
+        if by_name is not None and judged.model is not None and name in ("test", "train"):
+            return (held_out_images if name == "test" else training_images)(by_name, judged.model)
+        return _real_images(truth, judged, size=size, split=name, seed=seed, which=which, reading=reading)
+
+    shown = part(split)
+    letters = by_name is not None and judged.model is not None and are_letters(judged.model, real, shown)
+    if metrics is None and letters:
+        asked = asked._replace(letters=tuple(LETTERS))
+    elif asked.letters and not letters:
         raise InputError(
-            f"{', '.join(letters)} compare letters with the true ones of a font, and {fake} was not adapted to one face"
-            " with --shots-of. Leave them out."
+            f"{', '.join(asked.letters)} compare letters with the true ones of a font, and {fake} was not adapted to"
+            " one face with --shots-of. Leave them out."
         )
     about: dict[str, Any] = {"data": real, "split": shown.split, "seed": seed}
-    records: list[Record] = []
-    images: dict[str, np.ndarray] = {}
-    if judged.run is not None:
-        number = num or len(shown)
-        loaded = load_trained(judged.run, which=which, source=source)
-        texts = _texts(loaded.model.config, shown, number, judged)
-        if explained:
-            known = _explainable(loaded.model.config, shown)
-            train = (
-                _training_images(judged, which, real) if any(EXPLANATIONS[name].train for name in explained) else None
-            )
-            records += explain(loaded, known, metrics=explained, train=train, **about)
-        sides = [labelled(shown, loaded.model.config.condition.names)] if by_class else []
-        if TAUGHT in by_class:
-            if named is not None:
-                rest = training_images(named, loaded.model.config)
-            else:
-                rest = _real_images(truth, judged, size=size, split="train", seed=seed, which=which, reading=reading)
-            sides.append(labelled(rest, loaded.model.config.condition.names))
-        if pictured or by_class or not (explained or letters):
-            images["fake_images"] = _drawn(loaded, number, seed, texts)
-        if by_class:
-            asked = Labelled(images["fake_images"], np.asarray(texts, object))
-            records += class_records(sides[0], asked, *sides[1:], extractor=network, metrics=by_class, **about)
-        if named is not None and letters:
-            records += _letter_records(loaded, named, judged.run, shown, letters, source=source, **about)
-        if pictured:
-            images |= _further_images(judged, pictured, number, texts, real=real, seed=seed, which=which, source=source)
-    else:
+    if judged.run is None:
         say_left_out(shown)
-        images["fake_images"] = generated_set(
-            fake, num, size=size, seed=seed, skip_broken=skip_broken, max_pixels=reading.max_pixels
-        )
-    if pictured or not (explained or by_class or letters):
+        images = {
+            "fake_images": generated_set(
+                fake, num, size=size, seed=seed, skip_broken=skip_broken, max_pixels=reading.max_pixels
+            )
+        }
+        records: list[Record] = []
+    else:
+        number, loaded = num or len(shown), load_trained(judged.run, which=which, source=source)
+        texts = _texts(loaded.model.config, shown, number, judged)
+        records = _of_the_model(asked, loaded, judged, shown, real=real, which=which, about=about)
+        images = {}
+        if asked.pictured or asked.by_class:
+            images["fake_images"] = _drawn(loaded, number, seed, texts)
+        if asked.by_class:
+            names = loaded.model.config.condition.names
+            taught = [labelled(part("train"), names)] if TAUGHT in asked.by_class else []
+            made = Labelled(images["fake_images"], np.asarray(texts, object))
+            records += class_records(
+                labelled(shown, names), made, *taught, extractor=network, metrics=asked.by_class, **about
+            )
+        if by_name is not None and asked.letters:
+            records += _letter_records(loaded, by_name, judged.run, shown, asked.letters, source=source, **about)
+        if asked.pictured:
+            images |= _further_images(
+                judged, asked.pictured, number, texts, real=real, seed=seed, which=which, source=source
+            )
+    if asked.pictured:
         images["real_images"] = shown.images[:]
         warn_of_shape(shown, network)
-        records += evaluate_images(**alike(images), extractor=network, metrics=pictured, cache=cache_folder(), **about)
+        records += evaluate_images(
+            **alike(images), extractor=network, metrics=asked.pictured, cache=cache_folder(), **about
+        )
     for line in (*caveat_warnings(records), *small_sample_warnings(records)):
         warn(line)
     return records
 
 
-def _is_of_one_font(model: ModelConfig, real: str, shown: Dataset) -> bool:
-    """Returns True if images are the letters of one face, which a model of classes can be asked for."""
-    faces = shown.factors.get("face", ())
-    return model.condition.kind == "class" and real.partition(":")[0] in ("font", "fonts") and len(set(faces)) == 1
+class _Asked(NamedTuple):
+    """The metrics that are asked for, by what they look at: pictures, the model, pictures of each class, letters."""
+
+    pictured: Sequence[str]
+    explained: Sequence[str]
+    by_class: Sequence[str]
+    letters: Sequence[str]
+
+
+def _asked(metrics: Sequence[str]) -> _Asked:
+    """Sorts metrics by what they look at.
+
+    Raises:
+        InputError: an unknown one, or none at all.
+    """
+    kinds: list[Collection[str]] = [METRICS, EXPLANATIONS, BY_CLASS, LETTERS]
+    for name in metrics:
+        lookup(dict.fromkeys(known for kind in kinds for known in kind), name, "metric")
+    if not metrics:
+        raise InputError(f"no metric was asked for. Known: {', '.join(METRICS)}.")
+    return _Asked(*([name for name in metrics if name in kind] for kind in kinds))
+
+
+def _check_model(asked: _Asked, judged: Side, *, split: str) -> None:
+    """Raises InputError for metrics that the judged side cannot have; `split` is empty where the real side is a run."""
+    if asked.explained and judged.model is None:
+        raise InputError(
+            f"{', '.join(asked.explained)} need a model, and {judged.spec} is a set of images. Evaluate a run."
+        )
+    if asked.explained and judged.model is not None:
+        check_explained(asked.explained, judged.model)
+    check_by_class(asked.by_class, judged.model, split=split)
+
+
+def _of_the_model(
+    asked: _Asked, loaded: Loaded, judged: Side, shown: Dataset, *, real: str, which: str, about: dict[str, Any]
+) -> list[Record]:
+    """Measures how well the model explains real images."""
+    if not asked.explained:
+        return []
+    wants_train = any(EXPLANATIONS[name].train for name in asked.explained)
+    train = _training_images(judged, which, real) if wants_train else None
+    return explain(loaded, _explainable(loaded.model.config, shown), metrics=asked.explained, train=train, **about)
 
 
 def _letter_records(

@@ -1,6 +1,7 @@
 """The plan of a run: what it is made of, with everything checked and nothing computed yet."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from genjax.evaluate.run_data import held_out_images, images_hash, load_images, 
 from genjax.families.conditions import column_of, with_new_styles
 from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
-from genjax.families.model import Model, ModelConfig
+from genjax.families.model import Condition, Model, ModelConfig
 from genjax.families.registry import FAMILIES, model_to_json, other_families
 from genjax.store.description import ancestry, carried_control
 from genjax.store.fisher import fisher_information
@@ -165,14 +166,12 @@ def plan_adaptation(
         check_source_there(config)
     source = load_model(config.source)
     family = FAMILIES[source.config.family]
-    config = _decided(config, family, source, dataset)
+    target = functools.cache(functools.partial(_target, config, source.config, dataset))
+    config = _decided(config, family, source.config.condition, target)
     folder = _checked_folder(config, resume=resume, force=force)
     if config.control.transfer_ratio:
         check_ratio(config.transfers)
-    kind = source.config.condition.kind
-    images = _images(dataset, config, kind, **_request(config, source))
-    check_images(images, source.config.size, source.config.channels)
-    images = shots_of(config, images)
+    images = target()
     model = family.adapted(source.config, config.adaptation, len(images))
     model = dataclasses.replace(model, condition=with_new_styles(model.condition, images))
     check_dtype(model.dtype)
@@ -207,9 +206,12 @@ def plan_adaptation(
     return Plan(folder, config, model, stages, images, _held_out(config, model), batch, layout, source, control)
 
 
-def _request(config: AdaptConfig, source: Model) -> dict[str, Any]:
-    """Returns how the images of an adaptation are to be loaded."""
-    return {"size": source.config.size, "channels": source.config.channels, "split": training_split(config)}
+def _target(config: AdaptConfig, source: ModelConfig, dataset: Dataset | None) -> Dataset:
+    """Loads the images that a source is adapted to: the shots, or all of a set."""
+    request: dict[str, Any] = {"size": source.size, "channels": source.channels, "split": training_split(config)}
+    images = _images(dataset, config, source.condition.kind, **request)
+    check_images(images, source.size, source.channels)
+    return shots_of(config, images)
 
 
 def _with_drawn(offer: Offer, source: Model, seed: int, number: int) -> Offer:
@@ -236,7 +238,7 @@ def _training(config: TrainConfig | AdaptConfig, layout: Layout, transfers: Mapp
     )
 
 
-def _decided(config: AdaptConfig, family: Family, source: Model, dataset: Dataset | None) -> AdaptConfig:
+def _decided(config: AdaptConfig, family: Family, condition: Condition, target: Callable[[], Dataset]) -> AdaptConfig:
     """Replaces what depends on the source: `auto`, and options of an adaptation that were left out.
 
     Raises:
@@ -247,12 +249,11 @@ def _decided(config: AdaptConfig, family: Family, source: Model, dataset: Datase
         adaptation = family.adaptation()
     if type(adaptation) is not family.adaptation:
         raise InputError(f"{type(adaptation).__name__} are not options of an adapted {family.label}. Leave them out.")
-    condition = source.config.condition
     check_captions(config.captions, family, condition.kind)
     rules, shots = family.rules, config.shots or len(config.shots_of) or None
     if condition.styles is not None and any(isinstance(one, Auto) for one in config.transfers):
-        images = _images(dataset, config, condition.kind, **_request(config, source))
-        found = with_new_styles(condition, shots_of(config, images)).styles
+        images = target()
+        found = with_new_styles(condition, images).styles
         if found is not None and found.new:
             rules, shots = STYLED_RULES, len(images)
     transfer = resolved(config.transfers, rules, shots)

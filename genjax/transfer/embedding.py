@@ -23,8 +23,8 @@ class Embedding:
     """The parameters that the transfer `embedding` trains beside the new row."""
 
     train: tuple[str, ...] = ("*modulation*",)
-    """Shell patterns over names of parameters that are trained as well; none trains the new row alone. With lora and
-    its like, which take them, all kernels unless told otherwise."""
+    """Shell patterns over names of parameters that are trained as well, by lora and its like where they are named too;
+    none trains the new row alone."""
 
 
 def embedding(rows: Mapping[str, int], train: Sequence[str] = ()) -> Transfer:
@@ -85,15 +85,10 @@ def with_new_rows(information: Tree | None, params: Tree, rows: Sequence[tuple[s
     return unflatten(flat)
 
 
-def _build(options: Embedding, network: str, offer: Offer) -> Transfer:
-    by_others = offer.kernels and options == Embedding()
-    return embedding(dict(offer.rows), ("*kernel",) if by_others else options.train)
-
-
 SPEC = Spec(
     name="embedding",
     options=Embedding,
-    build=_build,
+    build=lambda options, network, offer: embedding(dict(offer.rows), options.train),
     summary="Trains the row of a style that the source does not know, and how blocks are modulated; keeps all else.",
     group="embedding",
     needs=frozenset({"rows"}),

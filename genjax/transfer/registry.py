@@ -239,9 +239,8 @@ def build(choice: Choice, offers: Mapping[str, Offer], *, known: Mapping[str, Sp
     """
     check(choice, offers, known=known)
     specs = [(spec_of(options, known=known), options) for options in ordered(choice, known=known)]
-    built, kernels = {}, any("kernels" in spec.changes for spec, _ in specs)
+    built = {}
     for network, offer in offers.items():
-        offer = offer._replace(kernels=kernels)
         parts = [spec.build(options, network, offer) for spec, options in specs if applies(spec, offer)]
         built[network] = parts[0] if len(parts) == 1 else chain(*parts) if parts else full()
     return built

@@ -78,7 +78,6 @@ class Offer(NamedTuple):
         denoising: what a network that is trained at levels of noise can do; None for all others.
         drawn: rows that the source drew, for the transfers that replay them; None until they are.
         rows: pairs of a table's name and how many of its last rows are of conditions that the source does not know.
-        kernels: whether another transfer of the choice says what kernels become.
     """
 
     latent_size: int = 0
@@ -91,7 +90,6 @@ class Offer(NamedTuple):
     denoising: Denoising | None = None
     drawn: Tree | None = None
     rows: tuple[tuple[str, int], ...] = ()
-    kernels: bool = False
 
 
 def fits_any_model(options: Any, offers: Mapping[str, Offer]) -> None:
