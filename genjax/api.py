@@ -19,13 +19,13 @@ from genjax.evaluate.sampling import Loaded, draw_loaded, load_trained
 from genjax.families.model import ModelConfig
 from genjax.families.registry import family_named, family_of
 from genjax.report.gather import write_report
-from genjax.store import imported
+from genjax.store.public import imported
 from genjax.store.run_config import saved_data
 from genjax.store.run_folder import RunFolder
-from genjax.store.zoo import run_named
 from genjax.terminal import say, warn
 from genjax.training import loop
 from genjax.training.loop import Outcome
+from genjax.zoo.cards import run_named
 
 Run = Path | str
 

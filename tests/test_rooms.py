@@ -14,15 +14,15 @@ FILES = sorted(ROOT.rglob("*.py"))
 # What each room may import of the others, beside itself and what is for all.
 BELOW = ("data", "models", "losses", "augment", "control", "transfer")
 MAY_IMPORT = {
-    **{room: set() for room in BELOW},
+    **{room: set() for room in (*BELOW, "zoo")},
     "families": {*BELOW},
     "devices": {*BELOW, "families"},
     "config": {*BELOW, "families"},
-    "store": {*BELOW, "families", "devices", "config"},
-    "evaluate": {*BELOW, "families", "devices", "config", "store"},
-    "report": {*BELOW, "families", "devices", "config", "store", "evaluate"},
-    "training": {*BELOW, "families", "devices", "config", "store", "evaluate", "report"},
-    "cli": {*BELOW, "families", "devices", "config", "store", "evaluate", "report", "training"},
+    "store": {*BELOW, "families", "devices", "config", "zoo"},
+    "evaluate": {*BELOW, "families", "devices", "config", "zoo", "store"},
+    "report": {*BELOW, "families", "devices", "config", "zoo", "store", "evaluate"},
+    "training": {*BELOW, "families", "devices", "config", "zoo", "store", "evaluate", "report"},
+    "cli": {*BELOW, "families", "devices", "config", "zoo", "store", "evaluate", "report", "training"},
 }
 FAMILY_NAMES = {"is_text_to_image", "TEXT_TO_IMAGE", *FAMILIES}
 NAMES_OF_FORMAT_1 = "store/migrations.py"  # which had the options of every family in every file

@@ -43,13 +43,13 @@ from genjax.report.draw.grid import image_grid, save_image
 from genjax.store.model import load_model
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder, is_run, write_bytes
-from genjax.store.zoo import ZOO
 from genjax.terminal import result, say
 from genjax.training.loop import adapt
 from genjax.transfer.embedding import Embedding
 from genjax.transfer.lora import Lora
 from genjax.transfer.replay import Replay
 from genjax.transfer.transfer import Full
+from genjax.zoo.cards import ZOO
 
 SHOTS = "ADGMRaegkt"
 METRICS = ("distance", "legibility", "style_rank", "copies")
@@ -57,7 +57,7 @@ BASELINES = ("truth", "source", "retrieval")  # the truth is no method: it says 
 
 
 class Method(NamedTuple):
-    """How the source is adapted and drawn from.
+    """A way to adapt the source and to draw from it.
 
     Attributes:
         transfer: options of the transfers.

@@ -29,7 +29,7 @@ from genjax.evaluate.attribute_classifier import make_classifier, read_attribute
 from genjax.evaluate.attributes import agreement
 from genjax.families.registry import build_transfers
 from genjax.families.text_to_image.model import TextToImage, text_to_image
-from genjax.models.attributes import AttributeClassifier
+from genjax.models.features.attributes import AttributeClassifier
 from genjax.store.model import load_model
 from genjax.store.run_folder import write_bytes
 from genjax.terminal import say

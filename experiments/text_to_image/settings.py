@@ -22,7 +22,7 @@ from genjax.families.text_to_image.model import TextToImage
 from genjax.families.text_to_image.network_options import PriorConfig, RerankerConfig
 from genjax.families.text_to_image.stages import encoded, segments_of
 from genjax.families.text_to_image.tokenizers.options import DvaeConfig, TokenizerConfig
-from genjax.models.attributes import AttributeClassifier
+from genjax.models.features.attributes import AttributeClassifier
 from genjax.tree import content_hash
 
 Part = Literal["trained", "classifier", "samples", "likelihood", "captions", "speed", "pace", "adaptation"]

@@ -26,9 +26,9 @@ from genjax.errors import InputError
 from genjax.json_config import read_json
 from genjax.store.model import load_model
 from genjax.store.run_folder import RunFolder, write_bytes, write_json
-from genjax.store.zoo import CARD, ZOO, Card, cards
 from genjax.terminal import result, say
 from genjax.tree import flatten
+from genjax.zoo.cards import CARD, ZOO, Card, cards
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ class Publish:
     name: str = ""
     """Name in the zoo."""
     summary: str = ""
-    """What it draws, in a phrase."""
+    """Its pictures, in a phrase."""
     data: str = ""
-    """What it was trained on."""
+    """Its training set."""
     licence: str = ""
     """Of the data, and of the model."""
     command: str = ""
     """That made it."""
     trained: str = ""
-    """How long, on what, when."""
+    """Its training: duration, machine and date."""
     numbers: str = ""
-    """What was measured of it, each with its setting."""
+    """Its measured numbers, each with its setting."""
     quick: bool = False
     """Put the first model of the zoo into a temporary folder, to see that it comes out the same."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from genjax.cli.shown import Source, shown
+from genjax.cli.options.shown import Source, shown
 from genjax.terminal import result, say
 
 Rebuilt = Annotated[Path | None, shown("PATH", "default: RUN-average-WIDTH")]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from genjax.cli.dynamic import Own, with_options
-from genjax.cli.shown import Source, Which, listed
+from genjax.cli.options.dynamic import Own, with_options
+from genjax.cli.options.shown import Source, Which, listed
 from genjax.data.reading_options import Missing
 from genjax.limits import check_seed
 from genjax.terminal import result, table

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from genjax.cli.shown import shown
+from genjax.cli.options.shown import shown
 from genjax.errors import InputError
 from genjax.terminal import result, say, warn
 
@@ -28,7 +28,7 @@ class ImportCommand:
 def run_import(command: ImportCommand) -> int:
     """Imports, and says what was read and how to go on."""
     from genjax.config.run import ImportConfig
-    from genjax.store.imported import import_checkpoint
+    from genjax.store.public.imported import import_checkpoint
     from genjax.tree import count
 
     if not command.checkpoint:

@@ -15,10 +15,10 @@ from genjax.cli.cache import CacheCommand
 from genjax.cli.doctor import DoctorCommand
 from genjax.cli.evaluate import EvaluateCommand, evaluate_type
 from genjax.cli.importing import ImportCommand
+from genjax.cli.options.values import REGISTRY
 from genjax.cli.report import ReportCommand, report_type
 from genjax.cli.sample import SampleCommand, sample_type
 from genjax.cli.stability import StabilityCommand
-from genjax.cli.values import REGISTRY
 from genjax.cli.zoo import ZooCommand
 from genjax.errors import InputError, did_you_mean
 

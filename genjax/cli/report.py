@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from genjax.cli.dynamic import Own, with_options
-from genjax.cli.shown import Page, Runs, Source, listed
+from genjax.cli.options.dynamic import Own, with_options
+from genjax.cli.options.shown import Page, Runs, Source, listed
 from genjax.errors import InputError
 from genjax.terminal import result
 

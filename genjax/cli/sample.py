@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from genjax.cli.dynamic import own_options, with_options
-from genjax.cli.given import given_options
-from genjax.cli.shown import Number, Source, Texts, Which, shown
-from genjax.cli.values import path
+from genjax.cli.options.dynamic import own_options, with_options
+from genjax.cli.options.given import given_options
+from genjax.cli.options.shown import Number, Source, Texts, Which, shown
+from genjax.cli.options.values import path
 from genjax.errors import InputError
 from genjax.limits import at_least, check_seed
 from genjax.terminal import result

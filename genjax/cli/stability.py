@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from genjax.cli.shown import Runs
+from genjax.cli.options.shown import Runs
 from genjax.terminal import result, table
 
 FIGURES = ("best", "final", "ratio", "late_deviation", "worst_jump", "collapse_step", "not_finite")

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from genjax.cli.dynamic import Own, own_options, with_options
-from genjax.cli.given import given_options
+from genjax.cli.options.dynamic import Own, own_options, with_options
+from genjax.cli.options.given import given_options
+from genjax.cli.options.values import path
 from genjax.cli.stability import stability_table
-from genjax.cli.values import path
 from genjax.config.machine import MachineOptions
 from genjax.config.presets import preset_named, presets_help
 from genjax.config.run import AdaptConfig, AnyConfig, TrainConfig, default_config

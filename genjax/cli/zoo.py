@@ -16,7 +16,7 @@ class ZooCommand:
 
 def run_zoo(command: ZooCommand) -> int:
     """Prints a line for each model, or the cards."""
-    from genjax.store.zoo import PREFIX, cards
+    from genjax.zoo.cards import PREFIX, cards
 
     found = cards()
     if command.json:

@@ -14,7 +14,7 @@ from genjax.data.images import to_float
 from genjax.families.chunks import in_chunks
 from genjax.families.learner import Batch, Learner, Metrics
 from genjax.families.one_network import learner_of
-from genjax.models.attributes import AttributeClassifier
+from genjax.models.features.attributes import AttributeClassifier
 from genjax.transfer import full
 from genjax.tree import Tree
 

@@ -14,7 +14,7 @@ from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES
 from genjax.store.description import source_of
 from genjax.store.model import load_model
-from genjax.store.zoo import run_named
+from genjax.zoo.cards import run_named
 
 
 class Loaded(NamedTuple):

@@ -20,8 +20,8 @@ from genjax.families.registry import FAMILIES
 from genjax.store.description import read_model_config
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder
-from genjax.store.zoo import run_named
 from genjax.terminal import say, warn
+from genjax.zoo.cards import run_named
 
 USUAL_SIZE = 32  # height and width, where neither side says any
 

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from genjax.models.layers import DownConv, UpConv
 from genjax.models.stacks import features_at, group_norm
-from genjax.models.tokenizer import Residual, resolutions
+from genjax.models.text_to_image.tokenizer import Residual, resolutions
 
 LEAST_LOG_VARIANCE, LARGEST_LOG_VARIANCE = -30.0, 20.0  # beyond, exp would leave float32 in a bad step
 

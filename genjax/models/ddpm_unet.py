@@ -1,7 +1,7 @@
 """The U-Net of denoising diffusion, which public checkpoints hold. (Ho et al. 2020, appendix B)
 
 Its arithmetic is that of diffusers' UNet2DModel, layer by layer, so that parameters of one can be used in the other:
-`genjax.families.flow.unet_2d` says which is which. tests/parity/test_unet_2d.py holds both beside each other.
+`genjax.families.flow.ddpm.unet_2d` says which is which. tests/parity/test_unet_2d.py holds both beside each other.
 """
 
 import functools

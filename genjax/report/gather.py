@@ -32,8 +32,8 @@ from genjax.store.metrics import read_metrics
 from genjax.store.model import plain_stages
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder, read_config, stage_folder, write_bytes
-from genjax.store.zoo import ZOO
 from genjax.version import __version__
+from genjax.zoo.cards import ZOO
 
 BESIDE = 32  # latents through the source and the adaptation
 EXPLAINED = 200  # held-out images whose likelihood a VAE is asked for

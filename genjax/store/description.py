@@ -18,10 +18,10 @@ from genjax.families.registry import model_from_json
 from genjax.json_config import read_json
 from genjax.store.migrations import MODEL_FILES, migrated
 from genjax.store.run_folder import RunFolder, is_run, read_config, runs_inside, stage_folder, what_to_name
-from genjax.store.zoo import located
 from genjax.transfer.registry import from_json as transfer_from_json
 from genjax.transfer.registry import names as transfer_names
 from genjax.tree import difference, flatten, refill
+from genjax.zoo.cards import located
 
 
 def read_model_config(run: Path, *, which: str = "latest") -> ModelConfig:

@@ -12,9 +12,9 @@ from genjax.families.model import Model
 from genjax.families.registry import FAMILIES
 from genjax.store.model import plain_stages
 from genjax.store.run_folder import RunFolder, write_bytes
-from genjax.store.zoo import ZOO
 from genjax.transfer import diagonal_fisher
 from genjax.tree import Tree, difference, flatten, unflatten
+from genjax.zoo.cards import ZOO
 
 SEED = 0  # of the samples: the information belongs to the source, not to a run
 

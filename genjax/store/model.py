@@ -25,10 +25,10 @@ from genjax.families.registry import FAMILIES, model_from_json, model_to_json
 from genjax.store.description import described, description_file, relied_on, scalars
 from genjax.store.migrations import FORMAT
 from genjax.store.run_folder import RunFolder, stage_folder, write_bytes, write_json
-from genjax.store.zoo import located, placed
 from genjax.transfer import Transfer, full
 from genjax.transfer.transfer import same_latents
 from genjax.tree import Tree, check_alike, content_hash, count, flatten, refill, unflatten
+from genjax.zoo.cards import located, placed
 
 TRIES = 20  # to read a model whose run goes on meanwhile and replaces it
 

@@ -11,10 +11,10 @@ from genjax.devices import backend
 from genjax.errors import InputError, looked_for
 from genjax.families.family import Stage
 from genjax.families.model import Model
-from genjax.store.zoo import ZOO
 from genjax.transfer.freeze import Freeze, typed_patterns
 from genjax.transfer.registry import Choice, names
 from genjax.transfer.transfer import same_latents
+from genjax.zoo.cards import ZOO
 
 
 def check_dtype(dtype: str) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import optax
 
 from genjax.evaluate.attribute_classifier import make_classifier, read_attributes
-from genjax.models.attributes import AttributeClassifier
+from genjax.models.features.attributes import AttributeClassifier
 
 NET = AttributeClassifier((("side", 2), ("shade", 2)), size=8, width=4, hidden=16)
 VALUES = {"side": ("left", "right"), "shade": ("dark", "bright")}

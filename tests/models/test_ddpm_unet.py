@@ -1,6 +1,6 @@
 """The U-Net of denoising diffusion: its parameters, its beginning, and what its options do.
 
-That its numbers are those of diffusers is tested in tests/families/flow/test_unet_2d.py.
+That its numbers are those of diffusers is tested in tests/families/flow/ddpm/test_unet_2d.py.
 """
 
 import jax

@@ -7,7 +7,7 @@ import pytest
 from genjax.families.flow.family import network_of, process_of
 from genjax.families.flow.ode import solve
 from genjax.losses.ddpm import betas_of, deviations_of
-from genjax.store.imported import read_public
+from genjax.store.public.imported import read_public
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: make parity")
 diffusers = pytest.importorskip("diffusers", reason="diffusers is not installed: make parity")

@@ -20,7 +20,7 @@ CHUNK = 256
 
 
 class Letters(NamedTuple):
-    """What the reader says of images.
+    """The reader's answer to images.
 
     Attributes:
         character: number of the character that is read (n,).

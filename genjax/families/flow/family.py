@@ -31,7 +31,8 @@ from genjax.families.conditions import (
 from genjax.families.family import Family, Preview, Stage, Trained, Training, by_choice
 from genjax.families.flow.autoencoder import NETWORK as AUTOENCODER
 from genjax.families.flow.canvas import canvas_of, example_of
-from genjax.families.flow.ddpm import ddpm_process
+from genjax.families.flow.ddpm.build import ddpm_process
+from genjax.families.flow.ddpm.unet_2d import unet_2d
 from genjax.families.flow.editing import Canvases, editor_of
 from genjax.families.flow.few_steps import begun, check_drawing, check_few_steps, with_few_steps
 from genjax.families.flow.guidance import guided
@@ -67,7 +68,6 @@ from genjax.families.flow.networks import NETWORKS
 from genjax.families.flow.options import FlowAdaptation, FlowConfig, FlowDrawing, check_typed
 from genjax.families.flow.reference import Reference, check_reference
 from genjax.families.flow.styles import TABLE, fitted_rows, with_style_rows
-from genjax.families.flow.unet_2d import unet_2d
 from genjax.families.learner import Batch, Learner, Networks
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.render import draw_latents

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from genjax.errors import InputError
 from genjax.families.flow.canvas import canvas_of
-from genjax.families.flow.ddpm import ddpm_unet
+from genjax.families.flow.ddpm.build import ddpm_unet
 from genjax.families.flow.learner import FlowModule
 from genjax.families.flow.options import check_sizes
 from genjax.families.model import ModelConfig

@@ -5,7 +5,7 @@ from typing import Literal
 
 from genjax.errors import InputError
 from genjax.families.averages import check_widths
-from genjax.families.flow.ddpm_options import DdpmConfig, DdpmUnetConfig
+from genjax.families.flow.ddpm.options import DdpmConfig, DdpmUnetConfig
 from genjax.limits import above_zero, at_least, at_most, changed, check_heads, option
 
 FACTORS = (2, 4, 8, 16)  # pixels to a latent

@@ -13,8 +13,8 @@ from genjax.families.text_to_image.masked_prior import make_masked_prior
 from genjax.families.text_to_image.network_options import DecodingConfig, PriorConfig, RerankerConfig
 from genjax.families.text_to_image.prior import ToImages, make_prior
 from genjax.families.text_to_image.reranker import make_reranker
-from genjax.models.contrastive import Contrastive
 from genjax.models.segments import Segment
+from genjax.models.text_to_image.contrastive import Contrastive
 from genjax.models.transformer import Transformer
 from genjax.transfer import Transfer
 from genjax.tree import Tree

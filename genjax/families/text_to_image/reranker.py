@@ -14,7 +14,7 @@ from genjax.families.learner import Batch, Learner, Metrics, Networks, Ranker
 from genjax.families.one_network import check_transfer, knobs_of, learner_of, signals_of
 from genjax.families.text_to_image.prior import check_tokens
 from genjax.losses.contrastive import info_nce, same_rows
-from genjax.models.contrastive import Contrastive
+from genjax.models.text_to_image.contrastive import Contrastive
 from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 

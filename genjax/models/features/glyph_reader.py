@@ -18,7 +18,7 @@ STYLE = 64  # numbers of a style
 
 
 class Reading(NamedTuple):
-    """What is read from images.
+    """The answer to images.
 
     Attributes:
         characters: logits (n, characters).

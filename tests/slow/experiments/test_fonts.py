@@ -5,7 +5,7 @@ import json
 from experiment import quick
 from PIL import Image
 
-from genjax.store.zoo import cards
+from genjax.zoo.cards import cards
 
 
 def test_a_source_is_adapted_to_ten_letters_and_compared_with_the_truth(tmp_path):

@@ -12,7 +12,7 @@ from genjax.families.text_to_image.tokenizers.dvae import dvae_codec, make_dvae
 from genjax.families.text_to_image.tokenizers.learner import LIKELIHOODS, Codec, PixelLikelihood
 from genjax.families.text_to_image.tokenizers.options import TokenizerConfig
 from genjax.families.text_to_image.tokenizers.vq import make_vq, vq_codec
-from genjax.models.tokenizer import Tokenizer
+from genjax.models.text_to_image.tokenizer import Tokenizer
 from genjax.transfer import Transfer
 
 

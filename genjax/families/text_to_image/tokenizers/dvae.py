@@ -18,7 +18,7 @@ from genjax.families.text_to_image.tokenizers.learner import (
 )
 from genjax.losses.gumbel import gumbel_softmax, uniform_kl
 from genjax.losses.variational import constrained_kl
-from genjax.models.tokenizer import Tokenizer
+from genjax.models.text_to_image.tokenizer import Tokenizer
 from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 

@@ -40,7 +40,7 @@ from genjax.families.text_to_image.tokenizers.codebook import (
 )
 from genjax.families.vae.learner import LIKELIHOODS as OF_ONE_VALUE
 from genjax.losses.logit_laplace import from_open_interval, logit_laplace_log_likelihood
-from genjax.models.tokenizer import Tokenizer
+from genjax.models.text_to_image.tokenizer import Tokenizer
 from genjax.transfer import Transfer
 from genjax.transfer.transfer import same_latents
 from genjax.tree import Tree, flatten, refill

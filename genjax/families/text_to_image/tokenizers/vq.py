@@ -20,7 +20,7 @@ from genjax.families.text_to_image.tokenizers.learner import (
     make_tokenizer,
 )
 from genjax.losses.quantization import commitment, nearest_codes, straight_through
-from genjax.models.tokenizer import Tokenizer
+from genjax.models.text_to_image.tokenizer import Tokenizer
 from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 

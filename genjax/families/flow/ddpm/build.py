@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from genjax.errors import InputError
 from genjax.families.flow.canvas import canvas_of
-from genjax.families.flow.ddpm_options import DOWN, UP, DdpmConfig
+from genjax.families.flow.ddpm.options import DOWN, UP, DdpmConfig
 from genjax.families.flow.options import FlowConfig
 from genjax.families.model import ModelConfig
 from genjax.losses.ddpm import betas_of, ddpm

@@ -8,12 +8,12 @@ import pytest
 from genjax.cli.main import main
 from genjax.config import ImportConfig
 from genjax.errors import InputError
-from genjax.families.flow.unet_2d import unet_2d
+from genjax.families.flow.ddpm.unet_2d import unet_2d
 from genjax.store.description import ancestry
-from genjax.store.diffusers import read_diffusers
-from genjax.store.imported import import_checkpoint, read_public
 from genjax.store.lock import NAME as LOCK
 from genjax.store.model import load_model
+from genjax.store.public.diffusers import read_diffusers
+from genjax.store.public.imported import import_checkpoint, read_public
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder
 from genjax.tree import flatten

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from drawn import uniform
 
-from genjax.models.contrastive import Contrastive, bounded_scale
 from genjax.models.segments import Segment
+from genjax.models.text_to_image.contrastive import Contrastive, bounded_scale
 from genjax.tree import flatten
 
 TEXT = Segment("text", 4, 9)

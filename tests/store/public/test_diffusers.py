@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from genjax.errors import InputError
-from genjax.store.diffusers import read_diffusers
+from genjax.store.public.diffusers import read_diffusers
 
 CHECKPOINT = Path(__file__).parents[1] / "families" / "flow" / "unet_2d" / "added"
 KNOWN = ("UNet2DModel",)

@@ -12,8 +12,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from genjax.errors import InputError
-from genjax.families.flow.ddpm import ddpm_unet
-from genjax.families.flow.unet_2d import diffusers_name, unet_2d
+from genjax.families.flow.ddpm.build import ddpm_unet
+from genjax.families.flow.ddpm.unet_2d import diffusers_name, unet_2d
 from genjax.families.public_checkpoint import PublicCheckpoint
 from genjax.tree import flatten
 

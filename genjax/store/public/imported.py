@@ -12,9 +12,9 @@ from genjax.errors import InputError, did_you_mean
 from genjax.families.learner import TrainState
 from genjax.families.public_checkpoint import Converted, PublicCheckpoint
 from genjax.families.registry import FAMILIES, model_to_json
-from genjax.store.diffusers import read_diffusers
 from genjax.store.lock import locked
 from genjax.store.model import save_model
+from genjax.store.public.diffusers import read_diffusers
 from genjax.store.run_folder import REPLACE, RunFolder, begin, check_free
 from genjax.transfer import full
 

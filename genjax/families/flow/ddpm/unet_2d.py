@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from genjax.errors import InputError
-from genjax.families.flow.ddpm import ddpm_unet
-from genjax.families.flow.ddpm_options import DdpmConfig, DdpmUnetConfig
+from genjax.families.flow.ddpm.build import ddpm_unet
+from genjax.families.flow.ddpm.options import DdpmConfig, DdpmUnetConfig
 from genjax.families.flow.learner import NETWORK
 from genjax.families.flow.options import FlowConfig
 from genjax.families.model import ModelConfig, check_size

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from genjax.errors import InputError, did_you_mean
 
-ZOO = Path(__file__).parents[1] / "zoo"
+ZOO = Path(__file__).parent
 PREFIX = "zoo:"
 CARD = "card.json"
 
 
 class Card(NamedTuple):
-    """What is said of a model of the zoo.
+    """The description of a model of the zoo.
 
     Attributes:
         name: by which it is used, after ``zoo:``.

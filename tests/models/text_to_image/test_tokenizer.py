@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from drawn import normal, parameters
 
-from genjax.models.tokenizer import Tokenizer, channels_at, resolutions
+from genjax.models.text_to_image.tokenizer import Tokenizer, channels_at, resolutions
 from genjax.tree import flatten
 
 TINY = Tokenizer(size=16, grid=4, channels=1, codes=12, code_size=6, width=8, depth=1, encoded=6, decoded=1)

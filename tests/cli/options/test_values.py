@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from genjax.cli import main as cli
+from genjax.cli.options.values import number, whole_number
 from genjax.cli.parse import parse
-from genjax.cli.values import number, whole_number
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def number(text: str) -> float:
 
 def path(text: str) -> Path:
     """Reads a path, a ~ as the home folder, also where the shell has not replaced it; or a model of the zoo."""
-    from genjax.store.zoo import run_named  # the help does not wait for it
+    from genjax.zoo.cards import run_named  # the help does not wait for it
 
     return run_named(text)
 

@@ -1,0 +1,1 @@
+"""Networks that only text-to-image models have."""

@@ -1,0 +1,1 @@
+"""The zoo: small trained models that come with genjax, a run folder each."""
