@@ -53,7 +53,7 @@ SHAPES = {
     "maker": {
         "stem": {"kernel": (LATENTS, 24), "bias": (24,)},
         "up": {"kernel": (2, 2, 24, 12), "bias": (12,)},
-        "modulation": {"kernel": (LATENTS, 24), "bias": (24,)},
+        "modulation": {"kernel": (24, 24), "bias": (24,)},
     },
     "trainer": {"down_8": {"kernel": (12, 10)}, "head": {"kernel": (10, 1)}},
     "prior": {"embed_text": {"table": (5, 8)}, "block_0": {"kernel": (16, 16), "bias": (16,)}},

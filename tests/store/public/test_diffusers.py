@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from genjax.errors import InputError
 from genjax.store.public.diffusers import read_diffusers
 
-CHECKPOINT = Path(__file__).parents[1] / "families" / "flow" / "unet_2d" / "added"
+CHECKPOINT = Path(__file__).parents[2] / "families" / "flow" / "ddpm" / "unet_2d" / "added"
 KNOWN = ("UNet2DModel",)
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 

@@ -18,7 +18,7 @@ from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder
 from genjax.tree import flatten
 
-CHECKPOINT = Path(__file__).parents[1] / "families" / "flow" / "unet_2d" / "added"
+CHECKPOINT = Path(__file__).parents[2] / "families" / "flow" / "ddpm" / "unet_2d" / "added"
 SPEC = f"diffusers:{CHECKPOINT}"
 
 
