@@ -22,7 +22,6 @@ A training repeated elsewhere rounds differently, and its features are others: g
 """
 
 import dataclasses
-import hashlib
 import itertools
 import sys
 import tempfile
@@ -42,8 +41,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import safetensors.numpy
 
+from experiments.common.weights import check_new, packed, rounded
 from experiments.embedding.images import UNKNOWN, Labelled, joined, labelled, take, training_images
 from experiments.embedding.step import HEADS, make_step, read
 from genjax.data import load, to_float
@@ -51,7 +50,6 @@ from genjax.errors import InputError
 from genjax.evaluate.features.embedded import WEIGHTS
 from genjax.models.features.embedding import DIM, SIZE, Embedding
 from genjax.terminal import progress, result, say, table
-from genjax.tree import flatten
 
 
 @dataclass(frozen=True)
@@ -83,19 +81,17 @@ def main(settings: TrainEmbedding) -> int:
         settings = dataclasses.replace(settings, out=folder / settings.out.name, steps=3, glyphs=20, batch=32)
     if min(settings.steps, settings.batch, settings.glyphs) < 1:
         raise InputError("--steps, --batch and --glyphs must be 1 or more.")
-    if settings.out.exists() and not settings.force:
-        raise InputError(f"--out {settings.out} exists already. Use --force to write over it, or another name.")
+    check_new(settings.out, force=settings.force)
     began = time.monotonic()
     written, typeset = training_images(settings.glyphs, settings.seed)
     say(f"data    {len(written.images)} handwritten and {len(typeset.images)} typeset images")
     params = standardise(train(settings, written, typeset), written, typeset)
-    params["embedding"] = jax.tree.map(as_stored, params["embedding"])
+    params["embedding"] = rounded(params["embedding"])
     result(report(params, settings))
-    stored = {name: np.asarray(leaf, np.float16) for name, leaf in flatten(params["embedding"]).items()}
-    content = safetensors.numpy.save(stored, metadata={"name": "embedded-v1", "seed": str(settings.seed)})
+    content, sha256 = packed(params["embedding"], name="embedded-v1", seed=str(settings.seed))
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     settings.out.write_bytes(content)
-    say(f"{time.monotonic() - began:.0f} s, {len(content):,} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
+    say(f"{time.monotonic() - began:.0f} s, {len(content):,} bytes, sha256 {sha256}")
     result(str(settings.out))
     return 0
 
@@ -133,11 +129,6 @@ def standardise(params, written: Labelled, typeset: Labelled) -> dict[str, Any]:
         for name, head in params["heads"].items()
     }
     return {"embedding": params["embedding"] | {"mean": mean, "deviation": deviation}, "heads": heads}
-
-
-def as_stored(leaf) -> np.ndarray:
-    """Rounds numbers to 16 bits, so that what is measured is what is published."""
-    return np.asarray(leaf, np.float16).astype(np.float32)
 
 
 def in_batches(function, images: np.ndarray, size: int = 200) -> Any:

@@ -19,7 +19,6 @@ A training repeated elsewhere rounds differently, and its readings are others: g
 """
 
 import dataclasses
-import hashlib
 import sys
 import tempfile
 import time
@@ -38,15 +37,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import safetensors.numpy
 
+from experiments.common.weights import check_new, packed, rounded
 from genjax.data import load, to_float
 from genjax.data.fonts.drawing import CHARACTERS
 from genjax.errors import InputError
 from genjax.evaluate.metrics.letters import right_letters
 from genjax.models.features.glyph_reader import SIZE, STYLE, GlyphReader
 from genjax.terminal import progress, result, say, table
-from genjax.tree import flatten
 
 STYLE_WEIGHT, SHARPNESS = 0.3, 16.0  # of the faces' loss, and of the cosine that it is taken of
 WEIGHTS = Path(__file__).resolve().parents[2] / "genjax" / "evaluate" / "features" / "weights"
@@ -77,17 +75,13 @@ def main(settings: TrainReader) -> int:
     if settings.quick:
         folder = Path(tempfile.mkdtemp(prefix="genjax-reader-"))
         settings = dataclasses.replace(settings, out=folder / settings.out.name, steps=3, batch=32)
-    if settings.out.exists() and not settings.force:
-        raise InputError(f"--out {settings.out} exists already. Use --force to write over it, or another name.")
+    check_new(settings.out, force=settings.force)
     began = time.process_time()
-    params = train(settings)
-    stored = {name: np.asarray(leaf, np.float16) for name, leaf in flatten(params).items()}
-    params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16).astype(np.float32), params)
+    params = rounded(train(settings))
     result(report(params, quick=settings.quick))
-    content = safetensors.numpy.save(stored, metadata={"name": settings.out.stem, "seed": str(settings.seed)})
+    content, sha256 = packed(params, name=settings.out.stem, seed=str(settings.seed))
     settings.out.parent.mkdir(parents=True, exist_ok=True)
     settings.out.write_bytes(content)
-    sha256 = hashlib.sha256(content).hexdigest()
     say(f"{time.process_time() - began:.0f} s of the processor, {len(content):,} bytes, sha256 {sha256}")
     result(str(settings.out))
     return 0

@@ -5,7 +5,6 @@
     python experiments/zoo/publish.py --quick     # the first model of the zoo, into a temporary folder
 """
 
-import hashlib
 import json
 import sys
 import tempfile
@@ -19,15 +18,12 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
-import numpy as np
-import safetensors.numpy
-
+from experiments.common.weights import packed
 from genjax.errors import InputError
 from genjax.json_config import read_json
 from genjax.store.model import load_model
 from genjax.store.run_folder import RunFolder, write_bytes, write_json
 from genjax.terminal import result, say
-from genjax.tree import flatten
 from genjax.zoo.cards import CARD, ZOO, Card, cards
 
 
@@ -82,9 +78,7 @@ def publish(settings: Publish, place: RunFolder) -> str:
     for old in place.model().glob("*.safetensors"):
         old.unlink()
     for network, tree in model.params().items():
-        stored = {name: np.asarray(leaf, np.float16) for name, leaf in flatten(tree).items()}
-        content = safetensors.numpy.save(stored)
-        sha256 = hashlib.sha256(content).hexdigest()
+        content, sha256 = packed(tree)
         file = f"{network}-{model.step:06d}-{sha256[:8]}.safetensors"
         write_bytes(place.model() / file, content)
         described["networks"][network] = {"file": file, "sha256": sha256, "whole": True}

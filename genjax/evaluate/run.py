@@ -1,6 +1,6 @@
 """Evaluation of a run, or of images from any other tool, against held-out images."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from genjax.data.reading_options import Missing, ReadingOptions
 from genjax.devices.backend import cache_folder
 from genjax.errors import InputError, lookup
 from genjax.evaluate.class_records import Labelled, check_by_class, class_records, labelled
+from genjax.evaluate.features.extractor import Extractor
 from genjax.evaluate.features.registry import load_extractor
 from genjax.evaluate.letter_records import LETTERS, Drawn, are_letters, letter_records, retrieved
 from genjax.evaluate.metrics.by_class import SUMMARIES as BY_CLASS
@@ -155,32 +156,13 @@ def judge(
     about: dict[str, Any] = {"data": real, "split": shown.split, "seed": seed}
     if judged.run is None:
         say_left_out(shown)
-        images = {
-            "fake_images": generated_set(
-                fake, num, size=size, seed=seed, skip_broken=skip_broken, max_pixels=reading.max_pixels
-            )
-        }
-        records: list[Record] = []
+        how = {"size": size, "seed": seed, "skip_broken": skip_broken, "max_pixels": reading.max_pixels}
+        records, images = [], {"fake_images": generated_set(fake, num, **how)}
     else:
-        number, loaded = num or len(shown), load_trained(judged.run, which=which, source=source)
-        texts = _texts(loaded.model.config, shown, number, judged)
-        records = _of_the_model(asked, loaded, judged, shown, real=real, which=which, about=about)
-        images = {}
-        if asked.pictured or asked.by_class:
-            images["fake_images"] = _drawn(loaded, number, seed, texts)
-        if asked.by_class:
-            names = loaded.model.config.condition.names
-            taught = [labelled(part("train"), names)] if TAUGHT in asked.by_class else []
-            made = Labelled(images["fake_images"], np.asarray(texts, object))
-            records += class_records(
-                labelled(shown, names), made, *taught, extractor=network, metrics=asked.by_class, **about
-            )
-        if by_name is not None and asked.letters:
-            records += _letter_records(loaded, by_name, judged.run, shown, asked.letters, source=source, **about)
-        if asked.pictured:
-            images |= _further_images(
-                judged, asked.pictured, number, texts, real=real, seed=seed, which=which, source=source
-            )
+        loaded = load_trained(judged.run, which=which, source=source)
+        records, images = _of_run(
+            asked, loaded, judged, shown, part, by_name, num or len(shown), network, which=which, source=source, **about
+        )
     if asked.pictured:
         images["real_images"] = shown.images[:]
         warn_of_shape(shown, network)
@@ -190,6 +172,38 @@ def judge(
     for line in (*caveat_warnings(records), *small_sample_warnings(records)):
         warn(line)
     return records
+
+
+def _of_run(
+    asked: "_Asked",
+    loaded: Loaded,
+    judged: Side,
+    shown: Dataset,
+    part: Callable[[str], Dataset],
+    by_name: AdaptConfig | None,
+    num: int,
+    network: Extractor,
+    *,
+    which: str,
+    source: Path | None,
+    **about: Any,
+) -> tuple[list[Record], dict[str, Any]]:
+    """Measures what needs more of a run than its pictures; returns the records, and the pictures that others judge."""
+    texts, names = _texts(loaded.model.config, shown, num, judged), loaded.model.config.condition.names
+    records, images = _of_the_model(asked, loaded, judged, shown, which=which, **about), {}
+    if asked.pictured or asked.by_class:
+        images["fake_images"] = _drawn(loaded, num, about["seed"], texts)
+    if asked.by_class:
+        taught = [labelled(part("train"), names)] if TAUGHT in asked.by_class else []
+        made = Labelled(images["fake_images"], np.asarray(texts, object))
+        sides = (labelled(shown, names), made, *taught)
+        records += class_records(*sides, extractor=network, metrics=asked.by_class, **about)
+    if by_name is not None and judged.run is not None and asked.letters:
+        records += _letter_records(loaded, by_name, judged.run, shown, asked.letters, source=source, **about)
+    if asked.pictured:
+        further = {"real": about["data"], "seed": about["seed"], "which": which, "source": source}
+        images |= _further_images(judged, asked.pictured, num, texts, **further)
+    return records, images
 
 
 class _Asked(NamedTuple):
@@ -227,13 +241,13 @@ def _check_model(asked: _Asked, judged: Side, *, split: str) -> None:
 
 
 def _of_the_model(
-    asked: _Asked, loaded: Loaded, judged: Side, shown: Dataset, *, real: str, which: str, about: dict[str, Any]
+    asked: _Asked, loaded: Loaded, judged: Side, shown: Dataset, *, which: str, **about: Any
 ) -> list[Record]:
     """Measures how well the model explains real images."""
     if not asked.explained:
         return []
     wants_train = any(EXPLANATIONS[name].train for name in asked.explained)
-    train = _training_images(judged, which, real) if wants_train else None
+    train = _training_images(judged, which, about["data"]) if wants_train else None
     return explain(loaded, _explainable(loaded.model.config, shown), metrics=asked.explained, train=train, **about)
 
 
