@@ -36,7 +36,7 @@ RESIZE = "to 32 pixels, grey"
 
 def letters_help() -> str:
     """Returns a line for each metric, for the help of --metrics."""
-    return "\n".join(f"{name}: {summary} Of a run of --shots-of." for name, summary in LETTERS.items())
+    return "\n".join(f"{name}: {summary} Where the shots were named." for name, summary in LETTERS.items())
 
 
 def are_letters(model: ModelConfig, data: str, shown: Dataset) -> bool:
