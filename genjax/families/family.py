@@ -151,6 +151,8 @@ class Trained(NamedTuple):
         density: what the likelihood is, in a word; empty where an image has no density of its own.
         no_density: the option by which an image has none.
         facts: (name, value) for reports.
+        fit: (uint8 images, their classes or texts) -> how badly the model explains each (n,); see `Learner.fit`. Texts
+            that are None are not known, where a model can do without.
     """
 
     draw: Callable[[Array, int, Sequence[str] | None, Any], np.ndarray]
@@ -169,6 +171,7 @@ class Trained(NamedTuple):
     no_density: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     classes: tuple[str, ...] = ()
+    fit: Callable[[np.ndarray, Sequence[str] | None], np.ndarray] | None = None
 
 
 def as_it_is(model: ModelConfig, adaptation: Any, images: int) -> ModelConfig:

@@ -111,6 +111,9 @@ class Learner(NamedTuple):
         ranker: None where images are not scored.
         averages: (state) -> {width: {network: tree}}, the averages of which others are rebuilt after training; None
             where there are none.
+        fit: (networks, context, batch, key) -> (n,), how badly the model explains each image of a batch, in units of
+            its own loss, with the same draws for the same key: of two models of one kind, the lower fits better. None
+            where a model cannot tell.
     """
 
     init: Callable[..., TrainState]
@@ -125,6 +128,7 @@ class Learner(NamedTuple):
     likelihood: Likelihood | None = None
     ranker: Ranker | None = None
     averages: Callable[[TrainState], dict[str, Networks]] | None = None
+    fit: Callable[[Networks, Networks, Batch, Array], Array] | None = None
 
 
 def exported(state: TrainState) -> Networks:

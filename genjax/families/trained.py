@@ -11,11 +11,13 @@ from jax import Array
 from genjax.data.images import to_float, to_uint8
 from genjax.errors import InputError
 from genjax.families.chunks import in_chunks
-from genjax.families.conditions import classes_in_turn, numbers_of
+from genjax.families.conditions import absent, classes_in_turn, column_name, numbers_of
 from genjax.families.family import Trained
 from genjax.families.learner import Learner
 from genjax.families.model import Condition, Model
 from genjax.families.render import CHUNK, draw_latents, make_renderer
+
+FIT_SEED = 0  # of the draws by which the fit of an image is measured, whatever the model
 
 
 def trained_by_latents(model: Model, learner: Learner) -> Trained:
@@ -43,7 +45,34 @@ def trained_by_latents(model: Model, learner: Learner) -> Trained:
         return render(draw_latents(learner, key, n), texts)
 
     trained = Trained(draw=draw, draw_latents=lambda key, n: draw_latents(learner, key, n), render=render)
-    return _with_encoder(trained, model, learner)
+    return _with_fit(_with_encoder(trained, model, learner), model, learner)
+
+
+def _with_fit(trained: Trained, model: Model, learner: Learner) -> Trained:
+    """Adds how badly a model explains images, where its learner can tell."""
+    fit = learner.fit
+    if fit is None:
+        return trained
+    condition, column = model.config.condition, column_name(model.config.condition)
+    # The draws are the same for every model, so that the same images tell two of them apart.
+    judge = jax.jit(lambda networks, context, batch: fit(networks, context, batch, jax.random.key(FIT_SEED)))
+
+    def measured(images: np.ndarray, texts: Sequence[str] | None) -> np.ndarray:
+        if trained.classes:
+            given = _numbers(condition, images, texts)
+        elif texts is not None:
+            given = (numbers_of(condition, texts),)
+        else:
+            nothing = absent(condition)
+            given = () if nothing is None else (np.broadcast_to(nothing, (len(images), *nothing.shape)),)
+        names = ("image", column)[: 1 + len(given)]
+        return in_chunks(
+            lambda *rows: judge(model.networks, model.context, dict(zip(names, rows, strict=True))),
+            *(images, *given),
+            chunk=CHUNK,
+        )
+
+    return trained._replace(fit=measured)
 
 
 def _with_encoder(trained: Trained, model: Model, learner: Learner) -> Trained:

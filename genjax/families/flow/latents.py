@@ -27,7 +27,7 @@ from genjax.families.flow.autoencoder import (
 )
 from genjax.families.flow.canvas import canvas_of
 from genjax.families.flow.options import AutoencoderConfig, FlowAdaptation
-from genjax.families.learner import Encoder, Latents, Learner, Networks
+from genjax.families.learner import Batch, Encoder, Latents, Learner, Networks
 from genjax.families.model import ModelConfig
 from genjax.models.autoencoder import Autoencoder
 from genjax.terminal import say
@@ -154,8 +154,8 @@ def in_pixels(model: ModelConfig, learner: Learner, transfers: Mapping[str, Tran
         learner: of the flow, in the space of the model.
         transfers: {network: its transfer}.
     """
-    inner, through = learner.latents, learner.encoder
-    if model.options.space == "pixels" or inner is None or through is None:
+    inner, through, fit = learner.latents, learner.encoder, learner.fit
+    if model.options.space == "pixels" or inner is None or through is None or fit is None:
         return learner
     decode, encode = images_of(model), encoder_of(autoencoder_of(model), model.options.process)
 
@@ -169,7 +169,11 @@ def in_pixels(model: ModelConfig, learner: Learner, transfers: Mapping[str, Tran
         known = params(networks, context)
         return decode(known, through.reconstruct(networks, context, encode(known[NETWORK], images)))
 
-    return learner._replace(latents=Latents(inner.draw, generate), encoder=Encoder(reconstruct))
+    def fit_of_images(networks: Networks, context: Networks, batch: Batch, key: Array) -> Array:
+        known = params(networks, context)
+        return fit(networks, context, {**batch, "image": encode(known[NETWORK], batch["image"])}, key)
+
+    return learner._replace(latents=Latents(inner.draw, generate), encoder=Encoder(reconstruct), fit=fit_of_images)
 
 
 def facts_of(model: ModelConfig) -> tuple[tuple[str, str], ...]:

@@ -30,6 +30,7 @@ KNOBS = knobs_of(NETWORK)
 FEW = 4  # Euler steps of images that a penalty or a controller compares
 MEAN = "mean"  # solver of a process with mean velocities: leaps of any length
 EVIDENCE_STEPS, EVIDENCE_TIMES = 8, 8  # Heun steps of a source's sample, and times at which it is judged
+FIT_LEVELS = 16  # noise levels, evenly spread over those of training, at which the fit of an image is measured
 FEATURES = ("block_", "down_", "up_", "middle")  # parts of a network whose outputs are compared
 
 
@@ -130,6 +131,7 @@ def make_flow(
         evidence=partial(_evidence, flow),
         latents=latents,
         encoder=Encoder(partial(_reconstruct, flow)),
+        fit=partial(_fit, flow),
     )
 
 
@@ -323,6 +325,19 @@ def _forward(flow: Flow, params: Tree, latents: Array) -> tuple[Array, tuple[Arr
     images = z - float(times[-2]) * flow.process.velocity(watched, z, last)
     features = [leaf.reshape(len(latents), -1) for leaf in jax.tree.leaves(kept)]  # blocks have an axis for all tokens
     return bounded(flow, images), tuple(features)
+
+
+def _fit(flow: Flow, networks: Networks, context: Networks, batch: Batch, key: Array) -> Array:
+    """Returns the loss of each image (n,), a mean over levels of noise, none of their conditions dropped."""
+    told, params = flow._replace(null_probability=0.0), _params(flow, networks, context)
+    number = len(batch["image"])
+
+    def at(level: Array) -> Array:
+        quantiles = jnp.full(number, (level + 0.5) / FIT_LEVELS)
+        keys = jax.random.split(jax.random.fold_in(key, level), 3)
+        return weighed(told, losses_at(told, params, batch, quantiles, *keys)[1])
+
+    return jax.lax.map(at, jnp.arange(FIT_LEVELS)).mean(axis=0)
 
 
 def _evidence(flow: Flow, params: Networks, source: Networks, key: Array) -> Array:

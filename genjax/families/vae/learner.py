@@ -144,6 +144,7 @@ def make_vae(
         latents=Latents(partial(_draw, parts), partial(_generate, parts)),
         encoder=Encoder(partial(_reconstruct, parts), partial(_posterior, parts), by_class=bool(classes)),
         likelihood=Likelihood(partial(_log_likelihood, parts)),
+        fit=partial(_fit, parts),
     )
 
 
@@ -304,6 +305,15 @@ def _log_likelihood(
 ) -> Array:
     decoded = _decode(vae, networks[NETWORK], context[NETWORK], latents, labels)
     return vae.likelihood.log_density(jnp.asarray(to_float(images)), decoded)
+
+
+def _fit(vae: Vae, networks: Networks, context: Networks, batch: Batch, key: Array) -> Array:
+    """Returns the negative evidence lower bound of each image (n,), in nats, by one draw of the latents."""
+    images, labels = batch["image"], labels_of(batch, vae.classes)
+    mean, log_variance = _posterior(vae, networks, context, images, labels)
+    latents = reparameterize_with(_draw(vae, key, len(images)), mean, log_variance)
+    log_likelihood = _log_likelihood(vae, networks, context, images, latents, labels)
+    return gaussian_kl_per_latent(mean, log_variance).sum(axis=-1) - log_likelihood
 
 
 def _evidence(vae: Vae, params: Networks, source: Networks, key: Array) -> Array:

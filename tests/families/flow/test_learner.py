@@ -118,3 +118,31 @@ def test_a_transfer_that_moves_latents_is_refused():
 def test_only_the_tables_of_a_condition_are_there():
     plain = jax.eval_shape(learner().init, jax.random.key(0), {"image": np.zeros((1, SIZE, SIZE, 1), np.uint8)})
     assert not [name for name in flatten(plain.trainable) if "class" in name or "caption" in name]
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_the_fit_of_a_fresh_network_is_that_of_no_velocity(value, plain):
+    """A fresh network says 0, and the velocity is noise minus image: its square is 1 + x^2 in the mean."""
+    flow, (init, _) = plain
+    batch = filled(np.full((1, SIZE, SIZE, 1), value, np.uint8))
+    state = init(jax.random.key(0), batch)
+    assert flow.fit is not None
+    fit = jax.jit(flow.fit)(state.average, state.context, batch, jax.random.key(1))
+    assert fit.shape == (32,)
+    each = np.sqrt((2 + 4) / (SIZE**2 * 16))  # deviation of a mean of 64 values and 16 levels: (n - x)^2 has 2 + 4 x^2
+    np.testing.assert_allclose(fit, 2.0, atol=5 * each)
+    assert abs(float(fit.mean()) - 2) < 4 * each / np.sqrt(32)
+
+
+def test_the_fit_never_drops_a_condition():
+    flow = learner(condition=CLASSES, null_probability=1.0)
+    assert flow.fit is not None
+    batch = filled(np.zeros((1, SIZE, SIZE, 1), np.uint8)) | {"label": np.zeros(32, np.int32)}
+    state = jax.jit(flow.init)(jax.random.key(0), batch)
+    shaken = jax.tree.map(lambda leaf: leaf + 0.1 * jax.random.normal(jax.random.key(2), leaf.shape), state.average)
+    fit = jax.jit(flow.fit)
+    dark, bright = (
+        fit(shaken, state.context, batch | {"label": np.full(32, label, np.int32)}, jax.random.key(1))
+        for label in (0, 1)
+    )
+    assert float(jnp.abs(dark - bright).min()) > 0

@@ -146,3 +146,16 @@ def test_the_weights_of_the_bound_weigh_its_two_parts():
     assert float(metrics["loss/negative_elbo"]) == pytest.approx(kl - log_likelihood, rel=1e-5)
     free, _ = bound(params, images, noise, free_nats=9.0)
     assert float(free) == float(bound(params, images, noise)[0]), "no controller sets free bits: they cost nothing"
+
+
+def test_the_fit_of_an_image_is_its_negative_bound_in_closed_form():
+    """A unit Gaussian around b: -log p = P (x - b)^2 / 2 + P log(2 pi) / 2; KL = (m^2 + e^v - 1 - v) / 2."""
+    m, v, b = 1.5, 0.3, 0.2
+    learner = vae_by_hand(ConstantVae(m, v, b), kl_weight=3.0)
+    assert learner.fit is not None
+    state = learner.init(jax.random.key(0), grey(0.5))
+    images = np.concatenate([np.asarray(grey(x)["image"]) for x in (0.5, -1.0)])
+    fit = learner.fit(state.average, state.context, {"image": images}, jax.random.key(1))
+    kl = (m**2 + np.exp(v) - 1 - v) / 2
+    expected = [kl + PIXELS * ((x - b) ** 2 + np.log(2 * np.pi)) / 2 for x in (0.5, -1.0)]
+    np.testing.assert_allclose(fit[np.array([0, len(images) // 2])], expected, rtol=1e-5)
