@@ -14,6 +14,7 @@ from genjax.cli.importing import run_import
 from genjax.cli.parse import parse
 from genjax.cli.report import run_report
 from genjax.cli.sample import run_sampling
+from genjax.cli.sources import run_sources
 from genjax.cli.stability import run_stability
 from genjax.cli.zoo import run_zoo
 from genjax.devices import backend, versions
@@ -39,6 +40,7 @@ RUN: Mapping[str, Callable[[Any], int]] = {
     "doctor": run_doctor,
     "cache": run_cache,
     "zoo": run_zoo,
+    "sources": run_sources,
 }
 
 

@@ -18,6 +18,7 @@ from genjax.cli.importing import ImportCommand
 from genjax.cli.options.values import REGISTRY
 from genjax.cli.report import ReportCommand, report_type
 from genjax.cli.sample import SampleCommand, sample_type
+from genjax.cli.sources import SourcesCommand
 from genjax.cli.stability import StabilityCommand
 from genjax.cli.zoo import ZooCommand
 from genjax.errors import InputError, did_you_mean
@@ -34,6 +35,7 @@ VERBS = {
     "doctor": DoctorCommand,
     "cache": CacheCommand,
     "zoo": ZooCommand,
+    "sources": SourcesCommand,
 }
 _TYPES = {"evaluate": evaluate_type, "report": report_type}  # the commands whose help lists what there is
 FREEZE = re.compile(r"--freeze\.(?!patterns)([a-z_]+)(?:=(.*))?")

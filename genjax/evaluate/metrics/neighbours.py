@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from genjax.evaluate.metrics.check import Floats, check_features, check_neighbours
+from genjax.evaluate.metrics.check import Floats, check_features, check_neighbours, check_one
 from genjax.evaluate.metrics.metric import (
     AT_LEAST_0,
     FROM_0_TO_1,
@@ -49,6 +49,23 @@ def precision_recall(real_features: ArrayLike, fake_features: ArrayLike, *, k: i
         # (rows, m) of [real i in the ball of fake j]
         recalled[rows] = (distances <= fake_radii).any(axis=1)
     return float(precise.mean()), float(recalled.mean())
+
+
+def recalled(real_features: ArrayLike, fake_features: ArrayLike, *, k: int = RECALL_K) -> float:
+    """Computes recall alone, as `precision_recall` does; of the reals one is enough, which have no balls here."""
+    real, fake = check_one(real_features, "real", 1), check_one(fake_features, "generated", 2)
+    check_neighbours(k, fake, fake)
+    centre = fake.mean(axis=0)
+    real, fake = real - centre, fake - centre
+    radii = _radii(fake, k) + _rounding(real, fake)
+    return float(np.mean(np.concatenate([(found <= radii).any(axis=1) for _, found in squared_distances(real, fake)])))
+
+
+def nearest_distances(features: ArrayLike, others: ArrayLike) -> Floats:
+    """Computes the Euclidean distance (n,) from each row (n, d) to the nearest of other rows (m, d)."""
+    rows, known = check_one(features, "real", 1), check_one(others, "generated", 1)
+    squared = [found.min(axis=1) for _, found in squared_distances(rows, known)]
+    return np.sqrt(np.concatenate(squared))
 
 
 def density_coverage(real_features: ArrayLike, fake_features: ArrayLike, *, k: int = COVERAGE_K) -> tuple[float, float]:

@@ -46,6 +46,12 @@ def test_the_golden_values():
     assert density_coverage(REAL, FAKE) == density_coverage(REAL, FAKE, k=5)
 
 
+def test_recall_alone_is_that_of_both_and_nearest_distances_are_those_one_by_one():
+    assert neighbours.recalled(REAL, FAKE, k=5) == precision_recall(REAL, FAKE, k=5)[1]
+    assert neighbours.recalled(FAKE[7:8], FAKE) == 1  # a real image is enough
+    np.testing.assert_allclose(neighbours.nearest_distances(REAL, FAKE), cdist(REAL, FAKE).min(axis=1), rtol=1e-9)
+
+
 @given(
     seed=st.integers(0, 2**16),
     n=st.integers(5, 40),
