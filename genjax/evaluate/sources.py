@@ -1,7 +1,7 @@
 """A ranking of sources for an adaptation, before anything is trained: how near their samples are to the shots.
 
 Three numbers a source, none of which needs a training: recall, the share of the shots that lie among its samples;
-distance, from a shot to the nearest of its samples, in features; and fit, how badly the model explains the shots itself,
+distance, from a shot to the nearest of its samples, in features; and fit, how badly the model explains the shots,
 where it can tell. How well they foretell the result of an adaptation: experiments/results/sources.md.
 """
 
