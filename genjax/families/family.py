@@ -210,7 +210,7 @@ class Family(NamedTuple):
             typed and that nothing would read; others are accepted.
         sampling: frozen dataclass of the options that `sample` has beside the common ones.
         functions: those of `Trained` that its models have, beside drawing.
-        rules: what `--transfer auto` means, by the number of shots.
+        rules: config of the adapted model -> what `--transfer auto` means for it, by the number of shots.
         prefix: of its options on the command line; empty where they stand alone.
         public: {architecture of a public checkpoint: how it becomes a model of this family}, for `genjax import`.
     """
@@ -235,7 +235,7 @@ class Family(NamedTuple):
     check_typed: Callable[[Any], None] = lambda options: None
     sampling: type = NoOptions
     functions: tuple[str, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: Callable[[ModelConfig], Sequence[Rule]] = lambda model: ()
     prefix: str = ""
     public: Mapping[str, Callable[[PublicCheckpoint], Converted]] = {}
 

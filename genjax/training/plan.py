@@ -19,7 +19,7 @@ from genjax.evaluate.run_data import held_out_images, images_hash, load_images, 
 from genjax.families.conditions import column_of, with_new_styles
 from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
-from genjax.families.model import Condition, Model, ModelConfig
+from genjax.families.model import Model, ModelConfig
 from genjax.families.registry import FAMILIES, model_to_json, other_families
 from genjax.store.description import ancestry, carried_control
 from genjax.store.fisher import fisher_information
@@ -39,7 +39,7 @@ from genjax.training.plan_checks import (
     check_source_there,
     check_trained,
 )
-from genjax.transfer.auto import Auto, Rule
+from genjax.transfer.auto import Auto
 from genjax.transfer.embedding import check_rows, with_new_rows
 from genjax.transfer.registry import check_ratio, fisher_examples, images_drawn, needs_fisher, resolved
 from genjax.transfer.registry import names as transfer_names
@@ -47,7 +47,6 @@ from genjax.transfer.replay import STREAM as REPLAYED
 from genjax.transfer.transfer import Offer
 from genjax.tree import count
 
-STYLED_RULES = (Rule(None, "embedding"),)  # of `auto`, for a source with styles: experiments/results/fonts.md
 Information = Callable[[Path, Model, int], Networks]  # (folder, source, examples) -> Fisher information
 
 
@@ -167,13 +166,12 @@ def plan_adaptation(
     source = load_model(config.source)
     family = FAMILIES[source.config.family]
     target = functools.cache(functools.partial(_target, config, source.config, dataset))
-    config = _decided(config, family, source.config.condition, target)
+    config = _decided(config, family, source.config, target)
     folder = _checked_folder(config, resume=resume, force=force)
     if config.control.transfer_ratio:
         check_ratio(config.transfers)
     images = target()
-    model = family.adapted(source.config, config.adaptation, len(images))
-    model = dataclasses.replace(model, condition=with_new_styles(model.condition, images))
+    model = _adapted_model(config, source.config, images)
     check_dtype(model.dtype)
     column_of(model.condition, images)  # refuses words and classes that the source does not know
     if model.condition.kind == "text":
@@ -238,7 +236,7 @@ def _training(config: TrainConfig | AdaptConfig, layout: Layout, transfers: Mapp
     )
 
 
-def _decided(config: AdaptConfig, family: Family, condition: Condition, target: Callable[[], Dataset]) -> AdaptConfig:
+def _decided(config: AdaptConfig, family: Family, source: ModelConfig, target: Callable[[], Dataset]) -> AdaptConfig:
     """Replaces what depends on the source: `auto`, and options of an adaptation that were left out.
 
     Raises:
@@ -249,15 +247,21 @@ def _decided(config: AdaptConfig, family: Family, condition: Condition, target: 
         adaptation = family.adaptation()
     if type(adaptation) is not family.adaptation:
         raise InputError(f"{type(adaptation).__name__} are not options of an adapted {family.label}. Leave them out.")
-    check_captions(config.captions, family, condition.kind)
-    rules, shots = family.rules, config.shots or len(config.shots_of) or None
-    if condition.styles is not None and any(isinstance(one, Auto) for one in config.transfers):
-        images = target()
-        found = with_new_styles(condition, images).styles
-        if found is not None and found.new:
-            rules, shots = STYLED_RULES, len(images)
-    transfer = resolved(config.transfers, rules, shots)
-    return dataclasses.replace(config, transfer=transfer, adaptation=adaptation)
+    check_captions(config.captions, family, source.condition.kind)
+    config = dataclasses.replace(config, adaptation=adaptation)
+    if not any(isinstance(one, Auto) for one in config.transfers):
+        return config
+    images, shots = target(), config.shots or len(config.shots_of) or None
+    model = _adapted_model(config, source, images)
+    if model.condition.styles is not None and model.condition.styles.new:
+        shots = len(images)  # all images of a new style are its shots
+    return dataclasses.replace(config, transfer=resolved(config.transfers, family.rules(model), shots))
+
+
+def _adapted_model(config: AdaptConfig, source: ModelConfig, images: Dataset) -> ModelConfig:
+    """Describes the model that an adaptation of a source to these images trains."""
+    model = FAMILIES[source.family].adapted(source, config.adaptation, len(images))
+    return dataclasses.replace(model, condition=with_new_styles(model.condition, images))
 
 
 def _carried(config: AdaptConfig, stages: tuple[Stage, ...]) -> dict[str, Any]:

@@ -90,6 +90,6 @@ GAN = Family(
     conditions=("none", "class"),
     functions=("draw_latents", "render"),
     # The benchmark cannot tell `freeze` from full fine-tuning in distance or diversity, and it trains fewer numbers.
-    rules=(Rule(None, "freeze"),),
+    rules=lambda model: (Rule(None, "freeze"),),
     prefix="gan",
 )

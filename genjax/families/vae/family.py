@@ -88,6 +88,6 @@ VAE = Family(
     conditions=("none", "class"),
     functions=("draw_latents", "render", "reconstruct", "encode", "log_likelihood"),
     # With few shots `miner` comes nearest in both distances among those that cover as much, at the price of copies.
-    rules=(Rule(30, "miner"), Rule(None, "full")),
+    rules=lambda model: (Rule(30, "miner"), Rule(None, "full")),
     prefix="vae",
 )
