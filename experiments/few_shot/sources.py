@@ -203,7 +203,8 @@ def agreement(rows: Sequence[dict[str, Any]], measure: str) -> float:
     signed = [MEASURES[measure] * row[measure] for row in rows]
     if len(set(signed)) < 2:
         return float("nan")
-    return float(spearmanr(signed, [row["kd"] for row in rows]).statistic)
+    correlation: Any = spearmanr(signed, [row["kd"] for row in rows])
+    return float(correlation.statistic)
 
 
 def _number(value: float | None) -> str:
