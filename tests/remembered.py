@@ -68,7 +68,7 @@ def _stages(make: Callable[..., Any]) -> Callable[..., Any]:
     known: dict[Any, Any] = {}
 
     def stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
-        if not isinstance(how.control, ControlConfig) or how.share is not stay:
+        if not isinstance(how.control, ControlConfig) or how.share is not stay or how.shots is not None:
             return make(model, how)
         transfers = tuple(sorted((name, id(one)) for name, one in how.transfers.items()))
         others = tuple(id(one) for one in how.others)  # of families, which live as long as the process

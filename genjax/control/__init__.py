@@ -10,6 +10,7 @@ from genjax.control.critic_steps import adaptive_critic_steps
 from genjax.control.geco import geco
 from genjax.control.gradient_guard import gradient_guard
 from genjax.control.lecam import lecam
+from genjax.control.memorisation import memorisation
 from genjax.control.optimal_sigma import optimal_sigma
 from genjax.control.pi_control import pi_control
 from genjax.control.registry import CONTROLLERS, NO_CONTROL, ControlConfig, build_controller
@@ -48,6 +49,7 @@ __all__ = [
     "kl_annealing",
     "learning_rate_annealing",
     "lecam",
+    "memorisation",
     "optimal_sigma",
     "pi_control",
     "temperature",

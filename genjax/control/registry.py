@@ -16,6 +16,7 @@ from genjax.control.critic_steps import SPEC as CRITIC_STEPS
 from genjax.control.geco import SPEC as GECO
 from genjax.control.gradient_guard import SPEC as GRADIENT_GUARD
 from genjax.control.lecam import SPEC as LECAM
+from genjax.control.memorisation import SPEC as MEMORISATION
 from genjax.control.optimal_sigma import SPEC as OPTIMAL_SIGMA
 from genjax.control.pi_control import SPEC as PI_CONTROL
 from genjax.control.schedules import ANNEALING, CAPACITY, CYCLICAL, FREE_BITS, WARM_UP
@@ -37,6 +38,7 @@ CONTROLLERS: tuple[Spec, ...] = (  # in the order of the chain
     CYCLICAL,
     ANNEALING,
     ADAPTIVE_WEIGHT,
+    MEMORISATION,
     GRADIENT_GUARD,
     COLLAPSE_GUARD,
 )

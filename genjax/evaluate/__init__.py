@@ -12,6 +12,7 @@ from genjax.evaluate.metrics.classifier_score import classifier_score
 from genjax.evaluate.metrics.diversity import intra_diversity, retention, vendi_score
 from genjax.evaluate.metrics.frechet import fd_infinity, frechet_distance, frechet_distance_from_statistics
 from genjax.evaluate.metrics.kernel import kernel_distance, kernel_distance_interval
+from genjax.evaluate.metrics.membership import area_under_curve, membership_scores, true_positive_rate
 from genjax.evaluate.metrics.memorisation import auth_pct, c_t, copy_rate
 from genjax.evaluate.metrics.neighbours import density_coverage, precision_recall
 from genjax.evaluate.metrics.of_models.likelihood import (
@@ -22,7 +23,7 @@ from genjax.evaluate.metrics.of_models.likelihood import (
 )
 from genjax.evaluate.metrics.of_models.similarity import ms_ssim, ms_ssim_diversity, psnr, ssim
 from genjax.evaluate.metrics.smoothness import perceptual_path_length
-from genjax.evaluate.records import Record, caveat_warnings, compare, metric_name, small_sample_warnings
+from genjax.evaluate.records import Record, caveat_warnings, compare, metric_name, plain_words, small_sample_warnings
 from genjax.evaluate.scores import CORE, METRICS, evaluate_images
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Record",
     "Statistics",
     "active_units",
+    "area_under_curve",
     "auth_pct",
     "c_t",
     "caveat_warnings",
@@ -53,10 +55,12 @@ __all__ = [
     "kernel_distance_interval",
     "kl_per_latent",
     "load_extractor",
+    "membership_scores",
     "metric_name",
     "ms_ssim",
     "ms_ssim_diversity",
     "perceptual_path_length",
+    "plain_words",
     "precision_recall",
     "psnr",
     "real_statistics",
@@ -64,6 +68,7 @@ __all__ = [
     "small_sample_warnings",
     "ssim",
     "statistics_of",
+    "true_positive_rate",
     "vendi_score",
 ]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genjax.errors import InputError, did_you_mean
+from genjax.evaluate.metrics.membership import in_words
 from genjax.version import __version__
 
 # Hash of the weights file of the network of the published FID and KID.
@@ -121,6 +122,15 @@ def compare(first: Record, second: Record) -> float:
         reasons = "; ".join(f"{name} {_short(first, name)} and {_short(second, name)}" for name in unlike)
         raise InputError(f"{first.name} and {second.name} cannot be compared: {reasons}. Evaluate both alike.")
     return second.value - first.value
+
+
+def plain_words(records: Iterable[Record]) -> tuple[str, ...]:
+    """Says in a sentence what a reader must not miss: that training images can be told from others by samples."""
+    return tuple(
+        f"{in_words(record.value).capitalize()}: {record.name}."
+        for record in records
+        if record.name.startswith("membership[") and (record.interval[0] if record.interval else record.value) > 0.5
+    )
 
 
 def small_sample_warnings(records: Iterable[Record]) -> tuple[str, ...]:

@@ -19,8 +19,9 @@ from genjax.evaluate.features.registry import load_extractor
 from genjax.evaluate.letter_records import LETTERS, Drawn, are_letters, letter_records, retrieved
 from genjax.evaluate.metrics.by_class import SUMMARIES as BY_CLASS
 from genjax.evaluate.metrics.by_class import TAUGHT
+from genjax.evaluate.metrics.membership import SPEC as MEMBERSHIP
 from genjax.evaluate.model_metrics import EXPLANATIONS, check_explained, explain
-from genjax.evaluate.records import Record, caveat_warnings, small_sample_warnings
+from genjax.evaluate.records import Record, caveat_warnings, plain_words, small_sample_warnings
 from genjax.evaluate.run_data import found_images, held_out_images, load_images, source_samples, training_images
 from genjax.evaluate.sampling import Loaded, load_trained
 from genjax.evaluate.scores import CORE, METRICS, evaluate_images
@@ -153,6 +154,12 @@ def judge(
             f"{', '.join(asked.letters)} compare letters with the true ones of a font, and {fake} was not adapted to"
             " one face with --shots-of. Leave them out."
         )
+    told = [name for name in asked.pictured if name in MEMBERSHIP.names]
+    if by_name is not None and told:
+        raise InputError(
+            f"{', '.join(told)} compare the shots with held-out images of the same kind, and {fake} holds out other"
+            " characters than its shots. Leave them out."
+        )
     about: dict[str, Any] = {"data": real, "split": shown.split, "seed": seed}
     if judged.run is None:
         say_left_out(shown)
@@ -169,7 +176,7 @@ def judge(
         records += evaluate_images(
             **alike(images), extractor=network, metrics=asked.pictured, cache=cache_folder(), **about
         )
-    for line in (*caveat_warnings(records), *small_sample_warnings(records)):
+    for line in (*plain_words(records), *caveat_warnings(records), *small_sample_warnings(records)):
         warn(line)
     return records
 
@@ -352,7 +359,7 @@ def _further_images(
     Raises:
         InputError: the training images or the source cannot be had any more.
     """
-    needs = {need for name in metrics for need in METRICS[name].needs}
+    needs = {need for name in metrics for need in (*METRICS[name].needs, *METRICS[name].wants)}
     if not needs or judged.run is None:
         return {}
     found: dict[str, Any] = {}

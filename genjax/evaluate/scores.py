@@ -8,7 +8,7 @@ import numpy as np
 from genjax.errors import InputError, lookup
 from genjax.evaluate.features.extractor import Extractor, check_images, extract_features, feature_sets
 from genjax.evaluate.features.statistics import image_hash, real_features
-from genjax.evaluate.metrics import diversity, frechet, kernel, memorisation, neighbours
+from genjax.evaluate.metrics import diversity, frechet, kernel, membership, memorisation, neighbours
 from genjax.evaluate.metrics.intervals import Interval
 from genjax.evaluate.metrics.metric import Measured, MetricSpec, Sets
 from genjax.evaluate.records import CAVEAT, Record, metric_name
@@ -23,6 +23,7 @@ SPECS = (
     memorisation.COPY_RATE_SPEC,
     memorisation.AUTHENTICITY_SPEC,
     memorisation.DATA_COPYING_SPEC,
+    membership.SPEC,
     diversity.RETENTION_SPEC,
 )
 FURTHER_IMAGES = {"train": "the training images", "source": "images of the source"}  # that a spec may need
@@ -47,7 +48,8 @@ def metrics_help(specs: Sequence[MetricSpec] = SPECS) -> str:
     lines = []
     for spec in specs:
         needed = f" Needs {' and '.join(FURTHER_IMAGES[need] for need in spec.needs)}." if spec.needs else ""
-        lines.append(f"{', '.join(spec.names)}: {spec.summary}{needed}")
+        wanted = f" Takes {' and '.join(FURTHER_IMAGES[want] for want in spec.wants)} as well." if spec.wants else ""
+        lines.append(f"{', '.join(spec.names)}: {spec.summary}{needed}{wanted}")
     return "\n".join(lines)
 
 
@@ -93,7 +95,7 @@ def evaluate_images(
     """
     chosen = {name: lookup(known, name, "metric") for name in metrics}
     _check_sets(real_images, fake_images, chosen, known)
-    needed = {need for spec in chosen.values() for need in spec.needs}
+    needed = {need for spec in chosen.values() for need in (*spec.needs, *spec.wants)}
     given = {"train": train_images, "source": source_images}
     _check_further(fake_images, given, chosen)
     further = {need: images for need, images in given.items() if need in needed and images is not None}
@@ -177,8 +179,10 @@ def _check_sets(
 
 def _check_further(fake: np.ndarray, given: Mapping[str, np.ndarray | None], chosen: Mapping[str, MetricSpec]) -> None:
     for name, spec in chosen.items():
-        for need in spec.needs:
+        for need in (*spec.needs, *spec.wants):
             images = given[need]
+            if images is None and need in spec.wants:
+                continue
             if images is None:
                 raise InputError(f"{name} needs {HOW_TO_GIVE[need]}, or leave {name} out.")
             check_images(images, need)

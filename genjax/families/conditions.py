@@ -203,6 +203,12 @@ def column_of(condition: Condition, dataset: Dataset) -> dict[str, np.ndarray]:
     return {STYLED: np.stack([classes, styles], axis=1)}
 
 
+def labels_in(column: dict[str, np.ndarray]) -> np.ndarray:
+    """Returns the label of each row of a column that `column_of` made; none of a condition without classes."""
+    styled = column.get(STYLED)
+    return column.get("label", np.zeros(0, np.int32)) if styled is None else styled[:, 0]
+
+
 def example_column(condition: Condition) -> dict[str, np.ndarray]:
     """Returns the column of `column_of` with one row, whose shape and type are those of all."""
     nothing = absent(condition)

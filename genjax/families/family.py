@@ -12,6 +12,7 @@ from genjax.control import Controllable, Controller, build_controller, chain
 from genjax.data import Dataset
 from genjax.data.batches import Columns, columns
 from genjax.families.conditions import column_of, no_condition, shown_of
+from genjax.families.copies import Shots
 from genjax.families.learner import Batch, Learner, Networks, TrainState
 from genjax.families.model import NO_CONDITION, Condition, Model, ModelConfig
 from genjax.families.public_checkpoint import Converted, PublicCheckpoint
@@ -86,6 +87,7 @@ class Training(NamedTuple):
         accumulate: parts of a batch that are computed one after the other.
         share: layout of what a step draws on the devices.
         adaptation: the family's options of an adaptation; None for a pretraining.
+        shots: images that are not to be copied, where a controller asks; None where it does not.
     """
 
     transfers: Mapping[str, Transfer]
@@ -97,6 +99,7 @@ class Training(NamedTuple):
     accumulate: int = 1
     share: Share = stay
     adaptation: Any = None
+    shots: Shots | None = None
 
     def controller(
         self, learner: Controllable, own: Sequence[Controller] = (), among: Controllable | None = None

@@ -18,6 +18,7 @@ from genjax.errors import InputError
 from genjax.families.accumulate import averaged, in_parts, keys_of_parts
 from genjax.families.averages import averages_of, move_averages, start_averages
 from genjax.families.conditions import STYLED
+from genjax.families.copies import Measure
 from genjax.families.learner import Batch, Learner, Metrics, Networks, TrainState
 from genjax.families.step import (
     FIXED,
@@ -86,6 +87,7 @@ class OneNetwork(NamedTuple):
     signals: Mapping[str, str]
     fixed_latents: Callable[[Array, int], Array] | None
     companion: Companion | None
+    copies: Measure | None
 
 
 def learner_of(
@@ -103,6 +105,7 @@ def learner_of(
     signals: Mapping[str, str] = {},
     fixed_latents: Callable[[Array, int], Array] | None = None,
     companion: Companion | None = None,
+    copies: Measure | None = None,
     **further: Any,
 ) -> Learner:
     """Makes the learner of a network.
@@ -122,6 +125,7 @@ def learner_of(
         signals: {signal: metric of the objective}, beside those that all learners measure.
         fixed_latents: (key, n) -> latents whose images are watched; None where there are none.
         companion: network that is trained by the same loss; None where there is none.
+        copies: share of samples that copy a training image; None where it is not measured.
         further: what else the learner can do: `sample`, `evidence`, `latents`, ...
     """
     widths = tuple(ema_widths)
@@ -139,6 +143,7 @@ def learner_of(
         signals,
         fixed_latents,
         companion,
+        copies,
     )
     transfers = {network: transfer} | ({} if companion is None else {companion.network: full()})
     return Learner(
@@ -212,6 +217,7 @@ def _step(one: OneNetwork, state: TrainState, batch: Batch) -> tuple[TrainState,
         batch=number,
         half_life=one.ema_images,
         fixed_images=_watched(one, context),
+        copies=one.copies,
     )
     return move_averages(state, after, one.ema_widths), metrics
 

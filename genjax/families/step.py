@@ -10,6 +10,7 @@ import optax
 from jax import Array
 
 from genjax.control import Controller
+from genjax.families.copies import Measure
 from genjax.families.learner import FIXED_LATENTS, Metrics, Module, Networks, TrainState
 from genjax.transfer import Transfer
 from genjax.transfer.transfer import Forward
@@ -17,7 +18,11 @@ from genjax.tree import Tree, check_alike, copy
 
 # Signals that every learner measures and knobs that it obeys, beside its own.
 SHARED_SIGNALS = ("images", "finite", "diversity", "loss_gradient_norm", "penalty_gradient_norm")
-SHARED_KNOBS = ("transfer_weight", "learning_rate_scale", "annealed_rate", "collapsed", "unsound_steps", "rollbacks")
+SHARED_KNOBS = (
+    *("transfer_weight", "learning_rate_scale", "annealed_rate", "copies_rate"),
+    *("collapsed", "unsound_steps", "rollbacks", "copies_seen"),
+)
+RATES = ("learning_rate_scale", "annealed_rate", "copies_rate")  # knobs that multiply the updates of every network
 
 IN_A_ROW = "_in_a_row"  # ends the name of the metric that counts the latest updates, all of them skipped
 FIXED = 4  # latents whose images are watched in every step where a controller reads `diversity`
@@ -127,8 +132,7 @@ def update(
     """Takes one step of the optimiser, or skips and counts it if the gradients are not finite.
 
     Args:
-        optimizer: its updates are multiplied by the knobs `learning_rate_scale`,
-            `annealed_rate` and `{network}_rate`.
+        optimizer: its updates are multiplied by the knobs RATES and `{network}_rate`.
         gradients: of `trainable`. Longer ones than the knob `{network}_gradient_limit` are shortened to it, or, where
             `{network}_gradient_skip` is 1, not used.
         optimizer_state: state of the optimiser.
@@ -144,7 +148,7 @@ def update(
         gradients = jax.tree.map(lambda leaf: leaf * jnp.minimum(1.0, limit / jnp.maximum(norm, 1e-12)), gradients)
     before, skipped, in_a_row = optimizer_state
     updates, after = optimizer.update(gradients, before, trainable)
-    for rate in (knobs.get(name) for name in ("learning_rate_scale", "annealed_rate", f"{network}_rate")):
+    for rate in (knobs.get(name) for name in (*RATES, f"{network}_rate")):
         if rate is not None:
             accepted &= jnp.isfinite(rate)
             updates = jax.tree.map(lambda leaf, rate=rate: leaf * rate, updates)
@@ -201,6 +205,7 @@ def finish_step(
     batch: int,
     half_life: float,
     fixed_images: Callable[[Networks, Array], Array] | None = None,
+    copies: Measure | None = None,
 ) -> tuple[S, Metrics]:
     """Ends a step: moving averages, signals to the controllers, the next state, the metrics that every step has.
 
@@ -216,6 +221,7 @@ def finish_step(
         half_life: of the moving average in images; 0 is off.
         fixed_images: ({network: trainable}, key) -> images of a few latents, the same in every step; None where
             making them costs more than the step: controllers are then told that the diversity is not known.
+        copies: share of samples that copy a training image; None where these are not known, as in a pretraining.
     """
     trainable = {network: done.trainable for network, done in updates.items()}
     known = {
@@ -224,12 +230,15 @@ def finish_step(
         "images": jnp.float32(images),
         "finite": all_finite(metrics, updates),
         "diversity": jnp.float32(jnp.nan),
+        "copies": jnp.float32(jnp.nan),
     }
     known |= {f"{network}_gradient_norm": done.gradient_norm for network, done in updates.items()}
     if fixed_images is not None and "diversity" in controller.reads:
         made = fixed_images(trainable, jax.random.fold_in(state.key, FIXED_LATENTS))
         metrics = metrics | {"diversity": spread(made)}
         known["diversity"] = metrics["diversity"]
+    if copies is not None and "copies" in controller.reads:
+        known["copies"] = copies(trainable, state.context, jax.random.fold_in(state.key, FIXED_LATENTS), state.step + 1)
     average = {
         network: moving_average(before, trainable[network], step=state.step, batch=batch, half_life=half_life)
         for network, before in state.average.items()

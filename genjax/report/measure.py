@@ -6,6 +6,7 @@ from genjax.data import Dataset, spread_out
 from genjax.devices import backend
 from genjax.errors import InputError
 from genjax.evaluate import METRICS, Extractor, Record, evaluate_images
+from genjax.evaluate.metrics.membership import SPEC as MEMBERSHIP
 from genjax.evaluate.run_data import Real
 from genjax.report.nearest import SEARCHED
 
@@ -34,6 +35,14 @@ def measure(
         return [], [f"Nothing was measured: {error}"]
 
 
+def other_classes(train: Dataset, held_out: Dataset) -> bool:
+    """Returns True if the images of two sets have classes, and none in common: characters of a font."""
+    if train.labels is None or held_out.labels is None:
+        return False
+    names = [{one.class_names[label] for label in one.labels} for one in (train, held_out)]
+    return bool(all(names) and names[0].isdisjoint(names[1]))
+
+
 def _measured(
     samples: np.ndarray, real: Real, source: np.ndarray | None, extractor: Extractor, num: int
 ) -> list[Record]:
@@ -53,6 +62,8 @@ def _measured(
     ]
     if real.train is not None and len(chosen) < AROUND * len(real.train):
         metrics.remove("intra_diversity")  # it compares the images around each shot, and there are hardly two
+    if real.train is not None and other_classes(real.train, real.held_out):
+        metrics = [name for name in metrics if name not in MEMBERSHIP.names]  # by its class an image is told as well
     if not metrics:
         return []
     return evaluate_images(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genjax.evaluate import Record, caveat_warnings, small_sample_warnings
+from genjax.evaluate import Record, caveat_warnings, plain_words, small_sample_warnings
 from genjax.evaluate.metrics.memorisation import NEAR, near_training
 from genjax.evaluate.metrics.stability import collapse_step
 
@@ -97,7 +97,7 @@ def record_warnings(records: Sequence[Record], *, data: str) -> list[str]:
         " or looks wrong."
         for record in covered
     ]
-    said += [*caveat_warnings(records), *merged(small_sample_warnings(records))]
+    said += [*plain_words(records), *caveat_warnings(records), *merged(small_sample_warnings(records))]
     if records and records[0].extractor == "embedded-v1" and data.partition(":")[0] not in CHARACTERS:
         said.append(
             "The metrics use embedded-v1, a network that knows handwritten and typeset characters. On other pictures"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from numpy.typing import ArrayLike
 
 from genjax.config.run import KINDS, AdaptConfig, RunConfig, TrainConfig, check_captions, config_to_json
 from genjax.data import Dataset, check_batch, spread_out
@@ -16,7 +17,8 @@ from genjax.data.request import EmptySplitError
 from genjax.devices.sharding import Layout, check_share, lay_out, sharing
 from genjax.errors import InputError
 from genjax.evaluate.run_data import held_out_images, images_hash, load_images, shots_of, training_split
-from genjax.families.conditions import column_of, with_new_styles
+from genjax.families.conditions import column_of, labels_in, with_new_styles
+from genjax.families.copies import different_shots
 from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
 from genjax.families.model import Model, ModelConfig
@@ -135,7 +137,9 @@ def plan_training(
     held_out = _held_out(config, model) if config.split == "train" else None
     if config.control.transfer_ratio:
         raise InputError("--control.transfer-ratio weighs the penalty of a transfer, and a pretraining has none.")
-    stages = family.stages(model, _training(config, layout, {}, len(images)))
+    if config.control.copies:
+        raise InputError("--control.copies looks for copies of the shots, and a pretraining has none. Leave it out.")
+    stages = family.stages(model, _training(config, layout, {}, images))
     return Plan(folder, config, model, stages, images, held_out, config.batch, layout)
 
 
@@ -170,10 +174,12 @@ def plan_adaptation(
     folder = _checked_folder(config, resume=resume, force=force)
     if config.control.transfer_ratio:
         check_ratio(config.transfers)
+    if config.control.copies and config.control.copies_by == "penalty":
+        check_ratio(config.transfers, "copies-by penalty")
     images = target()
     model = _adapted_model(config, source.config, images)
     check_dtype(model.dtype)
-    column_of(model.condition, images)  # refuses words and classes that the source does not know
+    labels = labels_in(column_of(model.condition, images))  # refuses words and classes that the source does not know
     if model.condition.kind == "text":
         check_said(images)
     batch = config.batch or min(model.batch, len(images))
@@ -198,7 +204,7 @@ def plan_adaptation(
         informed = {name: _with_drawn(offer, source, config.seed, number) for name, offer in informed.items()}
     if informed is not offers:
         transfers = family.transfers(model, config.transfers, informed)
-    stages = family.stages(model, _training(config, layout, transfers, len(images)))
+    stages = family.stages(model, _training(config, layout, transfers, images, labels))
     check_trained({network: count(tree) for network, tree in trained.items()}, stages, config.transfers)
     control = _carried(config, stages) if config.control_state == "carry" else {}
     return Plan(folder, config, model, stages, images, _held_out(config, model), batch, layout, source, control)
@@ -220,19 +226,27 @@ def _with_drawn(offer: Offer, source: Model, seed: int, number: int) -> Offer:
     return offer._replace(drawn=offer.denoising.draw(source, key, number))
 
 
-def _training(config: TrainConfig | AdaptConfig, layout: Layout, transfers: Mapping[str, Any], images: int) -> Training:
+def _training(
+    config: TrainConfig | AdaptConfig,
+    layout: Layout,
+    transfers: Mapping[str, Any],
+    images: Dataset,
+    labels: ArrayLike = (),
+) -> Training:
     """Collects how the stages are to be trained."""
     adapting = isinstance(config, AdaptConfig)
+    control = config.control
     return Training(
         transfers=transfers,
-        control=config.control,
+        control=control,
         others=other_families(),
         steps=config.steps,
-        images=images,
+        images=len(images),
         learning_rate_scale=config.learning_rate_scale if adapting else 1.0,
         accumulate=config.accumulate,
         share=sharing(layout),
         adaptation=config.adaptation if adapting else None,
+        shots=different_shots(images.images, control.copies_every, labels) if control.copies else None,
     )
 
 

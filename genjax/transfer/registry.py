@@ -171,12 +171,12 @@ def check(choice: Choice, offers: Mapping[str, Offer], *, known: Mapping[str, Sp
             )
 
 
-def check_ratio(choice: Choice, *, known: Mapping[str, Spec] = TRANSFERS) -> None:
-    """Raises InputError for an adaptive weight of a penalty, --control.transfer-ratio, where no transfer has one."""
+def check_ratio(choice: Choice, option: str = "transfer-ratio", *, known: Mapping[str, Spec] = TRANSFERS) -> None:
+    """Raises InputError for an option of --control that weighs a penalty, where no transfer has one."""
     if not has_penalty(choice, known=known):
         penalties = [name for name, spec in known.items() if "loss" in spec.changes]
         raise InputError(
-            f"--control.transfer-ratio weighs a penalty, and --transfer {names(choice, known=known)} has none."
+            f"--control.{option} weighs a penalty, and --transfer {names(choice, known=known)} has none."
             f" Leave it out, or use one of {', '.join(penalties)}."
         )
 

@@ -28,6 +28,7 @@ from genjax.control import (
     kl_annealing,
     learning_rate_annealing,
     lecam,
+    memorisation,
     optimal_sigma,
     pi_control,
     temperature,
@@ -60,6 +61,11 @@ CASES = {  # name: (controller, {knob: (low, high)}), with settings under which 
     "kl_annealing": (kl_annealing(5), {"kl_weight": (0, 6.6)}),
     "learning_rate_annealing": (learning_rate_annealing(5, last=0.1), {"annealed_rate": (0.1, 1)}),
     "adaptive_weight": (adaptive_weight(smoothing=0.1, bound=50.0), {"transfer_weight": (0, 50)}),
+    "memorisation": (memorisation(0.1, bound=0.02), {"copies_rate": (0.02, 1), "copies_seen": (0, 1)}),
+    "memorisation_by_penalty": (
+        memorisation(0.1, by="penalty", bound=30.0),
+        {"transfer_weight": (1, 30), "copies_seen": (0, 1)},
+    ),
     "gradient_guard": (
         gradient_guard("vae", start=2, patience=3, skip=True),
         {"vae_gradient_limit": (0, 1e9), "vae_gradient_skip": (1, 1)},
@@ -81,6 +87,7 @@ def test_every_controller_is_tried():
         "temperature",
         "kl_annealing",
         "learning_rate_annealing",
+        "memorisation_by_penalty",
     }
 
 

@@ -42,6 +42,8 @@ NEEDED = {  # an option that says how a mechanism works -> the options of which 
     "warm_up_cycles": ("warm_up_steps",),
     "anneal_to": ("anneal_steps",),
     "gradient_skip": ("gradient_deviations",),
+    "copies_by": ("copies",),
+    "copies_every": ("copies",),
     "collapse_margin": ("collapse_rollbacks",),
     "collapse_diversity": ("collapse_rollbacks",),
 }
@@ -53,12 +55,14 @@ EXAMPLES = {  # a value that is not the default's
     "warm_up_cycles": 2,
     "anneal_to": 0.5,
     "gradient_skip": True,
+    "copies_by": "penalty",
+    "copies_every": 5,
     "collapse_margin": 9.0,
     "collapse_diversity": 0.5,
 }
 OF_GANS = ("ada", "apa", "lecam", "critic_steps", "balance")
 OF_VAES = ("geco", "optimal_sigma", "free_bits", "pi_control", "warm_up", "capacity", "cyclical")
-OF_BOTH = ("learning_rate_annealing", "adaptive_weight", "gradient_guard", "collapse_guard")
+OF_BOTH = ("learning_rate_annealing", "adaptive_weight", "memorisation", "gradient_guard", "collapse_guard")
 DEFAULTS = {  # the options as they are on the command line and in every config.json
     "ada_target": 0.6,
     "ada_images": 100_000,
@@ -79,6 +83,9 @@ DEFAULTS = {  # the options as they are on the command line and in every config.
     "anneal_steps": 0,
     "anneal_to": 0.01,
     "transfer_ratio": 0.0,
+    "copies": 0.0,
+    "copies_by": "rate",
+    "copies_every": 20,
     "gradient_deviations": 0.0,
     "gradient_skip": False,
     "collapse_rollbacks": 0,
@@ -266,6 +273,8 @@ def test_options_are_flat_and_survive_json():
         {"anneal_steps": -1},
         {"anneal_to": 1.5},
         {"transfer_ratio": float("inf")},
+        {"copies": 1.0},
+        {"copies_every": 0},
         {"gradient_deviations": -3.0},
         {"collapse_diversity": 1.0},
     ],
@@ -388,3 +397,18 @@ def test_a_new_mechanism_replaces_or_scales_a_configured_knob():
         build_controller(Options(throttle_limit=2.0), tuned, specs=MORE)
     scaling = (*CONTROLLERS, THROTTLE._replace(scales=("speed",)))
     assert build_controller(Options(throttle_limit=2.0), tuned, specs=scaling).sets == ("speed",)
+
+
+def test_copies_are_for_learners_that_make_images_of_latents_and_one_controller_weighs_the_penalty():
+    held = dataclasses.replace(NO_CONTROL, copies=0.1)
+    for blind in (PRIOR, DVAE):
+        with pytest.raises(
+            InputError, match=rf"--control.copies \(.*\) does nothing for a {blind.name} without 'copies'"
+        ):
+            build_controller(held, blind)
+    both = dataclasses.replace(held, copies_by="penalty", transfer_ratio=0.1)
+    with pytest.raises(InputError, match=r"transfer-ratio and --control.copies both set the knob 'transfer_weight'"):
+        build_controller(both, GAN)
+    slowed = dataclasses.replace(both, copies_by="rate", anneal_steps=9, collapse_rollbacks=1)
+    rates = {"copies_rate", "annealed_rate", "learning_rate_scale", "transfer_weight"}
+    assert rates <= set(build_controller(slowed, GAN).sets)

@@ -61,6 +61,7 @@ class MetricSpec(NamedTuple):
         summary: sentence for help texts and documentation.
         least: fewest images of each set, real and generated.
         needs: further images beside these two sets: "train", "source" or both.
+        wants: those that it takes where there are any, and does without.
         least_other: fewest images of each further set.
         core: True if it is measured where no metrics are named. Such a metric needs no further images.
     """
@@ -70,6 +71,7 @@ class MetricSpec(NamedTuple):
     summary: str
     least: int = 2
     needs: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
     least_other: int = 1
     core: bool = False
 

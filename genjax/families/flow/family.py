@@ -108,6 +108,13 @@ def network_of(model: ModelConfig) -> FlowModule:
     return NETWORKS[model.options.network].build(model)
 
 
+def measured_of(model: ModelConfig) -> Controllable:
+    """Returns the signals and knobs of a model's learner; in latents it makes no images that shots could be held to."""
+    if model.options.space == "pixels":
+        return MEASURED
+    return MEASURED._replace(name="flow in latents", signals=tuple(name for name in SIGNALS if name != "copies"))
+
+
 def build_flow(model: ModelConfig, how: Training) -> Learner:
     """Builds the learner of a model.
 
@@ -117,7 +124,7 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
     Raises:
         InputError: controllers that do not fit, or a network that does not fit the size.
     """
-    flow, canvas = model.options, canvas_of(model)
+    flow, canvas, measured = model.options, canvas_of(model), measured_of(model)
     rate = how.learning_rate_scale * flow.learning_rate
     warmed = optax.linear_schedule(rate / (flow.warm_up_steps + 1), rate, flow.warm_up_steps)
     return make_flow(
@@ -127,7 +134,7 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
         channels=canvas.channels,
         condition=model.condition,
         optimizer=optax.adam(warmed if flow.warm_up_steps else rate),
-        controller=how.controller(MEASURED, among=with_autoencoder(model, MEASURED)),
+        controller=how.controller(measured, among=with_autoencoder(model, measured)),
         null_probability=flow.null_probability,
         ema_widths=flow.ema_widths,
         preview_steps=flow.preview_steps,
@@ -135,11 +142,12 @@ def build_flow(model: ModelConfig, how: Training) -> Learner:
         accumulate=how.accumulate,
         bound=canvas.bound,
         uncertainty=Uncertainty() if flow.uncertainty else None,
+        shots=how.shots,
     )
 
 
 def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
-    before = stages_before(model, how, with_autoencoder(model, MEASURED))
+    before = stages_before(model, how, with_autoencoder(model, measured_of(model)))
     learner, condition = build_flow(model, how), model.condition
     example, to_images = {**example_of(model), **example_column(condition)}, images_of(model)
 

@@ -6,13 +6,15 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.devices.backend import on_cpu
-from genjax.families.conditions import NO_STYLE, absent, column_name
+from genjax.families.conditions import NO_STYLE, absent, column_name, numbers_of
+from genjax.families.copies import Shots, labels_apart, measure_of
 from genjax.families.flow.ode import Field, Means, leap, solve
 from genjax.families.learner import Batch, Encoder, Latents, Learner, Metrics, Module, Networks, TrainState
 from genjax.families.model import NO_CONDITION, Condition
@@ -24,7 +26,7 @@ from genjax.tree import Tree
 NETWORK = "flow"
 UNCERTAINTY = "uncertainty"  # network that weighs the loss of a noise level, where there is one
 LEVELS = ("clean", "middle", "noisy")  # thirds of a batch by their times
-SIGNALS = (*(f"loss_{level}" for level in LEVELS), *signals_of(NETWORK))
+SIGNALS = (*(f"loss_{level}" for level in LEVELS), "copies", *signals_of(NETWORK))
 KNOBS = knobs_of(NETWORK)
 
 FEW = 4  # Euler steps of images that a penalty or a controller compares
@@ -84,6 +86,7 @@ def make_flow(
     accumulate: int = 1,
     bound: float = 1.0,
     uncertainty: Module | None = None,
+    shots: Shots | None = None,
 ) -> Learner:
     """Makes the learner of this network, which minimises the loss of the process, a mean over values and images.
 
@@ -104,6 +107,7 @@ def make_flow(
         accumulate: parts of a batch that are computed one after the other.
         bound: largest absolute value of an image; infinite of latents, which are images to this learner.
         uncertainty: (noise levels (n,)) -> (n,), which learns to weigh their losses; None weighs all alike.
+        shots: images that are not to be copied, where a controller reads `copies`; None where it does not.
     Raises:
         InputError: a controller or a transfer that does not fit.
     """
@@ -127,6 +131,7 @@ def make_flow(
         signals={f"loss_{level}": f"loss/{level}" for level in LEVELS},
         fixed_latents=latents.draw,
         companion=None if uncertainty is None else _companion(uncertainty, optimizer),
+        copies=measure_of(shots, latents.draw, partial(_few_steps, flow), _apart(condition, shots)),
         sample=partial(_sample, flow),
         evidence=partial(_evidence, flow),
         latents=latents,
@@ -288,6 +293,23 @@ def _generate(
     given = unconditional(flow, len(latents)) if condition is None else condition
     params = _params(flow, networks, context)
     return bounded(flow, drawn(flow, params, given, latents, flow.preview_steps, usual_solver(flow.process)))
+
+
+def _few_steps(
+    flow: Flow, networks: Networks, context: Networks, latents: Array, condition: Array | None = None
+) -> Array:
+    """Makes images in a few Euler steps or leaps: what is in them is settled long before the last of more steps."""
+    given = unconditional(flow, len(latents)) if condition is None else condition
+    solver = MEAN if flow.process.mean is not None else "euler"
+    return bounded(flow, drawn(flow, _params(flow, networks, context), given, latents, FEW, solver))
+
+
+def _apart(condition: Condition, shots: Shots | None) -> Array | None:
+    """Returns the condition of the samples that may copy: classes in the usual style; None of texts."""
+    labels = labels_apart(len(condition.names), shots) if condition.kind == "class" else None
+    if labels is None:
+        return None
+    return jnp.asarray(numbers_of(condition, [condition.names[label] for label in np.asarray(labels)]))
 
 
 def _sample(flow: Flow, state: TrainState, key: Array, n: int, condition: Array | None = None) -> Array:

@@ -56,6 +56,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         accumulate=how.accumulate,
         share=how.share,
         classes=classes,
+        shots=how.shots,
     )
 
 

@@ -13,6 +13,7 @@ from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.errors import InputError
 from genjax.families.accumulate import averaged, in_parts, keys_of_parts
+from genjax.families.copies import Shots, labels_apart, measure_of
 from genjax.families.gan.objectives import PenaltyWeights, critic_objective, generator_objective
 from genjax.families.labels import labels_in_turn, labels_of, penalty_labels, random_labels, told
 from genjax.families.learner import Batch, Latents, Learner, Metrics, Module, Networks, TrainState
@@ -39,7 +40,7 @@ from genjax.tree import Tree
 
 NETWORKS = ("critic", "generator")
 SIGNALS = (
-    *("real_sign", "real_logit", "fake_logit", "real_accuracy", "fake_accuracy", "generator_updated"),
+    *("real_sign", "real_logit", "fake_logit", "real_accuracy", "fake_accuracy", "generator_updated", "copies"),
     *network_signals(*NETWORKS),
     *SHARED_SIGNALS,
 )
@@ -71,6 +72,7 @@ class Gan(NamedTuple):
     accumulate: int
     share: Share
     classes: int
+    shots: Shots | None
 
 
 class Drawn(NamedTuple):
@@ -111,6 +113,7 @@ def make_gan(
     accumulate: int = 1,
     share: Share = stay,
     classes: int = 0,
+    shots: Shots | None = None,
 ) -> Learner:
     """Makes the learner of these two modules.
 
@@ -136,6 +139,7 @@ def make_gan(
         accumulate: parts of a batch that are computed one after the other.
         share: layout of what a step draws on the devices.
         classes: number of classes, which batches then have in `label`; 0 is without.
+        shots: images that are not to be copied, where a controller reads `copies`; None where it does not.
     Raises:
         InputError: the controller reads a signal or sets a knob that this learner does not have, or the critic's
             transfer has a penalty, which nothing would add to its loss.
@@ -159,6 +163,7 @@ def make_gan(
         accumulate,
         share,
         classes,
+        shots,
     )
     return Learner(
         init=partial(_init, gan),
@@ -226,6 +231,9 @@ def _step(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, Metric
         batch=images // gan.critic_steps,
         half_life=gan.ema_images,
         fixed_images=lambda trained, key: _generate(gan, trained, state.context, _draw(gan, key, FIXED)),
+        copies=measure_of(
+            gan.shots, partial(_draw, gan), partial(_generate, gan), labels_apart(gan.classes, gan.shots)
+        ),
     )
 
 

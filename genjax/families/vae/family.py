@@ -50,6 +50,7 @@ def build_vae(model: ModelConfig, how: Training) -> Learner:
         accumulate=how.accumulate,
         share=how.share,
         classes=classes,
+        shots=how.shots,
     )
 
 

@@ -12,6 +12,7 @@ from jax import Array
 from genjax.control import Controller, chain, check
 from genjax.data.images import to_float
 from genjax.families.accumulate import averaged, in_parts
+from genjax.families.copies import Shots, labels_apart, measure_of
 from genjax.families.labels import labels_in_turn, labels_of, penalty_labels, random_labels, told
 from genjax.families.learner import Batch, Encoder, Latents, Learner, Likelihood, Metrics, Module, Networks, TrainState
 from genjax.families.step import (
@@ -39,7 +40,7 @@ from genjax.transfer import Transfer, full
 from genjax.tree import Tree
 
 NETWORK = "vae"
-SIGNALS = ("squared_error", "kl", "log_likelihood", *network_signals(NETWORK), *SHARED_SIGNALS)
+SIGNALS = ("squared_error", "kl", "log_likelihood", "copies", *network_signals(NETWORK), *SHARED_SIGNALS)
 KNOBS = (
     *("reconstruction_weight", "kl_weight", "free_nats", "kl_capacity"),
     *network_knobs(NETWORK),
@@ -80,6 +81,7 @@ class Vae(NamedTuple):
     accumulate: int
     share: Share
     classes: int = 0
+    shots: Shots | None = None
 
     @property
     def neutral(self) -> dict[str, float]:
@@ -100,6 +102,7 @@ def make_vae(
     accumulate: int = 1,
     share: Share = stay,
     classes: int = 0,
+    shots: Shots | None = None,
 ) -> Learner:
     """Makes the learner of this module, which minimises `negative_elbo`.
 
@@ -116,6 +119,7 @@ def make_vae(
         accumulate: parts of a batch that are computed one after the other.
         share: layout of what a step draws on the devices.
         classes: number of classes, which batches then have in `label`; 0 is without.
+        shots: images that are not to be copied, where a controller reads `copies`; None where it does not.
     Raises:
         InputError: the controller reads a signal or sets a knob that this learner does not have.
     """
@@ -133,6 +137,7 @@ def make_vae(
         accumulate,
         share,
         classes,
+        shots,
     )
     return Learner(
         init=partial(_init, parts),
@@ -259,6 +264,9 @@ def _step(vae: Vae, state: TrainState, batch: Batch) -> tuple[TrainState, Metric
         half_life=vae.ema_images,
         fixed_images=lambda trained, key: vae.likelihood.to_image(
             _decode(vae, trained[NETWORK], context, _draw(vae, key, FIXED), labels_in_turn(vae.classes, FIXED))
+        ),
+        copies=measure_of(
+            vae.shots, partial(_draw, vae), partial(_generate, vae), labels_apart(vae.classes, vae.shots)
         ),
     )
 
