@@ -27,7 +27,7 @@ from genjax.report.facts import facts, summary
 from genjax.report.measure import PICTURED, TRAINING_PICTURED, measure, training_caption
 from genjax.report.nearest import JUDGED, MOST, SEARCHED, draw_pictures, neighbourhoods
 from genjax.report.page import Neighbourhood, RunReport, run_page
-from genjax.store.description import read_description
+from genjax.store.description import best_step, read_description
 from genjax.store.metrics import read_metrics
 from genjax.store.model import plain_stages
 from genjax.store.run_config import run_config
@@ -139,8 +139,8 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         records += explain(loaded, images, train=known, data=held_out.name, split=held_out.split)
 
     series, finished = run_series(run, model.config, name)
-    for lines, steps, step in finished:
-        said += warnings.training_warnings(lines, steps=steps, step=step)
+    for lines, steps, step, best in finished:
+        said += warnings.training_warnings(lines, steps=steps, step=step, best=best)
     closest: tuple[Neighbourhood, ...] = ()
     farthest, unit = closest, ""
     if train is not None:
@@ -216,11 +216,11 @@ def _words(kind: str, real: Dataset | None, *, held_out: bool) -> str:
 
 def run_series(
     run: Path, model: ModelConfig, name: str
-) -> tuple[dict[str, Series], list[tuple[list[dict[str, Any]], int, int]]]:
+) -> tuple[dict[str, Series], list[tuple[list[dict[str, Any]], int, int, int | None]]]:
     """Reads the curves of all stages: those of several stand under the heading of their kind, `loss/prior/total`.
 
     Returns:
-        The curves, and for each stage its log, its steps and the step of its model.
+        The curves, and for each stage its log, its steps, the step of its model and that of its best one.
     """
     stages = plain_stages(model)
     names, found, logs = [stage.name for stage in stages], {}, []
@@ -234,9 +234,9 @@ def run_series(
         reached = int(lines[-1]["step"]) if lines else 0
         if len(stages) == 1:
             steps = int(read_json(RunFolder(run).config)["config"].get("steps", 0))
-            logs.append((lines, steps, int(read_description(run)["step"])))
+            logs.append((lines, steps, int(read_description(run)["step"]), best_step(folder)))
         elif lines:
-            logs.append((lines, reached, reached))
+            logs.append((lines, reached, reached, best_step(folder)))
     return found, logs
 
 

@@ -19,6 +19,7 @@ WORSE = 1.5  # ratio of the last to the best evaluation, above which the model g
 NO_INFORMATION = 0.1  # KL in nats per image, under which a decoder hardly uses the latents
 NEARLY_EQUAL = 2  # mean difference in grey levels, up to which a sample is a training image
 CHARACTERS = ("digits", "glyphs")  # sets of the kind that embedded-v1 was trained on
+KERNEL = ("evaluate/KD", "evaluate/KID")  # beginnings of the names of kernel distances, which choose the best model
 DIVERSITY = ("evaluate/coverage", "evaluate/recall", "evaluate/vendi")  # beginnings of names of such values
 
 
@@ -115,13 +116,16 @@ def merged(warnings: Sequence[str]) -> list[str]:
     return [f"{', '.join(group)} from {rest}" for rest, group in names.items()]
 
 
-def training_warnings(lines: Sequence[Mapping[str, Any]], *, steps: int, step: int) -> list[str]:
+def training_warnings(
+    lines: Sequence[Mapping[str, Any]], *, steps: int, step: int, best: int | None = None
+) -> list[str]:
     """Warns of divergence, collapse, a better model on the way, and an end that was not reached.
 
     Args:
         lines: lines of metrics.jsonl, in order.
         steps: steps that the run was asked for.
         step: step of the model that is shown.
+        best: step of the best model; None without one.
     """
     said = []
     broken = [line["step"] for line in lines if not all(math.isfinite(value) for value in line.values())]
@@ -129,11 +133,13 @@ def training_warnings(lines: Sequence[Mapping[str, Any]], *, steps: int, step: i
         said.append(
             f"Diverged: {len(broken)} lines of the log hold numbers that are not finite, first at step {broken[0]}."
         )
-    for name in dict.fromkeys(name for line in lines for name in line if name.startswith(DIVERSITY)):
-        collapsed = collapse_step(lines, name)
+    trained = [line for line in lines if line["step"]]  # a source may be more diverse than its target: no collapse
+    for name in dict.fromkeys(name for line in trained for name in line if name.startswith(DIVERSITY)):
+        collapsed = collapse_step(trained, name)
         if collapsed is not None:
             said.append(f"Collapse: from step {collapsed} on {name} stays under half of its peak.")
-    said += _past_its_best(lines)
+    harm = source_is_best(lines, best)
+    said += [f"{harm[0].upper()}{harm[1:]}."] if harm else _past_its_best(trained)
     kl = [line["loss/kl"] for line in lines if "loss/kl" in line]
     if kl and kl[-1] < NO_INFORMATION:
         said.append(
@@ -144,10 +150,28 @@ def training_warnings(lines: Sequence[Mapping[str, Any]], *, steps: int, step: i
     return said  # fmt: skip
 
 
+def source_is_best(lines: Sequence[Mapping[str, Any]], best: int | None, *, images: str = "the held-out images") -> str:
+    """Says that no step of an adaptation came nearer to its held-out images than its source; empty where one did.
+
+    Args:
+        lines: lines of metrics.jsonl, in order; that of step 0 is the source's.
+        best: step of the best model; None without one.
+        images: what was compared with, in words.
+    """
+    source = next((line for line in lines if line["step"] == 0), {})
+    name = next((name for name in source if name.startswith(KERNEL)), "")
+    if best != 0 or not name:
+        return ""
+    own = min((line[name] for line in lines if line["step"] and math.isfinite(line.get(name, math.nan))), default=None)
+    numbers = f"{name.removeprefix('evaluate/')} {source[name]:.3g}"
+    numbers += "" if own is None else f", its own best {own:.3g}"
+    return f"no step of the adaptation came nearer to {images} than the source ({numbers}): model/best is the source"
+
+
 def _past_its_best(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     """Warns if the model got worse again, by the kernel distances along training, of which lower is better."""
     said = []
-    for name in dict.fromkeys(n for line in lines for n in line if n.startswith(("evaluate/KD", "evaluate/KID"))):
+    for name in dict.fromkeys(n for line in lines for n in line if n.startswith(KERNEL)):
         if name.endswith(("/low", "/high")):
             continue
         known = [(line[name], line["step"]) for line in lines if name in line and math.isfinite(line[name])]

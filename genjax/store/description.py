@@ -88,11 +88,21 @@ def described(where: Path) -> dict[str, Any]:
 
 def best_score(folder: RunFolder) -> float:
     """Returns the score of a stage's best model; infinity where none can be read."""
-    try:
-        score = read_json(folder.model("best") / "model.json").get("score")
-    except InputError:
-        return math.inf
+    score = _best(folder).get("score")
     return float(score) if isinstance(score, int | float) else math.inf
+
+
+def best_step(folder: RunFolder) -> int | None:
+    """Returns the step of a stage's best model, 0 of an adaptation's source; None where none can be read."""
+    step = _best(folder).get("step")
+    return step if isinstance(step, int) else None
+
+
+def _best(folder: RunFolder) -> dict[str, Any]:
+    try:
+        return read_json(folder.model("best") / "model.json")
+    except InputError:
+        return {}
 
 
 def ancestry(run: Path, model: Model) -> tuple[dict[str, str], ...]:

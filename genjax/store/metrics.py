@@ -92,6 +92,11 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return [values for values in map(_read, lines) if values is not None]
 
 
+def read_steps(path: Path) -> list[dict[str, Any]]:
+    """Reads the lines of the steps of a run: all but those of step 0, at which an adaptation is its source."""
+    return [line for line in read_metrics(path) if line["step"]]
+
+
 def evaluated(path: Path, step: int) -> bool:
     """Returns True if a metrics.jsonl has an evaluation of this step."""
     lines = [line for line in read_metrics(path) if line["step"] == step]

@@ -14,7 +14,7 @@ from genjax.devices.processes import is_first, together
 from genjax.families.learner import Networks, TrainState
 from genjax.store import disk_errors
 from genjax.store.lock import locked
-from genjax.store.metrics import EVALUATION, read_metrics
+from genjax.store.metrics import EVALUATION, read_steps
 from genjax.store.run_folder import RunFolder, begin, prepare_resumed, write_bytes
 from genjax.terminal import say, warn
 from genjax.training.interruption import interruptible
@@ -44,8 +44,8 @@ class Outcome:
 
     @property
     def evaluations(self) -> int:
-        """Returns the number of evaluations along training, of a run of one stage."""
-        return sum(any(name.startswith(EVALUATION) for name in line) for line in read_metrics(self.folder.metrics))
+        """Returns the number of evaluations along training, of a run of one stage; that of a source is none of them."""
+        return sum(any(name.startswith(EVALUATION) for name in line) for line in read_steps(self.folder.metrics))
 
 
 def train(config: TrainConfig, *, resume: bool = False, force: bool = False, dataset: Dataset | None = None) -> Outcome:

@@ -15,7 +15,9 @@ from genjax.families.family import Stage
 from genjax.families.learner import FIXED_LATENTS, Networks, TrainState
 from genjax.families.render import make_renderer
 from genjax.report.draw.grid import image_grid, save_image
-from genjax.store.metrics import EVALUATION, Metrics
+from genjax.report.warnings import source_is_best
+from genjax.store.description import best_step
+from genjax.store.metrics import EVALUATION, Metrics, read_metrics
 from genjax.store.run_folder import RunFolder
 from genjax.terminal import reason, warn
 from genjax.training.plan import Plan
@@ -101,6 +103,15 @@ def make_observer(plan: Plan, stage: Stage, folder: RunFolder, finished: Network
         return Scores(records[0].value, dict(scalars(records)))
 
     return Observer(picture, score)
+
+
+def unimproved(plan: Plan, stage: Stage, folder: RunFolder) -> str:
+    """Says that no step of an adapted stage came nearer to the held-out images than its source; else empty."""
+    if plan.held_out is None:
+        return ""
+    images = f"the {len(plan.held_out)} held-out images"
+    said = source_is_best(read_metrics(folder.metrics), best_step(folder), images=images)
+    return f"{stage.name}: {said}" if said and len(plan.stages) > 1 else said
 
 
 def guarded(what: str, otherwise: T) -> Callable[[Callable[P, T]], Callable[P, T]]:

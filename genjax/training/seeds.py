@@ -10,7 +10,7 @@ from genjax.errors import InputError, did_you_mean
 from genjax.evaluate.metrics.stability import Stability, over_seeds, stability
 from genjax.families.registry import FAMILIES
 from genjax.report.warnings import DIVERSITY
-from genjax.store.metrics import EVALUATION, read_metrics
+from genjax.store.metrics import EVALUATION, read_metrics, read_steps
 from genjax.store.run_config import saved_model
 from genjax.store.run_folder import RunFolder, check_free, is_run, read_config, seed_runs, stage_folder
 from genjax.training.dry_run import check_plan
@@ -99,7 +99,7 @@ def steadiness(runs: Sequence[Path], metric: str = "") -> Steadiness:
     for run in of_each_seed(runs):
         folder = RunFolder(run)
         read_config(folder)
-        lines = read_metrics(judged_folder(run).metrics)
+        lines = read_steps(judged_folder(run).metrics)  # the source's is no step: neither a best value nor a peak
         names = sorted({name for line in lines for name in line if name.startswith(EVALUATION)})
         own = _followed(run, names, metric or followed)
         followed = followed or own

@@ -26,7 +26,7 @@ from genjax.store.run_folder import RunFolder
 from genjax.terminal import progress, say, warn
 from genjax.training.interruption import Interruption
 from genjax.training.plan import Plan
-from genjax.training.preview import Observer, make_observer
+from genjax.training.preview import Observer, make_observer, unimproved
 from genjax.training.recovery import autopsy, collapsed, roll_back, skips, sound
 from genjax.training.resume import check_continued
 from genjax.tree import content_hash, copy
@@ -101,7 +101,7 @@ def run_stage(
         best = told(lambda: min(float(notes.get("best", "inf")), best_score(folder)))
         loop = _Loop(plan, stage, folder, finished, interruption, saved, needs, best)
         step = int(state.step)
-        owed = resume and loop.scored_at(step) and not told(lambda: evaluated(folder.metrics, step))
+        owed = loop.scored_at(step) and not told(lambda: evaluated(folder.metrics, step))
         if step == stage.steps and not owed:
             return _ended(plan, stage, state)
         return loop.run(checkpoints, state, owed=owed)
@@ -120,9 +120,11 @@ class _Loop(NamedTuple):
     best: float
 
     def scored_at(self, step: int) -> bool:
-        """Returns True if the stage is evaluated after this step."""
-        if self.plan.held_out is None or self.stage.preview is None or not step:
+        """Returns True if the stage is evaluated after this step; an adaptation is before the first, as its source."""
+        if self.plan.held_out is None or self.stage.preview is None or not self.stage.steps:
             return False
+        if not step:
+            return self.plan.source is not None
         return step == self.stage.steps or step % self.plan.config.evaluate_every == 0
 
     def following(self, step: int) -> int:
@@ -136,7 +138,8 @@ class _Loop(NamedTuple):
         Args:
             checkpoints: of the stage.
             state: to begin with.
-            owed: an earlier start was killed after it had saved this state and before it had evaluated it.
+            owed: this state is still to be evaluated: the source of an adaptation, or what an earlier start had saved
+                when it was killed.
         """
         plan, stage, config, first = self.plan, self.stage, self.plan.config, is_first()
         learner, steps, step, best = stage.learner, stage.steps, int(state.step), self.best
@@ -203,6 +206,8 @@ class _Loop(NamedTuple):
                     observe.picture(state, step, metrics)
                 if self.scored_at(step):
                     best = self.evaluate(observe, state, step, metrics, best)
+        if step >= steps and first and (harm := unimproved(plan, stage, self.folder)):
+            say(harm)
         return _ended(plan, stage, state, signal=None if step >= steps else self.interruption.signal)
 
     def evaluate(self, observe: Observer, state: TrainState, step: int, metrics: Metrics, best: float) -> float:

@@ -10,6 +10,7 @@ from genjax.report.warnings import (
     likeness,
     likeness_warnings,
     merged,
+    source_is_best,
     training_warnings,
 )
 
@@ -79,6 +80,20 @@ def test_what_the_log_tells():
     assert "from step 20 on evaluate/coverage[embedded-v1]" in said[1]
     assert "0.1 at step 10 and is 0.4" in said[2]
     assert "step 30 of 100" in said[4]
+
+
+def test_an_adaptation_that_did_harm_is_told_from_one_that_got_worse_again():
+    coverage = "evaluate/coverage[embedded-v1]"
+    lines = [{"step": 0, KD: 0.1, coverage: 0.9}, {"step": 10, KD: 0.3, coverage: 0.2}, {"step": 20, KD: 0.4}]
+    (said,) = training_warnings(lines, steps=20, step=20, best=0)
+    assert said == (
+        "No step of the adaptation came nearer to the held-out images than the source (KD[embedded-v1] 0.1, its own"
+        " best 0.3): model/best is the source."
+    )
+    # The best model is one that a rollback has taken out of the log: it is not the source.
+    assert training_warnings(lines, steps=20, step=20, best=15) == []
+    assert source_is_best(lines[1:], 0) == ""
+    assert source_is_best([lines[0], {"step": 10, KD: math.nan}], 0).count("its own best") == 0
 
 
 def test_warnings_that_differ_in_the_name_only_become_one():
