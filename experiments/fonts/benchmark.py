@@ -146,7 +146,8 @@ def run_font(settings: Fonts, font: str, seed: int, path: Path) -> bool:
         if drawn is None:
             return False
         about = {"data": f"fonts:{font}", "split": "all", "seed": seed}
-        records = letter_records(truth, shots, [drawn], METRICS, **about)
+        measured = [name for name in METRICS if name != "style_rank" or not settings.quick]  # the rank needs all fonts
+        records = letter_records(truth, shots, [drawn], measured, **about)
         row = {
             "cell": cell(font, name, seed),
             "font": font,
@@ -248,7 +249,9 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
     for method in methods:
         own = [row for row in rows if row["method"] == method]
         keys = [(row["font"], row["seed"]) for row in own]
-        distance, legible, rank, copied = (np.array([row["values"][name] for row in own]) for name in METRICS)
+        distance, legible, rank, copied = (
+            np.array([row["values"].get(name, np.nan) for row in own]) for name in METRICS
+        )
         true = np.array([values["truth", *key]["legibility"] for key in keys if ("truth", *key) in values])
         share = f"{(legible / true).mean():.2f}" if len(true) == len(own) else ""
         nearer = [

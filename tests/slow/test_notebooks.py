@@ -22,7 +22,7 @@ def test_a_notebook_runs(path, tmp_path):
     parameters.source = re.sub(r"IMAGES = \d+", "IMAGES = 64", parameters.source)
     parameters.source = re.sub(r'FOLDER = "[^"]+"', f'FOLDER = "{tmp_path}"', parameters.source)
     NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+        notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": path.parent}}
     ).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in outputs)
