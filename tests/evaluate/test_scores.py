@@ -17,11 +17,14 @@ from genjax.evaluate import (
     evaluate_images,
     extract_features,
     load_extractor,
+    plain_words,
 )
 from genjax.evaluate.metrics import metric as metric_module
 from genjax.evaluate.metrics.intervals import Interval
 from genjax.evaluate.metrics.metric import Measured, MetricSpec
 from genjax.evaluate.scores import SPECS, average_over_sets, by_name, core_names, metrics_help
+
+MEMBERSHIP = ("membership", "membership_tpr")
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +159,28 @@ def test_metrics_of_a_run_need_its_training_images_and_its_source(means, images)
         evaluate_images(real, fake, extractor=means, metrics=("c_t",), train_images=real[:, :4])
 
 
+def test_what_a_metric_wants_it_takes_where_there_is_any(means, images):
+    real, fake = images
+    about = {"extractor": means, "metrics": MEMBERSHIP[::-1], "train_images": fake[:9]}
+    alone, with_source = (
+        evaluate_images(real, fake, **about, source_images=source) for source in (None, real[::-1].copy())
+    )
+    assert [record.name for record in alone] == ["membership_tpr[means]", "membership[means]"]
+    assert [record.value for record in alone] == [1, 1], "its samples are the training images"
+    assert "no source" in alone[1].method
+    assert "less that of the source" in with_source[1].method
+    (said,) = plain_words(alone)
+    assert said == (
+        "An outsider who sees samples tells an image that was trained on from one that was not in 10 of 10 cases (5 are"
+        " guessing): membership[means]."
+    )
+    for interval in ((0.4, 0.8), (0.55, 0.8)):
+        told = plain_words([dataclasses.replace(alone[1], value=0.7, interval=interval)])
+        assert len(told) == (interval[0] > 0.5)
+    with pytest.raises(InputError, match="39 source images and 40 generated ones"):
+        evaluate_images(real, fake, **about, source_images=real[1:])
+
+
 def test_a_caveat_stands_in_the_record_and_is_warned_of_once(means, images):
     real, fake = images
     metrics = ("copy_rate", "c_t", "auth_pct")
@@ -180,12 +205,14 @@ def test_the_caveats_of_all_feature_sets_are_kept():
 def test_the_metrics_and_those_by_default_follow_from_the_list():
     core = ("kd", "fd", "precision", "recall", "density", "coverage", "vendi")
     assert core == CORE
-    assert tuple(METRICS) == (*core, "intra_diversity", "copy_rate", "auth_pct", "c_t", "retention")
+    assert tuple(METRICS) == (*core, "intra_diversity", "copy_rate", "auth_pct", "c_t", *MEMBERSHIP, "retention")
     least = {"precision": 4, "recall": 4, "density": 6, "coverage": 6, "c_t": 5, "retention": 3}
     assert {name: spec.least for name, spec in METRICS.items() if spec.least != 2} == least
     needs = {name: (*spec.needs, spec.least_other) for name, spec in METRICS.items() if spec.needs}
     of_train = dict.fromkeys(("intra_diversity", "copy_rate", "c_t"), ("train", 1))
-    assert needs == of_train | {"auth_pct": ("train", 2), "retention": ("source", 1)}
+    of_two = dict.fromkeys(("auth_pct", *MEMBERSHIP), ("train", 2))
+    assert needs == of_train | of_two | {"retention": ("source", 1)}
+    assert {name: spec.wants for name, spec in METRICS.items() if spec.wants} == dict.fromkeys(MEMBERSHIP, ("source",))
     assert not any(spec.needs for spec in SPECS if spec.core), "the default asks for no further images"
     assert len(METRICS) == sum(len(spec.names) for spec in SPECS), "no name twice"
 

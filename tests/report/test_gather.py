@@ -70,6 +70,14 @@ def test_records_are_of_held_out_images(reports):
     assert {(record["split"], record["n_real"], record["n_fake"]) for record in records} == {("test", NUM, NUM)}
 
 
+def test_an_adaptation_is_asked_what_its_samples_give_away(reports):
+    found = {record["name"]: record for record in reports["lora"].records}
+    assert 0 <= found["membership_tpr[embedded-v1]"]["value"] <= 1
+    assert "less that of the source" in found["membership[embedded-v1]"]["method"]
+    alone = {record["name"]: record["method"] for record in reports["gan"].records}
+    assert "no source" in alone["membership[embedded-v1]"]
+
+
 def test_what_a_reader_must_know_first(reports):
     assert any("FD[embedded-v1] from 40 real and 40 generated images is too high" in w for w in reports["gan"].warnings)
     assert any("Only 10 images were trained on" in warning for warning in reports["lora"].warnings)

@@ -31,6 +31,21 @@ def test_the_reader_is_trained_and_written(tmp_path):
     assert done.stdout.strip().endswith("letters-v1.safetensors")
 
 
+def test_memorisation_control_is_compared_with_none(tmp_path):
+    arguments = ("--out", "out", "--font-methods", "full, held by rate")
+    quick("fonts/memorisation", *arguments, folder=tmp_path)
+    path = tmp_path / "out" / "rows.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["cell"] for row in rows] == [
+        *("digits/full/0", "digits/full, held by rate/0", "digits/l2_sp/0", "digits/l2_sp, held by penalty/0"),
+        "indie-flower/full, held by rate/0",
+    ]
+    assert [bool(row["seen"]) for row in rows] == [False, True, False, True, True]
+    assert all({"distance", "copies"} <= set(row["values"]) for row in rows)
+    quick("fonts/memorisation", *arguments, folder=tmp_path)
+    assert len(path.read_text().splitlines()) == len(rows)
+
+
 def test_a_model_of_the_zoo_comes_out_the_same(tmp_path):
     done = quick("zoo/publish", folder=tmp_path)
     assert cards()[0].sha256 in done.stderr

@@ -35,6 +35,8 @@ def test_letters_that_were_no_shots_are_compared_with_the_truth(adapted, capsys)
             assert records[of]["n_real"] == records[of]["n_fake"] == 52
     assert records["distance"]["value"] < records["distance of the source"]["value"]
     assert any(name.startswith("KD") for name in records)
+    assert genjax("evaluate", "--run", adapted, "--metrics", "membership") == 2
+    assert "holds out other characters than its shots" in capsys.readouterr().err
 
 
 def test_a_new_style_is_the_usual_one(adapted):
