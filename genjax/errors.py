@@ -8,6 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+LISTED = 80  # most names that a message lists
 MAX_LENGTH = 1500  # most characters of a message, which may quote the content of foreign files
 
 
@@ -63,8 +64,12 @@ def lookup(choices: Mapping[str, T], name: str, noun: str) -> T:
 
 
 def did_you_mean(name: str, known: Mapping[str, object] | list[str]) -> str:
-    """Formats a suggestion: ``Did you mean 'digits'? Known: digits, glyphs.``, without the question if none is near."""
+    """Formats a suggestion: ``Did you mean 'digits'? Known: digits, glyphs.``, without the question if none is near.
+
+    Of many names only the first are listed, and how many there are.
+    """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     question = f"Did you mean {near[0]!r}? " if near else ""
-    return f"{question}Known: {', '.join(names)}."
+    more = f", ... ({len(names)} in all)" if len(names) > LISTED else ""
+    return f"{question}Known: {', '.join(names[: LISTED // 4 if more else LISTED])}{more}."

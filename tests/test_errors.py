@@ -23,3 +23,6 @@ def test_an_unknown_name_says_what_there_is_and_what_is_nearest():
 
 def test_nothing_is_suggested_where_nothing_is_near():
     assert did_you_mean("x", ["digits"]) == "Known: digits."
+    many = [f"n{number:03}" for number in range(171)]
+    assert did_you_mean("n1700", many).endswith("n019, ... (171 in all).")
+    assert did_you_mean("n1700", many).startswith("Did you mean 'n170'? Known: n000, n001")

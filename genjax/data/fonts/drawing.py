@@ -48,6 +48,8 @@ def draw_face(path: Path, axes: Mapping[str, float], size: int) -> tuple[np.ndar
         font, side = _font(path, PROBE * scale, axes), size * OVERSAMPLING
         baseline = side / 2 - scale * (top + bottom) / 2
         images = [_draw(font, char, baseline, side, size) for char in characters]
+    except InputError:  # which is a ValueError, and says enough
+        raise
     except (OSError, ValueError, RuntimeError, MemoryError) as error:
         why = str(error).rpartition(": ")[2]  # without the line of the library's code
         raise InputError(f"{path.name} cannot be drawn as a font ({why}). Use a .ttf or .otf file.") from None

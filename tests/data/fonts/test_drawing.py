@@ -2,7 +2,9 @@
 
 import os
 from contextlib import suppress
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -73,6 +75,12 @@ def test_what_is_no_font_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"font\.ttf cannot be drawn as a font .*Use a \.ttf or \.otf file"):
         draw_face(path, {}, 16)
+
+
+def test_a_font_of_other_signs_is_refused_in_a_sentence():
+    signs = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "STIXSizOneSymReg.ttf"
+    with pytest.raises(InputError, match=r"^the font STIXSizOneSymReg\.ttf has no letter and no digit\. Use a font of L"):
+        draw_face(signs, {}, 16)
 
 
 def test_a_damaged_font_is_refused_or_drawn(tmp_path):
