@@ -7,7 +7,7 @@ WORKERS := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-slow test-oldest test-newest try-newest install-newest parity check format docs clean
 
-demo: .venv/.installed
+demo: .venv/.installed-demo
 	$(BIN)/python experiments/quickstart.py
 
 test: .venv/.installed-test
@@ -47,21 +47,21 @@ $(BIN)/python:
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'genjax needs Python 3.11 or newer, this is ' + sys.version.split()[0] + '. Name another: make PYTHON=python3.12 demo')"
 	$(PYTHON) -m venv .venv
 
-.venv/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+.venv/.installed-demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[demo]"
 	touch $@
 
 .venv/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
-	touch .venv/.installed $@
+	touch .venv/.installed-demo $@
 
 .venv/.installed-parity: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[parity]"
-	touch .venv/.installed .venv/.installed-test $@
+	touch .venv/.installed-demo .venv/.installed-test $@
 
 .venv/.installed-docs: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
-	touch .venv/.installed $@
+	touch .venv/.installed-demo $@
 
 .venv-oldest/.installed: pyproject.toml requirements/oldest.txt | $(BIN)/python
 	$(BIN)/python -m venv .venv-oldest

@@ -26,7 +26,7 @@ def direct():
     extras = PROJECT["optional-dependencies"]
     wanted = [
         *PROJECT["dependencies"],
-        *(one for name in ("tfds", "emoji", "text", "efflite", "test") for one in extras[name]),
+        *(one for name in ("tfds", "emoji", "text", "efflite", "demo", "test") for one in extras[name]),
     ]
     found = [re.match(r"([\w.-]+)(?:\[[\w,]+\])?(?:[>=]=([\w.]+))?", one) for one in wanted]
     return {key(one[1]): one[2] for one in found if one and key(one[1]) not in NOT_TESTED}

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from genjax.data.dataset import Dataset
+from genjax.data.fonts.scans import LETTERS
 from genjax.data.fonts.source import FONT, FONTS
 from genjax.data.glyphs.variants import SPEC as GLYPHS
 from genjax.data.large_images import MAX_PIXELS
@@ -24,6 +25,7 @@ DATASETS: dict[str, Spec] = {
     "emoji": EMOJI,
     "fonts": FONTS,
     "font": FONT,
+    "letters": LETTERS,
     "folder": FOLDER,
     "archive": ARCHIVE,
     "idx": IDX,

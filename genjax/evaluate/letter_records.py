@@ -32,6 +32,7 @@ LETTERS = {  # {metric: its line in the help}
     "copies": "Share of letters that are more than three times as near to one shot as to any other.",
 }
 RESIZE = "to 32 pixels, grey"
+SOURCES = ("font", "fonts", "letters")  # of characters, each in a face
 
 
 def letters_help() -> str:
@@ -42,7 +43,7 @@ def letters_help() -> str:
 def are_letters(model: ModelConfig, data: str, shown: Dataset) -> bool:
     """Returns True if images are the letters of one face, for which a model of classes can be asked."""
     faces = shown.factors.get("face", ())
-    return model.condition.kind == "class" and data.partition(":")[0] in ("font", "fonts") and len(set(faces)) == 1
+    return model.condition.kind == "class" and data.partition(":")[0] in SOURCES and len(set(faces)) == 1
 
 
 class Drawn(NamedTuple):

@@ -32,7 +32,7 @@ def test_an_unknown_source_says_which_there_are() -> None:
     assert (
         str(error.value)
         == "unknown dataset 'digit'. Did you mean 'digits'? Known: archive, cifar, digits, emoji, folder, font, fonts,"
-        " glyphs, idx, npz, tfds."
+        " glyphs, idx, letters, npz, tfds."
     )
 
 
@@ -51,7 +51,7 @@ def test_only_an_npz_keeps_its_own_size() -> None:
 def test_help_lists_every_form() -> None:
     assert data_help() == (
         "digits, digits:captioned, glyphs, glyphs:letters, glyphs:captioned, emoji, emoji:GROUP, fonts,"
-        " fonts:FAMILY, fonts:FAMILY:WEIGHT, font:PATH.ttf, folder:PATH,"
+        " fonts:FAMILY, fonts:FAMILY:WEIGHT, font:PATH.ttf, letters:PATH, folder:PATH,"
         " archive:PATH, idx:PATH, cifar:PATH, npz:PATH or tfds:NAME."
     )
     assert (

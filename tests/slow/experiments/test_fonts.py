@@ -1,10 +1,15 @@
 """The experiments on fonts: the source, the reader, and ten letters of a font."""
 
 import json
+import subprocess
+import sys
 
-from experiment import quick
+import pytest
+from experiment import EXPERIMENTS, quick
 from PIL import Image
 
+from genjax.data import load
+from genjax.data.fonts.drawing import CHARACTERS
 from genjax.zoo.cards import cards
 
 
@@ -23,6 +28,42 @@ def test_a_source_is_adapted_to_ten_letters_and_compared_with_the_truth(tmp_path
         assert picture.width > picture.height
     quick("fonts/benchmark", *arguments, folder=tmp_path)
     assert len(path.read_text().splitlines()) == len(rows)
+
+
+def test_an_alphabet_is_drawn_of_a_font_and_gone_on_with(tmp_path):
+    """The sheet of a font has the truth below; started again, nothing is trained anew."""
+    assert quick("fonts/alphabet", "--out", "out", folder=tmp_path).stdout == "out/alphabet.png\n"
+    with Image.open(tmp_path / "out" / "alphabet.png") as picture:
+        assert picture.width > picture.height
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/adapted/checkpoints/*")}
+    assert before
+    quick("fonts/alphabet", "--out", "out", folder=tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_an_alphabet_is_drawn_of_scanned_letters(tmp_path):
+    letters = load("fonts:lora", size=64, split="all")
+    (tmp_path / "scans").mkdir()
+    for char in "AaRg5":
+        Image.fromarray(255 - letters.images[CHARACTERS.index(char)][..., 0]).save(tmp_path / "scans" / f"{char}.png")
+    quick("fonts/alphabet", "--shots", "scans", folder=tmp_path)
+    assert (tmp_path / "runs" / "alphabet" / "alphabet.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ((), "the letters come from one place. Use --font PATH.ttf, or --shots FOLDER"),
+        (("--font", "none.ttf"), "the font none.ttf cannot be read"),
+        (("--shots", "none"), "letters:none does not exist"),
+    ],
+)
+def test_letters_that_are_not_there_are_refused_in_one_line(arguments, line, tmp_path):
+    command = [sys.executable, str(EXPERIMENTS / "fonts" / "alphabet.py"), *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {line}")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_reader_is_trained_and_written(tmp_path):

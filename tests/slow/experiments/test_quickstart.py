@@ -1,4 +1,4 @@
-"""The demo: four runs, a picture, a summary."""
+"""The demo: five runs, two pictures, a summary."""
 
 import json
 
@@ -14,14 +14,18 @@ def quickstart(tmp_path_factory):
     return folder, quick("quickstart", "--out", "out", folder=folder)
 
 
-def test_the_quickstart_writes_its_picture_and_its_summary(quickstart):
+def test_the_quickstart_writes_its_pictures_and_its_summary(quickstart):
     folder, done = quickstart
-    assert done.stdout.splitlines()[-1] == "out/quickstart.png"
+    assert done.stdout.splitlines()[-2:] == ["out/quickstart.png", "out/alphabet.png"]
     assert "images/s" in done.stderr
-    with Image.open(folder / "out" / "quickstart.png") as picture:
-        assert picture.width > 800
+    for name in ("quickstart", "alphabet"):
+        with Image.open(folder / "out" / f"{name}.png") as picture:
+            assert picture.width > 800
     summary = json.loads((folder / "out" / "summary.json").read_text())
-    assert set(summary) == {"gan", "vae"}
+    assert set(summary) == {"gan", "vae", "letters"}
+    letters = {record["name"]: record for record in summary.pop("letters")}
+    assert {"distance", "legibility", "distance of the source", "legibility of the source"} <= set(letters)
+    assert letters["distance"]["n_real"] == 52
     for family in summary.values():
         for records in (family["before"], family["after"]):
             kernel = next(record for record in records if record["name"] == "KD[embedded-v1]")
@@ -34,7 +38,7 @@ def test_the_quickstart_goes_on_where_it_was(quickstart):
     folder, _ = quickstart
     before = (folder / "out" / "summary.json").read_bytes()
     states = {path: path.stat().st_mtime_ns for path in folder.glob("out/*/*/checkpoints/*")}
-    assert len(states) == 4
+    assert len(states) == 5
     quick("quickstart", "--out", "out", folder=folder)
     assert (folder / "out" / "summary.json").read_bytes() == before
     assert {path: path.stat().st_mtime_ns for path in folder.glob("out/*/*/checkpoints/*")} == states
