@@ -36,7 +36,7 @@ from genjax.evaluate.features.extractor import extract_features
 from genjax.evaluate.run_data import held_out_images
 from genjax.evaluate.sampling import sample_run
 from genjax.evaluate.sources import Suited, rank_sources
-from genjax.families.conditions import said_of
+from genjax.families.conditions import in_turn, said_of
 from genjax.store.description import read_model_config
 from genjax.store.run_folder import write_bytes
 from genjax.terminal import result, say
@@ -166,7 +166,7 @@ def adapted(settings: Sources, target: Target, one: Suited) -> float | None:
     model = read_model_config(out)
     real = held_out_images(config, model)
     said = said_of(model.condition, real)
-    asked = None if said is None else [said[row % len(said)] for row in range(settings.num)]
+    asked = in_turn(said, settings.num) if said else None
     fake = sample_run(out, settings.num, seed=settings.seed, asked=asked)
     extractor = load_extractor("embedded-v1")
     return float(kernel_distance(extract_features(extractor, real.images[:]), extract_features(extractor, fake)))

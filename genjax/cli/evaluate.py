@@ -64,7 +64,7 @@ def evaluate_type() -> type:
     from genjax.evaluate.scores import CORE, metrics_help
 
     lines = "\n".join((metrics_help(), by_class_help(), explained_help(), letters_help()))
-    usual = f"By default {','.join(CORE)}; of a font whose shots were named also {','.join(LETTERS)}."
+    usual = f"By default {','.join(CORE)}; of a run adapted to named characters of a font also {','.join(LETTERS)}."
     metrics = listed(f"Metrics, separated by commas. {usual}", lines)
     network = listed("Network whose features are compared.", extractors_help())
     return with_options(

@@ -37,7 +37,8 @@ SOURCES = ("font", "fonts", "letters")  # of characters, each in a face
 
 def letters_help() -> str:
     """Returns a line for each metric, for the help of --metrics."""
-    return "\n".join(f"{name}: {summary} Where the shots were named." for name, summary in LETTERS.items())
+    of = "Of a run adapted to named characters of a font."
+    return "\n".join(f"{name}: {summary} {of}" for name, summary in LETTERS.items())
 
 
 def are_letters(model: ModelConfig, data: str, shown: Dataset) -> bool:

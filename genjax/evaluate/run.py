@@ -154,11 +154,11 @@ def judge(
             f"{', '.join(asked.letters)} compare letters with the true ones of a font, and {fake} was not adapted to"
             " one face with --shots-of. Leave them out."
         )
-    told = [name for name in asked.pictured if name in MEMBERSHIP.names]
-    if by_name is not None and told:
+    membership = [name for name in asked.pictured if name in MEMBERSHIP.names]
+    if membership and named_shots(judged, real) is not None:
         raise InputError(
-            f"{', '.join(told)} compare the shots with held-out images of the same kind, and {fake} holds out other"
-            " characters than its shots. Leave them out."
+            f"{', '.join(membership)} compare the shots with held-out images of the same kind, and {fake} holds out"
+            " other characters than its shots. Leave them out."
         )
     about: dict[str, Any] = {"data": real, "split": shown.split, "seed": seed}
     if judged.run is None:

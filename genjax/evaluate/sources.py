@@ -17,11 +17,12 @@ from genjax.data.named_shots import check_characters, shots_named
 from genjax.errors import InputError
 from genjax.evaluate.features.extractor import extract_features
 from genjax.evaluate.features.registry import load_extractor
-from genjax.evaluate.metrics.neighbours import RECALL_K, nearest_distances, recalled
+from genjax.evaluate.metrics.memorisation import nearest
+from genjax.evaluate.metrics.neighbours import RECALL_K, recalled
 from genjax.evaluate.run_data import load_images
 from genjax.evaluate.sampling import Loaded, draw_loaded, load_trained
-from genjax.families.conditions import column_of, numbers_of, said_of, with_new_styles
-from genjax.families.model import ModelConfig
+from genjax.families.conditions import column_of, in_turn, numbers_of, said_of, with_new_styles
+from genjax.families.model import ModelConfig, check_adaptable
 from genjax.families.registry import FAMILIES
 from genjax.store.description import read_model_config
 from genjax.store.run_folder import RunFolder, is_run
@@ -39,7 +40,8 @@ class Suited(NamedTuple):
         kind: of model.
         recall: share of the shots that lie among its samples, from 0 to 1; higher is better.
         distance: mean over the shots of the distance to the nearest sample, in features; lower is better.
-        fit: mean over the shots of how badly the model explains them; lower is better, among models of one kind only.
+        fit: mean over the shots of how badly the model explains them; lower is better, among models of one family,
+            process and size only.
         refused: why it cannot be adapted to these shots; empty where it can.
     """
 
@@ -80,17 +82,15 @@ def rank_sources(
     if shots and shots_of:
         raise InputError("--shots and --shots-of both choose the shots. Use one of them.")
     named = [str(source) for source in sources] or known_sources()
-    if not named:
-        raise InputError("no source was named, and runs has none. Name some, such as zoo:fonts32-flow.")
     read = _Shots(data, shots, shots_of, seed)
     configs = {name: read_model_config(run_named(name)) for name in named}  # refuses what is no run before all else
-    read.of(next(iter(configs.values())), strict=True)  # and shots that no source could be adapted to
+    read.without_condition(next(iter(configs.values())))  # and shots that no source could be adapted to
     found = [_suited(name, config, read, num) for name, config in configs.items()]
     return sorted(found, key=lambda one: (bool(one.refused), np.inf if one.distance is None else one.distance))
 
 
 def known_sources(runs: Path = Path("runs")) -> list[str]:
-    """Lists the models of the zoo, and the finished runs in a folder."""
+    """Lists the models of the zoo, and the runs in a folder that have a model."""
     own = sorted(place for place in runs.glob("*") if is_run(RunFolder(place)) and _has_model(place))
     return [f"{PREFIX}{card.name}" for card in cards()] + [str(place) for place in own]
 
@@ -111,9 +111,15 @@ class _Shots(NamedTuple):
     named: str
     seed: int
 
-    def of(self, model: ModelConfig, *, strict: bool = False) -> Dataset:
-        """Loads them as a model sees images; strictly, whatever the model is told of them."""
-        kind = "none" if strict else model.condition.kind
+    def of(self, model: ModelConfig) -> Dataset:
+        """Loads them as a model reads images, with captions for a model of texts."""
+        return self._load(model, model.condition.kind)
+
+    def without_condition(self, model: ModelConfig) -> Dataset:
+        """Loads them in the size of a model, whether or not they have what it is conditioned on."""
+        return self._load(model, "none")
+
+    def _load(self, model: ModelConfig, kind: str) -> Dataset:
         request = {"size": model.size, "channels": model.channels, "seed": self.seed, "quiet": True}
         images = load_images(kind, self.data, split="all" if self.named else "train", **request)
         if self.named:
@@ -128,20 +134,14 @@ def _suited(name: str, config: ModelConfig, read: _Shots, num: int) -> Suited:
         shots = read.of(config)
         column_of(with_new_styles(config.condition, shots), shots)  # refuses classes that it does not know
         loaded = load_trained(run_named(name))
-        asked = _asked(config, shots, num)
+        check_adaptable(loaded.model)
+        said = said_of(config.condition, shots)
+        asked = in_turn(said, num) if said else None
         drawn = draw_loaded(loaded, run_named(name), num, seed=read.seed, asked=asked)
         recall, distance = nearness(shots.images[:], drawn)
         return Suited(name, kind, recall, distance, _fit(loaded, shots))
     except InputError as error:
         return Suited(name, kind, refused=reason(error))
-
-
-def _asked(config: ModelConfig, shots: Dataset, num: int) -> list[str] | None:
-    """Returns what a model of a condition draws: what the shots are, each as often; None without a condition."""
-    said = said_of(config.condition, shots)
-    if said is None:
-        return None
-    return [said[row % len(said)] for row in range(num)]
 
 
 def nearness(shots: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
@@ -153,7 +153,7 @@ def nearness(shots: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
     """
     extractor = load_extractor("embedded-v1")
     real, fake = extract_features(extractor, shots), extract_features(extractor, drawn)
-    return recalled(real, fake, k=RECALL_K), float(nearest_distances(real, fake).mean())
+    return recalled(real, fake, k=RECALL_K), float(nearest(real, fake)[1].mean())
 
 
 def _fit(loaded: Loaded, shots: Dataset) -> float | None:

@@ -152,15 +152,20 @@ def said_of(condition: Condition, dataset: Dataset) -> list[str] | None:
     return None
 
 
+def in_turn(said: Sequence[str], n: int) -> list[str]:
+    """Returns n of these classes or texts, one after the other, again and again."""
+    return [said[row % len(said)] for row in range(n)]
+
+
 def classes_in_turn(condition: Condition, n: int) -> list[str]:
     """Returns the classes of n images of which nothing was asked: all of them in turn."""
-    return [condition.names[row % len(condition.names)] for row in range(n)]
+    return in_turn(condition.names, n)
 
 
 def shown_of(condition: Condition, dataset: Dataset, n: int) -> np.ndarray | None:
     """Returns what a network reads for n images like those of a set, from its first on; None where nothing is known."""
     said = said_of(condition, dataset)
-    return numbers_of(condition, [said[row % len(said)] for row in range(n)]) if said else None
+    return numbers_of(condition, in_turn(said, n)) if said else None
 
 
 def of_classes(dataset: Dataset, names: Sequence[str]) -> tuple[Dataset, list[str]]:

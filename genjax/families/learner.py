@@ -112,8 +112,8 @@ class Learner(NamedTuple):
         averages: (state) -> {width: {network: tree}}, the averages of which others are rebuilt after training; None
             where there are none.
         fit: (networks, context, batch, key) -> (n,), how badly the model explains each image of a batch, in units of
-            its own loss, with the same draws for the same key: of two models of one kind, the lower fits better. None
-            where a model cannot tell.
+            its own loss, with the same draws for the same key: of two models of one family, process and size, the lower
+            fits better. None where a model cannot tell.
     """
 
     init: Callable[..., TrainState]

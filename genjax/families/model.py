@@ -8,6 +8,7 @@ from genjax.families.learner import Networks
 from genjax.families.text.vocabulary import Vocabulary
 from genjax.limits import at_least, nearest
 from genjax.transfer import Transfer
+from genjax.transfer.transfer import same_latents
 
 SIZES = (16, 32, 64, 128, 256, 512)
 DTYPES = ("float32", "bfloat16")
@@ -93,6 +94,15 @@ class Model:
     def params(self) -> Networks:
         """Returns {network: params}, what the modules are applied with."""
         return {name: self.transfers[name].params(tree, self.context[name]) for name, tree in self.networks.items()}
+
+
+def check_adaptable(source: Model) -> None:
+    """Raises InputError for a source whose latents are moved: what its parameters draw is not what it draws."""
+    if any(transfer.latents is not same_latents for transfer in source.transfers.values()):
+        raise InputError(
+            "the source was adapted with a miner, which moves its latents, so that its parameters alone are not its"
+            " images. Adapt its own source instead."
+        )
 
 
 def check_size(size: int) -> None:

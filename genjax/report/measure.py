@@ -37,9 +37,10 @@ def measure(
 
 def other_classes(train: Dataset, held_out: Dataset) -> bool:
     """Returns True if the images of two sets have classes, and none in common: characters of a font."""
-    if train.labels is None or held_out.labels is None:
+    sets = [(one.class_names, one.labels) for one in (train, held_out) if one.labels is not None]
+    if len(sets) < 2:
         return False
-    names = [{one.class_names[label] for label in one.labels} for one in (train, held_out)]
+    names = [{known[label] for label in labels} for known, labels in sets]
     return bool(all(names) and names[0].isdisjoint(names[1]))
 
 

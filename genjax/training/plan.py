@@ -21,7 +21,7 @@ from genjax.families.conditions import column_of, labels_in, with_new_styles
 from genjax.families.copies import different_shots
 from genjax.families.family import Family, NoOptions, Stage, Training
 from genjax.families.learner import Networks
-from genjax.families.model import Model, ModelConfig
+from genjax.families.model import Model, ModelConfig, check_adaptable
 from genjax.families.registry import FAMILIES, model_to_json, other_families
 from genjax.store.description import ancestry, carried_control
 from genjax.store.fisher import fisher_information
@@ -31,7 +31,6 @@ from genjax.store.run_config import changes, kept_settings, saved_config, usual_
 from genjax.store.run_folder import RunFolder, check_free, stage_folder
 from genjax.terminal import warn
 from genjax.training.plan_checks import (
-    check_adaptable,
     check_apart,
     check_dtype,
     check_images,

@@ -10,10 +10,8 @@ from genjax.data.sources.folder import reads_below
 from genjax.devices import backend
 from genjax.errors import InputError, looked_for
 from genjax.families.family import Stage
-from genjax.families.model import Model
 from genjax.transfer.freeze import Freeze, typed_patterns
 from genjax.transfer.registry import Choice, names
-from genjax.transfer.transfer import same_latents
 from genjax.zoo.cards import ZOO
 
 
@@ -55,15 +53,6 @@ def check_trained(trained: Mapping[str, int], stages: Sequence[Stage], transfers
         raise InputError(
             f"--transfer {names(transfers)}{''.join(frozen)} leaves nothing to train: the adaptation would be its"
             " source. Freeze less of it."
-        )
-
-
-def check_adaptable(source: Model) -> None:
-    """Raises InputError for a source whose latents are moved: what its parameters draw is not what it draws."""
-    if any(transfer.latents is not same_latents for transfer in source.transfers.values()):
-        raise InputError(
-            "the source was adapted with a miner, which moves its latents, so that its parameters alone are not its"
-            " images. Adapt its own source instead."
         )
 
 

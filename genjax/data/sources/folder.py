@@ -64,10 +64,10 @@ def _listed_labels(name: str, root: Path, paths: list[str]) -> dict[str, str] | 
 
 
 def reads_below(spec: str, place: Path) -> bool:
-    """Returns whether a spec is of a folder that is, or lies around, this place."""
+    """Returns whether a spec is of a folder, of images or of letters, that is, or lies around, this place."""
     source, _, path = spec.partition(":")
     root = Path(path).expanduser().resolve()
-    return source == SPEC.name and bool(path) and place.resolve().is_relative_to(root)
+    return source in (SPEC.name, "letters") and bool(path) and place.resolve().is_relative_to(root)
 
 
 SPEC = Spec(

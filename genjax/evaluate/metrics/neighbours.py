@@ -61,13 +61,6 @@ def recalled(real_features: ArrayLike, fake_features: ArrayLike, *, k: int = REC
     return float(np.mean(np.concatenate([(found <= radii).any(axis=1) for _, found in squared_distances(real, fake)])))
 
 
-def nearest_distances(features: ArrayLike, others: ArrayLike) -> Floats:
-    """Computes the Euclidean distance (n,) from each row (n, d) to the nearest of other rows (m, d)."""
-    rows, known = check_one(features, "real", 1), check_one(others, "generated", 1)
-    squared = [found.min(axis=1) for _, found in squared_distances(rows, known)]
-    return np.sqrt(np.concatenate(squared))
-
-
 def density_coverage(real_features: ArrayLike, fake_features: ArrayLike, *, k: int = COVERAGE_K) -> tuple[float, float]:
     """Computes density, the real balls that a fake lies in over k, and coverage, the share of reals with a fake near.
 

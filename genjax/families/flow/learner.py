@@ -351,13 +351,13 @@ def _forward(flow: Flow, params: Tree, latents: Array) -> tuple[Array, tuple[Arr
 
 def _fit(flow: Flow, networks: Networks, context: Networks, batch: Batch, key: Array) -> Array:
     """Returns the loss of each image (n,), a mean over levels of noise, none of their conditions dropped."""
-    told, params = flow._replace(null_probability=0.0), _params(flow, networks, context)
+    undropped, params = flow._replace(null_probability=0.0), _params(flow, networks, context)
     number = len(batch["image"])
 
     def at(level: Array) -> Array:
         quantiles = jnp.full(number, (level + 0.5) / FIT_LEVELS)
         keys = jax.random.split(jax.random.fold_in(key, level), 3)
-        return weighed(told, losses_at(told, params, batch, quantiles, *keys)[1])
+        return losses_at(undropped, params, batch, quantiles, *keys)[1]
 
     return jax.lax.map(at, jnp.arange(FIT_LEVELS)).mean(axis=0)
 
