@@ -142,7 +142,8 @@ def _pieces(inked: np.ndarray) -> np.ndarray:
     """Returns where the pieces of ink are that are no dust, and a pixel around each, for the grey of its edge."""
     from scipy import ndimage  # a tenth of a second that the other sets do not need
 
-    numbers, _ = ndimage.label(inked, SQUARE)
+    numbers = np.zeros(inked.shape, np.int32)
+    ndimage.label(inked, SQUARE, output=numbers)
     sizes = np.bincount(numbers.ravel())
     sizes[0] = 0  # of the paper
     return ndimage.binary_dilation((sizes >= DUST * sizes.max())[numbers] & inked, SQUARE)
