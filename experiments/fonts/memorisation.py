@@ -5,7 +5,7 @@
     python experiments/fonts/memorisation.py --quick               # a few steps of each
 
 Fonts: the flow of the zoo is adapted to ten letters of a font of the validation part, and draws the 52 others, as in
-`benchmark.py`. Digits: a small GAN of glyphs is adapted to ten digits, which has no classes and so can repeat them.
+`benchmark.py`. Digits: a small GAN of glyphs is adapted to five digits, which has no classes and so can repeat them.
 Every method is trained for the same steps, with the controller and without. Writes rows.jsonl and table.md into --out.
 """
 
@@ -84,8 +84,10 @@ class Memorisation:
     """Methods of the fonts."""
     font_steps: int = 150
     """Steps of an adaptation to a font."""
-    gan_steps: int = 400
+    gan_steps: int = 2500
     """Steps of an adaptation to digits."""
+    shots: int = 5
+    """Digits that are adapted to."""
     source_steps: int = 600
     """Steps of the GAN's source."""
     seeds: int = 2
@@ -111,7 +113,7 @@ def main(settings: Memorisation) -> int:
 
 
 def of_digits(settings: Memorisation, path: Path) -> bool:
-    """Adapts a small GAN of glyphs to ten digits; False if a signal stopped it."""
+    """Adapts a small GAN of glyphs to few digits; False if a signal stopped it."""
     source = settings.out / "source"
     began = TrainConfig(
         data="glyphs",
@@ -127,8 +129,8 @@ def of_digits(settings: Memorisation, path: Path) -> bool:
     )
     if not trained(began):
         return False
-    about = {"source": source, "data": "digits", "shots": 10, "batch": 10, "steps": settings.gan_steps}
-    budget = {"source_steps": settings.source_steps, "gan_steps": settings.gan_steps}
+    about = {"source": source, "data": "digits", "shots": settings.shots, "batch": settings.shots, "steps": settings.gan_steps}
+    budget = {name: getattr(settings, name) for name in ("shots", "source_steps", "gan_steps")}
     for seed in range(settings.seeds):
         for name in METHODS:
             if not run(settings, path, f"digits/{name}/{seed}", name, {**about, "seed": seed}, budget, judged_digits):

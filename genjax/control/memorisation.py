@@ -88,8 +88,7 @@ def memorisation(
         error = copies - target
         # Held within the span: what is beyond it would have to be undone before the knob moves back.
         held = jnp.where(measured, jnp.clip(state.integral + integral * error, 0.0, span), state.integral)
-        strength = jnp.where(measured, jnp.clip(proportional * error + held, 0.0, span), state.strength)
-        return MemorisationState(copies, held, strength)
+        return MemorisationState(copies, held, jnp.clip(proportional * error + held, 0.0, span))
 
     def knobs(state: MemorisationState) -> Knobs:
         return {knob: jnp.exp(sign * state.strength), "copies_seen": state.copies}
