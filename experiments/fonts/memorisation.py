@@ -82,7 +82,7 @@ class Memorisation:
     """Run of a flow that was trained on fonts by class and style."""
     font_methods: tuple[str, ...] = ("full", "full, held by rate")
     """Methods of the fonts."""
-    font_steps: int = 150
+    font_steps: int = 100
     """Steps of an adaptation to a font."""
     gan_steps: int = 2500
     """Steps of an adaptation to digits."""
@@ -90,7 +90,7 @@ class Memorisation:
     """Digits that are adapted to."""
     source_steps: int = 600
     """Steps of the GAN's source."""
-    seeds: int = 2
+    seeds: int = 1
     """Seeds of the adaptations to digits; fonts have one."""
     quick: bool = False
     """A few steps of each, of one font."""
@@ -129,7 +129,13 @@ def of_digits(settings: Memorisation, path: Path) -> bool:
     )
     if not trained(began):
         return False
-    about = {"source": source, "data": "digits", "shots": settings.shots, "batch": settings.shots, "steps": settings.gan_steps}
+    about = {
+        "source": source,
+        "data": "digits",
+        "shots": settings.shots,
+        "batch": settings.shots,
+        "steps": settings.gan_steps,
+    }
     budget = {name: getattr(settings, name) for name in ("shots", "source_steps", "gan_steps")}
     for seed in range(settings.seeds):
         for name in METHODS:
