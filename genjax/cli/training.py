@@ -24,8 +24,10 @@ from genjax.limits import at_least
 from genjax.store.description import read_model_config
 from genjax.store.run_config import saved_config
 from genjax.store.run_folder import RunFolder, is_run
+from genjax.store.selection import as_asked, read_selection
 from genjax.terminal import result, say
 from genjax.training.seeds import of_each_seed
+from genjax.transfer.auto import AUTO, Auto
 from genjax.transfer.registry import TRANSFERS, check_used, chosen, help_text, names, spec_of
 
 
@@ -104,7 +106,7 @@ def adapt_default(arguments: Sequence[str]) -> tuple[type, Any]:
         config = AdaptConfig(**(family.adapt_defaults if family else {}))
         adaptation = family.adaptation() if family else NoOptions()
     groups = {spec.group: spec.options for spec in TRANSFERS.values() if spec.group}
-    set_already = {spec_of(options).group: options for options in config.transfers}
+    set_already = {spec_of(options).group: options for options in _given(config.transfers)}
     transfer = Annotated[str, tyro.conf.arg(help=f"Transfers, separated by commas where they combine. {help_text()}")]
     fields = {
         "transfer": Own(transfer, names(config.transfers)),
@@ -115,6 +117,11 @@ def adapt_default(arguments: Sequence[str]) -> tuple[type, Any]:
     kind = with_options(AdaptConfig, fields, checked=False)
     values = _values(AdaptConfig, config) | {name: own.default for name, own in fields.items()}
     return _command(AdaptCommand, kind, values)
+
+
+def _given(transfers: Sequence[Any]) -> list[Any]:
+    """Returns the options of each transfer, and in place of `auto` those that were set of others."""
+    return [one for options in transfers for one in (options.given if isinstance(options, Auto) else (options,))]
 
 
 def _values(kind: type[Any], config: AnyConfig) -> dict[str, Any]:
@@ -144,7 +151,11 @@ def _resumed(kind: type[Any], out: str) -> Any:
     """Returns the settings of the run that is gone on with; of several seeds, those of the first that was begun."""
     folder = path(out) if out else kind().out
     begun = [run for run in of_each_seed([folder]) if is_run(RunFolder(run))]
-    saved = saved_config(RunFolder(begun[0] if begun else folder), kind)
+    first = RunFolder(begun[0] if begun else folder)
+    saved: Any = saved_config(first, kind)
+    selection = read_selection(first) if isinstance(saved, AdaptConfig) and saved.select else None
+    if selection is not None:  # of several seeds, those that were not begun select their own
+        saved = as_asked(saved, selection)
     return dataclasses.replace(saved, out=folder)
 
 
@@ -167,7 +178,9 @@ def plain_command(command: Any, default: Any) -> Any:
     if isinstance(typed, AdaptConfig):
         specs = [spec for spec in TRANSFERS.values() if spec.group]
         given = {spec.group: getattr(typed, _field_of(spec.group)) for spec in specs}
-        transfer, own = chosen(typed.transfer, given), typed.adaptation
+        # What is selected stands open: the options that were set are for the candidates.
+        text = AUTO if typed.select and typed.transfer == names(AdaptConfig().transfers) else typed.transfer
+        transfer, own = chosen(text, given), typed.adaptation
         if not command.resume:
             check_used(transfer, given)
         values: dict[str, Any] = _values(AdaptConfig, typed) | {"transfer": transfer}

@@ -1,7 +1,7 @@
 """The configs of a run: pretraining and adaptation, as frozen dataclasses, and as JSON and back."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -114,6 +114,10 @@ class AdaptConfig(ReadingOptions, RunConfig):
     """Whether the shots are taken class by class where there are labels: so by default, not with --no-stratify."""
     transfer: Any = "full"
     """Options of the transfers, (Freeze(), Lora(rank=4)), or their names: "freeze,lora"."""
+    select: bool = False
+    """Choose transfer and steps, up to --steps, by how shots fit that were held out in turn; then train on all."""
+    candidates: tuple[str, ...] = ()
+    """Transfers that --select tries, separated by spaces: full lora freeze,lora; none are the usual of the family."""
     batch: int = 0
     """Images in a batch; 0 is the source's, or all the shots where they are fewer."""
     steps: int = 1000
@@ -134,6 +138,7 @@ class AdaptConfig(ReadingOptions, RunConfig):
         elif not isinstance(self.transfer, tuple):
             object.__setattr__(self, "transfer", (self.transfer,))
         names(self.transfer)  # refuses what are no options of a transfer
+        check_candidates(self.select, self.candidates)
         check_run(self)
         at_least("", self, 0, "batch")
         above_zero("", self, "learning_rate_scale")
@@ -174,6 +179,17 @@ def check_captions(captions: str, family: Family, condition: str) -> None:
     """Raises InputError for an option on captions where the model reads none."""
     if captions != ReadingOptions.captions and condition != "text":
         raise InputError(f"--captions {captions} does nothing for a {family.label}, which reads none. Leave it out.")
+
+
+def check_candidates(select: bool, candidates: Sequence[str]) -> None:
+    """Raises InputError for candidates that nothing would try, are no transfers, or that are named twice."""
+    if candidates and not select:
+        raise InputError(
+            f"--candidates {' '.join(candidates)} does nothing without --select. Add it, or leave this out."
+        )
+    found = [names(chosen(candidate)) for candidate in candidates]
+    if len(set(found)) < len(found):
+        raise InputError(f"--candidates {' '.join(candidates)} names one transfer twice. Name each once.")
 
 
 def condition_of(family: Family, kind: str) -> str:

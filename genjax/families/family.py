@@ -214,6 +214,7 @@ class Family(NamedTuple):
         sampling: frozen dataclass of the options that `sample` has beside the common ones.
         functions: those of `Trained` that its models have, beside drawing.
         rules: config of the adapted model -> what `--transfer auto` means for it, by the number of shots.
+        candidates: values of `--transfer` that `--select` tries beside that.
         prefix: of its options on the command line; empty where they stand alone.
         public: {architecture of a public checkpoint: how it becomes a model of this family}, for `genjax import`.
     """
@@ -239,6 +240,7 @@ class Family(NamedTuple):
     sampling: type = NoOptions
     functions: tuple[str, ...] = ()
     rules: Callable[[ModelConfig], Sequence[Rule]] = lambda model: ()
+    candidates: tuple[str, ...] = ("full",)
     prefix: str = ""
     public: Mapping[str, Callable[[PublicCheckpoint], Converted]] = {}
 

@@ -114,6 +114,8 @@ class Learner(NamedTuple):
         fit: (networks, context, batch, key) -> (n,), how badly the model explains each image of a batch, in units of
             its own loss, with the same draws for the same key: of two models of one family, process and size, the lower
             fits better. None where a model cannot tell.
+        critic: (networks, context, batch) -> logits (n,), high for what is taken for real, by the trained critic in
+            `networks`; None without one.
     """
 
     init: Callable[..., TrainState]
@@ -129,6 +131,7 @@ class Learner(NamedTuple):
     ranker: Ranker | None = None
     averages: Callable[[TrainState], dict[str, Networks]] | None = None
     fit: Callable[[Networks, Networks, Batch, Array], Array] | None = None
+    critic: Callable[[Networks, Networks, Batch], Array] | None = None
 
 
 def exported(state: TrainState) -> Networks:

@@ -23,6 +23,7 @@ def command_line(config: TrainConfig | AdaptConfig | ImportConfig) -> str:
         words = [*_options(config, default, given={"model": family.name})]
         own = _options(config.model, family.options(), prefix=f"{family.prefix}." if family.prefix else "")
         return shlex.join(["genjax", "train", *words, *own])
+    config = dataclasses.replace(config, select=False, candidates=())  # what was selected is named
     words = [*_options(config, AdaptConfig(), given={"transfer": names(config.transfers)})]
     for options in config.transfers:
         group = spec_of(options).group

@@ -32,6 +32,7 @@ from genjax.store.metrics import read_metrics
 from genjax.store.model import plain_stages
 from genjax.store.run_config import run_config
 from genjax.store.run_folder import RunFolder, read_config, stage_folder, write_bytes
+from genjax.store.selection import read_selection
 from genjax.version import __version__
 from genjax.zoo.cards import ZOO
 
@@ -174,6 +175,7 @@ def gather(run: Path, name: str, *, extractor: Extractor, source: Path | None = 
         series=series,
         records=tuple(record.to_json() for record in records),
         kept=tuple(record.to_json() for record in kept),
+        selection=read_selection(folder),
     )
 
 

@@ -13,6 +13,7 @@ from genjax.report.draw.html import Markup, element, join
 from genjax.report.draw.picture import figure, interleaved, picture
 from genjax.report.draw.series import Series, constant
 from genjax.report.draw.tables import RECORD_HEADER, facts, record_rows, sortable
+from genjax.store.selection import Selection, rows_of, verdict
 
 # Headings of the curves, by the first part of their names; any other is under OTHER.
 GROUPS = {
@@ -30,6 +31,7 @@ INTERPOLATIONS = (
     " them."
 )
 APART = "Kept in the folder of the run by who measured it: each line says what, of which images, and read by what."
+TRIED = "Each candidate was trained on some of the shots and judged by the others; the star marks what was chosen."
 LATENTS = "Latents drawn at random"
 LINE = 8  # images beside each other, so that a phone shows them large enough
 
@@ -90,6 +92,7 @@ class RunReport:
         series: {name: curve}.
         records: records of the evaluation, as `Record.to_json` gives them.
         kept: records that were measured apart and kept with the run.
+        selection: how transfer and steps were chosen; None where they were named.
     """
 
     name: str
@@ -113,6 +116,7 @@ class RunReport:
     series: Mapping[str, Series] = field(default_factory=dict)
     records: tuple[Mapping[str, Any], ...] = ()
     kept: tuple[Mapping[str, Any], ...] = ()
+    selection: Selection | None = None
 
 
 def run_page(report: RunReport, *, footer: str) -> str:
@@ -126,6 +130,7 @@ def run_page(report: RunReport, *, footer: str) -> str:
         Section("Nearest training images", _neighbours(report), _neighbours_lead(report)),
         Section("Evaluation", records_table(report.records), "Samples against held-out images."),
         Section("Measured apart", records_table(report.kept, label="Records kept with the run"), APART),
+        Section("What was tried first", _tried(report.selection), TRIED),
         Section("Along training", curve_groups({name: [one] for name, one in report.series.items()})),
         Section("What was trained, and how to repeat it", _origin(report)),
     ]
@@ -160,6 +165,15 @@ def records_table(records: Sequence[Mapping[str, Any]], *, label: str = "Records
     if not records:
         return Markup("")
     return sortable(RECORD_HEADER, record_rows(records), label=label)
+
+
+def _tried(selection: Selection | None) -> Markup:
+    """Writes what was tried to choose transfer and steps, and what was chosen."""
+    if selection is None:
+        return Markup("")
+    header, rows = rows_of(selection)
+    found = verdict(selection)
+    return join([element("p", f"{found[0].upper()}{found[1:]}."), sortable(header, rows, label="Candidates and steps")])
 
 
 def command(line: str) -> Markup:

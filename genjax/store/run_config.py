@@ -34,6 +34,8 @@ LATER = {
     "class_depth": 1,
     "captions": "require",
     "max_pixels": MAX_PIXELS,
+    "select": False,
+    "candidates": [],
 }  # settings that older runs do not name, and the value that they all had
 
 

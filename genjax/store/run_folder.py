@@ -48,6 +48,11 @@ class RunFolder:
         return self.path / "records.json"
 
     @property
+    def selection(self) -> Path:
+        """Returns the file of what was tried to choose transfer and steps; none lies there where nothing was."""
+        return self.path / "selection.json"
+
+    @property
     def left_out(self) -> Path:
         """Returns the list of the files of its set that a run leaves out; none lies there where it leaves out none."""
         return self.path / "left_out.txt"
@@ -155,7 +160,7 @@ def leftovers(folder: RunFolder) -> list[Path]:
     """Returns what a stopped training was writing in a folder and did not finish."""
     written = [
         folder.path.glob(f".{path.name}*{PART}")
-        for path in (folder.config, folder.metrics, folder.records, folder.left_out)
+        for path in (folder.config, folder.metrics, folder.records, folder.selection, folder.left_out)
     ]
     inside = [part.rglob(f".*{PART}") for part in (folder.samples, folder.averages, folder.path / "model")]
     return sorted([*chain(*written, *inside), *folder.checkpoints.glob(f"*{UNFINISHED}*")])

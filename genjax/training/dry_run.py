@@ -18,6 +18,7 @@ from genjax.families.model import Model
 from genjax.terminal import table
 from genjax.training.introduction import introduction
 from genjax.training.plan import Plan, plan_adaptation, plan_training
+from genjax.training.select import plan_candidates, selection_line
 from genjax.training.stage import state_shapes
 from genjax.tree import Tree, count, flatten
 
@@ -51,14 +52,26 @@ def rehearse(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: 
         )
         for stage in plan.stages
     }
-    return {"introduction": introduction(plan, trainable), "stages": found, "available": available()}
+    lines = introduction(plan, trainable)
+    if isinstance(config, AdaptConfig) and config.select and not resume:
+        lines.append(selection_line(config, _candidates(config, force=force)))
+    return {"introduction": lines, "stages": found, "available": available()}
 
 
 def check_plan(config: TrainConfig | AdaptConfig, *, resume: bool = False, force: bool = False) -> Plan:
-    """Plans a run without computing anything; raises InputError for what cannot be trained."""
+    """Plans a run without computing anything; raises InputError for what cannot be trained.
+
+    Of several candidates all are planned, and the first is returned.
+    """
+    if isinstance(config, AdaptConfig) and config.select and not resume:
+        return _candidates(config, force=force)[0]
     if isinstance(config, AdaptConfig):
         return plan_adaptation(config, resume=resume, force=force, information=_unknown, draw=False)
     return plan_training(config, resume=resume, force=force)
+
+
+def _candidates(config: AdaptConfig, *, force: bool) -> list[Plan]:
+    return plan_candidates(config, force=force, information=_unknown, draw=False)
 
 
 def demands(learner: Learner, state: TrainState, batch: Shapes, layout: Layout) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from genjax.store import disk_errors
 from genjax.store.lock import locked
 from genjax.store.metrics import EVALUATION, read_steps
 from genjax.store.run_folder import RunFolder, begin, prepare_resumed, write_bytes
+from genjax.store.selection import Selection, as_selected, write_selection
 from genjax.terminal import say, warn
 from genjax.training.interruption import interruptible
 from genjax.training.introduction import introduction
 from genjax.training.plan import Plan, described, plan_adaptation, plan_training
 from genjax.training.resume import check_steps, note_data
+from genjax.training.select import plan_candidates, try_candidates
 from genjax.training.stage import run_stage, state_shapes
 
 
@@ -69,9 +71,15 @@ def adapt(config: AdaptConfig, *, resume: bool = False, force: bool = False, dat
 
     Arguments and errors as in `train`; of `dataset` the shots are taken.
     """
+    selection = None
+    if config.select and not resume:
+        plans = together(lambda: plan_candidates(config, force=force, dataset=dataset))
+        with writing(config.out):
+            selection = try_candidates(config, plans)
+        config = as_selected(config, selection)
     plan = together(lambda: plan_adaptation(config, resume=resume, force=force, dataset=dataset))
     with writing(plan.folder.path):
-        return fit(plan, resume=resume, force=force)
+        return fit(plan, resume=resume, force=force, selection=selection)
 
 
 @contextmanager
@@ -82,11 +90,18 @@ def writing(folder: Path) -> Iterator[None]:
         yield
 
 
-def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
-    """Trains all stages, under the lock; leaves checkpoints to resume from and a model to use."""
+def fit(plan: Plan, *, resume: bool = False, force: bool = False, selection: Selection | None = None) -> Outcome:
+    """Trains all stages, under the lock; leaves checkpoints to resume from and a model to use.
+
+    Args:
+        plan: of the run.
+        resume: go on with the run in its folder.
+        force: delete a run that is there.
+        selection: how its transfer and steps were chosen, which is kept with the run; None where they were named.
+    """
     finished: Networks = {}
     data_hash = plan.data_hash()
-    together(lambda: prepare(plan, data_hash, resume=resume, force=force) if is_first() else None)
+    together(lambda: prepare(plan, data_hash, selection, resume=resume, force=force) if is_first() else None)
     folders = [plan.stage_folder(stage) for stage in plan.stages]
     with disk_errors.watched(plan.folder, stages=folders), interruptible() as interruption:
         if resume:
@@ -105,13 +120,15 @@ def fit(plan: Plan, *, resume: bool = False, force: bool = False) -> Outcome:
     return Outcome(plan.folder, state)
 
 
-def prepare(plan: Plan, data_hash: str, *, resume: bool, force: bool) -> None:
+def prepare(plan: Plan, data_hash: str, selection: Selection | None, *, resume: bool, force: bool) -> None:
     """Makes the run's folder, or makes the one that is there ready to be gone on with."""
     if resume:
         note_data(plan, data_hash)
         prepare_resumed(plan.folder, [stage.name for stage in plan.stages])
     else:
         begin(plan.folder, described(plan, data_hash), force=force)
+        if selection:
+            write_selection(plan.folder, selection)
 
 
 def list_left_out(plan: Plan) -> None:

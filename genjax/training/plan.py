@@ -29,6 +29,7 @@ from genjax.store.lock import check_unlocked
 from genjax.store.model import Origin, load_model
 from genjax.store.run_config import changes, kept_settings, saved_config, usual_settings
 from genjax.store.run_folder import RunFolder, check_free, stage_folder
+from genjax.store.selection import as_selected, read_selection
 from genjax.terminal import warn
 from genjax.training.plan_checks import (
     check_apart,
@@ -166,6 +167,8 @@ def plan_adaptation(
     if resume:
         saved_config(RunFolder(Path(config.out)), AdaptConfig)  # refuses a run of the other kind before all else
         check_source_there(config)
+        selection = read_selection(RunFolder(Path(config.out))) if config.select else None
+        config = as_selected(config, selection) if selection else config
     source = load_model(config.source)
     family = FAMILIES[source.config.family]
     target = functools.cache(functools.partial(_target, config, source.config, dataset))

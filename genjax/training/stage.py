@@ -1,12 +1,14 @@
 """The training loop of a stage: start (fresh, transferred or resumed), step, log, evaluate, save."""
 
 import dataclasses
+from collections.abc import Callable
 from signal import Signals
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from genjax.data import Dataset
 from genjax.data.batches import batch_indices, position
 from genjax.devices import allocator, memory
 from genjax.devices.dispatch import Fed, make_dispatch
@@ -234,10 +236,20 @@ def _ended(plan: Plan, stage: Stage, state: TrainState, **how: Any) -> Ended:
 
 def fresh_state(plan: Plan, stage: Stage) -> TrainState:
     """Makes the state before the first step of a stage, of a pretraining or of an adaptation."""
-    params = _beginnings(plan)
-    if params is not None and plan.source is not None:
-        params = plan.family.fitted(params, plan.model, plan.source.config, plan.images)
-    return _begin(plan, stage, stage.seed(plan.config.seed), params)
+    return make_start(plan, stage)(plan.images)
+
+
+def make_start(plan: Plan, stage: Stage) -> Callable[[Dataset], TrainState]:
+    """Makes the function from the images of a run to the state before its first step; it is compiled once."""
+    init = _compiled_init(stage)
+
+    def begin(images: Dataset) -> TrainState:
+        params = _beginnings(plan)
+        if params is not None and plan.source is not None:
+            params = plan.family.fitted(params, plan.model, plan.source.config, images)
+        return _begin(plan, stage, init, stage.seed(plan.config.seed), params)
+
+    return begin
 
 
 def _beginnings(plan: Plan) -> Networks | None:
@@ -245,9 +257,12 @@ def _beginnings(plan: Plan) -> Networks | None:
     return None if plan.source is None else plan.family.begun(plan.source.params(), plan.model)
 
 
-def _begin(plan: Plan, stage: Stage, seed: int, params: Networks | None) -> TrainState:
+def _compiled_init(stage: Stage) -> Callable[[Any, Networks | None], TrainState]:
+    return jax.jit(lambda key, source: stage.learner.init(key, stage.example, source=source))
+
+
+def _begin(plan: Plan, stage: Stage, init: Callable[..., TrainState], seed: int, params: Networks | None) -> TrainState:
     source = None if params is None else {network: params[network] for network in stage.learner.transfers}
-    init = jax.jit(lambda key, source: stage.learner.init(key, stage.example, source=source))
     state = init(jax.random.key(seed), source)
     control = plan.control.get(stage.name)
     return state if control is None else dataclasses.replace(state, control=copy(control))
@@ -255,7 +270,7 @@ def _begin(plan: Plan, stage: Stage, seed: int, params: Networks | None) -> Trai
 
 def state_shapes(plan: Plan, stage: Stage) -> TrainState:
     """Returns the shapes of a state of this stage, which are those of any seed."""
-    return jax.eval_shape(lambda: _begin(plan, stage, 0, _beginnings(plan)))
+    return jax.eval_shape(lambda: _begin(plan, stage, _compiled_init(stage), 0, _beginnings(plan)))
 
 
 def store(

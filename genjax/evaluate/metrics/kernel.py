@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from genjax.errors import InputError
-from genjax.evaluate.metrics.check import Floats, check_features
+from genjax.evaluate.metrics.check import Floats, check_features, check_one
 from genjax.evaluate.metrics.intervals import NORMAL_95, Interval
 from genjax.evaluate.metrics.metric import Measured, MetricSpec, Sets
 
@@ -71,6 +71,24 @@ def kernel_distance(
     if not uses_subsets(len(real), len(fake), subsets=subsets, subset_size=subset_size):
         return _estimate(_kernel_sums(real, fake))
     return float(_subset_estimates(real, fake, subsets, subset_size, seed).mean())
+
+
+def biased_kernel_distance(real_features: ArrayLike, fake_features: ArrayLike) -> float:
+    """Computes the squared MMD under the same kernel, pairs of an image with itself included: 0 or more.
+
+    Of one real image the estimate without bias does not exist, and of few it is mostly noise. The bias of this one is
+    the same for sets of fakes that vary alike, so that they can be ranked. (Gretton et al. 2012, eq. 5)
+
+    Args:
+        real_features: features (n, d), n >= 1.
+        fake_features: features (m, d), m >= 1.
+    Raises:
+        InputError: another shape, unequal widths, or a number that is not finite.
+    """
+    real, fake = check_one(real_features, "real", 1), check_one(fake_features, "generated", 1)
+    # V-statistic: means over all i, j of k(x_i, x_j) and k(y_i, y_j), less twice the mean of k(x_i, y_j)
+    own = sum(_pair_sums(one, one)[0].mean() / len(one) for one in (real, fake))
+    return float(own - 2 * _pair_sums(real, fake)[0].mean() / len(fake))
 
 
 def kernel_distance_interval(

@@ -388,6 +388,7 @@ FLOW = Family(
     sampling=FlowDrawing,
     functions=("draw_latents", "render", "reconstruct", "edit"),
     rules=_rules,
+    candidates=("full", "lora", "freeze"),
     prefix="flow",
     public={"UNet2DModel": unet_2d},
 )

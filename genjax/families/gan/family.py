@@ -92,5 +92,6 @@ GAN = Family(
     functions=("draw_latents", "render"),
     # The benchmark cannot tell `freeze` from full fine-tuning in distance or diversity, and it trains fewer numbers.
     rules=lambda model: (Rule(None, "freeze"),),
+    candidates=("full", "lora"),
     prefix="gan",
 )

@@ -174,6 +174,7 @@ def make_gan(
         evidence=partial(_evidence, gan),
         batches_per_step=critic_steps,
         latents=Latents(partial(_draw, gan), partial(_generate, gan)),
+        critic=partial(_judge, gan),
     )
 
 
@@ -266,6 +267,13 @@ def _logits(
     if gan.augment is not None:
         images = gan.augment(key, images, knobs.get(AUGMENT_KNOB, jnp.ones(())))
     return gan.critic.apply({"params": gan.transfers["critic"].params(tree, context)}, images, **told(labels))
+
+
+def _judge(gan: Gan, networks: Networks, context: Networks, batch: Batch) -> Array:
+    """Applies the critic to the images of a batch as they are, without augmentation: (n,)."""
+    images, labels = jnp.asarray(to_float(batch["image"])), labels_of(batch, gan.classes)
+    plain = gan._replace(augment=None)
+    return _logits(plain, context["critic"], {}, networks["critic"], images, jax.random.key(0), labels)
 
 
 def _train_critic(gan: Gan, state: TrainState, drawn: Drawn, knobs: Knobs, key: Array) -> tuple[Update, Metrics]:

@@ -90,5 +90,6 @@ VAE = Family(
     functions=("draw_latents", "render", "reconstruct", "encode", "log_likelihood"),
     # With few shots `miner` comes nearest in both distances among those that cover as much, at the price of copies.
     rules=lambda model: (Rule(30, "miner"), Rule(None, "full")),
+    candidates=("full", "lora"),
     prefix="vae",
 )

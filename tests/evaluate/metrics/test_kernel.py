@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from genjax.errors import InputError
 from genjax.evaluate import frechet_distance, kernel_distance, kernel_distance_interval
 from genjax.evaluate.metrics import kernel as kernel_module
+from genjax.evaluate.metrics.kernel import biased_kernel_distance
 
 few_examples = settings(max_examples=15, deadline=None, derandomize=True)
 
@@ -52,6 +53,15 @@ def test_kernel_distance_is_the_mean_over_pairs():
     own_fake = np.mean([kernel(fake[i], fake[j]) for i in range(4) for j in range(4) if i != j])
     cross = np.mean([kernel(x, y) for x in real for y in fake])
     assert kernel_distance(real, fake) == pytest.approx(own_real + own_fake - 2 * cross)
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_the_biased_kernel_distance_is_the_mean_over_all_pairs(n):
+    real, fake = REAL[:n, :5], FAKE[:7, :5]
+    k = lambda x, y: np.mean([[(a @ b / 5 + 1) ** 3 for b in y] for a in x])  # noqa: E731
+    expected = k(real, real) + k(fake, fake) - 2 * k(real, fake)
+    assert biased_kernel_distance(real, fake) == pytest.approx(expected, rel=1e-12)
+    assert biased_kernel_distance(real, real) == pytest.approx(0, abs=1e-12)
 
 
 def test_kernel_distance_is_right_on_average_and_the_frechet_distance_is_not():

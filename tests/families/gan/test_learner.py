@@ -109,3 +109,12 @@ def test_of_a_step_in_which_the_generator_pauses_no_gradient_is_known():
     assert np.isnan(after.control[0])
     leaves_equal(after.trainable["generator"], state.trainable["generator"])
     assert float(after.trainable["critic"]["w"]) > W
+
+
+def test_the_critic_judges_images_as_they_are():
+    """D(x) = w |x|^2 / 2; the augmentation of its training is left out."""
+    learner = gan_by_hand(augment=lambda key, images, probability: images * 0)
+    state = learner.init(jax.random.key(0), grey(REAL))
+    assert learner.critic is not None
+    logits = learner.critic(state.trainable, state.context, grey(REAL))
+    np.testing.assert_allclose(logits, W * PIXELS * REAL**2 / 2, rtol=1e-5)
