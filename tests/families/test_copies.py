@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.core import Tracer
 from scipy.spatial.distance import cdist
 from tiny import plain_gan, tiny_vae
 
@@ -97,12 +98,13 @@ def test_between_two_measurements_nothing_is_known():
     """Every third update, of the parameters after it."""
     shown = as_float(np.concatenate([SHOTS] * 3)[:SAMPLES])
     measure = measure_of(Shots(SHOTS, 3), lambda key, n: jnp.zeros((n, 1)), lambda trained, *_: trained["g"] * shown)
+    assert measure is not None
     found = [
         float(measure({"g": jnp.float32(g)}, {}, jax.random.key(0), jnp.int32(done)))
         for done, g in enumerate("1110110")
     ]
     np.testing.assert_array_equal(found, [1, np.nan, np.nan, 0, np.nan, np.nan, 0])
-    assert measure_of(None, lambda key, n: key, lambda *_: _) is None
+    assert measure_of(None, lambda key, n: key, lambda *_: shown) is None
 
 
 FLOW = {"size": 16, "channels": 1, "optimizer": optax.adam(5e-3)}
@@ -159,5 +161,5 @@ def test_a_flow_of_styles_is_asked_for_all_classes_in_the_usual_style(process):
     batch = {"image": SHOTS, "styled_label": np.zeros((6, 2), np.int32)}
     state = flow.init(jax.random.key(0), batch)
     jax.eval_shape(flow.step, state, batch)
-    (given,) = {tuple(map(tuple, np.asarray(one))) for one in asked if not isinstance(one, jax.core.Tracer)}
+    (given,) = {tuple(map(tuple, np.asarray(one))) for one in asked if not isinstance(one, Tracer)}
     assert given == tuple((row % 3 + 1, 2) for row in range(SAMPLES))

@@ -43,7 +43,7 @@ def test_the_interval_holds_the_true_area_as_often_as_it_says():
     """Of scores N(1, 1) and N(0, 1): the area is Phi(1 / sqrt 2)."""
     rng, true = np.random.default_rng(1), norm.cdf(1 / np.sqrt(2))
     bounds = [area_under_curve(rng.normal(1, 1, 10), rng.normal(0, 1, 60))[1].bounds for _ in range(400)]
-    held = np.mean([pair is not None and pair[0] < true < pair[1] for pair in bounds])
+    held = np.mean([float(pair is not None and pair[0] < true < pair[1]) for pair in bounds])
     assert 0.92 < held <= 1  # ten members are few, and 400 repetitions know it to 1 %
 
 
