@@ -109,8 +109,8 @@ def from_letters_to_alphabet(settings: Quickstart) -> dict[str, Any] | None:
     """
     try:
         whole = load(f"fonts:{FONT}", size=32, channels=1, split="all")
-    except InputError:
-        say(f'\nThe letters are left out, for want of the font {FONT}: pip install "genjax-images[demo]"')
+    except InputError as error:
+        say(f'\nThe letters are left out: {error} For this font alone: pip install "genjax-images[demo]"')
         return {}
     say(f"\nFlow: adapting to {len(LETTERS)} letters of {FONT}")
     run = settings.out / "letters" / "adapted"

@@ -47,7 +47,7 @@ class Alphabet:
     quick: bool = False
     """A few steps, of a font that comes with matplotlib where none is named."""
     force: bool = False
-    """Start again instead of resuming."""
+    """Start again instead of resuming, as is needed where letters have changed."""
 
 
 def main(settings: Alphabet) -> int:

@@ -65,7 +65,7 @@ def memorisation(
         target: share of copies to hold, in [0, 1).
         by: "rate" or "penalty", the knob.
         proportional: gain Kp, in logarithms of the knob for a share of 1 above the target.
-        integral: gain Ki, the same for each measurement: half of the samples copied take the rate to a third in one.
+        integral: gain Ki, the same for each measurement: half of the samples copied take the rate to a sixth in one.
         bound: lowest rate in (0, 1), or highest weight above 1; 0 is .01, or 100.
     Raises:
         InputError: an unknown knob, or a bound on the wrong side of 1.

@@ -106,8 +106,13 @@ def make_observer(plan: Plan, stage: Stage, folder: RunFolder, finished: Network
 
 
 def unimproved(plan: Plan, stage: Stage, folder: RunFolder) -> str:
-    """Says that no step of an adapted stage came nearer to the held-out images than its source; else empty."""
-    if plan.held_out is None:
+    """Says that no step of an adaptation came nearer to the held-out images than its source; else empty.
+
+    Of several stages only the last is said so of, and only where it began as the source: where an earlier one was
+    trained, that was not.
+    """
+    before = plan.stages[: plan.stages.index(stage)]
+    if plan.held_out is None or any(stage.name in other.needs for other in plan.stages) or any(s.steps for s in before):
         return ""
     images = f"the {len(plan.held_out)} held-out images"
     said = source_is_best(read_metrics(folder.metrics), best_step(folder), images=images)

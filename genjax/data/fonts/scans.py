@@ -4,6 +4,7 @@ A file is named by its character: A.png, a.png, 7.jpg. Where names do not tell c
 lower_a.png is a; or a folder is so named, with one image in it.
 """
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,9 @@ def load_letters(path: str, request: Request) -> Dataset:
             " them from one scan to keep how their heights compare."
         )
     chosen = choose(name, request, np.zeros(len(files), bool))
-    face = np.array([f"letters:{root.resolve().name}"] * len(files))
+    # Of what is in it, not of where it lies: another folder of the same name is another hand.
+    content = hashlib.sha256(placed.images.tobytes()).hexdigest()[:8]
+    face = np.array([f"letters:{root.resolve().name}-{content}"] * len(files))
     return Dataset(
         name=name,
         split=request.split,
