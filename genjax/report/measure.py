@@ -37,11 +37,10 @@ def measure(
 
 def other_classes(train: Dataset, held_out: Dataset) -> bool:
     """Returns True if the images of two sets have classes, and none in common: characters of a font."""
-    sets = [(one.class_names, one.labels) for one in (train, held_out) if one.labels is not None]
-    if len(sets) < 2:
+    if train.labels is None or held_out.labels is None:
         return False
-    names = [{known[label] for label in labels} for known, labels in sets]
-    return bool(all(names) and names[0].isdisjoint(names[1]))
+    taught = {train.class_names[label] for label in train.labels}
+    return taught.isdisjoint(held_out.class_names[label] for label in held_out.labels)
 
 
 def _measured(
