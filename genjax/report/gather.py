@@ -238,7 +238,8 @@ def run_series(
             steps = int(read_json(RunFolder(run).config)["config"].get("steps", 0))
             logs.append((lines, steps, int(read_description(run)["step"]), best_step(folder)))
         elif lines:
-            logs.append((lines, reached, reached, best_step(folder)))
+            last = stage is stages[-1]  # an earlier one is always taken as it is in the end: a later one needs it
+            logs.append((lines, reached, reached, best_step(folder) if last else None))
     return found, logs
 
 
