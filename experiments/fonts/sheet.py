@@ -38,6 +38,8 @@ def adapted_to(data: str, shots_of: str, number: int, out: Path, *, steps: int, 
         steps: updates.
         seed: of everything random.
         force: start again.
+    Raises:
+        InputError: what cannot be used; letters that have changed since the run was begun.
     """
     config = AdaptConfig(
         source=SOURCE,
@@ -54,7 +56,12 @@ def adapted_to(data: str, shots_of: str, number: int, out: Path, *, steps: int, 
         out=out,
     )
     resume = is_run(RunFolder(out)) and not force
-    return adapt(config, resume=resume, force=force).signal is None
+    try:
+        return adapt(config, resume=resume, force=force).signal is None
+    except InputError as error:
+        if not resume:
+            raise
+        raise InputError(f"{error} Use --force to begin anew with these letters.") from None
 
 
 def drawn(run: Path, seed: int) -> np.ndarray:
