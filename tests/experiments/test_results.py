@@ -52,7 +52,10 @@ def test_a_report_follows_from_its_numbers(name, module, written, script):
     assert written(script(module), numbers(f"{name}.json")) == report(f"{name}.md")
 
 
-@pytest.mark.parametrize(("name", "module"), [("few_shot", "few_shot.tables"), ("controllers", "few_shot.controllers")])
+TABLES = {"few_shot": "few_shot.tables", "controllers": "few_shot.controllers", "fonts": "fonts.benchmark"}
+
+
+@pytest.mark.parametrize(("name", "module"), TABLES.items())
 def test_a_table_follows_from_its_rows(name, module, script):
     assert script(module).markdown(lines(f"{name}.jsonl")) == report(f"{name}.md")
 
