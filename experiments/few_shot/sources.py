@@ -191,7 +191,8 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
         own = [row for row in usable if row["target"] == target]
         if len(own) > 2:
             kept.append([agreement(own, measure) for measure in ("distance", "recall")])
-            lines.append(f"| {target} | {len(own)} | {kept[-1][0]:.2f} | {kept[-1][1]:.2f} |")
+            found = " | ".join("all alike" if np.isnan(one) else f"{one:.2f}" for one in kept[-1])
+            lines.append(f"| {target} | {len(own)} | {found} |")
     if kept:
         mean = np.nanmean(np.array(kept), axis=0)
         lines.append(f"| mean | | {mean[0]:.2f} | {mean[1]:.2f} |")

@@ -52,7 +52,12 @@ def test_a_report_follows_from_its_numbers(name, module, written, script):
     assert written(script(module), numbers(f"{name}.json")) == report(f"{name}.md")
 
 
-TABLES = {"few_shot": "few_shot.tables", "controllers": "few_shot.controllers", "fonts": "fonts.benchmark"}
+TABLES = {
+    "few_shot": "few_shot.tables",
+    "controllers": "few_shot.controllers",
+    "fonts": "fonts.benchmark",
+    "sources": "few_shot.sources",
+}
 
 
 @pytest.mark.parametrize(("name", "module"), TABLES.items())
