@@ -163,13 +163,17 @@ def try_candidate(plan: Plan, folds: Sequence[Fold], marks: Sequence[int], count
     measured = np.empty((len(folds), len(marks), 2))
     with memory.watched(learner, like, dict(stage.example), plan.batch, parts=config.accumulate):
         for number, fold in enumerate(folds):
-            state = place(plan.layout, begin(plan.images.take(fold.shown)))
+            state, before = place(plan.layout, begin(plan.images.take(fold.shown))), None
             for step in range(marks[-1] + 1):
                 if step in marks:
+                    jax.block_until_ready(state)
                     measured[number, marks.index(step)] = judge(state, fold)
                 if step < marks[-1]:
                     rows = fold.shown[batch_indices(len(fold.shown), batch, config.seed, step)]
-                    state, _ = dispatch.update(state, dispatch.feed(rows[None]))
+                    state, after = dispatch.update(state, dispatch.feed(rows[None]))
+                    # No more than a step ahead: many at once, on several devices of a CPU, may wait for each other.
+                    jax.block_until_ready(before)
+                    before = after
                     count()
     fit, gap = measured.mean(axis=0).T  # (marks,) each
     fit = np.where(np.isfinite(fit), fit, math.inf)
