@@ -25,7 +25,8 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
-from experiments.fonts.sheet import LETTERS, STEPS, adapted_to, save_sheet, sheet_of
+from experiments.common.letters import LETTERS
+from experiments.fonts.sheet import STEPS, adapted_to, save_sheet, sheet_of
 from genjax.config import AdaptConfig, TrainConfig
 from genjax.data import Dataset, few_shot, load
 from genjax.errors import InputError

@@ -1,4 +1,4 @@
-"""How well do the measures of `genjax sources` foretell what an adaptation reaches?
+"""Compares the measures of `genjax sources` with what the adaptations of these sources reach.
 
     python experiments/few_shot/sources.py                     # every source on every target; resumable
     python experiments/few_shot/sources.py --quick             # one source and one target for two steps
@@ -28,6 +28,7 @@ backend.prepare()  # before jax is imported
 import numpy as np
 from scipy.stats import spearmanr
 
+from experiments.common.letters import LETTERS
 from experiments.common.resumed import add_row, rows_by
 from genjax.config import AdaptConfig
 from genjax.errors import InputError
@@ -43,7 +44,6 @@ from genjax.terminal import result, say
 from genjax.training.loop import adapt
 from genjax.zoo.cards import PREFIX, cards, run_named
 
-LETTERS = "ADGMRaegkt"
 MEASURES = {"distance": 1.0, "recall": -1.0, "fit": 1.0}  # {measure: 1 where lower is better, like the result}
 
 

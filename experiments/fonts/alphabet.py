@@ -20,7 +20,8 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
-from experiments.fonts.sheet import LETTERS, STEPS, adapted_to, drawn, in_places, save_sheet
+from experiments.common.letters import LETTERS
+from experiments.fonts.sheet import STEPS, adapted_to, drawn, in_places, save_sheet
 from genjax.data import load
 from genjax.data.named_shots import shots_named
 from genjax.errors import InputError

@@ -29,6 +29,7 @@ backend.prepare()  # before jax is imported
 import numpy as np
 from scipy.special import stdtrit
 
+from experiments.common.letters import LETTERS
 from experiments.common.resumed import add_row, rows_by
 from genjax.config import AdaptConfig
 from genjax.data import Dataset, load
@@ -51,7 +52,6 @@ from genjax.transfer.replay import Replay
 from genjax.transfer.transfer import Full
 from genjax.zoo.cards import ZOO
 
-SHOTS = "ADGMRaegkt"
 METRICS = ("distance", "legibility", "style_rank", "copies")
 BASELINES = ("truth", "source", "retrieval")  # the truth is no method: it says what the reader can read
 
@@ -99,7 +99,7 @@ class Fonts:
     """Some of them; all without."""
     methods: tuple[str, ...] = tuple(METHODS)
     """Methods, by name."""
-    shots: str = SHOTS
+    shots: str = LETTERS
     """Characters that are adapted to."""
     seeds: int = 1
     """Adaptations of each font."""

@@ -25,6 +25,7 @@ from genjax.devices import backend
 
 backend.prepare()  # before jax is imported
 
+from experiments.common.letters import LETTERS
 from experiments.common.resumed import add_row, rows_by, trained
 from genjax.config import AdaptConfig, ControlConfig, GanConfig, TrainConfig
 from genjax.data import load
@@ -45,7 +46,6 @@ from genjax.transfer.l2_sp import L2Sp
 from genjax.transfer.transfer import Full
 from genjax.zoo.cards import ZOO
 
-SHOTS = "ADGMRaegkt"
 DRAWN = 200  # images of a GAN that are compared
 OFF = ControlConfig(ada_target=0.0, geco_tolerance=0.0)
 TARGET = 0.05
@@ -146,7 +146,7 @@ def of_digits(settings: Memorisation, path: Path) -> bool:
 
 def of_fonts(settings: Memorisation, path: Path) -> bool:
     """Adapts the flow of the zoo to ten letters of each font; False if a signal stopped it."""
-    how = {"source": settings.source, "shots_of": SHOTS, "batch": 10, "steps": settings.font_steps}
+    how = {"source": settings.source, "shots_of": LETTERS, "batch": 10, "steps": settings.font_steps}
     for font in settings.fonts:
         about = {**how, "data": f"fonts:{font}"}
         for name in settings.font_methods:
@@ -206,7 +206,7 @@ def judged_digits(config: AdaptConfig, out: Path) -> dict[str, float]:
 def judged_letters(config: AdaptConfig, out: Path) -> dict[str, float]:
     """Measures distance to the true letters and copies of the shots, of the 52 that are no shots."""
     whole = load(config.data, size=32, channels=1, split="all")
-    truth, shots = rest_of(whole, SHOTS), shots_named(whole, SHOTS)
+    truth, shots = rest_of(whole, LETTERS), shots_named(whole, LETTERS)
     asked = [CHARACTERS[label] for label in (() if truth.labels is None else truth.labels)]
     drawn = Drawn("", sample_run(out, len(asked), seed=0, asked=asked), "")
     metrics = ("distance", "legibility", "copies")

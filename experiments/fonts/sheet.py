@@ -21,8 +21,7 @@ from genjax.training.loop import adapt
 from genjax.zoo.cards import ZOO
 
 SOURCE = ZOO / "fonts32-flow"
-LETTERS = "ADGMRaegkt"  # those of experiments/results/fonts.md, and so are the steps, the rate and the batch
-STEPS, RATE, BATCH = 400, 0.5, 10
+STEPS, RATE, BATCH = 400, 0.5, 10  # as in experiments/results/fonts.md
 METRICS = ("distance", "legibility")
 COLUMNS = 26  # of a sheet: capitals, small letters, digits
 
@@ -70,7 +69,7 @@ def drawn(run: Path, seed: int) -> np.ndarray:
 
 
 class Sheet(NamedTuple):
-    """What is shown and measured of an adaptation to letters of a font.
+    """The rows and the records of an adaptation to letters of a font.
 
     Attributes:
         rows: given letters; adapted, true, unadapted; retrieved where the training fonts are installed.

@@ -26,14 +26,14 @@ from genjax.families.model import ModelConfig, check_adaptable
 from genjax.families.registry import FAMILIES
 from genjax.store.description import read_model_config
 from genjax.store.run_folder import RunFolder, is_run
-from genjax.terminal import reason
+from genjax.terminal import progress, reason
 from genjax.zoo.cards import PREFIX, cards, run_named
 
 FEWEST = RECALL_K + 1  # samples that have a third neighbour
 
 
 class Suited(NamedTuple):
-    """What is measured of a source; what cannot be is None.
+    """The measures of a source; None in place of one that cannot be taken.
 
     Attributes:
         source: as it is named in --source.
@@ -85,7 +85,11 @@ def rank_sources(
     read = _Shots(data, shots, shots_of, seed)
     configs = {name: read_model_config(run_named(name)) for name in named}  # refuses what is no run before all else
     read.without_condition(next(iter(configs.values())))  # and shots that no source could be adapted to
-    found = [_suited(name, config, read, num) for name, config in configs.items()]
+    found = []
+    with progress("sources", done=0, total=len(configs) * num) as bar:
+        for name, config in configs.items():
+            found.append(_suited(name, config, read, num))
+            bar.update(num)
     return sorted(found, key=lambda one: (bool(one.refused), np.inf if one.distance is None else one.distance))
 
 

@@ -1,4 +1,4 @@
-"""What `--select` tried and chose, selection.json in the folder of a run: a resumed run does not try again."""
+"""The record of what `--select` tried and chose: selection.json in a run's folder, so that resuming tries no more."""
 
 import dataclasses
 import math
@@ -32,7 +32,7 @@ class Tried(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What was tried and chosen.
+    """The candidates that were tried, and the transfers and steps that were chosen.
 
     Attributes:
         asked: transfers that were asked for: `auto`, with the options that were set.

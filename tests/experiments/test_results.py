@@ -41,6 +41,7 @@ def report(name):
         ("scale_on_paper", "bench.scale_on_paper", lambda module, found: module.markdown(found, module.Paper())),
         ("waiting", "bench.waiting", lambda module, found: module.markdown(found)),
         ("reading", "reading", lambda module, found: module.markdown(found)),
+        ("scans", "fonts.scans", lambda module, found: module.markdown(found)),
         ("faults", "faults.faults", lambda module, found: module.markdown(found, found["rows"])),
         ("text_to_image/text_to_image", "text_to_image.tables", lambda module, found: module.markdown(found)),
         ("text_to_image/vq-1/text_to_image", "text_to_image.tables", lambda module, found: module.markdown(found)),

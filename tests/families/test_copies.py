@@ -52,7 +52,6 @@ def test_the_share_is_that_of_all_distances(noise):
 
 
 def test_the_cases_are_on_both_sides_of_the_threshold():
-    assert copies.COPY == letters.COPY
     assert letters.copies(mixed(5), SHOTS).all()
     assert not letters.copies(mixed(60), SHOTS).any()
 

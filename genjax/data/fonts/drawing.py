@@ -35,7 +35,7 @@ def draw_face(path: Path, axes: Mapping[str, float], size: int) -> tuple[np.ndar
     try:
         known = _known(path)
         characters = [char for char in CHARACTERS if ord(char) in known]
-        probe = _font(path, PROBE, axes)
+        probe = font_of_size(path, PROBE, axes)
         boxes = {char: probe.getbbox(char, anchor="ls") for char in characters}
         characters = [
             char for char in characters if boxes[char][0] < boxes[char][2] and boxes[char][1] < boxes[char][3]
@@ -45,7 +45,7 @@ def draw_face(path: Path, axes: Mapping[str, float], size: int) -> tuple[np.ndar
         top, bottom = min(boxes[char][1] for char in characters), max(boxes[char][3] for char in characters)
         width = max(boxes[char][2] - boxes[char][0] for char in characters)
         scale = FILLED * size * OVERSAMPLING / max(bottom - top, width)
-        font, side = _font(path, PROBE * scale, axes), size * OVERSAMPLING
+        font, side = font_of_size(path, PROBE * scale, axes), size * OVERSAMPLING
         baseline = side / 2 - scale * (top + bottom) / 2
         images = [_draw(font, char, baseline, side, size) for char in characters]
     except InputError:  # which is a ValueError, and says enough
@@ -77,7 +77,8 @@ def _draw(font: ImageFont.FreeTypeFont, char: str, baseline: float, side: int, s
     return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
 
 
-def _font(path: Path, pixels: float, axes: Mapping[str, float]) -> ImageFont.FreeTypeFont:
+def font_of_size(path: Path, pixels: float, axes: Mapping[str, float]) -> ImageFont.FreeTypeFont:
+    """Opens a font at a size in pixels, with its variable axes at these values or where the font has them."""
     # The basic layout is in every build of Pillow, so that all machines draw equal images.
     font = ImageFont.truetype(str(path), pixels, layout_engine=ImageFont.Layout.BASIC)
     if axes:

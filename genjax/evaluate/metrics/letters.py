@@ -7,8 +7,8 @@ data and some of its characters are the shots.
 import numpy as np
 
 from genjax.evaluate.metrics.check import Floats
+from genjax.families.copies import COPY
 
-COPY = 1 / 3  # an image copies a shot that is nearer than this part of the distance to the second nearest
 SHIFTS = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
 
 

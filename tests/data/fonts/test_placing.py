@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genjax.data import load
-from genjax.data.fonts.drawing import CHARACTERS, PROBE, _font
+from genjax.data.fonts.drawing import CHARACTERS, PROBE, font_of_size
 from genjax.data.fonts.faces import face_named
 from genjax.data.fonts.placing import ABOVE, BELOW, WIDTH, place
 
@@ -15,7 +15,7 @@ def ink(family, characters=SHOTS, pixels=160, scales=()):
     """{character: its ink}, drawn by Pillow apart from `fonts`."""
     face, found = face_named(family), {}
     for char, scale in zip(characters, scales or [1] * len(characters), strict=True):
-        mask = _font(face.path, pixels * scale, face.axes).getmask(char, "L")
+        mask = font_of_size(face.path, pixels * scale, face.axes).getmask(char, "L")
         array = np.asarray(mask, np.uint8).reshape(mask.size[::-1])
         rows, columns = (np.flatnonzero(array.any(axis=axis)) for axis in (1, 0))
         found[char] = array[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -62,7 +62,7 @@ def test_letters_of_different_scales_get_their_usual_heights():
 def test_what_is_usual_is_near_to_a_usual_font():
     """Roboto, measured by Pillow; its Q and J differ from what is usual."""
     face = face_named("roboto")
-    probe = _font(face.path, PROBE, face.axes)
+    probe = font_of_size(face.path, PROBE, face.axes)
     boxes = np.array([probe.getbbox(char, anchor="ls") for char in CHARACTERS], float)
     unit = -boxes[CHARACTERS.index("H"), 1] / 1000
     for table, own in ((ABOVE, -boxes[:, 1]), (BELOW, boxes[:, 3]), (WIDTH, boxes[:, 2] - boxes[:, 0])):

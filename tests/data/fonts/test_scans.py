@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from genjax.data import load
-from genjax.data.fonts.drawing import CHARACTERS, _font
+from genjax.data.fonts.drawing import CHARACTERS, font_of_size
 from genjax.data.fonts.faces import face_named
 from genjax.data.fonts.scans import _threshold, character_named, ink_of
 from genjax.data.request import EmptySplitError
@@ -19,7 +19,7 @@ SHOTS = "ADGMRaegkt"
 def scan(char, *, margins=(20, 20, 20, 20), pixels=160):
     """A letter of Roboto, 1 on 0, with these margins at its left, right, above and below it."""
     face = face_named("roboto")
-    font = _font(face.path, pixels, face.axes)
+    font = font_of_size(face.path, pixels, face.axes)
     left, top, right, bottom = font.getbbox(char, anchor="ls")
     image = Image.new("L", (int(right - left + sum(margins[:2])), int(bottom - top + sum(margins[2:]))))
     ImageDraw.Draw(image).text((margins[0] - left, margins[2] - top), char, fill=255, font=font, anchor="ls")

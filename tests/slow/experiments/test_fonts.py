@@ -90,3 +90,10 @@ def test_memorisation_control_is_compared_with_none(tmp_path):
 def test_a_model_of_the_zoo_comes_out_the_same(tmp_path):
     done = quick("zoo/publish", folder=tmp_path)
     assert cards()[0].sha256 in done.stderr
+
+
+def test_scans_are_compared_with_the_font(tmp_path):
+    done = quick("fonts/scans", "--out", "out", folder=tmp_path)
+    assert done.stdout == (tmp_path / "out" / "scans.md").read_text()
+    found = json.loads((tmp_path / "out" / "scans.json").read_text())
+    assert 0 < found["kalam"] < 13  # a shift of one pixel is a distance of about 20
