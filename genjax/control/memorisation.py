@@ -2,9 +2,8 @@
 
 The signal is the share of samples of fixed latents that copy a training image: those whose nearest one is under a third
 as far as the second nearest (`genjax.families.copies`). PI control in the logarithm of a knob holds it at a target:
-a factor on the learning rates, or the weight of a penalty that pulls back to the source. The first can only stop what
-makes copies, it never undoes them; the second can. When: few shots, more steps than they can bear, and no held-out
-image to stop by.
+a factor on the learning rates, or the weight of a penalty. The first is a brake, which undoes no copy that is learned;
+the second pulls back to the source. When: few shots, more steps than they can bear, and no held-out image to stop by.
 """
 
 import math

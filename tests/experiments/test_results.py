@@ -57,6 +57,7 @@ TABLES = {
     "few_shot": "few_shot.tables",
     "controllers": "few_shot.controllers",
     "fonts": "fonts.benchmark",
+    "memorisation": "fonts.memorisation",
     "sources": "few_shot.sources",
 }
 
