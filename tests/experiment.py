@@ -16,7 +16,7 @@ def quick(name, *arguments, folder):
     environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2"}  # several runs of a quick form share steps
     command = [sys.executable, str(EXPERIMENTS / f"{name}.py"), "--quick", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, f"exit code {done.returncode}\n{done.stderr}"
     assert "warning" not in done.stderr.lower(), done.stderr
     assert "Traceback" not in done.stderr
     return done

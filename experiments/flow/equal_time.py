@@ -15,6 +15,8 @@ import os
 import shutil
 import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,25 +143,32 @@ def config_of(settings: Settings, one: Training) -> TrainConfig:
 
 
 def trained_for(config: TrainConfig, cpu_seconds: float) -> bool:
-    """Trains for so many seconds of the processor, then stops as by SIGTERM; False if somebody else stopped it."""
-    spent = []
+    """Trains for so many seconds of the processor, then stops as by SIGTERM; False if somebody else stopped it.
 
-    def stop(*_: object) -> None:
-        spent.append(True)
-        os.kill(os.getpid(), signal.SIGTERM)
+    A thread watches the clock: a timer's signals would interrupt XLA's threads wherever they are.
+    """
+    spent, ended = threading.Event(), threading.Event()
+    until = time.process_time() + cpu_seconds
 
-    handlers = {signal.SIGPROF: stop, signal.SIGTERM: lambda *_: None}  # the loop's own comes with its first step
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)  # asks again where the loop had not begun
+    def watch() -> None:
+        while not ended.wait(0.1):
+            if time.process_time() >= until:
+                spent.set()
+                os.kill(os.getpid(), signal.SIGTERM)
+                ended.wait(1.0)  # asks again where the loop had not begun
+
+    before = signal.signal(signal.SIGTERM, lambda *_: None)  # the loop's own comes with its first step
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     try:
         outcome = train(config)
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        ended.set()
+        watcher.join()
+        signal.signal(signal.SIGTERM, before)
     if outcome.signal is None:
         raise InputError(f"{config.out} ended by itself, so that its time is not that of the others. Read its log.")
-    return bool(spent)
+    return spent.is_set()
 
 
 def judged(settings: Settings, one: Training, run: Path) -> dict[str, Any]:
