@@ -15,10 +15,11 @@ def at_least(group: str, config: Any, bound: float, *names: str) -> None:
 
 
 def at_most(group: str, config: Any, bound: float, *names: str) -> None:
-    """Raises InputError unless these fields are `bound` or less, a number just below 1."""
+    """Raises InputError unless these fields are `bound` or less, which is 1 or a number just below it."""
     for name in names:
         if not getattr(config, name) <= bound:
-            raise InputError(f"{option(group, name)} is {getattr(config, name)}, expected less than 1.")
+            expected = "1 or less" if bound == 1 else "less than 1"
+            raise InputError(f"{option(group, name)} is {getattr(config, name)}, expected {expected}.")
 
 
 def above_zero(group: str, config: Any, *names: str) -> None:

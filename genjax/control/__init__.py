@@ -13,6 +13,7 @@ from genjax.control.lecam import lecam
 from genjax.control.memorisation import memorisation
 from genjax.control.optimal_sigma import optimal_sigma
 from genjax.control.pi_control import pi_control
+from genjax.control.recipe import recipe
 from genjax.control.registry import CONTROLLERS, NO_CONTROL, ControlConfig, build_controller
 from genjax.control.schedules import (
     capacity,
@@ -52,6 +53,7 @@ __all__ = [
     "memorisation",
     "optimal_sigma",
     "pi_control",
+    "recipe",
     "temperature",
     "warm_up",
 ]

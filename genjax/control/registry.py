@@ -19,6 +19,7 @@ from genjax.control.lecam import SPEC as LECAM
 from genjax.control.memorisation import SPEC as MEMORISATION
 from genjax.control.optimal_sigma import SPEC as OPTIMAL_SIGMA
 from genjax.control.pi_control import SPEC as PI_CONTROL
+from genjax.control.recipe import SPEC as RECIPE
 from genjax.control.schedules import ANNEALING, CAPACITY, CYCLICAL, FREE_BITS, WARM_UP
 from genjax.errors import InputError
 from genjax.limits import option
@@ -37,6 +38,7 @@ CONTROLLERS: tuple[Spec, ...] = (  # in the order of the chain
     CAPACITY,
     CYCLICAL,
     ANNEALING,
+    RECIPE,
     ADAPTIVE_WEIGHT,
     MEMORISATION,
     GRADIENT_GUARD,

@@ -31,6 +31,7 @@ from genjax.control import (
     memorisation,
     optimal_sigma,
     pi_control,
+    recipe,
     temperature,
     warm_up,
 )
@@ -60,6 +61,10 @@ CASES = {  # name: (controller, {knob: (low, high)}), with settings under which 
     "temperature": (temperature(5), {"temperature": (1 / 16, 1)}),
     "kl_annealing": (kl_annealing(5), {"kl_weight": (0, 6.6)}),
     "learning_rate_annealing": (learning_rate_annealing(5, last=0.1), {"annealed_rate": (0.1, 1)}),
+    "recipe": (
+        recipe(5, augment=0.0),
+        {"annealed_rate": (0.25, 1), "beta2": (0.9, 0.99), "penalty_scale": (0.1, 1), "average_scale": (0, 1)},
+    ),
     "adaptive_weight": (adaptive_weight(smoothing=0.1, bound=50.0), {"transfer_weight": (0, 50)}),
     "memorisation": (memorisation(0.1, bound=0.02), {"copies_rate": (0.02, 1), "copies_seen": (0, 1)}),
     "memorisation_by_penalty": (

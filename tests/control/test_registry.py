@@ -41,6 +41,10 @@ NEEDED = {  # an option that says how a mechanism works -> the options of which 
     "kl_capacity_weight": ("kl_capacity",),
     "warm_up_cycles": ("warm_up_steps",),
     "anneal_to": ("anneal_steps",),
+    "recipe_rate": ("recipe_steps",),
+    "recipe_beta2": ("recipe_steps",),
+    "recipe_penalty": ("recipe_steps",),
+    "recipe_augment": ("recipe_steps",),
     "gradient_skip": ("gradient_deviations",),
     "copies_by": ("copies",),
     "copies_every": ("copies",),
@@ -54,13 +58,17 @@ EXAMPLES = {  # a value that is not the default's
     "kl_capacity_weight": 2.0,
     "warm_up_cycles": 2,
     "anneal_to": 0.5,
+    "recipe_rate": 0.5,
+    "recipe_beta2": 0.5,
+    "recipe_penalty": 0.5,
+    "recipe_augment": 0.5,
     "gradient_skip": True,
     "copies_by": "penalty",
     "copies_every": 5,
     "collapse_margin": 9.0,
     "collapse_diversity": 0.5,
 }
-OF_GANS = ("ada", "apa", "lecam", "critic_steps", "balance")
+OF_GANS = ("ada", "apa", "lecam", "critic_steps", "balance", "recipe")
 OF_VAES = ("geco", "optimal_sigma", "free_bits", "pi_control", "warm_up", "capacity", "cyclical")
 OF_BOTH = ("learning_rate_annealing", "adaptive_weight", "memorisation", "gradient_guard", "collapse_guard")
 DEFAULTS = {  # the options as they are on the command line and in every config.json
@@ -82,6 +90,11 @@ DEFAULTS = {  # the options as they are on the command line and in every config.
     "warm_up_cycles": 0,
     "anneal_steps": 0,
     "anneal_to": 0.01,
+    "recipe_steps": 0,
+    "recipe_rate": 0.25,
+    "recipe_beta2": 0.9,
+    "recipe_penalty": 0.1,
+    "recipe_augment": 0.0,
     "transfer_ratio": 0.0,
     "copies": 0.0,
     "copies_by": "rate",

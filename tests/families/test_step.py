@@ -30,6 +30,15 @@ def test_the_ramp_forgets_the_first_parameters():
     assert average_of([1.0, 2.0, 3.0], batch=64, half_life=10_000.0) == pytest.approx(expected, rel=1e-5)
 
 
+def test_an_average_reaches_as_far_as_its_scale_says_and_nowhere_at_zero():
+    """The recipe's first step, of scale 0, must not be 0.5 ** infinity of something that is not a number."""
+    settings = {"step": jnp.int32(10_000), "batch": 20, "half_life": 40.0}
+    half = moving_average({"w": jnp.ones(1)}, {"w": jnp.zeros(1)}, scale=jnp.float32(0.5), **settings)
+    none = moving_average({"w": jnp.ones(1)}, {"w": jnp.full(1, 3.0)}, scale=jnp.float32(0.0), **settings)
+    assert float(half["w"][0]) == pytest.approx(0.5)
+    assert float(none["w"][0]) == 3.0
+
+
 def test_a_half_life_of_zero_is_no_average():
     assert average_of([1.0, 5.0], batch=64, half_life=0) == 5.0
 

@@ -1,12 +1,10 @@
 """The family of GANs: a generator that makes images of latents, and a critic that trains it."""
 
-import functools
-
 import jax.numpy as jnp
-import optax
 
 from genjax.augment import AUGMENTATIONS
-from genjax.control import Controllable, chain
+from genjax.control import Controllable, Setting, chain
+from genjax.families.adam import adam
 from genjax.families.conditions import class_or_none, example_column
 from genjax.families.family import Family, Stage, Trained, Training, all_columns, image_example, latent_preview
 from genjax.families.gan.learner import AUGMENT_KNOB, KNOBS, NETWORKS, SIGNALS, make_gan
@@ -35,20 +33,22 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
     gan: GanConfig = model.options
     classes = len(model.condition.names)
     dtype = jnp.dtype(model.dtype)
-    controller = how.controller(MEASURED)
-    adam = functools.partial(optax.adam, b1=gan.beta1, b2=gan.beta2)
+    beta2 = Setting("--gan.beta2", "the decay of Adam's second moment", gan.beta2)
+    controller = how.controller(MEASURED._replace(settings={"beta2": beta2}))
+    decays = {"beta1": gan.beta1, "beta2": gan.beta2}
     return make_gan(
         Generator(model.size, model.channels, gan.width, gan.latent_size, dtype, classes),
         Critic(model.size, gan.width, dtype, classes),
         latent_size=gan.latent_size,
         loss=ADVERSARIAL[gan.loss],
-        optimizer=adam(how.learning_rate_scale * gan.learning_rate),
-        critic_optimizer=adam(how.learning_rate_scale * gan.critic_learning_rate),
+        optimizer=adam(how.learning_rate_scale * gan.learning_rate, **decays),
+        critic_optimizer=adam(how.learning_rate_scale * gan.critic_learning_rate, every=gan.penalty_every, **decays),
         augment=AUGMENTATIONS["ada"] if AUGMENT_KNOB in controller.sets else None,
         controller=controller,
         r1_weight=gan.r1_weight,
         r2_weight=gan.r2_weight,
         gradient_penalty_weight=gan.gradient_penalty_weight,
+        penalty_every=gan.penalty_every,
         critic_steps=gan.critic_steps,
         ema_images=gan.ema_images,
         transfer=how.transfers.get("generator", full()),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,14 @@ from genjax.data.images import to_float
 from genjax.errors import InputError
 from genjax.families.accumulate import averaged, in_parts, keys_of_parts
 from genjax.families.copies import Shots, labels_apart, measure_of
-from genjax.families.gan.objectives import PenaltyWeights, critic_objective, generator_objective
+from genjax.families.gan.objectives import (
+    Pairs,
+    PenaltyWeights,
+    critic_objective,
+    generator_objective,
+    pairs_of,
+    penalty_objective,
+)
 from genjax.families.labels import labels_in_turn, labels_of, penalty_labels, random_labels, told
 from genjax.families.learner import Batch, Latents, Learner, Metrics, Module, Networks, TrainState
 from genjax.families.step import (
@@ -25,6 +32,7 @@ from genjax.families.step import (
     Share,
     Update,
     descend,
+    either,
     finish_step,
     forward_with_features,
     network_knobs,
@@ -47,6 +55,7 @@ SIGNALS = (
 KNOBS = (
     *("replace_probability", "lecam_weight", "lecam_real_anchor", "lecam_fake_anchor"),
     *("generator_turn", "critic_steps", "critic_rate", "generator_rate"),
+    *("beta2", "penalty_scale", "average_scale"),
     *network_knobs(*NETWORKS),
     *SHARED_KNOBS,
 )
@@ -66,6 +75,7 @@ class Gan(NamedTuple):
     augment: Augment | None
     controller: Controller
     weights: PenaltyWeights
+    penalty_every: int
     critic_steps: int
     ema_images: float
     transfers: dict[str, Transfer]
@@ -106,6 +116,7 @@ def make_gan(
     r1_weight: float = 0.0,
     r2_weight: float = 0.0,
     gradient_penalty_weight: float = 0.0,
+    penalty_every: int = 1,
     critic_steps: int = 1,
     ema_images: float = 10_000,
     transfer: Transfer | None = None,
@@ -132,6 +143,8 @@ def make_gan(
         r1_weight: gamma of R1 at real images; 0 is off.
         r2_weight: gamma of R2 at generated images; 0 is off.
         gradient_penalty_weight: weight of WGAN-GP's penalty; 0 is off.
+        penalty_every: updates of the critic for each of the penalties, k. Above 1 these have updates of their own, with
+            k times the weight; the optimiser is to know of it, as `adam(every=k)` does.
         critic_steps: critic updates in a step, each on a real batch of its own.
         ema_images: half-life of the generator's moving average in images; 0 is off.
         transfer: of the generator; None is `full()`.
@@ -157,6 +170,7 @@ def make_gan(
         augment,
         controller,
         PenaltyWeights(r1_weight, r2_weight, gradient_penalty_weight),
+        penalty_every,
         critic_steps,
         ema_images,
         {"generator": transfer or full(), "critic": critic_transfer or full()},
@@ -207,7 +221,7 @@ def _step(gan: Gan, state: TrainState, batch: Batch) -> tuple[TrainState, Metric
     train = partial(_train_generator, gan, state, critic.trainable, drawn, knobs, generator_key, penalty_key)
     pause = partial(_pause_generator, gan, state, critic.trainable, drawn, knobs, generator_key)
     turn = knobs.get("generator_turn", jnp.ones(()))
-    generator, measured = jax.lax.cond(turn > 0, train, pause) if "generator_turn" in knobs else train()
+    generator, measured = either(turn > 0, train, pause) if "generator_turn" in knobs else train()
 
     metrics |= measured
     signals = {
@@ -279,25 +293,57 @@ def _judge(gan: Gan, networks: Networks, context: Networks, batch: Batch) -> Arr
 def _train_critic(gan: Gan, state: TrainState, drawn: Drawn, knobs: Knobs, key: Array) -> tuple[Update, Metrics]:
     """Takes `critic_steps` updates that minimise L_D; the metrics are those of the last."""
     logits = partial(_logits, gan, state.context["critic"], knobs)
-    objective = partial(critic_objective, loss=gan.loss, weights=gan.weights, knobs=knobs)
+    every = gan.penalty_every
+    weights = gan.weights if every == 1 else PenaltyWeights()
 
-    def gradients_of(
-        tree: Tree, last: bool, latents: Array, real: Array, labels: Array | None, key: Array
-    ) -> tuple[Tree, Metrics]:
+    def pairs(last: bool, latents: Array, real: Array, labels: Array | None, key: Array) -> Pairs:
         shared, made_by = drawn.shared if last else None, state.trainable["generator"]
         fake = shared[0] if shared else _images(gan, made_by, state.context["generator"], latents, labels)
-        loss_of = lambda tree: objective(partial(logits, tree), real, fake, key, labels=labels)  # noqa: E731
+        return pairs_of(real, fake, key, knobs=knobs, labels=labels)
+
+    def gradients_of(tree: Tree, last: bool, *batch: Any) -> tuple[Tree, Metrics]:
+        seen = pairs(last, *batch)
+        loss_of = lambda tree: critic_objective(  # noqa: E731
+            partial(logits, tree), seen, loss=gan.loss, weights=weights, knobs=knobs
+        )
         return jax.grad(loss_of, has_aux=True)(tree)
+
+    def penalty_gradients_of(tree: Tree, last: bool, *batch: Any) -> tuple[Tree, Metrics]:
+        seen = pairs(last, *batch)
+        heavier = PenaltyWeights(*(every * weight for weight in gan.weights))
+        loss_of = lambda tree: penalty_objective(partial(logits, tree), seen, weights=heavier, knobs=knobs)  # noqa: E731
+        return jax.grad(loss_of, has_aux=True)(tree)
+
+    def update_by(gradients_of: Callable[..., Any], before: Update, *batch: Any) -> tuple[Update, Metrics]:
+        gradients, metrics = averaged(partial(gradients_of, before.trainable), gan.accumulate)(*batch)
+        tree, moments = before.trainable, before.optimizer_state
+        return update(gan.optimizers["critic"], gradients, moments, tree, knobs, "critic"), metrics
 
     done = Update(state.trainable["critic"], state.optimizer["critic"], jnp.zeros(()), jnp.bool_(True))
     metrics: Metrics = {}
     for turn, turn_key in enumerate(jax.random.split(key, gan.critic_steps)):
-        tree, keys = done.trainable, keys_of_parts(turn_key, gan.accumulate)
-        gradients_in_parts = averaged(partial(gradients_of, tree, turn == gan.critic_steps - 1), gan.accumulate)
+        last = turn == gan.critic_steps - 1
         labels = None if drawn.labels is None else drawn.labels[turn]
-        gradients, metrics = gradients_in_parts(drawn.latents[turn], drawn.real[turn], labels, keys)
-        done = update(gan.optimizers["critic"], gradients, done.optimizer_state, tree, knobs, "critic")
+        batch = (drawn.latents[turn], drawn.real[turn], labels, keys_of_parts(turn_key, gan.accumulate))
+        done, metrics = update_by(lambda tree, *part, last=last: gradients_of(tree, last, *part), done, *batch)
+        if every > 1:
+            penalised = partial(update_by, lambda tree, *part, last=last: penalty_gradients_of(tree, last, *part))
+            due = (state.step * gan.critic_steps + turn + 1) % every == 0
+            done, measured = _lazily(due, penalised, done, *batch)
+            metrics |= measured
     return done, metrics
+
+
+def _lazily(
+    due: Array, penalised: Callable[..., tuple[Update, Metrics]], done: Update, *batch: Any
+) -> tuple[Update, Metrics]:
+    """Takes the update of the penalties where it is due; its gradient's norm is not that of the loss, which is kept.
+
+    Of a step without it nothing is known of the penalties: they are NaN.
+    """
+    unknown = jax.tree.map(lambda leaf: jnp.full(leaf.shape, jnp.nan), jax.eval_shape(penalised, done, *batch)[1])
+    after, measured = either(due, lambda: penalised(done, *batch), lambda: (done, unknown))
+    return after._replace(gradient_norm=done.gradient_norm), measured
 
 
 def _train_generator(

@@ -31,34 +31,37 @@ class PenaltyWeights(NamedTuple):
     gradient: float = 0.0
 
 
-def critic_objective(
-    logits: Logits,
-    real: Array,
-    fake: Array,
-    key: Array,
-    *,
-    loss: AdversarialLoss,
-    weights: PenaltyWeights,
-    knobs: Knobs,
-    labels: Array | None = None,
-) -> tuple[Array, Metrics]:
-    """Computes the critic's loss with its penalties, a mean over pairs.
+class Pairs(NamedTuple):
+    """The images that the critic compares, and its keys for them.
 
-    `L_D = E[l_D(D(x), D(G(z)))] + r1 R1(x) + r2 R2(G(z)) + w_gp GP(x, G(z)) + w_lecam LeCam`
+    Attributes:
+        real: images (n, h, w, c), some of them replaced by generated ones where APA does so.
+        fake: generated images of the same shape.
+        real_labels: () or (labels (n,),).
+        fake_labels: likewise.
+        real_key: key of the augmentation of real images.
+        fake_key: of generated ones.
+        between_key: key of the points between them.
+    """
 
-    Of classes, both images of a pair are of one: D(x, y) and D(G(z, y), y).
+    real: Array
+    fake: Array
+    real_labels: tuple[Array, ...]
+    fake_labels: tuple[Array, ...]
+    real_key: Array
+    fake_key: Array
+    between_key: Array
+
+
+def pairs_of(real: Array, fake: Array, key: Array, *, knobs: Knobs, labels: Array | None = None) -> Pairs:
+    """Pairs real and generated images, and replaces real ones at random: the same for the same key.
 
     Args:
-        logits: of the critic; where the penalties take their gradients, through the augmentation.
         real: images (n, h, w, c).
         fake: generated images of the same shape.
         key: key of augmentations, of points between real and fake, and of what is replaced.
-        loss: l_D.
-        weights: of the penalties.
-        knobs: `replace_probability` (APA), `lecam_weight`, `lecam_real_anchor`, `lecam_fake_anchor` where they are set.
+        knobs: `replace_probability` (APA) where it is set.
         labels: of the pairs (n,); None without classes.
-    Returns:
-        The loss (), and metrics: its parts, mean logits, their signs and accuracies.
     """
     real_key, fake_key, between_key, replace_key = jax.random.split(key, 4)
     fake_labels = () if labels is None else (labels,)
@@ -69,19 +72,37 @@ def critic_objective(
         real = jnp.where(replaced, jnp.roll(fake, 1, axis=0), real)
         if labels is not None:  # a generated image keeps the label that it was made of
             real_labels = (jnp.where(replaced[:, 0, 0, 0], jnp.roll(labels, 1), labels),)
-    real_logits, fake_logits = logits(real, real_key, *real_labels), logits(fake, fake_key, *fake_labels)
-    parts = {"loss/critic": loss.critic(real_logits, fake_logits).mean()}
-    total = parts["loss/critic"]
-    if weights.r1:  # r1 |grad_x D(x)|^2 / 2 at real images
-        parts["penalty/r1"] = r1(lambda images: logits(images, real_key, *real_labels), real).mean()
-        total += weights.r1 * parts["penalty/r1"]
-    if weights.r2:  # the same at generated ones
-        parts["penalty/r2"] = r2(lambda images: logits(images, fake_key, *fake_labels), fake).mean()
-        total += weights.r2 * parts["penalty/r2"]
-    if weights.gradient:  # w_gp (|grad D(x_between)| - 1)^2
-        at_real = lambda images: logits(images, real_key, *real_labels)  # noqa: E731
-        parts["penalty/gradient"] = gradient_penalty(at_real, real, fake, between_key).mean()
-        total += weights.gradient * parts["penalty/gradient"]
+    return Pairs(real, fake, real_labels, fake_labels, real_key, fake_key, between_key)
+
+
+def critic_objective(
+    logits: Logits,
+    pairs: Pairs,
+    *,
+    loss: AdversarialLoss,
+    weights: PenaltyWeights,
+    knobs: Knobs,
+) -> tuple[Array, Metrics]:
+    """Computes the critic's loss with its penalties, a mean over pairs.
+
+    `L_D = E[l_D(D(x), D(G(z)))] + r1 R1(x) + r2 R2(G(z)) + w_gp GP(x, G(z)) + w_lecam LeCam`
+
+    Of classes, both images of a pair are of one: D(x, y) and D(G(z, y), y).
+
+    Args:
+        logits: of the critic; where the penalties take their gradients, through the augmentation.
+        pairs: images that are compared.
+        loss: l_D.
+        weights: of the penalties.
+        knobs: `lecam_weight`, `lecam_real_anchor`, `lecam_fake_anchor`, `penalty_scale` where they are set.
+    Returns:
+        The loss (), and metrics: its parts, mean logits, their signs and accuracies.
+    """
+    real_logits = logits(pairs.real, pairs.real_key, *pairs.real_labels)
+    fake_logits = logits(pairs.fake, pairs.fake_key, *pairs.fake_labels)
+    adversarial = loss.critic(real_logits, fake_logits).mean()
+    penalty, parts = penalty_objective(logits, pairs, weights=weights, knobs=knobs)
+    total = adversarial + penalty
     if "lecam_weight" in knobs:
         anchors = {"real_anchor": knobs["lecam_real_anchor"], "fake_anchor": knobs["lecam_fake_anchor"]}
         parts["penalty/lecam"] = lecam(real_logits, fake_logits, **anchors).mean()
@@ -89,12 +110,38 @@ def critic_objective(
     # Where the loss has no boundary of its own between real and generated, it lies half-way between the means.
     middle = (real_logits.mean() + fake_logits.mean()) / 2 if loss.boundary is None else loss.boundary
     return total, parts | {
+        "loss/critic": adversarial,
         "logits/real": real_logits.mean(),
         "logits/fake": fake_logits.mean(),
         "logits/real_sign": jnp.sign(real_logits - middle).mean(),
         "logits/real_accuracy": (real_logits > middle).mean(),
         "logits/fake_accuracy": (fake_logits < middle).mean(),
     }
+
+
+def penalty_objective(logits: Logits, pairs: Pairs, *, weights: PenaltyWeights, knobs: Knobs) -> tuple[Array, Metrics]:
+    """Computes the critic's penalties on its gradients: `r1 R1(x) + r2 R2(G(z)) + w_gp GP(x, G(z))`, () and its parts.
+
+    Args:
+        logits: of the critic, through the augmentation.
+        pairs: images that are compared.
+        weights: of the penalties; one that is 0 costs nothing.
+        knobs: `penalty_scale`, a factor on the weights of R1 and R2, where it is set.
+    """
+    at_real = lambda images: logits(images, pairs.real_key, *pairs.real_labels)  # noqa: E731
+    at_fake = lambda images: logits(images, pairs.fake_key, *pairs.fake_labels)  # noqa: E731
+    scale = knobs.get("penalty_scale", 1.0)
+    total, parts = jnp.zeros(()), {}
+    if weights.r1:  # r1 |grad_x D(x)|^2 / 2 at real images
+        parts["penalty/r1"] = r1(at_real, pairs.real).mean()
+        total += scale * weights.r1 * parts["penalty/r1"]
+    if weights.r2:  # the same at generated ones
+        parts["penalty/r2"] = r2(at_fake, pairs.fake).mean()
+        total += scale * weights.r2 * parts["penalty/r2"]
+    if weights.gradient:  # w_gp (|grad D(x_between)| - 1)^2
+        parts["penalty/gradient"] = gradient_penalty(at_real, pairs.real, pairs.fake, pairs.between_key).mean()
+        total += weights.gradient * parts["penalty/gradient"]
+    return total, parts
 
 
 def generator_objective(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from genjax.errors import lookup
+from genjax.errors import InputError, lookup
 from genjax.limits import above_zero, at_least, at_most
 from genjax.losses import ADVERSARIAL
 
@@ -23,6 +23,8 @@ class GanConfig:
     """Weight of R2, the squared gradient of the critic at generated images; 0 is off."""
     gradient_penalty_weight: float = 0.0
     """Weight of WGAN-GP's penalty between real and generated images (the paper: 10); 0 is off."""
+    penalty_every: int = 1
+    """Updates of the critic for one of these penalties, which then has an update of its own and as much more weight."""
     critic_steps: int = 1
     """Critic updates, each on a batch of its own, for every update of the generator."""
     learning_rate: float = 2e-3
@@ -38,9 +40,14 @@ class GanConfig:
 
     def __post_init__(self) -> None:
         """Refuses values that no training could use."""
-        at_least("gan", self, 1, "width", "latent_size", "critic_steps")
+        at_least("gan", self, 1, "width", "latent_size", "critic_steps", "penalty_every")
         at_least("gan", self, 0, "r1_weight", "r2_weight", "gradient_penalty_weight", "ema_images")
         above_zero("gan", self, "learning_rate", "critic_learning_rate")
         at_most("gan", self, 0.9999999, "beta1", "beta2")
         at_least("gan", self, 0, "beta1", "beta2")
+        if self.penalty_every > 1 and not (self.r1_weight or self.r2_weight or self.gradient_penalty_weight):
+            raise InputError(
+                f"--gan.penalty-every {self.penalty_every} does nothing without a penalty. Leave it out, or give"
+                " --gan.r1-weight, --gan.r2-weight or --gan.gradient-penalty-weight."
+            )
         lookup(ADVERSARIAL, self.loss, "loss")

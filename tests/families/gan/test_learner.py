@@ -94,6 +94,21 @@ def test_several_critic_steps_take_batches_of_their_own():
     assert float(after.trainable["generator"]["b"]) == pytest.approx(FAKE + (W + moved) * PIXELS * FAKE, rel=1e-5)
 
 
+def test_lazy_penalties_have_an_update_of_their_own_with_as_much_more_weight():
+    """Every second time: none in the first step, 2 r1 R1 after the critic's own update in the second."""
+    learner, batch = gan_by_hand(r1_weight=0.01, penalty_every=2, optimizer=optax.sgd(0.0)), grey(REAL)
+    state, step = learner.init(jax.random.key(0), batch), jax.jit(learner.step)
+    slope = PIXELS * (FAKE**2 - REAL**2) / 2
+    state, metrics = step(state, batch)
+    assert float(state.trainable["critic"]["w"]) == pytest.approx(W - slope, rel=1e-5)
+    assert np.isnan(metrics["penalty/r1"])
+    state, metrics = step(state, batch)
+    own = W - 2 * slope
+    assert float(metrics["penalty/r1"]) == pytest.approx(PIXELS * (own * REAL) ** 2 / 2, rel=1e-5)
+    assert float(state.trainable["critic"]["w"]) == pytest.approx(own - 2 * 0.01 * own * PIXELS * REAL**2, rel=1e-5)
+    assert float(metrics["gradient_norm/critic"]) == pytest.approx(abs(slope), rel=1e-5)
+
+
 def test_of_a_step_in_which_the_generator_pauses_no_gradient_is_known():
     """0 would pass for an unusually short gradient, and a guard would hold the next ones for unusually long."""
     pausing = Controller(

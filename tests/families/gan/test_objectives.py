@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.families.gan.objectives import PenaltyWeights, critic_objective, generator_objective
+from genjax.families.gan.objectives import PenaltyWeights, critic_objective, generator_objective, pairs_of
 from genjax.losses import ADVERSARIAL
 
 SLOPE = jnp.arange(9.0).reshape(1, 3, 3, 1) / 10
@@ -34,15 +34,10 @@ def linear(images, key):
 
 def critic(loss="wasserstein", real=REAL, fake=FAKE, logits=linear, knobs=None, **weights):
     """(loss, {part: value}) of the critic."""
-    total, parts = critic_objective(
-        logits,
-        real,
-        fake,
-        jax.random.key(0),
-        loss=ADVERSARIAL[loss],
-        weights=PenaltyWeights(**weights),
-        knobs={name: jnp.float32(value) for name, value in (knobs or {}).items()},
-    )
+    knobs = {name: jnp.float32(value) for name, value in (knobs or {}).items()}
+    pairs = pairs_of(real, fake, jax.random.key(0), knobs=knobs)
+    settings = {"loss": ADVERSARIAL[loss], "weights": PenaltyWeights(**weights)}
+    total, parts = critic_objective(logits, pairs, knobs=knobs, **settings)
     return float(total), {name: float(value) for name, value in parts.items()}
 
 
@@ -124,11 +119,24 @@ def test_penalties_have_slopes_of_their_own():
         logits = lambda images, key: scale * linear(images, key)  # noqa: E731
         weights = PenaltyWeights(3.0, 5.0, 7.0)
         loss = ADVERSARIAL["wasserstein"]
-        return critic_objective(logits, REAL, FAKE, jax.random.key(0), loss=loss, weights=weights, knobs={})[0]
+        pairs = pairs_of(REAL, FAKE, jax.random.key(0), knobs={})
+        return critic_objective(logits, pairs, loss=loss, weights=weights, knobs={})[0]
 
     length = math.sqrt(2.04)
     expected = CRITIC["wasserstein"] + (3 + 5) * 2.04 + 7 * 2 * (length - 1) * length
     assert float(jax.grad(total)(1.0)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_recipes_scale_is_of_the_penalties_at_real_and_generated_images():
+    """Not of WGAN-GP's, whose target is a slope of 1 throughout."""
+    weights = {"r1": 3.0, "r2": 5.0, "gradient": 7.0}
+    adversarial, (whole, parts), (scaled, _) = (
+        critic()[0],
+        critic(**weights),
+        critic(**weights, knobs={"penalty_scale": 0.25}),
+    )
+    held = 3 * parts["penalty/r1"] + 5 * parts["penalty/r2"]
+    assert scaled - adversarial == pytest.approx(whole - adversarial - 0.75 * held, rel=1e-5)
 
 
 def test_what_is_replaced_are_reals_by_the_generated_images_of_other_pairs():
@@ -155,8 +163,8 @@ def test_both_images_of_a_pair_are_judged_under_its_label_in_every_part():
     labels, loss = jnp.array([1.0, 3.0]), ADVERSARIAL["wasserstein"]
     of_label = lambda images, key, labels: labels * linear(images, key)  # noqa: E731
     weights = PenaltyWeights(3.0, 5.0, 7.0)
-    settings = {"loss": loss, "weights": weights, "knobs": {}, "labels": labels}
-    _, parts = critic_objective(of_label, REAL, FAKE, jax.random.key(0), **settings)
+    pairs = pairs_of(REAL, FAKE, jax.random.key(0), knobs={}, labels=labels)
+    _, parts = critic_objective(of_label, pairs, loss=loss, weights=weights, knobs={})
     assert float(parts["loss/critic"]) == pytest.approx((-1.8 - 1.8 + 3 * (0.9 - 3.6)) / 2, rel=1e-5)
     assert float(parts["penalty/r1"]) == pytest.approx(R1 * (1 + 9) / 2, rel=1e-5)
     assert float(parts["penalty/r2"]) == pytest.approx(R2 * (1 + 9) / 2, rel=1e-5)
@@ -174,10 +182,10 @@ def test_a_generated_image_in_the_place_of_a_real_one_keeps_its_own_label():
         return linear(images, key)
 
     for probability, images, labels in ((1.0, (0.75, -0.5, 0.25), (7, 5, 6)), (0.0, (0.5, 1.0, 0.0), (5, 6, 7))):
-        settings = {"loss": ADVERSARIAL["wasserstein"], "weights": PenaltyWeights(), "labels": jnp.array([5, 6, 7])}
+        settings = {"loss": ADVERSARIAL["wasserstein"], "weights": PenaltyWeights()}
         knobs = {"replace_probability": jnp.float32(probability)}
-        pair = (greys(0.5, 1.0, 0.0), greys(-0.5, 0.25, 0.75))
-        critic_objective(watched, *pair, jax.random.key(0), knobs=knobs, **settings)
+        pair, of = (greys(0.5, 1.0, 0.0), greys(-0.5, 0.25, 0.75)), {"knobs": knobs, "labels": jnp.array([5, 6, 7])}
+        critic_objective(watched, pairs_of(*pair, jax.random.key(0), **of), knobs=knobs, **settings)
         np.testing.assert_array_equal(seen[0][0], greys(*images))
         np.testing.assert_array_equal(seen[0][1], labels)
         np.testing.assert_array_equal(seen[1][1], (5, 6, 7))

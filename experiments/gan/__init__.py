@@ -1,0 +1,1 @@
+"""GANs: recipes of their training, compared."""
