@@ -5,11 +5,11 @@ whatever the number of a layer's inputs.
 """
 
 import math
+from collections.abc import Callable
 
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array, lax
-from jax.nn.initializers import Initializer
 from jax.typing import DTypeLike
 from jaxtyping import Float
 
@@ -65,7 +65,7 @@ def bias(module: nn.Module, features: int, *, initial: float = 0.0, rate: float 
     return module.param("bias", nn.initializers.constant(initial / rate), (features,)) * rate
 
 
-def normal_matrix(deviation: float) -> Initializer:
+def normal_matrix(deviation: float) -> Callable[[Array, tuple[int, ...]], Array]:
     """Makes an initialiser that draws a kernel as a matrix: XLA takes longer to compile a draw of four axes."""
     draw = nn.initializers.normal(deviation)
     return lambda key, shape: draw(key, (math.prod(shape[:-1]), shape[-1])).reshape(shape)
