@@ -99,7 +99,7 @@ def main(settings: Settings) -> int:
                 return 130
             done[cell.name] = judged(settings, cell, time.process_time() - began)
             add_row(path, done[cell.name])
-    table = markdown(settings, done)
+    table = markdown(list(done.values()))
     write_bytes(settings.out / "table.md", table.encode())
     save_image(settings.out / "images.png", pictures(settings))
     result(table)
@@ -147,22 +147,27 @@ def judged(settings: Settings, cell: Cell, cpu_seconds: float) -> dict[str, Any]
     }
 
 
-def markdown(settings: Settings, done: dict[str, dict[str, Any]]) -> str:
-    """Writes the table: means and half of their intervals over seeds."""
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """Writes the table of the rows: means and half of their intervals over seeds."""
+    budget, first = rows[0]["budget"], rows[0]["records"][0]
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        data, way, _ = row["name"].split("/")
+        groups.setdefault((data, way), []).append(row)
+    seeds = sorted({len(mine) for mine in groups.values()})
     text = [
-        f"{settings.steps:,} steps of 64 images, {settings.size}x{settings.size} pixels; {settings.num:,} samples"
-        f" against as many held-out images at most, features embedded-v1; means and 95 % intervals over seeds 0 to"
-        f" {settings.seeds - 1}. KD and FD: lower is better.",
+        f"{budget['steps']:,} steps of 64 images, {budget['size']}x{budget['size']} pixels; {budget['num']:,} samples"
+        f" against as many held-out images at most, features {first['extractor']}, genjax {first['version']}; means and"
+        f" 95 % intervals over {' or '.join(map(str, seeds))} seeds from 0 on. KD and FD: lower is better.",
         "",
-        "| set | way | KD | FD | coverage | CPU s |",
-        "|---|---|---|---|---|---|",
+        "| set | way | seeds | KD | FD | coverage | CPU s |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for data in settings.sets:
-        for way in WAYS:
-            mine = [done[Cell(data, way, seed).name] for seed in range(settings.seeds)]
-            shown = [over_seeds([row["values"][name] for row in mine]) for name in ("KD", "FD", "coverage")]
-            seconds = round(sum(row["cpu_seconds"] for row in mine) / len(mine))
-            text.append(f"| {called(data)} | {way} | {' | '.join(shown)} | {seconds} |")
+    for data, way in sorted(groups, key=lambda of: (of[0], tuple(WAYS).index(of[1]))):
+        mine = groups[data, way]
+        shown = [over_seeds([row["values"][name] for row in mine]) for name in ("KD", "FD", "coverage")]
+        seconds = round(sum(row["cpu_seconds"] for row in mine) / len(mine))
+        text.append(f"| {data} | {way} | {len(mine)} | {' | '.join(shown)} | {seconds} |")
     return "\n".join([*text, ""])
 
 

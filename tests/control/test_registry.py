@@ -124,7 +124,9 @@ def test_an_option_of_a_controller_that_is_off_is_refused(name):
     with pytest.raises(InputError, match=rf"--control.{name.replace('_', '-')} does nothing without {flags}\. Set"):
         build_controller(alone, learner(name))
     for needed in NEEDED[name]:
-        on = dataclasses.replace(alone, **{needed: 1 if needed.startswith(("warm", "collapse", "anneal")) else 0.5})
+        on = dataclasses.replace(
+            alone, **{needed: 1 if needed.startswith(("warm", "collapse", "anneal", "recipe")) else 0.5}
+        )
         assert build_controller(on, learner(name)).sets
 
 

@@ -59,6 +59,7 @@ TABLES = {
     "fonts": "fonts.benchmark",
     "memorisation": "fonts.memorisation",
     "sources": "few_shot.sources",
+    "gan_recipe": "gan.recipe",
 }
 
 

@@ -15,7 +15,7 @@ def moved(optimizer, moments=(None, None, None, None, None)):
     for gradient, moment in zip(GRADIENTS, moments, strict=True):
         given = {} if moment is None else {"beta2": jnp.float32(moment)}
         update, state = optimizer.update(jnp.float32(gradient), state, weights, **given)
-        weights = optax.apply_updates(weights, update)
+        weights = weights + update
     return float(weights)
 
 

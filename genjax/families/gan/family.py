@@ -1,5 +1,7 @@
 """The family of GANs: a generator that makes images of latents, and a critic that trains it."""
 
+import functools
+
 import jax.numpy as jnp
 
 from genjax.augment import AUGMENTATIONS
@@ -8,12 +10,12 @@ from genjax.families.adam import adam
 from genjax.families.conditions import class_or_none, example_column
 from genjax.families.family import Family, Stage, Trained, Training, all_columns, image_example, latent_preview
 from genjax.families.gan.learner import AUGMENT_KNOB, KNOBS, NETWORKS, SIGNALS, make_gan
+from genjax.families.gan.networks import GAN_NETWORKS, Shape
 from genjax.families.gan.options import GanConfig
 from genjax.families.learner import Learner
 from genjax.families.model import Model, ModelConfig
 from genjax.families.trained import trained_by_latents
 from genjax.losses import ADVERSARIAL
-from genjax.models.dcgan import Critic, Generator
 from genjax.transfer import full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Offer
@@ -32,17 +34,18 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
     """
     gan: GanConfig = model.options
     classes = len(model.condition.names)
-    dtype = jnp.dtype(model.dtype)
+    network = GAN_NETWORKS[gan.network]
+    shape = Shape(model.size, model.channels, gan.width, gan.latent_size, jnp.dtype(model.dtype), classes)
     beta2 = Setting("--gan.beta2", "the decay of Adam's second moment", gan.beta2)
     controller = how.controller(MEASURED._replace(settings={"beta2": beta2}))
-    decays = {"beta1": gan.beta1, "beta2": gan.beta2}
+    adam_of = functools.partial(adam, beta1=gan.beta1, beta2=gan.beta2)
     return make_gan(
-        Generator(model.size, model.channels, gan.width, gan.latent_size, dtype, classes),
-        Critic(model.size, gan.width, dtype, classes),
+        network.generator(shape),
+        network.critic(shape),
         latent_size=gan.latent_size,
         loss=ADVERSARIAL[gan.loss],
-        optimizer=adam(how.learning_rate_scale * gan.learning_rate, **decays),
-        critic_optimizer=adam(how.learning_rate_scale * gan.critic_learning_rate, every=gan.penalty_every, **decays),
+        optimizer=adam_of(how.learning_rate_scale * gan.learning_rate),
+        critic_optimizer=adam_of(how.learning_rate_scale * gan.critic_learning_rate, every=gan.penalty_every),
         augment=AUGMENTATIONS["ada"] if AUGMENT_KNOB in controller.sets else None,
         controller=controller,
         r1_weight=gan.r1_weight,
@@ -68,8 +71,7 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
     return {
-        # FreezeD: the critic's lower layers, all but the last before the head. (Mo et al. 2020)
-        "critic": Offer(published=False, freeze=("down_[!4]*",)),
+        "critic": Offer(published=False, freeze=GAN_NETWORKS[model.options.network].freeze),
         "generator": Offer(latent_size=model.options.latent_size, features=True, evidence=True),
     }
 

@@ -1,6 +1,7 @@
 """Options of a GAN."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from genjax.errors import InputError, lookup
 from genjax.limits import above_zero, at_least, at_most
@@ -11,8 +12,12 @@ from genjax.losses import ADVERSARIAL
 class GanConfig:
     """Generator, critic, and how they play."""
 
+    network: Literal["dcgan", "stylegan2"] = "dcgan"
+    """Strided convolutions, or a generator steered by styles and a residual critic, whose step takes several times as
+    long."""
     width: int = 64
-    """Channels of both networks next to the image; doubled at each halving of the resolution."""
+    """Channels of both networks next to the image; of dcgan doubled at each halving of the resolution, up to eight
+    times."""
     latent_size: int = 64
     """Length of the latent vector."""
     loss: str = "non_saturating"

@@ -129,12 +129,8 @@ def test_penalties_have_slopes_of_their_own():
 
 def test_the_recipes_scale_is_of_the_penalties_at_real_and_generated_images():
     """Not of WGAN-GP's, whose target is a slope of 1 throughout."""
-    weights = {"r1": 3.0, "r2": 5.0, "gradient": 7.0}
-    adversarial, (whole, parts), (scaled, _) = (
-        critic()[0],
-        critic(**weights),
-        critic(**weights, knobs={"penalty_scale": 0.25}),
-    )
+    of = lambda **knobs: critic(r1=3.0, r2=5.0, gradient=7.0, knobs=knobs)  # noqa: E731
+    adversarial, (whole, parts), (scaled, _) = critic()[0], of(), of(penalty_scale=0.25)
     held = 3 * parts["penalty/r1"] + 5 * parts["penalty/r2"]
     assert scaled - adversarial == pytest.approx(whole - adversarial - 0.75 * held, rel=1e-5)
 

@@ -1,0 +1,57 @@
+"""The networks of a GAN: for each a generator, a critic, and the critic's layers that FreezeD holds."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from jax.typing import DTypeLike
+
+from genjax.families.learner import Module
+from genjax.models import dcgan, stylegan2
+
+
+class Shape(NamedTuple):
+    """What a model says of its networks.
+
+    Attributes:
+        size: height and width of the images.
+        channels: of the images.
+        width: channels of the features, as the network counts them.
+        latent_size: length of a latent vector.
+        dtype: compute dtype.
+        classes: number of classes; 0 is without.
+    """
+
+    size: int
+    channels: int
+    width: int
+    latent_size: int
+    dtype: DTypeLike
+    classes: int
+
+
+class GanNetwork(NamedTuple):
+    """A pair of networks.
+
+    Attributes:
+        generator: shape -> module (latents (n, latent_size), labels (n,)) -> images (n, size, size, channels).
+        critic: shape -> module (images, labels) -> logits (n,).
+        freeze: patterns of the critic's lower layers, all but the last before the head. (Mo et al. 2020)
+    """
+
+    generator: Callable[[Shape], Module]
+    critic: Callable[[Shape], Module]
+    freeze: tuple[str, ...]
+
+
+GAN_NETWORKS: dict[str, GanNetwork] = {
+    "dcgan": GanNetwork(
+        lambda of: dcgan.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes),
+        lambda of: dcgan.Critic(of.size, of.width, of.dtype, of.classes),
+        freeze=("down_[!4]*",),
+    ),
+    "stylegan2": GanNetwork(
+        lambda of: stylegan2.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes),
+        lambda of: stylegan2.Critic(of.size, of.width, of.dtype, of.classes),
+        freeze=("image/*", "down_[!4]*"),
+    ),
+}

@@ -1,0 +1,19 @@
+"""The experiment on the recipe of R3GAN."""
+
+import json
+
+from experiment import quick
+from PIL import Image
+
+
+def test_the_recipe_is_compared_with_the_default(tmp_path):
+    done = quick("gan/recipe", "--out", "out", folder=tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "out" / "rows.jsonl").read_text().splitlines()]
+    ways = ("default", "recipe", "recipe, a tenth of the penalty")
+    assert [row["name"] for row in rows] == [f"digits/{way}/0" for way in ways]
+    assert all(row["values"].keys() == {"KD", "FD", "coverage"} for row in rows)
+    assert done.stdout.rstrip() == (tmp_path / "out" / "table.md").read_text().rstrip()
+    with Image.open(tmp_path / "out" / "images.png") as picture:
+        assert picture.width > picture.height
+    quick("gan/recipe", "--out", "out", folder=tmp_path)
+    assert len((tmp_path / "out" / "rows.jsonl").read_text().splitlines()) == len(rows)
