@@ -296,8 +296,8 @@ def choose(condition: Array, chosen: Tree, otherwise: Tree) -> Tree:
 def either(condition: Array, first: Callable[[], Either], second: Callable[[], Either]) -> Either:
     """Returns what the first function gives where the condition () holds, else what the second gives.
 
-    On a CPU both are computed: there the convolutions of a branch run on one thread. (R1 every fourth step, 16
-    pixels, two cores: 174 ms a step by a branch, 57 by both; 49 to 62 with R1 in every step.)
+    On a CPU both are computed: there the convolutions of a branch run on one thread. (Measured by
+    `experiments/gan/branch.py`.)
     """
     if on_cpu():
         return choose(condition, first(), second())

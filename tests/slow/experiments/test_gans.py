@@ -1,4 +1,4 @@
-"""The experiment on the recipe of R3GAN."""
+"""The experiments on GANs: the recipe of R3GAN, and what a branch costs."""
 
 import json
 
@@ -17,3 +17,9 @@ def test_the_recipe_is_compared_with_the_default(tmp_path):
         assert picture.width > picture.height
     quick("gan/recipe", "--out", "out", folder=tmp_path)
     assert len((tmp_path / "out" / "rows.jsonl").read_text().splitlines()) == len(rows)
+
+
+def test_a_branch_is_timed_beside_plain_code(tmp_path):
+    done = quick("gan/branch", "--out", "out", folder=tmp_path)
+    assert done.stdout.rstrip() == (tmp_path / "out" / "branch.md").read_text().rstrip()
+    assert done.stdout.count("\n| a branch") == 2
