@@ -58,7 +58,7 @@ def main(settings: Settings) -> int:
     params = jax.jit(critic.init)(jax.random.key(1), images)
 
     def penalised(params: Any) -> Any:
-        return jax.grad(lambda tree: r1(lambda seen: critic.apply(tree, seen), images).mean())(params)
+        return jax.grad(lambda tree: r1(lambda seen: jnp.asarray(critic.apply(tree, seen)), images).mean())(params)
 
     def held(params: Any) -> Any:
         return jax.tree.map(jnp.zeros_like, params)
