@@ -31,7 +31,7 @@ FIXED = 4  # latents whose images are watched in every step where a controller r
 Share = Callable[[Array, int], Array]  # (array, axis) -> the same array, that axis shared among the devices
 Knobs = Mapping[str, Array]
 S = TypeVar("S", bound=TrainState)
-Either = TypeVar("Either")
+R = TypeVar("R")
 
 
 def stay(array: Array, axis: int) -> Array:
@@ -293,7 +293,7 @@ def choose(condition: Array, chosen: Tree, otherwise: Tree) -> Tree:
     return jax.tree.map(lambda new, old: jnp.where(condition, new, old), chosen, otherwise)
 
 
-def either(condition: Array, first: Callable[[], Either], second: Callable[[], Either]) -> Either:
+def either(condition: Array, first: Callable[[], R], second: Callable[[], R]) -> R:
     """Returns what the first function gives where the condition () holds, else what the second gives.
 
     On a CPU both are computed: there the convolutions of a branch run on one thread. (Measured by

@@ -6,12 +6,14 @@ import jax.numpy as jnp
 
 from genjax.augment import AUGMENTATIONS
 from genjax.control import Controllable, Setting, chain
-from genjax.families.adam import adam
+from genjax.errors import lookup
 from genjax.families.conditions import class_or_none, example_column
 from genjax.families.family import Family, Stage, Trained, Training, all_columns, image_example, latent_preview
-from genjax.families.gan.learner import AUGMENT_KNOB, KNOBS, NETWORKS, SIGNALS, make_gan
+from genjax.families.gan.adam import adam
+from genjax.families.gan.learner import KNOBS, NETWORKS, SIGNALS, make_gan
 from genjax.families.gan.networks import GAN_NETWORKS, Shape
 from genjax.families.gan.options import GanConfig
+from genjax.families.gan.parts import AUGMENT_KNOB
 from genjax.families.learner import Learner
 from genjax.families.model import Model, ModelConfig
 from genjax.families.trained import trained_by_latents
@@ -34,7 +36,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
     """
     gan: GanConfig = model.options
     classes = len(model.condition.names)
-    network = GAN_NETWORKS[gan.network]
+    network = lookup(GAN_NETWORKS, gan.network, "network")
     shape = Shape(model.size, model.channels, gan.width, gan.latent_size, jnp.dtype(model.dtype), classes)
     beta2 = Setting("--gan.beta2", "the decay of Adam's second moment", gan.beta2)
     controller = how.controller(MEASURED._replace(settings={"beta2": beta2}))

@@ -6,11 +6,12 @@ from typing import NamedTuple
 from jax.typing import DTypeLike
 
 from genjax.families.learner import Module
-from genjax.models import dcgan, stylegan2
+from genjax.models import dcgan
+from genjax.models.stylegan2 import networks as stylegan2
 
 
 class Shape(NamedTuple):
-    """What a model says of its networks.
+    """The numbers that a model's networks are built by.
 
     Attributes:
         size: height and width of the images.

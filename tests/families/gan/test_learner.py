@@ -109,6 +109,33 @@ def test_lazy_penalties_have_an_update_of_their_own_with_as_much_more_weight():
     assert float(metrics["gradient_norm/critic"]) == pytest.approx(abs(slope), rel=1e-5)
 
 
+def test_lazy_penalties_are_the_same_of_a_batch_in_parts():
+    batch = {"image": jnp.concatenate([grey(REAL)["image"], grey(0.4)["image"]])}
+
+    def after_two(accumulate):
+        learner = gan_by_hand(r1_weight=0.01, r2_weight=0.02, penalty_every=2, accumulate=accumulate)
+        state, step = learner.init(jax.random.key(0), batch), jax.jit(learner.step)
+        state, _ = step(state, batch)
+        state, metrics = step(state, batch)
+        return float(state.trainable["critic"]["w"]), float(metrics["penalty/r1"]), float(metrics["penalty/r2"])
+
+    assert np.isfinite(after_two(1)).all()
+    assert after_two(2) == pytest.approx(after_two(1), rel=1e-5)
+
+
+def test_a_lazy_penalty_that_is_not_finite_is_skipped_and_told():
+    """Its norm takes the place of the loss's, so that a collapse guard sees it."""
+    learner, batch = gan_by_hand(r1_weight=float("inf"), penalty_every=2), grey(REAL)
+    state, step = learner.init(jax.random.key(0), batch), jax.jit(learner.step)
+    state, metrics = step(state, batch)
+    assert np.isfinite(metrics["gradient_norm/critic"])
+    assert int(metrics["skipped/critic"]) == 0
+    state, metrics = step(state, batch)
+    assert not np.isfinite(metrics["gradient_norm/critic"])
+    assert int(metrics["skipped/critic"]) == 1
+    assert np.isfinite(state.trainable["critic"]["w"])
+
+
 def test_of_a_step_in_which_the_generator_pauses_no_gradient_is_known():
     """0 would pass for an unusually short gradient, and a guard would hold the next ones for unusually long."""
     pausing = Controller(

@@ -3,8 +3,8 @@
 Latents are mapped to a vector w, and each layer scales its inputs by a style, an affine function of w. To keep w near
 its mean (`truncated`) or to take it from two images (`mixed`), apply `mapping` and `synthesis` one after the other.
 
-All layers have equalised learning rates, see `genjax.models.equalised`. Every resolution has the same width. Nothing
-bounds the images: they come to lie in [-1, 1] because those of the training set do.
+All layers have equalised learning rates, see `equalised`. Every resolution has the same width. Nothing bounds the
+images: they come to lie in [-1, 1] because those of the training set do.
 """
 
 import math
@@ -17,10 +17,10 @@ from jax import Array, lax
 from jax.typing import DTypeLike
 from jaxtyping import Float, Int
 
-from genjax.models.equalised import EqualConv, EqualDense, bias, equalised_kernel, normal_matrix, per_pixel
-from genjax.models.fir import downsampled, upsampled
 from genjax.models.layers import LAYOUT, minibatch_deviation
 from genjax.models.stacks import SMALLEST, given, resolutions
+from genjax.models.stylegan2.equalised import EqualConv, EqualDense, bias, equalised_kernel, normal_matrix, per_pixel
+from genjax.models.stylegan2.fir import downsampled, upsampled
 
 MAPPING_RATE = 0.01  # factor of the mapping's learning rate (Karras et al. 2019, appendix C)
 EPSILON = 1e-8

@@ -12,9 +12,17 @@ from jax import lax
 from scipy.signal import convolve2d
 
 from genjax.families.step import forward_with_features
-from genjax.models.equalised import EqualConv, EqualDense
 from genjax.models.layers import LAYOUT
-from genjax.models.stylegan2 import MAPPING_RATE, Critic, Generator, activated, mixed, modulated_convolution, truncated
+from genjax.models.stylegan2.equalised import EqualConv, EqualDense
+from genjax.models.stylegan2.networks import (
+    MAPPING_RATE,
+    Critic,
+    Generator,
+    activated,
+    mixed,
+    modulated_convolution,
+    truncated,
+)
 from genjax.tree import flatten, unflatten
 
 GENERATOR = Generator(8, channels=1, width=8, latent_size=6)

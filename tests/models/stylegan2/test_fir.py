@@ -7,7 +7,7 @@ import pytest
 from drawn import normal
 from scipy.signal import convolve2d
 
-from genjax.models.fir import downsampled, upsampled
+from genjax.models.stylegan2.fir import downsampled, upsampled
 
 TAPS = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
 

@@ -5,7 +5,7 @@ import numpy as np
 import optax
 import pytest
 
-from genjax.families.adam import adam
+from genjax.families.gan.adam import adam
 
 GRADIENTS = np.array([0.3, -1.2, 0.7, 2.0, -0.1])
 
