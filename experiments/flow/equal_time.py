@@ -32,12 +32,10 @@ backend.prepare()  # before jax is imported
 import jax
 import numpy as np
 
-from experiments.common.intervals import mean_interval
+from experiments.common.judging import COLUMNS, cells, judged
 from experiments.common.resumed import add_row, rows_by
 from genjax.config import TrainConfig
-from genjax.data import load
 from genjax.errors import InputError
-from genjax.evaluate import evaluate_images, load_extractor
 from genjax.evaluate.sampling import sample_run
 from genjax.families.flow.options import DitConfig, FlowConfig
 from genjax.report.draw.grid import image_grid, save_image
@@ -46,7 +44,6 @@ from genjax.store.run_folder import write_bytes
 from genjax.terminal import result, say
 from genjax.training.loop import train
 
-JUDGED = ("kd", "fd", "coverage")
 ENDLESS = 10_000_000  # steps: time ends a training
 SHOWN = 16  # images of a row
 Kind = Literal["gan", "vae", "flow", "flow by class"]
@@ -116,7 +113,7 @@ def main(settings: Settings) -> int:
         shutil.rmtree(config.out, ignore_errors=True)
         if not trained_for(config, 60 * settings.cpu_minutes):
             return 130
-        done[one.name] = judged(settings, one, Path(config.out))
+        done[one.name] = row_of(settings, one, Path(config.out))
         add_row(rows, done[one.name])
     ordered = [done[one.name] for one in trainings(settings)]
     write_bytes(settings.out / "equal_time.md", markdown(settings, ordered).encode())
@@ -171,27 +168,15 @@ def trained_for(config: TrainConfig, cpu_seconds: float) -> bool:
     return spent.is_set()
 
 
-def judged(settings: Settings, one: Training, run: Path) -> dict[str, Any]:
-    """Draws and judges; returns a row."""
-    held_out = load(one.data, size=settings.size, channels=settings.channels, split="test")
-    records = evaluate_images(
-        held_out.images[np.arange(min(settings.num, len(held_out)))],
-        sample_run(run, settings.num, seed=one.seed),
-        extractor=load_extractor("embedded-v1"),
-        metrics=JUDGED,
-        data=one.data,
-        split="test",
-        seed=one.seed,
-        intervals=(),  # intervals are over seeds, in the table
-        cache=backend.cache_folder(),
-    )
+def row_of(settings: Settings, one: Training, run: Path) -> dict[str, Any]:
+    """Judges a training; returns its row."""
+    judgement = judged(run, one.data, size=settings.size, channels=settings.channels, num=settings.num, seed=one.seed)
     return {
         "name": one.name,
         **one._asdict(),
         "budget": {name: getattr(settings, name) for name in ("size", "channels", "cpu_minutes", "width", "num")},
         "steps": load_model(run).step,
-        "values": {record.name.partition("[")[0]: record.value for record in records},
-        "records": [record.to_json() for record in records],
+        **judgement,
     }
 
 
@@ -206,23 +191,15 @@ def markdown(settings: Settings, rows: list[dict[str, Any]]) -> str:
         f" {first['version']}. Means and 95 % intervals over seeds 0 to {settings.seeds - 1}."
         " KD and FD: lower is better.",
         "",
-        "| set | model | steps | KD | FD | coverage |",
+        f"| set | model | steps | {' | '.join(COLUMNS)} |",
         "|---|---|---|---|---|---|",
     ]
     for data in settings.sets:
         for kind in settings.kinds:
             mine = [row for row in rows if (row["data"], row["kind"]) == (data, kind)]
-            shown = [over_seeds([row["values"][name] for row in mine]) for name in ("KD", "FD", "coverage")]
             steps = round(sum(row["steps"] for row in mine) / len(mine))
-            text.append(f"| {data} | {kind} | {steps:,} | " + " | ".join(shown) + " |")
+            text.append(f"| {data} | {kind} | {steps:,} | {cells(mine)} |")
     return "\n".join([*text, ""])
-
-
-def over_seeds(values: list[float]) -> str:
-    """Writes a mean and half of its interval; alone where there is one seed."""
-    mean, half = mean_interval(values)
-    digits = 3 if abs(mean) < 10 else 1
-    return f"{mean:.{digits}f}" + ("" if np.isnan(half) else f" ± {half:.{digits}f}")
 
 
 def pictures(settings: Settings) -> np.ndarray:

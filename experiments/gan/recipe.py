@@ -24,18 +24,15 @@ backend.prepare()  # before jax is imported
 
 import numpy as np
 
-from experiments.common.intervals import mean_interval
+from experiments.common.judging import COLUMNS, cells, judged
 from experiments.common.resumed import add_row, rows_by, trained
 from genjax.config import ControlConfig, GanConfig, TrainConfig
-from genjax.data import load
 from genjax.errors import InputError
-from genjax.evaluate import evaluate_images, load_extractor
 from genjax.evaluate.sampling import sample_run
 from genjax.report.draw.grid import image_grid, save_image
 from genjax.store.run_folder import write_bytes
 from genjax.terminal import result, say
 
-JUDGED = ("kd", "fd", "coverage")
 SHOWN = 16  # images of a row
 WAYS = {
     "default": GanConfig(),
@@ -95,7 +92,7 @@ def main(settings: Settings) -> int:
             say(f"\n{cell.name}")
             if not trained(config_of(settings, cell)):
                 return 130
-            done[cell.name] = judged(settings, cell)
+            done[cell.name] = row_of(settings, cell)
             add_row(path, done[cell.name])
     table = markdown(list(done.values()))
     write_bytes(settings.out / "table.md", table.encode())
@@ -121,26 +118,13 @@ def config_of(settings: Settings, cell: Cell) -> TrainConfig:
     )
 
 
-def judged(settings: Settings, cell: Cell) -> dict[str, Any]:
-    """Draws and judges; returns a row."""
-    run = config_of(settings, cell).out
-    held_out = load(cell.data, size=settings.size, split="test")
-    records = evaluate_images(
-        held_out.images[np.arange(min(settings.num, len(held_out)))],
-        sample_run(run, settings.num, seed=cell.seed),
-        extractor=load_extractor("embedded-v1"),
-        metrics=JUDGED,
-        data=called(cell.data),
-        split="test",
-        seed=cell.seed,
-        intervals=(),  # intervals are over seeds, in the table
-        cache=backend.cache_folder(),
-    )
+def row_of(settings: Settings, cell: Cell) -> dict[str, Any]:
+    """Judges a training; returns its row."""
+    run, name = config_of(settings, cell).out, called(cell.data)
     return {
         "name": cell.name,
         "budget": {name: getattr(settings, name) for name in ("size", "steps", "num")},
-        "values": {record.name.partition("[")[0]: record.value for record in records},
-        "records": [record.to_json() for record in records],
+        **judged(run, cell.data, size=settings.size, num=settings.num, seed=cell.seed, called=name),
     }
 
 
@@ -157,21 +141,13 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         f" against as many held-out images at most, features {first['extractor']}, genjax {first['version']}; means and"
         f" 95 % intervals over {' or '.join(map(str, seeds))} seeds from 0 on. KD and FD: lower is better.",
         "",
-        "| set | way | seeds | KD | FD | coverage |",
+        f"| set | way | seeds | {' | '.join(COLUMNS)} |",
         "|---|---|---|---|---|---|",
     ]
     for data, way in sorted(groups, key=lambda of: (of[0], tuple(WAYS).index(of[1]))):
         mine = groups[data, way]
-        shown = [over_seeds([row["values"][name] for row in mine]) for name in ("KD", "FD", "coverage")]
-        text.append(f"| {data} | {way} | {len(mine)} | {' | '.join(shown)} |")
+        text.append(f"| {data} | {way} | {len(mine)} | {cells(mine)} |")
     return "\n".join([*text, ""])
-
-
-def over_seeds(values: list[float]) -> str:
-    """Writes a mean and half of its interval; alone where there is one seed."""
-    mean, half = mean_interval(values)
-    digits = 3 if abs(mean) < 10 else 1
-    return f"{mean:.{digits}f}" + ("" if np.isnan(half) else f" ± {half:.{digits}f}")
 
 
 def pictures(settings: Settings) -> np.ndarray:

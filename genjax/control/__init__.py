@@ -13,17 +13,10 @@ from genjax.control.lecam import lecam
 from genjax.control.memorisation import memorisation
 from genjax.control.optimal_sigma import optimal_sigma
 from genjax.control.pi_control import pi_control
-from genjax.control.recipe import recipe
 from genjax.control.registry import CONTROLLERS, NO_CONTROL, ControlConfig, build_controller
-from genjax.control.schedules import (
-    capacity,
-    cyclical,
-    free_bits,
-    kl_annealing,
-    learning_rate_annealing,
-    temperature,
-    warm_up,
-)
+from genjax.control.schedules.cosines import kl_annealing, learning_rate_annealing, temperature
+from genjax.control.schedules.kl import capacity, cyclical, free_bits, warm_up
+from genjax.control.schedules.recipe import recipe
 
 __all__ = [
     "CONTROLLERS",

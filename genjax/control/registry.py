@@ -19,8 +19,9 @@ from genjax.control.lecam import SPEC as LECAM
 from genjax.control.memorisation import SPEC as MEMORISATION
 from genjax.control.optimal_sigma import SPEC as OPTIMAL_SIGMA
 from genjax.control.pi_control import SPEC as PI_CONTROL
-from genjax.control.recipe import SPEC as RECIPE
-from genjax.control.schedules import ANNEALING, CAPACITY, CYCLICAL, FREE_BITS, WARM_UP
+from genjax.control.schedules.cosines import ANNEALING
+from genjax.control.schedules.kl import CAPACITY, CYCLICAL, FREE_BITS, WARM_UP
+from genjax.control.schedules.recipe import SPEC as RECIPE
 from genjax.errors import InputError
 from genjax.limits import option
 

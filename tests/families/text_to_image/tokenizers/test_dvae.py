@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from genjax.control.schedules.schedule import half_cosine
 from tokenizers_tiny import TINY, batch_of, started, tiny_tokenizer
-
-from genjax.control.schedules import half_cosine
 
 DVAE = dataclasses.replace(TINY, kind="dvae")
 

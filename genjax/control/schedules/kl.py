@@ -1,21 +1,16 @@
-"""Schedules: knobs that follow the number of updates alone, and read no signal.
+"""Schedules of a VAE's KL: free bits, capacity, warm-up and cycles."""
 
-Free bits, capacity, warm-up and cycles are for the KL of a VAE. The half cosines are for relaxed codes, which must be
-soft at first, or the encoder has no gradients, and near one-hot at the end, or the decoder has never seen what it
-decodes (Ramesh et al. 2021, appendix A.2); and for the last steps of any training whose length is known.
-"""
-
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
-from genjax.control.controller import Controllable, Controller, Knobs, Signals, Spec, setting
+from genjax.control.controller import Controllable, Controller, Spec, setting
+from genjax.control.schedules.schedule import schedule
 from genjax.errors import InputError
-from genjax.limits import above_zero, at_least, at_most
+from genjax.limits import above_zero, at_least
 
 
 @dataclass(frozen=True)
@@ -69,48 +64,6 @@ class CapacityOptions(WarmUpOptions):
         WarmUpOptions.__post_init__(self)
         at_least("control", self, 0, "kl_capacity")
         above_zero("control", self, "kl_capacity_weight")
-
-
-@dataclass(frozen=True)
-class AnnealingOptions:
-    """Options of the annealing of the learning rates."""
-
-    anneal_steps: int = 0
-    """Annealing: steps in which the learning rates fall along half a cosine, usually those of the run; 0 is off."""
-    anneal_to: float = 0.01
-    """Annealing: share of the learning rates that is left at the end."""
-
-    def __post_init__(self) -> None:
-        """Refuses a negative number of steps, and a share outside of 0 to 1."""
-        at_least("control", self, 0, "anneal_steps", "anneal_to")
-        at_most("control", self, 1, "anneal_to")
-
-
-class Clock(NamedTuple):
-    """An int32 scalar ()."""
-
-    updates: Array  # updates done
-
-
-def schedule(name: str, values: Mapping[str, Callable[[Array], Array]]) -> Controller:
-    """Sets each knob to a function of the number of updates done, a float32 scalar ().
-
-    Args:
-        name: mechanism, for error messages.
-        values: {knob: updates done -> its value}.
-    """
-
-    def init() -> Clock:
-        return Clock(jnp.zeros((), jnp.int32))
-
-    def update(signals: Signals, state: Clock) -> Clock:
-        return Clock(state.updates + 1)
-
-    def knobs(state: Clock) -> Knobs:
-        done = state.updates.astype(jnp.float32)
-        return {knob: jnp.asarray(value(done), jnp.float32) for knob, value in values.items()}
-
-    return Controller(init, update, knobs, reads=(), sets=tuple(values), name=name)
 
 
 def free_bits(nats: float = 0.25) -> Controller:
@@ -178,58 +131,6 @@ def cyclical(steps: int, *, cycles: int = 4, ramp: float = 0.5, weight: float = 
     return schedule("cyclical", {"kl_weight": value})
 
 
-def temperature(steps: int, *, first: float = 1.0, last: float = 1 / 16) -> Controller:
-    """Sets `temperature`, from `first` to `last` in `steps` updates; the paper's are 1, 1/16 and 150,000.
-
-    Raises:
-        InputError: a temperature that is not above 0, or a negative number of steps.
-    """
-    if not min(first, last) > 0 or not max(first, last) < math.inf:
-        raise InputError(f"temperatures of {first} and {last} were given, expected numbers above 0.")
-    return schedule("temperature", {"temperature": half_cosine(first, last, steps)})
-
-
-def kl_annealing(steps: int, *, weight: float = 6.6) -> Controller:
-    """Sets `kl_weight`, from 0 to `weight` in `steps` updates; the paper's are 6.6 and 5,000.
-
-    Raises:
-        InputError: a weight or a number of steps that is negative.
-    """
-    if not 0 <= weight < math.inf:
-        raise InputError(f"a weight of {weight} was given, expected a number from 0 on.")
-    return schedule("kl_annealing", {"kl_weight": half_cosine(0.0, weight, steps)})
-
-
-def learning_rate_annealing(steps: int, *, last: float = 0.01) -> Controller:
-    """Sets `annealed_rate`, from 1 to `last` in `steps` updates. (Loshchilov & Hutter 2017, without restarts)
-
-    Raises:
-        InputError: a scale outside of 0 to 1, or a negative number of steps.
-    """
-    if not 0 <= last <= 1:
-        raise InputError(f"a last scale of {last} was given, expected a number from 0 to 1.")
-    return schedule("learning_rate_annealing", {"annealed_rate": half_cosine(1.0, last, steps)})
-
-
-def half_cosine(first: float, last: float, steps: int) -> Callable[[Array], Array]:
-    """Returns a function of the updates done that goes from `first` to `last` in `steps`, flat at both ends.
-
-    With 0 steps it is `last` from the beginning.
-
-    Raises:
-        InputError: a negative number of steps.
-    """
-    if not 0 <= steps < math.inf:
-        raise InputError(f"{steps} steps were given, expected 0 or more.")
-
-    def value(done: Array) -> Array:
-        part = jnp.minimum(1.0, done / steps) if steps else jnp.ones_like(done)
-        # last + (first - last) (1 + cos(pi t)) / 2
-        return last + (first - last) * 0.5 * (1 + jnp.cos(jnp.pi * part))
-
-    return value
-
-
 def build_capacity(options: CapacityOptions, learner: Controllable) -> Sequence[Controller]:
     """Builds the capacity, which rises in the warm-up steps, from the options."""
     return (capacity(options.kl_capacity, steps=options.warm_up_steps, weight=options.kl_capacity_weight),)
@@ -277,13 +178,6 @@ WARM_UP = Spec(
     switches={"warm_up_steps": 1000},
     build=build_warm_up,
     scales=("kl_weight",),
-)
-ANNEALING = Spec(
-    name="learning_rate_annealing",
-    summary="lets the learning rates fall",
-    options=AnnealingOptions,
-    switches={"anneal_steps": 1000},
-    build=lambda options, learner: (learning_rate_annealing(options.anneal_steps, last=options.anneal_to),),
 )
 
 

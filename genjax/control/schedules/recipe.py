@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genjax.control.controller import Controllable, Controller, Spec, setting
-from genjax.control.schedules import half_cosine, schedule
+from genjax.control.schedules.schedule import half_cosine, schedule
 from genjax.limits import above_zero, at_least, at_most
 
 BETA2 = 0.99  # at the end, where the config of the model says nothing
