@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from genjax.control.schedules.schedule import half_cosine
 from tokenizers_tiny import TINY, batch_of, started, tiny_tokenizer
+
+from genjax.control.schedules.schedule import half_cosine
 
 DVAE = dataclasses.replace(TINY, kind="dvae")
 
