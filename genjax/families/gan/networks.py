@@ -6,7 +6,8 @@ from typing import NamedTuple
 from jax.typing import DTypeLike
 
 from genjax.families.learner import Module
-from genjax.models import dcgan
+from genjax.models import dcgan, r3gan
+from genjax.models.resnet_gan import networks as resnet
 from genjax.models.stylegan2 import networks as stylegan2
 
 
@@ -53,6 +54,21 @@ GAN_NETWORKS: dict[str, GanNetwork] = {
     "stylegan2": GanNetwork(
         lambda of: stylegan2.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes),
         lambda of: stylegan2.Critic(of.size, of.width, of.dtype, of.classes),
+        freeze=("image/*", "down_[!4]*"),
+    ),
+    "resnet": GanNetwork(
+        lambda of: resnet.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes),
+        lambda of: resnet.Critic(of.size, of.width, of.dtype, of.classes),
+        freeze=("down_[!4]*",),
+    ),
+    "biggan": GanNetwork(
+        lambda of: resnet.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes, big=True),
+        lambda of: resnet.Critic(of.size, of.width, of.dtype, of.classes, big=True),
+        freeze=("down_[!4]*", "attention/*"),
+    ),
+    "r3gan": GanNetwork(
+        lambda of: r3gan.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes),
+        lambda of: r3gan.Critic(of.size, of.width, of.dtype, of.classes),
         freeze=("image/*", "down_[!4]*"),
     ),
 }

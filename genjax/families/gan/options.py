@@ -12,9 +12,10 @@ from genjax.losses import ADVERSARIAL
 class GanConfig:
     """Generator, critic, and how they play."""
 
-    network: Literal["dcgan", "stylegan2"] = "dcgan"
-    """Strided convolutions, or a generator steered by styles and a residual critic, whose step takes several times as
-    long."""
+    network: Literal["dcgan", "stylegan2", "resnet", "biggan", "r3gan"] = "dcgan"
+    """Strided convolutions; a generator steered by styles and a residual critic; residual blocks under spectral
+    normalisation; these with attention and latents in parts; or residual blocks without normalisation, for the loss
+    relativistic with R1 and R2. A step of any but the first takes several times as long."""
     width: int = 64
     """Channels of both networks next to the image; of dcgan doubled at each halving of the resolution, up to eight
     times."""
