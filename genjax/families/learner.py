@@ -42,16 +42,32 @@ class Module(Protocol):
         ...
 
 
+class Styles(NamedTuple):
+    """Vectors w that steer each layer of a generator, and that latents are mapped to.
+
+    Attributes:
+        mapping: (networks, context, latents, condition=None) -> w (n, d).
+        synthesis: (networks, context, w (n, layers, d)) -> images (n, h, w, c), of which [-1, 1] is seen.
+        layers: number of vectors that an image takes.
+    """
+
+    mapping: Callable[..., Array]
+    synthesis: Callable[..., Array]
+    layers: int
+
+
 class Latents(NamedTuple):
     """Images made of latents that are drawn apart, so that the same ones can be shown again.
 
     Attributes:
         draw: (key, n) -> latents (n, d).
         generate: (networks, context, latents, condition=None) -> images (n, h, w, c) in [-1, 1].
+        styles: the vectors w between the two; None where there are none.
     """
 
     draw: Callable[[Array, int], Array]
     generate: Callable[..., Array]
+    styles: Styles | None = None
 
 
 class Encoder(NamedTuple):

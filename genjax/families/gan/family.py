@@ -12,8 +12,9 @@ from genjax.families.family import Family, Stage, Trained, Training, all_columns
 from genjax.families.gan.adam import adam
 from genjax.families.gan.learner import KNOBS, NETWORKS, SIGNALS, make_gan
 from genjax.families.gan.networks import GAN_NETWORKS, Shape
-from genjax.families.gan.options import GanConfig
+from genjax.families.gan.options import GanConfig, GanDrawing
 from genjax.families.gan.parts import AUGMENT_KNOB
+from genjax.families.gan.styles import drawn_by_styles, with_styles
 from genjax.families.learner import Learner
 from genjax.families.model import Model, ModelConfig
 from genjax.families.trained import trained_by_latents
@@ -41,8 +42,9 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
     beta2 = Setting("--gan.beta2", "the decay of Adam's second moment", gan.beta2)
     controller = how.controller(MEASURED._replace(settings={"beta2": beta2}))
     adam_of = functools.partial(adam, beta1=gan.beta1, beta2=gan.beta2)
-    return make_gan(
-        network.generator(shape),
+    generator = network.generator(shape)
+    learner = make_gan(
+        generator,
         network.critic(shape),
         latent_size=gan.latent_size,
         loss=ADVERSARIAL[gan.loss],
@@ -63,6 +65,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         classes=classes,
         shots=how.shots,
     )
+    return with_styles(learner, generator) if network.styles else learner
 
 
 def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
@@ -79,7 +82,8 @@ def _offers(model: ModelConfig) -> dict[str, Offer]:
 
 
 def _trained(model: Model) -> Trained:
-    return trained_by_latents(model, build_gan(model.config, Training(model.transfers, control=chain())))
+    learner = build_gan(model.config, Training(model.transfers, control=chain()))
+    return drawn_by_styles(trained_by_latents(model, learner), model, learner)
 
 
 GAN = Family(
@@ -93,6 +97,7 @@ GAN = Family(
     trained=_trained,
     condition=class_or_none,
     conditions=("none", "class"),
+    sampling=GanDrawing,
     functions=("draw_latents", "render"),
     # The benchmark cannot tell `freeze` from full fine-tuning in distance or diversity, and it trains fewer numbers.
     rules=lambda model: (Rule(None, "freeze"),),

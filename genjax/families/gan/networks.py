@@ -38,11 +38,13 @@ class GanNetwork(NamedTuple):
         generator: shape -> module (latents (n, latent_size), labels (n,)) -> images (n, size, size, channels).
         critic: shape -> module (images, labels) -> logits (n,).
         freeze: patterns of the critic's lower layers, all but the last before the head. (Mo et al. 2020)
+        styles: whether the generator has the methods `mapping` and `synthesis`, with vectors w between them.
     """
 
     generator: Callable[[Shape], Module]
     critic: Callable[[Shape], Module]
     freeze: tuple[str, ...]
+    styles: bool = False
 
 
 GAN_NETWORKS: dict[str, GanNetwork] = {
@@ -55,6 +57,7 @@ GAN_NETWORKS: dict[str, GanNetwork] = {
         lambda of: stylegan2.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes),
         lambda of: stylegan2.Critic(of.size, of.width, of.dtype, of.classes),
         freeze=("image/*", "down_[!4]*"),
+        styles=True,
     ),
     "resnet": GanNetwork(
         lambda of: resnet.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes),

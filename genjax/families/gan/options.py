@@ -58,3 +58,19 @@ class GanConfig:
                 " --gan.r1-weight, --gan.r2-weight or --gan.gradient-penalty-weight."
             )
         lookup(ADVERSARIAL, self.loss, "loss")
+
+
+@dataclass(frozen=True)
+class GanDrawing:
+    """The choices in drawing an image from a GAN of styles."""
+
+    truncation: float = 1.0
+    """Brings the styles of images to their mean, of a class to its own: 1 leaves them, 0.7 is usual, at 0 all images
+    are one. Better images, of less variety."""
+    mix: int = 0
+    """Layer from which on an image takes its styles from other latents, counted from the coarsest: coarse features of
+    the one, fine ones of the other; 0 is off."""
+
+    def __post_init__(self) -> None:
+        """Refuses values that nothing could be drawn with."""
+        at_least("", self, 0, "truncation", "mix")
