@@ -44,9 +44,9 @@ def _kept(known: dict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
 
 def _key(model: ModelConfig) -> Any:
     """Returns a hashable object that is equal for equal models; vocabularies are told apart by what they contain."""
-    kind, names, vocabulary, styles = model.condition
+    kind, names, vocabulary, styles, new = model.condition
     contents = None if vocabulary is None else dump_vocabulary(vocabulary)
-    return dataclasses.replace(model, condition=NO_CONDITION), kind, names, contents, styles
+    return dataclasses.replace(model, condition=NO_CONDITION), kind, names, contents, styles, new
 
 
 def _transfers(make: Callable[..., Any]) -> Callable[..., Any]:

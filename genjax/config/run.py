@@ -110,6 +110,8 @@ class AdaptConfig(ReadingOptions, RunConfig):
     shots_of: str = ""
     """Classes of one character each whose images are the shots, such as ADGMRaegkt of a font; the others are held
     out."""
+    new_classes: bool = False
+    """Learn classes that the source does not know, beside those that it knows: a GAN or a VAE of classes."""
     stratify: bool = True
     """Whether the shots are taken class by class where there are labels: so by default, not with --no-stratify."""
     transfer: Any = "full"

@@ -199,7 +199,8 @@ def column_of(condition: Condition, dataset: Dataset) -> dict[str, np.ndarray]:
     if unknown:
         raise InputError(
             f"{dataset.name} has classes that the model does not know: {', '.join(unknown[:10])}; it knows"
-            f" {', '.join(condition.names[:10])}. Use data with these classes, or a model without --condition."
+            f" {', '.join(condition.names[:10])}. Use data with these classes, a model without --condition, or to adapt"
+            " a GAN or a VAE to them --new-classes."
         )
     classes = _places([dataset.class_names[label] for label in dataset.labels], "class", condition.names)
     if condition.styles is None:

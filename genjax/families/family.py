@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +12,7 @@ from jax import Array
 from genjax.control import Controllable, Controller, build_controller, chain
 from genjax.data import Dataset
 from genjax.data.batches import Columns, columns
+from genjax.families.classes import Tables
 from genjax.families.conditions import column_of, no_condition, shown_of
 from genjax.families.copies import Shots
 from genjax.families.learner import Batch, Learner, Networks, TrainState
@@ -206,6 +208,7 @@ class Family(NamedTuple):
         adapt_defaults: the same as `defaults` of an adaptation.
         adapted: (source's config, adaptation options, number of images) -> config of the adapted model.
         begun: (trees of a source's parameters, config of the adapted model) -> those that its adaptation begins from.
+        tables: {network: names of its tables of classes, to which an adaptation may add rows}.
         fitted: (these, config of the adapted model, of the source, images) -> the same with what is new in them, such
             as the row of a style, where it fits the images best.
         transfers: (model config, chosen transfers, offers) -> {network: transfer}.
@@ -234,6 +237,7 @@ class Family(NamedTuple):
     adapt_defaults: Mapping[str, Any] = {}
     adapted: Callable[[ModelConfig, Any, int], ModelConfig] = as_it_is
     begun: Callable[[Networks, ModelConfig], Networks] = lambda networks, model: networks
+    tables: Tables = MappingProxyType({})
     fitted: Callable[[Networks, ModelConfig, ModelConfig, Dataset], Networks] = lambda networks, *_: networks
     transfers: Callable[[ModelConfig, Sequence[Any], Mapping[str, Offer]], dict[str, Transfer]] = by_choice
     check_typed: Callable[[Any], None] = lambda options: None

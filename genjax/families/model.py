@@ -38,12 +38,14 @@ class Condition(NamedTuple):
         names: of the classes.
         vocabulary: of the texts; None without.
         styles: of the classes; None without.
+        new: how many of the last classes the source of an adaptation does not know.
     """
 
     kind: Literal["none", "class", "text"] = "none"
     names: tuple[str, ...] = ()
     vocabulary: Vocabulary | None = None
     styles: Styles | None = None
+    new: int = 0
 
 
 NO_CONDITION = Condition()

@@ -104,6 +104,8 @@ def model_to_json(model: ModelConfig) -> dict[str, Any]:
             values["condition"]["vocabulary"] = vocabulary_to_json(condition.vocabulary)
         if condition.styles is not None:
             values["condition"]["styles"] = condition.styles._asdict() | {"names": list(condition.styles.names)}
+        if condition.new:
+            values["condition"]["new"] = condition.new
     return values
 
 
@@ -138,12 +140,15 @@ def _condition(values: Any, *, where: str) -> Condition:
     kind, names = (values.get("kind", "none"), values.get("names", [])) if isinstance(values, dict) else ("", [])
     if kind not in ("none", "class", "text") or not all(isinstance(name, str) for name in names):
         raise InputError(f"{where} has a condition that is none. Restore it, or train the run again.")
-    vocabulary, styles = values.get("vocabulary"), values.get("styles")
+    vocabulary, styles, new = values.get("vocabulary"), values.get("styles"), values.get("new", 0)
+    if type(new) is not int or not 0 <= new <= len(names):
+        raise InputError(f"{where} has {new!r} new classes. Restore it, or train the run again.")
     return Condition(
         kind,
         tuple(names),
         None if vocabulary is None else vocabulary_from_json(vocabulary, where=f"{where}: condition"),
         None if styles is None else _styles(styles, where=f"{where}: condition"),
+        new,
     )
 
 

@@ -17,6 +17,7 @@ from genjax.data.request import EmptySplitError
 from genjax.devices.sharding import Layout, check_share, lay_out, sharing
 from genjax.errors import InputError
 from genjax.evaluate.run_data import held_out_images, images_hash, load_images, shots_of, training_split
+from genjax.families.classes import with_new_classes
 from genjax.families.conditions import column_of, labels_in, with_new_styles
 from genjax.families.copies import different_shots
 from genjax.families.family import Family, NoOptions, Stage, Training
@@ -276,8 +277,15 @@ def _decided(config: AdaptConfig, family: Family, source: ModelConfig, target: C
 
 def _adapted_model(config: AdaptConfig, source: ModelConfig, images: Dataset) -> ModelConfig:
     """Describes the model that an adaptation of a source to these images trains."""
-    model = FAMILIES[source.family].adapted(source, config.adaptation, len(images))
-    return dataclasses.replace(model, condition=with_new_styles(model.condition, images))
+    family = FAMILIES[source.family]
+    model = family.adapted(source, config.adaptation, len(images))
+    condition = with_new_styles(model.condition._replace(new=0), images)
+    if config.new_classes:
+        if not family.tables:
+            able = " or a ".join(one.label for one in FAMILIES.values() if one.tables)
+            raise InputError(f"--new-classes: {config.source} is a {family.label}. Leave it out, or adapt a {able}.")
+        condition = with_new_classes(condition, images)
+    return dataclasses.replace(model, condition=condition)
 
 
 def _carried(config: AdaptConfig, stages: tuple[Stage, ...]) -> dict[str, Any]:

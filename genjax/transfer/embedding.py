@@ -58,7 +58,7 @@ def embedding(rows: Mapping[str, int], train: Sequence[str] = ()) -> Transfer:
 
 
 def check_rows(offers: Mapping[str, Offer], trained: Mapping[str, Tree], choice: str) -> None:
-    """Raises InputError where a transfer keeps the row of a new style, which would never be learned.
+    """Raises InputError where a transfer keeps the row of what is new, which would never be learned.
 
     Args:
         offers: {network: its offer}.
@@ -69,8 +69,8 @@ def check_rows(offers: Mapping[str, Offer], trained: Mapping[str, Tree], choice:
         for table, _ in offer.rows:
             if not any(name in (table, table + NEW) for name in flatten(trained[network])):
                 raise InputError(
-                    f"--transfer {choice} keeps {table}, and the source has no row for the new style there. Use"
-                    " embedding, lora or full."
+                    f"--transfer {choice} keeps {table}, and the source has no row for what is new there. Use lora or"
+                    " full."
                 )
 
 

@@ -146,7 +146,7 @@ NEEDS = {  # {need: its words in an error}
     "latents": "latents that images are made of",
     "features": "features of a forward pass",
     "fisher": "Fisher information",
-    "rows": "a style that the source does not know",
+    "rows": "a style or a class that the source does not know",
 }
 
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from genjax.augment import AUGMENTATIONS
 from genjax.control import Controllable, Setting, chain
 from genjax.errors import lookup
+from genjax.families.classes import new_rows, with_class_rows
 from genjax.families.conditions import class_or_none, example_column
 from genjax.families.family import Family, Stage, Trained, Training, all_columns, image_example, latent_preview
 from genjax.families.gan.adam import adam
@@ -24,6 +25,8 @@ from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Offer
 
 MEASURED = Controllable("GAN", SIGNALS, (*KNOBS, AUGMENT_KNOB), NETWORKS)
+
+TABLES = {"generator": ("class/embedding",), "critic": ("projection/embedding",)}
 
 
 def build_gan(model: ModelConfig, how: Training) -> Learner:
@@ -76,8 +79,17 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
     return {
-        "critic": Offer(published=False, freeze=GAN_NETWORKS[model.options.network].freeze),
-        "generator": Offer(latent_size=model.options.latent_size, features=True, evidence=True),
+        "critic": Offer(
+            published=False,
+            freeze=GAN_NETWORKS[model.options.network].freeze,
+            rows=new_rows(TABLES, "critic", model),
+        ),
+        "generator": Offer(
+            latent_size=model.options.latent_size,
+            features=True,
+            evidence=True,
+            rows=new_rows(TABLES, "generator", model),
+        ),
     }
 
 
@@ -97,6 +109,8 @@ GAN = Family(
     trained=_trained,
     condition=class_or_none,
     conditions=("none", "class"),
+    begun=functools.partial(with_class_rows, TABLES),
+    tables=TABLES,
     sampling=GanDrawing,
     functions=("draw_latents", "render"),
     # The benchmark cannot tell `freeze` from full fine-tuning in distance or diversity, and it trains fewer numbers.

@@ -1,10 +1,13 @@
 """The family of VAEs: an encoder and a decoder with latents between them."""
 
+import functools
+
 import jax.numpy as jnp
 import optax
 
 from genjax.control import Controllable, Setting, chain
 from genjax.errors import InputError
+from genjax.families.classes import new_rows, with_class_rows
 from genjax.families.conditions import class_or_none, example_column
 from genjax.families.family import Family, Stage, Trained, Training, all_columns, image_example, latent_preview
 from genjax.families.learner import Learner
@@ -18,6 +21,7 @@ from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Offer
 
 MEASURED = Controllable("VAE", SIGNALS, KNOBS, (NETWORK,))
+TABLES = {NETWORK: ("encoder/class/embedding", "decoder/class/embedding")}
 
 
 def build_vae(model: ModelConfig, how: Training) -> Learner:
@@ -62,7 +66,13 @@ def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:
 
 def _offers(model: ModelConfig) -> dict[str, Offer]:
     return {
-        NETWORK: Offer(latent_size=model.options.latent_size, features=True, evidence=True, freeze=("encoder/down_*",))
+        NETWORK: Offer(
+            latent_size=model.options.latent_size,
+            features=True,
+            evidence=True,
+            freeze=("encoder/down_*",),
+            rows=new_rows(TABLES, NETWORK, model),
+        )
     }
 
 
@@ -86,6 +96,8 @@ VAE = Family(
     stages=_stages,
     trained=_trained,
     condition=class_or_none,
+    begun=functools.partial(with_class_rows, TABLES),
+    tables=TABLES,
     conditions=("none", "class"),
     functions=("draw_latents", "render", "reconstruct", "encode", "log_likelihood"),
     # With few shots `miner` comes nearest in both distances among those that cover as much, at the price of copies.

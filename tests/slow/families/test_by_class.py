@@ -81,6 +81,26 @@ def test_classes_that_the_source_does_not_know_are_refused(source, tmp_path, cap
     assert not (tmp_path / "run").exists()
 
 
+def test_new_classes_are_learned_beside_those_that_are_known(source, tmp_path, capsys):
+    run, again = tmp_path / "run", tmp_path / "again"
+    letters = ["--data", "glyphs:letters", "--num-images", 260, "--evaluate-every", 0, "--new-classes"]
+    adapting = ["--source", source.folder.path, *letters, "--shots", 52, "--transfer", "lora", "--save-every", 1]
+    assert genjax("adapt", *adapting, "--steps", 1, "--out", run) == 0
+    assert genjax("adapt", "--resume", "--out", run, "--steps", 2) == 0
+    for name in ("Q", "7"):
+        assert genjax("sample", run, "--class", name, "--num", 2, "--out", tmp_path / f"{name}.png") == 0
+    assert genjax("evaluate", "--run", run, "--num", 60, "--metrics", "kd,class_accuracy") == 0
+    assert genjax("report", run, "--num", 20) == 0
+    assert genjax("doctor", run) == 0
+    # What it has learned is known from then on.
+    adapting = ["--source", run, *FEW, "--control.ada-target", 0]
+    assert genjax("adapt", *adapting, "--out", again) == 0
+    assert genjax("sample", again, "--class", "Q", "--num", 2, "--out", tmp_path / "again.png") == 0
+    capsys.readouterr()
+    assert genjax("adapt", "--source", run, *letters, "--steps", 1, "--out", tmp_path / "no") == 2
+    assert "--new-classes: the source knows all classes of glyphs:letters" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("changes", [{"devices": 8}, {"accumulate": 2}], ids=str)
 def test_devices_and_parts_of_a_batch_change_nothing(family, source, changes, tmp_path):
     other = train(train_config(family, tmp_path / "run", condition="class", **changes))
