@@ -75,7 +75,7 @@ def test_information_of_a_row_that_the_source_does_not_have_is_0(source):
 
 
 def test_it_needs_a_style_that_is_new():
-    with pytest.raises(InputError, match="--transfer embedding needs a style that the source does not know"):
+    with pytest.raises(InputError, match="--transfer embedding needs a style or a class that the source does not know"):
         check((Embedding(),), {"flow": Offer()})
     check((Embedding(),), {"flow": Offer(rows=tuple(ROWS.items()))})
     assert SPEC.build(Embedding(), "flow", Offer(rows=tuple(ROWS.items()))) is not None
