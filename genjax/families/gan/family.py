@@ -14,10 +14,12 @@ from genjax.families.gan.learner import KNOBS, NETWORKS, SIGNALS, make_gan
 from genjax.families.gan.networks import GAN_NETWORKS, Shape
 from genjax.families.gan.options import GanConfig
 from genjax.families.gan.parts import AUGMENT_KNOB
+from genjax.families.gan.techniques import Techniques
 from genjax.families.learner import Learner
 from genjax.families.model import Model, ModelConfig
 from genjax.families.trained import trained_by_latents
 from genjax.losses import ADVERSARIAL
+from genjax.losses.adversarial import smoothed
 from genjax.transfer import full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Offer
@@ -45,7 +47,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         network.generator(shape),
         network.critic(shape),
         latent_size=gan.latent_size,
-        loss=ADVERSARIAL[gan.loss],
+        loss=smoothed(ADVERSARIAL[gan.loss], gan.label_smoothing) if gan.label_smoothing else ADVERSARIAL[gan.loss],
         optimizer=adam_of(how.learning_rate_scale * gan.learning_rate),
         critic_optimizer=adam_of(how.learning_rate_scale * gan.critic_learning_rate, every=gan.penalty_every),
         augment=AUGMENTATIONS["ada"] if AUGMENT_KNOB in controller.sets else None,
@@ -53,6 +55,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         r1_weight=gan.r1_weight,
         r2_weight=gan.r2_weight,
         gradient_penalty_weight=gan.gradient_penalty_weight,
+        dragan_weight=gan.dragan_weight,
         penalty_every=gan.penalty_every,
         critic_steps=gan.critic_steps,
         ema_images=gan.ema_images,
@@ -62,6 +65,20 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         share=how.share,
         classes=classes,
         shots=how.shots,
+        techniques=_techniques(gan),
+    )
+
+
+def _techniques(gan: GanConfig) -> Techniques:
+    return Techniques(
+        feature_matching=gan.feature_matching,
+        consistency_real=gan.consistency_real,
+        consistency_fake=gan.consistency_fake,
+        latent_critic=gan.latent_consistency_critic,
+        latent_generator=gan.latent_consistency_generator,
+        latent_noise=gan.latent_noise,
+        mixup=gan.mixup,
+        historical_averaging=gan.historical_averaging,
     )
 
 
