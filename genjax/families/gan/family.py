@@ -1,6 +1,7 @@
 """The family of GANs: a generator that makes images of latents, and a critic that trains it."""
 
 import functools
+from typing import Any
 
 import jax.numpy as jnp
 
@@ -15,7 +16,7 @@ from genjax.families.gan.networks import GAN_NETWORKS, Shape
 from genjax.families.gan.options import GanConfig
 from genjax.families.gan.parts import AUGMENT_KNOB
 from genjax.families.gan.techniques import Techniques
-from genjax.families.learner import Learner
+from genjax.families.learner import Learner, Module
 from genjax.families.model import Model, ModelConfig
 from genjax.families.trained import trained_by_latents
 from genjax.losses import ADVERSARIAL
@@ -45,7 +46,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
     adam_of = functools.partial(adam, beta1=gan.beta1, beta2=gan.beta2)
     return make_gan(
         network.generator(shape),
-        network.critic(shape),
+        _critic(network.critic(shape), gan),
         latent_size=gan.latent_size,
         loss=smoothed(ADVERSARIAL[gan.loss], gan.label_smoothing) if gan.label_smoothing else ADVERSARIAL[gan.loss],
         optimizer=adam_of(how.learning_rate_scale * gan.learning_rate),
@@ -67,6 +68,11 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         shots=how.shots,
         techniques=_techniques(gan),
     )
+
+
+def _critic(critic: Any, gan: GanConfig) -> Module:
+    # Only dcgan's has the statistic; the config refuses it of others.
+    return critic if gan.network != "dcgan" else critic.clone(batch_statistic=gan.batch_statistic)
 
 
 def _techniques(gan: GanConfig) -> Techniques:

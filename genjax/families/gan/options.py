@@ -24,6 +24,9 @@ class GanConfig:
     width: int = 64
     """Channels of both networks next to the image; of dcgan doubled at each halving of the resolution, up to eight
     times."""
+    batch_statistic: Literal["deviation", "discrimination", "none"] = "deviation"
+    """What dcgan's critic sees of the other images in a group: their standard deviation (Karras et al. 2018), learned
+    distances to them (Salimans et al. 2016), or nothing."""
     latent_size: int = 64
     """Length of the latent vector."""
     loss: str = "non_saturating"
@@ -86,6 +89,11 @@ class GanConfig:
             )
         if lookup(ADVERSARIAL, self.loss, "loss").targets is None:
             _refuse_targets(self)
+        if self.batch_statistic != "deviation" and self.network != "dcgan":
+            raise InputError(
+                f"--gan.batch-statistic {self.batch_statistic} is for the network dcgan, and this is {self.network}."
+                " Leave it out."
+            )
         if self.historical_averaging and not self.ema_images:
             raise InputError("--gan.historical-averaging needs the moving average: give --gan.ema-images above 0.")
         if self.latent_noise != GanConfig.latent_noise and not (
