@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from drawn import normal, parameters
 
+from genjax.models.blocks.minibatch_discrimination import nearness
 from genjax.models.dcgan import Critic, Generator
 from genjax.tree import flatten
 
@@ -147,3 +148,13 @@ def test_a_logit_depends_on_the_other_images_where_there_is_a_statistic_of_them(
     alike = jnp.broadcast_to(images[:1], images.shape)
     first, second = (float(jnp.asarray(module.apply(variables, of))[0]) for of in (images, alike))
     assert (first != pytest.approx(second, abs=1e-4)) == seen
+
+
+def test_the_head_reads_the_features_and_then_how_near_their_means_are(getkey):
+    module, images = Critic(width=8, batch_statistic="discrimination"), normal(getkey(), (4, 16, 16, 1))
+    params = parameters(module, images)
+    features = np.asarray(module.apply({"params": params}, images, method="features"))
+    vectors = np.einsum("nd,dbc->nbc", features.mean(axis=(1, 2)), params["discrimination"]["kernel"])
+    near = nearness(jnp.asarray(vectors), group=8)
+    expected = np.concatenate([features.reshape(4, -1), near], axis=1) @ params["head"]["kernel"]
+    np.testing.assert_allclose(module.apply({"params": params}, images), expected[:, 0], rtol=1e-3, atol=1e-4)
