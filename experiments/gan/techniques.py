@@ -142,9 +142,9 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         groups.setdefault((data, way), []).append(row)
     pixels = f"{budget['size']}x{budget['size']} pixels, width {budget['width']}"
     text = [
-        f"{budget['steps']:,} steps of 64 images, {pixels}; {budget['num']:,} samples against as many held-out images at"
-        f" most, features {first['extractor']}, genjax {first['version']}; means and 95 % intervals over seeds from 0 on."
-        " KD and FD: lower is better.",
+        f"{budget['steps']:,} steps of 64 images, {pixels}; {budget['num']:,} samples against as many held-out images"
+        f" at most, features {first['extractor']}, genjax {first['version']}; means and 95 % intervals over"
+        " seeds from 0 on. KD and FD: lower is better.",
         "",
         f"| set | way | seeds | {' | '.join(COLUMNS)} |",
         "|---|---|---|---|---|---|",
