@@ -44,7 +44,7 @@ def tiny_gan(**changes):
         "r1_weight": 1.0,
         "ema_images": 100.0,
     }
-    return make_gan(Generator(16, 1, 8, 8), Critic(16, 8), **(settings | changes))
+    return make_gan(Generator(16, 1, 8, 8), **({"critic": Critic(16, 8)} | settings | changes))
 
 
 def plain_gan(**changes):

@@ -11,12 +11,8 @@ and equal_time.md into --out, and images.png: for each set, and in it for each f
 """
 
 import dataclasses
-import os
 import shutil
-import signal
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +30,7 @@ import numpy as np
 
 from experiments.common.judging import COLUMNS, cells, judged
 from experiments.common.resumed import add_row, rows_by
+from experiments.common.timed import ENDLESS, trained_for
 from genjax.config import TrainConfig
 from genjax.errors import InputError
 from genjax.evaluate.sampling import sample_run
@@ -42,9 +39,7 @@ from genjax.report.draw.grid import image_grid, save_image
 from genjax.store.model import load_model
 from genjax.store.run_folder import write_bytes
 from genjax.terminal import result, say
-from genjax.training.loop import train
 
-ENDLESS = 10_000_000  # steps: time ends a training
 SHOWN = 16  # images of a row
 Kind = Literal["gan", "vae", "flow", "flow by class"]
 
@@ -137,35 +132,6 @@ def config_of(settings: Settings, one: Training) -> TrainConfig:
         seed=one.seed,
         out=settings.out / one.name.replace(" ", "-").replace("/", "-"),
     )
-
-
-def trained_for(config: TrainConfig, cpu_seconds: float) -> bool:
-    """Trains for so many seconds of the processor, then stops as by SIGTERM; False if somebody else stopped it.
-
-    A thread watches the clock: a timer's signals would interrupt XLA's threads wherever they are.
-    """
-    spent, ended = threading.Event(), threading.Event()
-    until = time.process_time() + cpu_seconds
-
-    def watch() -> None:
-        while not ended.wait(0.1):
-            if time.process_time() >= until:
-                spent.set()
-                os.kill(os.getpid(), signal.SIGTERM)
-                ended.wait(1.0)  # asks again where the loop had not begun
-
-    before = signal.signal(signal.SIGTERM, lambda *_: None)  # the loop's own comes with its first step
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        outcome = train(config)
-    finally:
-        ended.set()
-        watcher.join()
-        signal.signal(signal.SIGTERM, before)
-    if outcome.signal is None:
-        raise InputError(f"{config.out} ended by itself, so that its time is not that of the others. Read its log.")
-    return spent.is_set()
 
 
 def row_of(settings: Settings, one: Training, run: Path) -> dict[str, Any]:

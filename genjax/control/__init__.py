@@ -17,6 +17,7 @@ from genjax.control.registry import CONTROLLERS, NO_CONTROL, ControlConfig, buil
 from genjax.control.schedules.cosines import kl_annealing, learning_rate_annealing, temperature
 from genjax.control.schedules.kl import capacity, cyclical, free_bits, warm_up
 from genjax.control.schedules.recipe import recipe
+from genjax.control.schedules.top_k import top_k
 
 __all__ = [
     "CONTROLLERS",
@@ -48,5 +49,6 @@ __all__ = [
     "pi_control",
     "recipe",
     "temperature",
+    "top_k",
     "warm_up",
 ]

@@ -22,6 +22,7 @@ from genjax.control.pi_control import SPEC as PI_CONTROL
 from genjax.control.schedules.cosines import ANNEALING
 from genjax.control.schedules.kl import CAPACITY, CYCLICAL, FREE_BITS, WARM_UP
 from genjax.control.schedules.recipe import SPEC as RECIPE
+from genjax.control.schedules.top_k import SPEC as TOP_K
 from genjax.errors import InputError
 from genjax.limits import option
 
@@ -40,6 +41,7 @@ CONTROLLERS: tuple[Spec, ...] = (  # in the order of the chain
     CYCLICAL,
     ANNEALING,
     RECIPE,
+    TOP_K,
     ADAPTIVE_WEIGHT,
     MEMORISATION,
     GRADIENT_GUARD,

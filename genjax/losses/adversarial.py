@@ -5,13 +5,27 @@ logit means real: D(x) = sigmoid(logit) where the paper has a probability, the l
 relativistic generator uses the real logits; every other generator accepts and ignores them.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from genjax.losses.shapes import same_shape
+
+
+class Targets(NamedTuple):
+    """A critic's loss by targets: 1 for real images, 0 for generated ones, and numbers between them.
+
+    Attributes:
+        distance: (logits (n,), targets, () or (n,)) -> loss of each logit (n,).
+        best: target -> the logit whose distance is least.
+    """
+
+    distance: Callable[..., Array]
+    best: Callable[[float], float]
 
 
 class AdversarialLoss(NamedTuple):
@@ -22,11 +36,13 @@ class AdversarialLoss(NamedTuple):
         generator: loss that the generator minimises.
         boundary: logit between real and generated at the critic's optimum; None for a loss that depends only on
             differences of logits.
+        targets: the critic's loss by targets; None for a loss that has none.
     """
 
     critic: Callable[..., Array]
     generator: Callable[[Array, Array], Array]
     boundary: float | None = 0.0
+    targets: Targets | None = None
 
 
 def minimax_critic(
@@ -105,11 +121,68 @@ def relativistic_generator(real_logits: Float[Array, " n"], fake_logits: Float[A
     return relativistic_critic(fake_logits, real_logits)
 
 
+def cross_entropy(logits: Float[Array, " n"], targets: Float[Array, "*#n"] | float) -> Float[Array, " n"]:
+    """Computes -t log D(x) - (1 - t) log(1 - D(x)), the loss of the minimax critic at any target t."""
+    return jax.nn.softplus(-logits) + (1 - targets) * logits
+
+
+def half_square(logits: Float[Array, " n"], targets: Float[Array, "*#n"] | float) -> Float[Array, " n"]:
+    """Computes (D(x) - t)^2 / 2, the loss of the least-squares critic at any target t."""
+    return 0.5 * (logits - targets) ** 2
+
+
+def smoothed(loss: AdversarialLoss, smoothing: float) -> AdversarialLoss:
+    """Lowers the critic's target of real images to 1 - smoothing. (Salimans et al. 2016, section 3.4)
+
+    A critic that is never to be certain keeps slopes for the generator. The target of generated images stays 0: raised,
+    it would hold them where they are. The generator's loss is as it was.
+
+    Args:
+        loss: one with targets.
+        smoothing: in [0, 1); .1 in the paper's text, .25 in its code.
+    Raises:
+        ValueError: the loss has no targets.
+    """
+    if loss.targets is None:
+        raise ValueError("a loss without targets was to be smoothed")
+    distance, best = loss.targets
+    of_real = 1 - smoothing
+    targets = Targets(lambda logits, target: distance(logits, of_real * target), lambda target: best(of_real * target))
+
+    def critic(real_logits: Float[Array, " n"], fake_logits: Float[Array, " n"]) -> Float[Array, " n"]:
+        same_shape(real_logits=real_logits, fake_logits=fake_logits)
+        return targets.distance(real_logits, 1.0) + targets.distance(fake_logits, 0.0)
+
+    # Of an image as often real as generated the mean target is .5.
+    return loss._replace(critic=critic, boundary=targets.best(0.5), targets=targets)
+
+
+def top_weights(fake_logits: Float[Array, " n"], fraction: float | Float[Array, ""]) -> Float[Array, " n"]:
+    """Weights the images that the critic likes best, so that a weighted mean is one over these. (Sinha et al. 2020)
+
+    The generator then learns nothing of its worst images, whose gradients, the authors find, lead away from the data.
+
+    Args:
+        fake_logits: logits of generated images (n,).
+        fraction: share of the images that count, in (0, 1]; at least one does. May be traced.
+    Returns:
+        n / k for the k = ceil(fraction n) highest, 0 for the others (n,), without gradients.
+    """
+    n = len(fake_logits)
+    # The tolerance: .7 of 10 are 7, and 7.0000002 in float32.
+    number = jnp.clip(jnp.ceil(jnp.float32(fraction) * n - 1e-4), 1, n)
+    rank = jnp.argsort(jnp.argsort(-jax.lax.stop_gradient(fake_logits)))  # 0 is the highest
+    return jnp.where(rank < number, n / number, 0.0)
+
+
 # The boundary of least squares is halfway between its targets 1 and 0. Wasserstein and the relativistic loss depend on
 # differences of logits only.
-minimax = AdversarialLoss(minimax_critic, minimax_generator)
-non_saturating = AdversarialLoss(minimax_critic, non_saturating_generator)
-least_squares = AdversarialLoss(least_squares_critic, least_squares_generator, boundary=0.5)
+_CROSS_ENTROPY = Targets(cross_entropy, lambda target: math.log(target / (1 - target)))
+_SQUARE = Targets(half_square, lambda target: target)
+
+minimax = AdversarialLoss(minimax_critic, minimax_generator, targets=_CROSS_ENTROPY)
+non_saturating = AdversarialLoss(minimax_critic, non_saturating_generator, targets=_CROSS_ENTROPY)
+least_squares = AdversarialLoss(least_squares_critic, least_squares_generator, boundary=0.5, targets=_SQUARE)
 wasserstein = AdversarialLoss(wasserstein_critic, wasserstein_generator, boundary=None)
 hinge = AdversarialLoss(hinge_critic, wasserstein_generator)
 relativistic = AdversarialLoss(relativistic_critic, relativistic_generator, boundary=None)

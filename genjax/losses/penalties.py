@@ -1,4 +1,4 @@
-"""Gradient penalties of a critic (WGAN-GP, R1, R2), which bound its slope where the generator learns from it.
+"""Gradient penalties of a critic (WGAN-GP, DRAGAN, R1, R2), which bound its slope where the generator learns from it.
 
 All are unweighted and return one value per image; the step multiplies and takes the mean. `critic` maps images to
 logits (n,). The gradient is that of the summed logits, as in every published implementation: a critic that compares the
@@ -40,6 +40,31 @@ def gradient_penalty(
     # x = real + u (fake - real), u uniform in [0, 1)
     squared = _squared_slope(critic, real + share * (fake - real))
     return (_root(squared) - target) ** 2  # (|grad_x D(x)| - target)^2
+
+
+def dragan(
+    critic: Critic,
+    real: Float[Array, "n h w c"],
+    key: Key[Array, ""],
+    *,
+    target: float = 1.0,
+    reach: float = 0.5,
+) -> Float[Array, " n"]:
+    """Computes the penalty of DRAGAN, around real images and without generated ones. (Kodali et al. 2017, section 2.5)
+
+    Args:
+        critic: function images -> logits (n,).
+        real: real images (n, h, w, c).
+        key: key of the noise.
+        target: norm of the gradient that costs nothing; 1 in the paper, whose weight is 10.
+        reach: largest noise in standard deviations of all values of the batch; .5 in the authors' code.
+    Returns:
+        Penalty per image (n,), at least 0.
+    """
+    noise = jax.random.uniform(key, real.shape, real.dtype)
+    # x' = x + .5 std(x) u, u uniform in [0, 1)
+    squared = _squared_slope(critic, real + reach * real.std() * noise)
+    return (_root(squared) - target) ** 2  # (|grad_x' D(x')| - target)^2
 
 
 def r1(critic: Critic, images: Float[Array, "n h w c"]) -> Float[Array, " n"]:

@@ -33,6 +33,7 @@ from genjax.control import (
     pi_control,
     recipe,
     temperature,
+    top_k,
     warm_up,
 )
 from genjax.errors import InputError
@@ -65,6 +66,7 @@ CASES = {  # name: (controller, {knob: (low, high)}), with settings under which 
         recipe(5, augment=0.0),
         {"annealed_rate": (0.25, 1), "beta2": (0.9, 0.99), "penalty_scale": (0.1, 1), "average_scale": (0, 1)},
     ),
+    "top_k": (top_k(5, last=0.25), {"top_fraction": (0.25, 1)}),
     "adaptive_weight": (adaptive_weight(smoothing=0.1, bound=50.0), {"transfer_weight": (0, 50)}),
     "memorisation": (memorisation(0.1, bound=0.02), {"copies_rate": (0.02, 1), "copies_seen": (0, 1)}),
     "memorisation_by_penalty": (

@@ -45,6 +45,7 @@ NEEDED = {  # an option that says how a mechanism works -> the options of which 
     "recipe_beta2": ("recipe_steps",),
     "recipe_penalty": ("recipe_steps",),
     "recipe_augment": ("recipe_steps",),
+    "top_k_share": ("top_k_steps",),
     "gradient_skip": ("gradient_deviations",),
     "copies_by": ("copies",),
     "copies_every": ("copies",),
@@ -62,13 +63,14 @@ EXAMPLES = {  # a value that is not the default's
     "recipe_beta2": 0.5,
     "recipe_penalty": 0.5,
     "recipe_augment": 0.5,
+    "top_k_share": 0.25,
     "gradient_skip": True,
     "copies_by": "penalty",
     "copies_every": 5,
     "collapse_margin": 9.0,
     "collapse_diversity": 0.5,
 }
-OF_GANS = ("ada", "apa", "lecam", "critic_steps", "balance", "recipe")
+OF_GANS = ("ada", "apa", "lecam", "critic_steps", "balance", "recipe", "top_k")
 OF_VAES = ("geco", "optimal_sigma", "free_bits", "pi_control", "warm_up", "capacity", "cyclical")
 OF_BOTH = ("learning_rate_annealing", "adaptive_weight", "memorisation", "gradient_guard", "collapse_guard")
 DEFAULTS = {  # the options as they are on the command line and in every config.json
@@ -95,6 +97,8 @@ DEFAULTS = {  # the options as they are on the command line and in every config.
     "recipe_beta2": 0.9,
     "recipe_penalty": 0.1,
     "recipe_augment": 0.0,
+    "top_k_steps": 0,
+    "top_k_share": 0.5,
     "transfer_ratio": 0.0,
     "copies": 0.0,
     "copies_by": "rate",
@@ -125,7 +129,7 @@ def test_an_option_of_a_controller_that_is_off_is_refused(name):
         build_controller(alone, learner(name))
     for needed in NEEDED[name]:
         on = dataclasses.replace(
-            alone, **{needed: 1 if needed.startswith(("warm", "collapse", "anneal", "recipe")) else 0.5}
+            alone, **{needed: 1 if needed.startswith(("warm", "collapse", "anneal", "recipe", "top_k")) else 0.5}
         )
         assert build_controller(on, learner(name)).sets
 

@@ -6,13 +6,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import LEARNERS, leaves_equal, tiny_vae
+from tiny import LEARNERS, leaves_equal, plain_gan, tiny_vae
 
+from genjax.control import top_k
 from genjax.data.batches import batch_indices
 from genjax.devices.dispatch import feed, keep, keeps_rows, make_programs
 from genjax.devices.sharding import Layout, check_share, lay_out, place, sharing, stay, whole
 from genjax.errors import InputError
+from genjax.families.gan.techniques import Techniques
 from genjax.families.learner import TrainState
+from genjax.models.dcgan import Critic
 from genjax.tree import copy, count
 
 pytestmark = pytest.mark.slow  # steps compiled for eight devices; the contract has the toy's
@@ -45,9 +48,9 @@ def start(learner):
     )
 
 
-def run(family, layout):
+def run(family, layout, learners=LEARNERS):
     """(text of the compiled step, state and metrics after the last step, bytes of what is trained)."""
-    learner = LEARNERS[family](share=sharing(layout))
+    learner = learners[family](share=sharing(layout))
     state = place(layout, start(learner))
     trainable = {name: 4 * count(tree) for name, tree in state.trainable.items()}
     kept = keep(COLUMNS, layout) if keeps_rows(COLUMNS, layout) else None
@@ -86,6 +89,21 @@ def test_eight_devices_equal_one_after_five_steps(family, one_device, eight_devi
     close(state, expected)
     for name, value in expected_metrics.items():
         np.testing.assert_allclose(metrics[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def with_techniques(**settings):
+    """A GAN with each technique that compares the images of a batch, or draws something of its own."""
+    weights = {"consistency_real": 1.0, "consistency_fake": 1.0, "latent_critic": 1.0, "latent_generator": 0.1}
+    techniques = Techniques(feature_matching=0.1, historical_averaging=0.1, mixup=0.2, **weights)
+    critic = Critic(16, 8, batch_statistic="discrimination")
+    return plain_gan(critic=critic, controller=top_k(4), dragan_weight=1.0, techniques=techniques, **settings)
+
+
+def test_eight_devices_equal_one_with_all_techniques():
+    found, expected = (run("gan", layout, {"gan": with_techniques}) for layout in (lay_out(8), Layout()))
+    close(found[1], expected[1], tolerance=1e-4)
+    for name, value in expected[2].items():
+        np.testing.assert_allclose(found[2][name], value, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
 def test_one_device_talks_to_nobody(one_device):

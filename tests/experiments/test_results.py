@@ -60,6 +60,7 @@ TABLES = {
     "memorisation": "fonts.memorisation",
     "sources": "few_shot.sources",
     "gan_recipe": "gan.recipe",
+    "gan_techniques": "gan.techniques",
 }
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 from genjax.losses import ADVERSARIAL
-from genjax.losses.adversarial import minimax_critic
+from genjax.losses.adversarial import minimax_critic, smoothed, top_weights
 
 REAL = jnp.array([0.3, -1.2, 2.5, 0.9])
 FAKE = jnp.array([-0.7, 0.4, 1.5, -2.0])
@@ -148,3 +148,68 @@ def test_the_boundary_is_what_the_critic_says_of_what_is_as_often_real_as_genera
     else:
         values = jnp.asarray(loss.critic(shift, shift))
         np.testing.assert_allclose(loss.critic(*[jnp.array([loss.boundary])] * 2)[0], values.min(), rtol=1e-6)
+
+
+WITH_TARGETS = [name for name in ADVERSARIAL if ADVERSARIAL[name].targets is not None]
+
+
+def test_losses_with_targets_are_cross_entropies_and_squares():
+    assert WITH_TARGETS == ["minimax", "non_saturating", "least_squares"]
+
+
+@pytest.mark.parametrize("name", WITH_TARGETS)
+def test_the_critic_is_the_distance_to_1_of_real_and_to_0_of_generated_images(name):
+    loss = ADVERSARIAL[name]
+    both = loss.targets.distance(REAL, 1.0) + loss.targets.distance(FAKE, 0.0)
+    np.testing.assert_allclose(both, loss.critic(REAL, FAKE), rtol=1e-5)
+
+
+def test_smoothing_lowers_the_target_of_real_images_alone():
+    entropy = smoothed(ADVERSARIAL["non_saturating"], 0.25)
+    np.testing.assert_allclose(entropy.critic(REAL, FAKE), minimax_critic(REAL, FAKE, real_target=0.75), rtol=1e-5)
+    assert entropy.generator is ADVERSARIAL["non_saturating"].generator
+    squares = smoothed(ADVERSARIAL["least_squares"], 0.25)
+    np.testing.assert_allclose(squares.critic(REAL, FAKE), ((REAL - 0.75) ** 2 + FAKE**2) / 2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.25])
+@pytest.mark.parametrize("name", WITH_TARGETS)
+def test_the_boundary_moves_with_the_smoothing(name, smoothing):
+    """It is the logit of the least loss where real and generated images are equally frequent."""
+    loss, logits = smoothed(ADVERSARIAL[name], smoothing), jnp.linspace(-2, 2, 401)
+    least = logits[jnp.argmin(loss.critic(logits, logits))]
+    assert loss.boundary == pytest.approx(float(least), abs=0.011)
+
+
+def test_a_loss_without_targets_is_not_smoothed():
+    with pytest.raises(ValueError, match="without targets"):
+        smoothed(ADVERSARIAL["hinge"], 0.1)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "expected"),
+    [
+        (1.0, [1, 1, 1, 1]),
+        (0.5, [0, 2, 2, 0]),
+        (0.51, [4 / 3, 4 / 3, 4 / 3, 0]),  # rounded up
+        (0.01, [0, 0, 4, 0]),  # one counts at least
+    ],
+)
+def test_the_top_images_have_all_the_weight(fraction, expected):
+    for form in (fraction, jnp.float32(fraction)):
+        np.testing.assert_allclose(top_weights(FAKE, form), expected, rtol=1e-6)
+
+
+def test_a_traced_share_counts_as_a_number_does():
+    for n, fraction, k in ((64, 0.5, 32), (3, 1 / 3, 1), (100, 0.15, 15)):  # .15 is a little more in float32
+        weights = jax.jit(top_weights)(jnp.arange(float(n)), fraction)
+        np.testing.assert_allclose(weights, [0] * (n - k) + [n / k] * k, rtol=1e-6)
+
+
+def test_the_top_is_by_rank_wherever_the_images_stand():
+    np.testing.assert_array_equal(top_weights(jnp.array([2.0, 3.0, 1.0, 0.0]), 0.25), [0, 4, 0, 0])
+    np.testing.assert_array_equal(top_weights(jnp.array([1.0, 3.0, 0.0, 2.0]), 0.5), [0, 2, 0, 2])
+
+
+def test_equal_logits_count_as_often_as_others():
+    assert int((top_weights(jnp.zeros(6), 0.5) > 0).sum()) == 3

@@ -8,7 +8,7 @@ import pytest
 from drawn import normal
 from scipy.stats import kstest
 
-from genjax.losses.penalties import gradient_penalty, r1, r2
+from genjax.losses.penalties import dragan, gradient_penalty, r1, r2
 
 SHAPE = (5, 4, 4, 2)
 
@@ -73,6 +73,26 @@ def test_gradient_penalty_is_taken_between_real_and_fake(getkey):
     shape = (300, 2, 2, 1)
     squared = gradient_penalty(half_square, jnp.zeros(shape), jnp.ones(shape), getkey(), target=0.0)
     assert kstest(np.sqrt(squared / 4), "uniform").pvalue > 0.01
+
+
+def test_dragan_of_a_linear_critic(real, slope, getkey):
+    unit = slope / jnp.sqrt(jnp.vdot(slope, slope))
+    np.testing.assert_allclose(dragan(linear(unit), real, getkey()), np.zeros(5), atol=1e-12)
+    np.testing.assert_allclose(dragan(linear(3 * unit), real, getkey()), np.full(5, 4), rtol=1e-5)
+
+
+def test_dragan_is_taken_at_noise_of_half_a_deviation_at_most_above_real_images(getkey):
+    """By a critic |x - c|^2 / 2 of images c, whose slope is the noise: of 2 pixels, uniform from 0 to .5 std."""
+    half = jnp.ones((200, 1, 2, 1))
+    images = jnp.concatenate([half, -half])  # of deviation 1
+    critic = lambda seen: 0.5 * jnp.square(seen - images).sum(axis=(1, 2, 3))  # noqa: E731
+    squared = np.asarray(dragan(critic, images, getkey(), target=0.0))
+    assert squared.mean() == pytest.approx(2 * 0.25 / 3, abs=4 * 2 * 0.25 * np.sqrt(4 / 45 / 800))
+    assert squared.max() < 2 * 0.25
+    assert squared.max() > 2 * 0.25 * 0.8
+    doubled = dragan(lambda seen: critic(seen), images, jax.random.key(5), target=0.0, reach=1.0)
+    once = dragan(lambda seen: critic(seen), images, jax.random.key(5), target=0.0)
+    np.testing.assert_allclose(doubled, 4 * once, rtol=1e-4)
 
 
 def test_gradient_is_finite_where_the_slope_is_zero(real, fake, getkey):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from drawn import normal, parameters
 
+from genjax.models.blocks.minibatch_discrimination import nearness
 from genjax.models.dcgan import Critic, Generator
 from genjax.tree import flatten
 
@@ -125,3 +126,35 @@ def test_the_critic_projects_its_features_on_the_class(getkey):
     np.testing.assert_allclose(logits - others, difference, atol=1e-4)
     plain = np.asarray(Critic(width=8).apply({"params": rest}, images))
     np.testing.assert_allclose(logits - plain, (table[LABELS] * phi).sum(axis=1), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "length", "own"),
+    [("none", 16 * 128, {}), ("discrimination", 16 * 128 + 32, {"discrimination/kernel": (128, 32, 5)})],
+)
+def test_the_head_and_the_projection_fit_the_statistic(statistic, length, own):
+    images = jnp.zeros((1, 16, 16, 1))
+    usual = shapes(Critic(), images) | {"head/kernel": (length, 1)}
+    assert shapes(Critic(batch_statistic=statistic), images) == usual | own
+    of_classes = shapes(Critic(batch_statistic=statistic, classes=3), images, jnp.zeros(1, int))
+    assert of_classes.pop("projection/embedding") == (3, length)
+    assert of_classes == usual | own
+
+
+@pytest.mark.parametrize(("statistic", "seen"), [("deviation", True), ("discrimination", True), ("none", False)])
+def test_a_logit_depends_on_the_other_images_where_there_is_a_statistic_of_them(statistic, seen, getkey):
+    module, images = Critic(width=8, batch_statistic=statistic), normal(getkey(), (4, 16, 16, 1))
+    variables = {"params": parameters(module, images)}
+    alike = jnp.broadcast_to(images[:1], images.shape)
+    first, second = (float(jnp.asarray(module.apply(variables, of))[0]) for of in (images, alike))
+    assert (first != pytest.approx(second, abs=1e-4)) == seen
+
+
+def test_the_head_reads_the_features_and_then_how_near_their_means_are(getkey):
+    module, images = Critic(width=8, batch_statistic="discrimination"), normal(getkey(), (4, 16, 16, 1))
+    params = parameters(module, images)
+    features = np.asarray(module.apply({"params": params}, images, method="features"))
+    vectors = np.einsum("nd,dbc->nbc", features.mean(axis=(1, 2)), params["discrimination"]["kernel"])
+    near = nearness(jnp.asarray(vectors), group=8)
+    expected = np.concatenate([features.reshape(4, -1), near], axis=1) @ params["head"]["kernel"]
+    np.testing.assert_allclose(module.apply({"params": params}, images), expected[:, 0], rtol=1e-3, atol=1e-4)

@@ -16,10 +16,12 @@ from genjax.families.gan.networks import GAN_NETWORKS, Shape
 from genjax.families.gan.options import GanConfig, GanDrawing
 from genjax.families.gan.parts import AUGMENT_KNOB
 from genjax.families.gan.styles import drawn_by_styles, with_styles
+from genjax.families.gan.techniques import Techniques
 from genjax.families.learner import Learner
 from genjax.families.model import Model, ModelConfig
 from genjax.families.trained import trained_by_latents
 from genjax.losses import ADVERSARIAL
+from genjax.losses.adversarial import smoothed
 from genjax.transfer import full
 from genjax.transfer.auto import Rule
 from genjax.transfer.transfer import Offer
@@ -41,7 +43,9 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
     gan: GanConfig = model.options
     classes = len(model.condition.names)
     network = lookup(GAN_NETWORKS, gan.network, "network")
-    shape = Shape(model.size, model.channels, gan.width, gan.latent_size, jnp.dtype(model.dtype), classes)
+    shape = Shape(
+        *(model.size, model.channels, gan.width, gan.latent_size, jnp.dtype(model.dtype), classes, gan.batch_statistic)
+    )
     beta2 = Setting("--gan.beta2", "the decay of Adam's second moment", gan.beta2)
     controller = how.controller(MEASURED._replace(settings={"beta2": beta2}))
     adam_of = functools.partial(adam, beta1=gan.beta1, beta2=gan.beta2)
@@ -50,7 +54,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         generator,
         network.critic(shape),
         latent_size=gan.latent_size,
-        loss=ADVERSARIAL[gan.loss],
+        loss=smoothed(ADVERSARIAL[gan.loss], gan.label_smoothing) if gan.label_smoothing else ADVERSARIAL[gan.loss],
         optimizer=adam_of(how.learning_rate_scale * gan.learning_rate),
         critic_optimizer=adam_of(how.learning_rate_scale * gan.critic_learning_rate, every=gan.penalty_every),
         augment=AUGMENTATIONS["ada"] if AUGMENT_KNOB in controller.sets else None,
@@ -58,6 +62,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         r1_weight=gan.r1_weight,
         r2_weight=gan.r2_weight,
         gradient_penalty_weight=gan.gradient_penalty_weight,
+        dragan_weight=gan.dragan_weight,
         penalty_every=gan.penalty_every,
         critic_steps=gan.critic_steps,
         ema_images=gan.ema_images,
@@ -67,8 +72,22 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         share=how.share,
         classes=classes,
         shots=how.shots,
+        techniques=_techniques(gan),
     )
     return with_styles(learner, generator) if network.styles else learner
+
+
+def _techniques(gan: GanConfig) -> Techniques:
+    return Techniques(
+        feature_matching=gan.feature_matching,
+        consistency_real=gan.consistency_real,
+        consistency_fake=gan.consistency_fake,
+        latent_critic=gan.latent_consistency_critic,
+        latent_generator=gan.latent_consistency_generator,
+        latent_noise=gan.latent_noise,
+        mixup=gan.mixup,
+        historical_averaging=gan.historical_averaging,
+    )
 
 
 def _stages(model: ModelConfig, how: Training) -> tuple[Stage, ...]:

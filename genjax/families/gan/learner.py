@@ -13,6 +13,7 @@ from genjax.errors import InputError
 from genjax.families.copies import Shots, labels_apart, measure_of
 from genjax.families.gan.objectives import PenaltyWeights
 from genjax.families.gan.parts import AUGMENT_KNOB, Augment, Gan, draw_latents, draw_step, images_of, logits_of
+from genjax.families.gan.techniques import OFF, Techniques
 from genjax.families.gan.updates import pause_generator, train_critic, train_generator
 from genjax.families.labels import labels_in_turn, labels_of, random_labels, told
 from genjax.families.learner import Batch, Latents, Learner, Metrics, Module, Networks, TrainState
@@ -41,7 +42,7 @@ SIGNALS = (
 KNOBS = (
     *("replace_probability", "lecam_weight", "lecam_real_anchor", "lecam_fake_anchor"),
     *("generator_turn", "critic_steps", "critic_rate", "generator_rate"),
-    *("beta2", "penalty_scale", "average_scale"),
+    *("beta2", "penalty_scale", "average_scale", "top_fraction"),
     *network_knobs(*NETWORKS),
     *SHARED_KNOBS,
 )
@@ -60,6 +61,7 @@ def make_gan(
     r1_weight: float = 0.0,
     r2_weight: float = 0.0,
     gradient_penalty_weight: float = 0.0,
+    dragan_weight: float = 0.0,
     penalty_every: int = 1,
     critic_steps: int = 1,
     ema_images: float = 10_000,
@@ -69,6 +71,7 @@ def make_gan(
     share: Share = stay,
     classes: int = 0,
     shots: Shots | None = None,
+    techniques: Techniques = OFF,
 ) -> Learner:
     """Makes the learner of these two modules.
 
@@ -87,6 +90,7 @@ def make_gan(
         r1_weight: gamma of R1 at real images; 0 is off.
         r2_weight: gamma of R2 at generated images; 0 is off.
         gradient_penalty_weight: weight of WGAN-GP's penalty; 0 is off.
+        dragan_weight: weight of DRAGAN's penalty; 0 is off.
         penalty_every: updates of the critic for each of the penalties, k. Above 1 these have updates of their own, with
             k times the weight; the optimiser is to know of it, as `adam(every=k)` does.
         critic_steps: critic updates in a step, each on a real batch of its own.
@@ -97,14 +101,17 @@ def make_gan(
         share: layout of what a step draws on the devices.
         classes: number of classes, which batches then have in `label`; 0 is without.
         shots: images that are not to be copied, where a controller reads `copies`; None where it does not.
+        techniques: what else the losses have in them.
     Raises:
         InputError: the controller reads a signal or sets a knob that this learner does not have, or the critic's
-            transfer has a penalty, which nothing would add to its loss.
+            transfer has a penalty, which nothing would add to its loss, or MixUp of images would not know its labels.
     """
     controller = controller or chain()
     check(controller, signals=SIGNALS, knobs=(*KNOBS, AUGMENT_KNOB) if augment else KNOBS)
     if critic_transfer is not None and critic_transfer.penalty is not no_penalty:
         raise InputError("the critic's transfer has a penalty, and the critic's loss takes none. Use one without.")
+    if techniques.mixup and classes and "replace_probability" in controller.sets:
+        raise InputError("MixUp of classes needs both images of a pair to be of one, and APA replaces some. Use one.")
     gan = Gan(
         generator,
         critic,
@@ -113,7 +120,7 @@ def make_gan(
         {"generator": optimizer, "critic": critic_optimizer},
         augment,
         controller,
-        PenaltyWeights(r1_weight, r2_weight, gradient_penalty_weight),
+        PenaltyWeights(r1_weight, r2_weight, gradient_penalty_weight, dragan_weight),
         penalty_every,
         critic_steps,
         ema_images,
@@ -122,6 +129,7 @@ def make_gan(
         share,
         classes,
         shots,
+        techniques,
     )
     return Learner(
         init=partial(_init, gan),

@@ -21,6 +21,7 @@ class Shape(NamedTuple):
         latent_size: length of a latent vector.
         dtype: compute dtype.
         classes: number of classes; 0 is without.
+        batch_statistic: what dcgan's critic sees of the other images in a group.
     """
 
     size: int
@@ -29,6 +30,7 @@ class Shape(NamedTuple):
     latent_size: int
     dtype: DTypeLike
     classes: int
+    batch_statistic: str
 
 
 class GanNetwork(NamedTuple):
@@ -50,7 +52,7 @@ class GanNetwork(NamedTuple):
 GAN_NETWORKS: dict[str, GanNetwork] = {
     "dcgan": GanNetwork(
         lambda of: dcgan.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes),
-        lambda of: dcgan.Critic(of.size, of.width, of.dtype, of.classes),
+        lambda of: dcgan.Critic(of.size, of.width, of.dtype, of.classes, of.batch_statistic),
         freeze=("down_[!4]*",),
     ),
     "stylegan2": GanNetwork(

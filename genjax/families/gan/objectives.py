@@ -1,20 +1,22 @@
 """The losses of critic and generator. (Goodfellow et al. 2014)"""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from genjax.families.gan.pairs import Logits, Pairs
+from genjax.families.gan.techniques import OFF, Techniques, consistency_objective, mixed_objective
 from genjax.families.learner import Metrics
 from genjax.families.step import Knobs
-from genjax.losses.adversarial import AdversarialLoss
+from genjax.losses.adversarial import AdversarialLoss, top_weights
+from genjax.losses.consistency import sensitivity
+from genjax.losses.improved_gan import feature_matching
 from genjax.losses.lecam import lecam
-from genjax.losses.penalties import gradient_penalty, r1, r2
+from genjax.losses.penalties import dragan, gradient_penalty, r1, r2
 
-# (images, key of their augmentation) -> the critic's logits (n,); of a critic of classes (images, key, labels (n,))
-Logits = Callable[..., Array]
+DRAGAN_KEY = 1  # folded into the key of the points between, as those of `techniques` are
 
 
 class PenaltyWeights(NamedTuple):
@@ -24,55 +26,13 @@ class PenaltyWeights(NamedTuple):
         r1: gamma of R1, at real images.
         r2: gamma of R2, at generated images.
         gradient: weight of WGAN-GP's penalty, between them.
+        dragan: weight of DRAGAN's penalty, around real images.
     """
 
     r1: float = 0.0
     r2: float = 0.0
     gradient: float = 0.0
-
-
-class Pairs(NamedTuple):
-    """The images that the critic compares, and its keys for them.
-
-    Attributes:
-        real: images (n, h, w, c), some of them replaced by generated ones where APA does so.
-        fake: generated images of the same shape.
-        real_labels: () or (labels (n,),).
-        fake_labels: likewise.
-        real_key: key of the augmentation of real images.
-        fake_key: of generated ones.
-        between_key: key of the points between them.
-    """
-
-    real: Array
-    fake: Array
-    real_labels: tuple[Array, ...]
-    fake_labels: tuple[Array, ...]
-    real_key: Array
-    fake_key: Array
-    between_key: Array
-
-
-def pairs_of(real: Array, fake: Array, key: Array, *, knobs: Knobs, labels: Array | None = None) -> Pairs:
-    """Pairs real and generated images, and replaces real ones at random: the same for the same key.
-
-    Args:
-        real: images (n, h, w, c).
-        fake: generated images of the same shape.
-        key: key of augmentations, of points between real and fake, and of what is replaced.
-        knobs: `replace_probability` (APA) where it is set.
-        labels: of the pairs (n,); None without classes.
-    """
-    real_key, fake_key, between_key, replace_key = jax.random.split(key, 4)
-    fake_labels = () if labels is None else (labels,)
-    real_labels = fake_labels
-    if "replace_probability" in knobs:
-        replaced = jax.random.bernoulli(replace_key, knobs["replace_probability"], (len(real), 1, 1, 1))
-        # Others than those of the same pair: an image beside itself teaches a relativistic critic nothing.
-        real = jnp.where(replaced, jnp.roll(fake, 1, axis=0), real)
-        if labels is not None:  # a generated image keeps the label that it was made of
-            real_labels = (jnp.where(replaced[:, 0, 0, 0], jnp.roll(labels, 1), labels),)
-    return Pairs(real, fake, real_labels, fake_labels, real_key, fake_key, between_key)
+    dragan: float = 0.0
 
 
 def critic_objective(
@@ -82,10 +42,12 @@ def critic_objective(
     loss: AdversarialLoss,
     weights: PenaltyWeights,
     knobs: Knobs,
+    techniques: Techniques = OFF,
 ) -> tuple[Array, Metrics]:
     """Computes the critic's loss with its penalties, a mean over pairs.
 
-    `L_D = E[l_D(D(x), D(G(z)))] + r1 R1(x) + r2 R2(G(z)) + w_gp GP(x, G(z)) + w_lecam LeCam`
+    `L_D = E[l_D(D(x), D(G(z)))] + r1 R1(x) + r2 R2(G(z)) + w_gp GP(x, G(z)) + w_lecam LeCam`, and what the techniques
+    add.
 
     Of classes, both images of a pair are of one: D(x, y) and D(G(z, y), y).
 
@@ -95,14 +57,21 @@ def critic_objective(
         loss: l_D.
         weights: of the penalties.
         knobs: `lecam_weight`, `lecam_real_anchor`, `lecam_fake_anchor`, `penalty_scale` where they are set.
+        techniques: MixUp, which takes the place of l_D, and consistency regularisation.
     Returns:
         The loss (), and metrics: its parts, mean logits, their signs and accuracies.
     """
     real_logits = logits(pairs.real, pairs.real_key, *pairs.real_labels)
     fake_logits = logits(pairs.fake, pairs.fake_key, *pairs.fake_labels)
-    adversarial = loss.critic(real_logits, fake_logits).mean()
+    if techniques.mixup:
+        adversarial = mixed_objective(logits, pairs, loss=loss, alpha=techniques.mixup)
+    else:
+        adversarial = loss.critic(real_logits, fake_logits).mean()
     penalty, parts = penalty_objective(logits, pairs, weights=weights, knobs=knobs)
     total = adversarial + penalty
+    if techniques.of_consistency:
+        penalty, measured = consistency_objective(logits, pairs, real_logits, fake_logits, techniques=techniques)
+        total, parts = total + penalty, parts | measured
     if "lecam_weight" in knobs:
         anchors = {"real_anchor": knobs["lecam_real_anchor"], "fake_anchor": knobs["lecam_fake_anchor"]}
         parts["penalty/lecam"] = lecam(real_logits, fake_logits, **anchors).mean()
@@ -121,6 +90,8 @@ def critic_objective(
 
 def penalty_objective(logits: Logits, pairs: Pairs, *, weights: PenaltyWeights, knobs: Knobs) -> tuple[Array, Metrics]:
     """Computes the critic's penalties on its gradients: `r1 R1(x) + r2 R2(G(z)) + w_gp GP(x, G(z))`, () and its parts.
+
+    DRAGAN's is another: `w_d (|grad D(x + noise)| - 1)^2`.
 
     Args:
         logits: of the critic, through the augmentation.
@@ -141,22 +112,54 @@ def penalty_objective(logits: Logits, pairs: Pairs, *, weights: PenaltyWeights, 
     if weights.gradient:  # w_gp (|grad D(x_between)| - 1)^2
         parts["penalty/gradient"] = gradient_penalty(at_real, pairs.real, pairs.fake, pairs.between_key).mean()
         total += weights.gradient * parts["penalty/gradient"]
+    if weights.dragan:  # w_d (|grad D(x + noise)| - 1)^2
+        noise_key = jax.random.fold_in(pairs.between_key, DRAGAN_KEY)
+        parts["penalty/dragan"] = dragan(at_real, pairs.real, noise_key).mean()
+        total += weights.dragan * parts["penalty/dragan"]
     return total, parts
 
 
 def generator_objective(
-    logits: Logits, fake: Array, real: Array, key: Array, *, loss: AdversarialLoss, labels: Array | None = None
-) -> Array:
-    """Computes the generator's loss, a mean over pairs: `L_G = E[l_G(D(x), D(G(z)))]`, ().
+    logits: Logits,
+    fake: Array,
+    real: Array,
+    key: Array,
+    *,
+    loss: AdversarialLoss,
+    labels: Array | None = None,
+    knobs: Knobs | None = None,
+    techniques: Techniques = OFF,
+    features: Logits | None = None,
+    near: Array | None = None,
+) -> tuple[Array, Metrics]:
+    """Computes the generator's loss, a mean over pairs: `L_G = E[l_G(D(x), D(G(z)))]`, and what the techniques add.
 
     Args:
         logits: of the critic.
         fake: generated images (n, h, w, c).
-        real: images of the same shape, which relativistic losses compare with.
+        real: images of the same shape, which relativistic losses and feature matching compare with.
         key: key of the augmentations.
         loss: l_G.
         labels: of the pairs (n,); None without classes.
+        knobs: `top_fraction`, the share of the images that count, where it is set.
+        techniques: feature matching and zCR.
+        features: (images, key of their augmentation) -> the critic's features (n, ...), for feature matching.
+        near: images of latents near those of `fake`, for zCR.
+    Returns:
+        The loss (), and its parts.
     """
     real_key, fake_key = jax.random.split(key)
     of = () if labels is None else (labels,)
-    return loss.generator(logits(real, real_key, *of), logits(fake, fake_key, *of)).mean()
+    fake_logits = logits(fake, fake_key, *of)
+    each = loss.generator(logits(real, real_key, *of), fake_logits)
+    if knobs and "top_fraction" in knobs:
+        each = each * top_weights(fake_logits, knobs["top_fraction"])
+    total = each.mean()
+    parts = {"loss/generator": total}
+    if techniques.feature_matching and features is not None:
+        parts["penalty/feature_matching"] = feature_matching(features(real, real_key), features(fake, fake_key))
+        total += techniques.feature_matching * parts["penalty/feature_matching"]
+    if techniques.latent_generator and near is not None:  # -w |G(z) - G(z + e)|^2
+        parts["penalty/latent_sensitivity"] = sensitivity(fake, near).mean()
+        total -= techniques.latent_generator * parts["penalty/latent_sensitivity"]
+    return total, parts

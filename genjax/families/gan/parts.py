@@ -13,6 +13,7 @@ from genjax.data.images import to_float
 from genjax.families.accumulate import in_parts
 from genjax.families.copies import Shots
 from genjax.families.gan.objectives import PenaltyWeights
+from genjax.families.gan.techniques import Techniques, near_latents
 from genjax.families.labels import labels_of, told
 from genjax.families.learner import Batch, Module, TrainState
 from genjax.families.step import Knobs, Share
@@ -44,6 +45,7 @@ class Gan(NamedTuple):
     share: Share
     classes: int
     shots: Shots | None
+    techniques: Techniques
 
 
 class Drawn(NamedTuple):
@@ -101,6 +103,21 @@ def logits_of(
     gan: Gan, context: Tree, knobs: Knobs, tree: Tree, images: Array, key: Array, labels: Array | None = None
 ) -> Array:
     """Applies the critic to augmented images: (n,)."""
-    if gan.augment is not None:
-        images = gan.augment(key, images, knobs.get(AUGMENT_KNOB, jnp.ones(())))
+    images = augmented(gan, knobs, images, key)
     return gan.critic.apply({"params": gan.transfers["critic"].params(tree, context)}, images, **told(labels))
+
+
+def features_of(gan: Gan, context: Tree, knobs: Knobs, tree: Tree, images: Array, key: Array) -> Array:
+    """Computes the critic's features of augmented images, without its head: (n, ...)."""
+    images = augmented(gan, knobs, images, key)
+    return gan.critic.apply({"params": gan.transfers["critic"].params(tree, context)}, images, method="features")
+
+
+def augmented(gan: Gan, knobs: Knobs, images: Array, key: Array) -> Array:
+    """Augments images where there is an augmentation."""
+    return images if gan.augment is None else gan.augment(key, images, knobs.get(AUGMENT_KNOB, jnp.ones(())))
+
+
+def near_of(gan: Gan, key: Array, latents: Array) -> Array:
+    """Returns latents near these, (n, latent_size), which zCR compares with them."""
+    return near_latents(key, latents, gan.techniques.latent_noise)

@@ -10,6 +10,7 @@ from genjax.control import (
     kl_annealing,
     learning_rate_annealing,
     temperature,
+    top_k,
     warm_up,
 )
 from genjax.errors import InputError
@@ -36,6 +37,17 @@ def test_a_capacity_grows_and_is_held():
     controller = capacity(20.0, steps=4, weight=7.0)
     assert course(controller, "kl_capacity", 6) == [0, 5, 10, 15, 20, 20]
     assert course(controller, "kl_weight", 2) == [7, 7]
+
+
+def test_the_share_of_the_top_falls_by_one_factor_and_is_held():
+    assert course(top_k(2, last=0.25), "top_fraction", 5) == pytest.approx([1, 0.5, 0.25, 0.25, 0.25])
+    assert course(top_k(0), "top_fraction", 2) == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("call", [lambda: top_k(5, last=0.0), lambda: top_k(5, last=1.5), lambda: top_k(-1)])
+def test_a_share_outside_of_0_to_1_is_refused(call):
+    with pytest.raises(InputError, match=", expected "):
+        call()
 
 
 def test_free_bits_do_not_change():

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from genjax.families.gan.objectives import PenaltyWeights, critic_objective, generator_objective, pairs_of
+from genjax.families.gan.objectives import PenaltyWeights, critic_objective, generator_objective
+from genjax.families.gan.pairs import pairs_of
 from genjax.losses import ADVERSARIAL
 
 SLOPE = jnp.arange(9.0).reshape(1, 3, 3, 1) / 10
@@ -68,14 +69,14 @@ def test_without_penalties_it_is_the_loss_of_the_paper(loss):
     total, parts = critic(loss)
     assert total == parts["loss/critic"] == pytest.approx(CRITIC[loss], rel=1e-5)
     assert not [name for name in parts if name.startswith("penalty/")], "what is off is not computed"
-    found = generator_objective(linear, FAKE, REAL, jax.random.key(0), loss=ADVERSARIAL[loss])
+    found = generator_objective(linear, FAKE, REAL, jax.random.key(0), loss=ADVERSARIAL[loss])[0]
     assert float(found) == pytest.approx(GENERATOR[loss], rel=1e-5)
 
 
 def test_the_generator_goes_where_the_logits_rise():
     """Of the loss -D(G(z)), a mean over two images: minus the critic's slope, halved."""
     slope = jax.grad(
-        lambda fake: generator_objective(linear, fake, REAL, jax.random.key(0), loss=ADVERSARIAL["wasserstein"])
+        lambda fake: generator_objective(linear, fake, REAL, jax.random.key(0), loss=ADVERSARIAL["wasserstein"])[0]
     )(FAKE)
     np.testing.assert_allclose(slope, -jnp.concatenate([SLOPE, SLOPE]) / 2, rtol=1e-6)
 
@@ -166,7 +167,7 @@ def test_both_images_of_a_pair_are_judged_under_its_label_in_every_part():
     assert float(parts["penalty/r2"]) == pytest.approx(R2 * (1 + 9) / 2, rel=1e-5)
     length = math.sqrt(2.04)
     assert float(parts["penalty/gradient"]) == pytest.approx(((length - 1) ** 2 + (3 * length - 1) ** 2) / 2, rel=1e-5)
-    found = generator_objective(of_label, FAKE, REAL, jax.random.key(0), loss=loss, labels=labels)
+    found = generator_objective(of_label, FAKE, REAL, jax.random.key(0), loss=loss, labels=labels)[0]
     assert float(found) == pytest.approx((1.8 - 3 * 0.9) / 2, rel=1e-5)
 
 

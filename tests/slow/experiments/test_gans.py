@@ -1,4 +1,4 @@
-"""The experiments on GANs: the recipe of R3GAN, and what a branch costs."""
+"""The experiments on GANs: the recipe of R3GAN, techniques of the field, and what a branch costs."""
 
 import json
 
@@ -16,6 +16,16 @@ def test_the_recipe_is_compared_with_the_default(tmp_path):
     with Image.open(tmp_path / "out" / "images.png") as picture:
         assert picture.width > picture.height
     quick("gan/recipe", "--out", "out", folder=tmp_path)
+    assert len((tmp_path / "out" / "rows.jsonl").read_text().splitlines()) == len(rows)
+
+
+def test_techniques_are_compared_one_at_a_time(tmp_path):
+    done = quick("gan/techniques", "--out", "out", folder=tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "out" / "rows.jsonl").read_text().splitlines()]
+    assert [row["name"] for row in rows] == [f"digits/{way}/0" for way in ("default", "bCR", "top-k")]
+    assert len({row["values"]["KD"] for row in rows}) == 3, "each way trains another model"
+    assert done.stdout.rstrip() == (tmp_path / "out" / "table.md").read_text().rstrip()
+    quick("gan/techniques", "--out", "out", folder=tmp_path)
     assert len((tmp_path / "out" / "rows.jsonl").read_text().splitlines()) == len(rows)
 
 
