@@ -61,6 +61,7 @@ TABLES = {
     "sources": "few_shot.sources",
     "gan_recipe": "gan.recipe",
     "gan_techniques": "gan.techniques",
+    "gan_techniques_64": "gan.techniques",
 }
 
 
