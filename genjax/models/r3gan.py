@@ -8,6 +8,7 @@ On a CPU the network is affordable at 16 pixels, not above.
 """
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -232,11 +233,11 @@ def widths_of(size: int, width: int) -> list[int]:
     return [features_at(min(resolution, size // 2), size=size, width=width) for resolution in resolutions(size)]
 
 
-def normal(gain: float) -> jax.nn.initializers.Initializer:
+def normal(gain: float) -> Callable[[Array, tuple[int, ...]], Array]:
     """Makes an initialiser of variance gain^2 / inputs that draws a matrix: a draw of four axes compiles slowly."""
 
-    def drawn(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.float32) -> Array:
+    def drawn(key: Array, shape: tuple[int, ...]) -> Array:
         inputs = math.prod(shape[:-1])
-        return (gain / math.sqrt(inputs) * jax.random.normal(key, (inputs, shape[-1]), dtype)).reshape(shape)
+        return (gain / math.sqrt(inputs) * jax.random.normal(key, (inputs, shape[-1]))).reshape(shape)
 
     return drawn
