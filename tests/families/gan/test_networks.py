@@ -60,22 +60,23 @@ def test_a_low_rank_update_of_a_stylegan2_is_under_a_tenth_of_its_generator():
 
 @cache
 def source(network):
+    """(parameters, latents, the images that they make of them): once for all transfers."""
     learner = build_learner(model_of(network))
-    return jax.jit(learner.init)(jax.random.key(0), BATCH).trainable
+    assert learner.latents is not None
+    params = jax.jit(learner.init)(jax.random.key(0), BATCH).trainable
+    latents = learner.latents.draw(jax.random.key(1), 4)
+    return params, latents, jax.jit(learner.latents.generate)(params, {"generator": (), "critic": ()}, latents)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", [name for name in GAN_NETWORKS if name != "dcgan"])
 @pytest.mark.parametrize("transfer", USUAL)
 def test_every_transfer_begins_with_the_images_of_the_source_and_trains(network, transfer):
-    model, params = model_of(network), source(network)
+    model, (params, latents, expected) = model_of(network), source(network)
     information = {name: jax.tree.map(jnp.ones_like, tree) for name, tree in params.items()}
-    learner, plain = build_learner(model, build_transfers(transfer, model, information)), build_learner(model)
+    learner = build_learner(model, build_transfers(transfer, model, information))
     assert learner.latents is not None
-    assert plain.latents is not None
     state = jax.jit(learner.init)(jax.random.key(0), BATCH, source=params)
-    latents = learner.latents.draw(jax.random.key(1), 4)
-    expected = jax.jit(plain.latents.generate)(params, {"generator": (), "critic": ()}, latents)
     generate = jax.jit(learner.latents.generate)
     np.testing.assert_allclose(generate(state.trainable, state.context, latents), expected, atol=1e-5)
     after, metrics = jax.jit(learner.step)(state, BATCH)

@@ -3,20 +3,18 @@
 import json
 
 import pytest
+from quicker_flows import quicker_flows
 from toy_runs import genjax
 
 from genjax.api import load
-from genjax.families.flow import options, styles
 
 SHOTS = ["--data", "fonts:caveat", "--shots-of", "ADGMRaegkt", "--evaluate-every", 0]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def fewer_numbers():
-    """Drawings of few steps, and few trials of which known style is nearest: all would take minutes."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(options, "STEPS", 4)
-        patch.setattr(styles, "ROUNDS", ((1, 1, 16), (4, 1, 1)))
+def quicker():
+    """The flow of the zoo would compute for minutes."""
+    with quicker_flows():
         yield
 
 
