@@ -152,8 +152,8 @@ def adapt_to_shots(settings: Quickstart, family: str, source: Path, out: Path) -
 
 def evaluate_on_glyphs(settings: Quickstart, run: Path) -> list[Record]:
     """Evaluates a run against held-out glyphs; the quick form has one metric, of fewer images."""
-    how = {"metrics": ("kd",), "num": 200} if settings.quick else {"metrics": CORE}
-    return evaluate_run(run, data="glyphs", seed=settings.seed, **how)
+    metrics, num = (("kd",), 200) if settings.quick else (CORE, 0)
+    return evaluate_run(run, data="glyphs", metrics=metrics, num=num, seed=settings.seed)
 
 
 def real_rows(settings: Quickstart) -> list[Row]:

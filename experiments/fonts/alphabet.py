@@ -62,8 +62,9 @@ def main(settings: Alphabet) -> int:
     whole = load(data, size=32, channels=1, split="all")
     given = shots_named(whole, letters) if letters else whole
     run = settings.out / "adapted"
-    how = {"steps": settings.steps, "seed": settings.seed, "force": settings.force, "source": settings.source}
-    if not adapted_to(data, letters, len(given), run, **how):
+    steps, seed, force = settings.steps, settings.seed, settings.force
+    source = settings.source
+    if not adapted_to(data, letters, len(given), run, steps=steps, seed=seed, force=force, source=source):
         return 130
     alphabet = drawn(run, settings.seed, QUICK if settings.quick else None)
     rows = [
