@@ -10,9 +10,9 @@ from compiling import XLA_FLAGS
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 
 
-def quick(name, *arguments, folder):
+def quick(name, *arguments, folder, flags=XLA_FLAGS):
     """Runs the quick form of a script, named as `bench/growth`, outside the checkout; returns the finished process."""
-    environment = os.environ | {"XLA_FLAGS": XLA_FLAGS}  # as in conftest.py, on one device
+    environment = os.environ | {"XLA_FLAGS": flags}  # as in conftest.py, on one device
     environment |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2"}  # several runs of a quick form share steps
     command = [sys.executable, str(EXPERIMENTS / f"{name}.py"), "--quick", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -2,13 +2,19 @@
 
 What is built from equal configs is one object, so that JAX finds what it has traced before. The package itself builds
 a learner once a run, and has no use for it. Only what is keyed by frozen configs is remembered; the rest is built anew.
+Images that nearly every test trains on are drawn once as well.
 """
 
 import dataclasses
+import functools
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from genjax.control import ControlConfig
+from genjax.data.load import DATASETS
 from genjax.devices import dispatch
 from genjax.devices.sharding import stay
 from genjax.families.family import Family, Stage, Training
@@ -18,6 +24,8 @@ from genjax.families.text import dump_vocabulary
 from genjax.families.text_to_image import model as text_to_image
 
 MOST = 200  # learners and steps that are kept at once
+REMEMBERED = ("digits", "glyphs")  # sources of images
+LARGEST = 4_000_000  # bytes of a set that is kept
 ANY_STEPS = -1  # stands for the steps of a run, on which no learner depends
 
 
@@ -27,6 +35,8 @@ def remember() -> None:
         FAMILIES[name] = remembering(family)
     dispatch.make_programs = _steps(dispatch.make_programs)
     text_to_image.TextToImage.drawer = _drawers(text_to_image.TextToImage.drawer)
+    for name in REMEMBERED:
+        DATASETS[name] = DATASETS[name]._replace(load=_images(DATASETS[name].load))
 
 
 def remembering(family: Family) -> Family:
@@ -93,6 +103,27 @@ def _steps(make: Callable[..., Any]) -> Callable[..., Any]:
         return _kept(known, id(learner.step), lambda: (make(learner, layout, like), learner))[0]
 
     return make_programs
+
+
+def _images(load: Callable[..., Any]) -> Callable[..., Any]:
+    """Small sets, for there are many; whoever asks gets a copy, to do with as one likes."""
+    known: dict[Any, Any] = {}
+
+    @functools.wraps(load)
+    def loaded(variant: str, request: Any) -> Any:
+        key = (variant, request)
+        found = known.get(key) or load(variant, request)
+        if not isinstance(found.images, np.ndarray) or found.images.nbytes > LARGEST:
+            return found
+        found = _kept(known, key, lambda: found)
+        return dataclasses.replace(found, images=found.images.copy(), labels=found.labels.copy())
+
+    return loaded
+
+
+def as_loaded() -> dict[str, Any]:
+    """The sources that are remembered, as they are in the package: for tests of the images themselves."""
+    return {name: DATASETS[name]._replace(load=inspect.unwrap(DATASETS[name].load)) for name in REMEMBERED}
 
 
 def _drawers(make: Callable[..., Any]) -> Callable[..., Any]:

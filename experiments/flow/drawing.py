@@ -62,7 +62,9 @@ class Settings:
     steps: tuple[int, ...] = (1, 2, 4, 8, 18, 32)
     """Steps of a drawing without guidance."""
     guidances: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0, 3.0, 5.0)
-    """Weights of guidance, in 18 steps of Heun's method."""
+    """Weights of guidance, by Heun's method."""
+    guided_steps: int = 18
+    """Steps of a drawing with guidance."""
     num: int = 1000
     """Images of each drawing."""
     seed: int = 0
@@ -90,16 +92,16 @@ def drawings(settings: Settings) -> Iterator[Drawing]:
         for steps in settings.steps:
             yield Drawing(solver, steps, FlowDrawing(steps=steps, solver=solver))
     for weight in settings.guidances:
-        yield Drawing("guidance", weight, FlowDrawing(18, "heun", weight))
+        yield Drawing("guidance", weight, FlowDrawing(settings.guided_steps, "heun", weight))
         if weight != 1:
-            within = FlowDrawing(18, "heun", weight, INTERVAL)
+            within = FlowDrawing(settings.guided_steps, "heun", weight, INTERVAL)
             yield Drawing("guidance in an interval", weight, within)
 
 
 def main(settings: Settings) -> int:
     """Trains the model, judges every drawing that has no row yet, writes table and plot; returns the exit code."""
     if settings.quick:
-        tiny = {"train_steps": 5, "width": 16, "steps": (1, 2), "guidances": (1.0, 2.0), "num": 100}
+        tiny = {"train_steps": 5, "width": 16, "steps": (1, 2), "guidances": (1.0, 2.0), "guided_steps": 3, "num": 100}
         settings = dataclasses.replace(settings, **tiny)
     config, rows = model_config(settings), settings.out / "drawing.jsonl"
     run = Path(config.out)
@@ -123,7 +125,7 @@ def main(settings: Settings) -> int:
 def model_config(settings: Settings) -> TrainConfig:
     """Returns the config of the model of classes."""
     return TrainConfig(
-        model=FlowConfig(dit=DitConfig(width=settings.width, depth=4)),
+        model=FlowConfig(dit=DitConfig(width=settings.width, depth=1 if settings.quick else 4)),
         data="digits",
         size=16,
         condition="class",
@@ -175,7 +177,7 @@ def pictures(settings: Settings, run: Path) -> np.ndarray:
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     """Writes the table."""
-    first = rows[0]["records"]
+    first, guided = rows[0]["records"], rows[-1]["drawing"]["steps"]  # guidance is last
     text = [
         "# Drawing from a flow",
         "",
@@ -183,7 +185,8 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         f" {first[0]['n_fake']:,} images against {first[0]['n_real']:,} held-out digits, features"
         f" {first[0]['extractor']}, genjax {first[0]['version']}. KD: lower is better, with its 95 % interval."
         f" class_accuracy: {first[-1]['method']}."
-        f" Guidance is in 18 steps of Heun's method; in an interval: at times from {INTERVAL[0]} to {INTERVAL[1]}.",
+        f" Guidance is in {guided} steps of Heun's method; in an interval: at times from {INTERVAL[0]} to"
+        f" {INTERVAL[1]}.",
         "",
         "| drawing | steps or weight | calls of the network | " + " | ".join(SHOWN) + " |",
         "|" + "---|" * (len(SHOWN) + 3),

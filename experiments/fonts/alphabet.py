@@ -21,7 +21,7 @@ from genjax.devices import backend
 backend.prepare()  # before jax is imported
 
 from experiments.common.letters import LETTERS
-from experiments.fonts.sheet import STEPS, adapted_to, drawn, in_places, save_sheet
+from experiments.fonts.sheet import QUICK, SOURCE, STEPS, adapted_to, drawn, in_places, save_sheet
 from genjax.data import load
 from genjax.data.named_shots import shots_named
 from genjax.errors import InputError
@@ -39,6 +39,8 @@ class Alphabet:
     """A folder of scanned letters, an image each, named by its character: A.png, or upper_a.png and lower_a.png."""
     letters: str = ""
     """Characters to adapt to: ADGMRaegkt of a font, all of a folder without it."""
+    source: Path = SOURCE
+    """Run of a flow that was trained on fonts by class and style."""
     out: Path = Path("runs/alphabet")
     """Folder for the run and the picture."""
     steps: int = STEPS
@@ -60,11 +62,14 @@ def main(settings: Alphabet) -> int:
     whole = load(data, size=32, channels=1, split="all")
     given = shots_named(whole, letters) if letters else whole
     run = settings.out / "adapted"
-    if not adapted_to(data, letters, len(given), run, steps=settings.steps, seed=settings.seed, force=settings.force):
+    steps, seed, force = settings.steps, settings.seed, settings.force
+    source = settings.source
+    if not adapted_to(data, letters, len(given), run, steps=steps, seed=seed, force=force, source=source):
         return 130
+    alphabet = drawn(run, settings.seed, QUICK if settings.quick else None)
     rows = [
         Row(f"Given: {len(given)} letters", given.images[:]),
-        Row("Drawn by the adapted model, the given ones too", drawn(run, settings.seed)),
+        Row("Drawn by the adapted model, the given ones too", alphabet),
     ]
     if len(whole) > len(given):
         rows.append(Row("True", in_places(whole)))

@@ -14,6 +14,7 @@ from genjax.errors import InputError
 from genjax.evaluate.letter_records import Drawn, letter_records, retrieved
 from genjax.evaluate.records import Record
 from genjax.evaluate.sampling import sample_run
+from genjax.families.flow.options import FlowDrawing
 from genjax.report.draw.figure import Row, save_figure
 from genjax.store.run_folder import RunFolder, is_run
 from genjax.terminal import say
@@ -24,9 +25,20 @@ SOURCE = ZOO / "fonts32-flow"
 STEPS, RATE, BATCH = 400, 0.5, 10  # as in experiments/results/fonts.md
 METRICS = ("distance", "legibility")
 COLUMNS = 26  # of a sheet: capitals, small letters, digits
+QUICK = FlowDrawing(steps=2)  # of a quick form: most of its time would go to drawing
 
 
-def adapted_to(data: str, shots_of: str, number: int, out: Path, *, steps: int, seed: int, force: bool) -> bool:
+def adapted_to(
+    data: str,
+    shots_of: str,
+    number: int,
+    out: Path,
+    *,
+    steps: int,
+    seed: int,
+    force: bool,
+    source: Path = SOURCE,
+) -> bool:
     """Adapts the source to letters, or goes on with it; returns True if it came to its end.
 
     Args:
@@ -37,11 +49,12 @@ def adapted_to(data: str, shots_of: str, number: int, out: Path, *, steps: int, 
         steps: updates.
         seed: of everything random.
         force: start again.
+        source: run of a flow that was trained on fonts by class and style.
     Raises:
         InputError: what cannot be used; letters that have changed since the run was begun.
     """
     config = AdaptConfig(
-        source=SOURCE,
+        source=source,
         data=data,
         shots_of=shots_of,
         transfer="auto",
@@ -63,9 +76,9 @@ def adapted_to(data: str, shots_of: str, number: int, out: Path, *, steps: int, 
         raise InputError(f"{error} Use --force to begin anew with these letters.") from None
 
 
-def drawn(run: Path, seed: int) -> np.ndarray:
+def drawn(run: Path, seed: int, drawing: FlowDrawing | None = None) -> np.ndarray:
     """Draws all characters in the style of a run: uint8 (62, h, w, 1)."""
-    return sample_run(run, len(CHARACTERS), seed=seed, asked=list(CHARACTERS))
+    return sample_run(run, len(CHARACTERS), seed=seed, asked=list(CHARACTERS), drawing=drawing)
 
 
 class Sheet(NamedTuple):
@@ -80,7 +93,7 @@ class Sheet(NamedTuple):
     records: list[Record]
 
 
-def sheet_of(whole: Dataset, letters: str, run: Path, seed: int) -> Sheet:
+def sheet_of(whole: Dataset, letters: str, run: Path, seed: int, drawing: FlowDrawing | None = None) -> Sheet:
     """Draws all characters by the adapted model, the source and retrieval, beside the true ones.
 
     Args:
@@ -88,9 +101,10 @@ def sheet_of(whole: Dataset, letters: str, run: Path, seed: int) -> Sheet:
         letters: those that were given.
         run: of the adapted model.
         seed: of the latents.
+        drawing: how the flow draws; None for the usual way.
     """
     given, unseen = shots_named(whole, letters), rest_of(whole, letters)
-    ways = [Drawn("", drawn(run, seed), ""), Drawn("of the source", drawn(SOURCE, seed), "")]
+    ways = [Drawn("", drawn(run, seed, drawing), ""), Drawn("of the source", drawn(SOURCE, seed, drawing), "")]
     titles = ["Drawn by the adapted model, the given ones too", "Drawn by the source, before"]
     try:
         ways.append(retrieved(whole, given))

@@ -18,6 +18,7 @@ TRAIN = ("train", "--model", "toy", *TOY_LINE, "--dry-run")
 GAN = ("train", "--model", "gan", "--gan.width", "8", *TOY_LINE, "--dry-run")
 VAE = ("train", "--model", "vae", "--vae.width", "8", *TOY_LINE, "--dry-run")
 TEXT = ("train", "--model", "text2image", "--data", "glyphs", "--num-images", "40", "--batch", "8", "--dry-run")
+TEXT += ("--masked-steps", "0", "--reranker-steps", "0", "--prior.depth", "1")  # a rehearsed stage takes seconds
 ADAPT = ("adapt", "--source", "{run}", "--data", "glyphs", "--num-images", "60", "--shots", "10", "--dry-run")
 SAMPLE = ("sample", "--run", "{run}", "--num", "4", "--out", "{folder}/new.png")
 EVALUATE = ("evaluate", "--run", "{run}", "--data", "digits", "--num", "20", "--metrics", "kd")

@@ -7,20 +7,24 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from compiling import XLA_FLAGS
 from nbclient import NotebookClient
+from quicker_flows import CODE
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path, tmp_path):
+def test_a_notebook_runs(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", XLA_FLAGS)  # as in conftest.py, on one device
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")  # notebooks share steps
     notebook = nbformat.read(path, as_version=4)
     (parameters,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     parameters.source, changed = re.subn(r"STEPS = \d+", "STEPS = 3", parameters.source)
     assert changed
     parameters.source = re.sub(r"IMAGES = \d+", "IMAGES = 64", parameters.source)
-    parameters.source = re.sub(r'FOLDER = "[^"]+"', f'FOLDER = "{tmp_path}"', parameters.source)
+    parameters.source = re.sub(r'FOLDER = "[^"]+"', f'FOLDER = "{tmp_path}"', parameters.source) + CODE
     NotebookClient(
         notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": path.parent}}
     ).execute()

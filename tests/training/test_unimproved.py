@@ -149,15 +149,15 @@ def test_the_report_says_it_too(ruined, tmp_path):
 @pytest.mark.parametrize("family", ["gan", "vae"])
 def test_one_emoji_does_no_harm_to_what_is_kept(family, tmp_path):
     """A shot is repeated, which is far from all the others: few sources are nearer with it. (results/few_shot.md)"""
-    common: dict[str, Any] = {"evaluate_every": 20, "evaluate_num": 100, "num_images": 0}
+    common: dict[str, Any] = {"evaluate_every": 10, "evaluate_num": 100, "num_images": 0}
     source = train_config(family, tmp_path / "source", data="emoji:!animals-nature", size=32, channels=3, batch=32)
-    train(dataclasses.replace(source, steps=150, num_images=0))
+    train(dataclasses.replace(source, steps=60, num_images=0))
     for scale in (1.0, 100.0):  # of the source's learning rates: as they are, and ruinous
         out = tmp_path / f"{scale:g}"
-        animals = adapt_config(source.out, out, data="emoji:animals-nature", shots=1, steps=60)
+        animals = adapt_config(source.out, out, data="emoji:animals-nature", shots=1, steps=20)
         adapt(dataclasses.replace(animals, learning_rate_scale=scale, **common))
         scores = {line["step"]: line[KD] for line in read_metrics(out / "metrics.jsonl") if KD in line}
-        assert sorted(scores) == [0, 20, 40, 60]
+        assert sorted(scores) == [0, 10, 20]
         assert best_score(RunFolder(out)) == min(scores.values()) <= scores[0]
         assert best_step(RunFolder(out)) == 0 or scale == 1
         if best_step(RunFolder(out)) == 0:

@@ -16,7 +16,7 @@ def test_drawings_of_a_flow_are_judged_and_go_on_where_they_were(tmp_path):
     ]
     table = (tmp_path / "out" / "drawing.md").read_text()
     assert "| heun | 2 | 3 |" in table
-    assert "| guidance | 2 | 70 |" in table
+    assert "| guidance | 2 | 10 |" in table
     with Image.open(tmp_path / "out" / "drawing.png") as picture:
         assert picture.width > 400
     quick("flow/drawing", "--out", "out", folder=tmp_path)

@@ -13,8 +13,13 @@ from genjax.data.fonts.drawing import CHARACTERS
 from genjax.zoo.cards import cards
 
 
-def test_a_source_is_adapted_to_ten_letters_and_compared_with_the_truth(tmp_path):
-    source = quick("fonts/train_source", folder=tmp_path).stdout.strip()
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """The folder of a small flow of one family of fonts; that of the zoo would be computed with for minutes."""
+    return quick("fonts/train_source", folder=tmp_path_factory.mktemp("source")).stdout.strip()
+
+
+def test_a_source_is_adapted_to_ten_letters_and_compared_with_the_truth(source, tmp_path):
     arguments = ("--source", source, "--out", "out")
     quick("fonts/benchmark", *arguments, folder=tmp_path)
     path = tmp_path / "out" / "rows.jsonl"
@@ -30,23 +35,24 @@ def test_a_source_is_adapted_to_ten_letters_and_compared_with_the_truth(tmp_path
     assert len(path.read_text().splitlines()) == len(rows)
 
 
-def test_an_alphabet_is_drawn_of_a_font_and_gone_on_with(tmp_path):
+def test_an_alphabet_is_drawn_of_a_font_and_gone_on_with(source, tmp_path):
     """The sheet of a font has the truth below; started again, nothing is trained anew."""
-    assert quick("fonts/alphabet", "--out", "out", folder=tmp_path).stdout == "out/alphabet.png\n"
+    arguments = ("--source", source, "--out", "out")
+    assert quick("fonts/alphabet", *arguments, folder=tmp_path).stdout == "out/alphabet.png\n"
     with Image.open(tmp_path / "out" / "alphabet.png") as picture:
         assert picture.width > picture.height
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("out/adapted/checkpoints/*")}
     assert before
-    quick("fonts/alphabet", "--out", "out", folder=tmp_path)
+    quick("fonts/alphabet", *arguments, folder=tmp_path)
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_an_alphabet_is_drawn_of_scanned_letters(tmp_path):
+def test_an_alphabet_is_drawn_of_scanned_letters(source, tmp_path):
     letters = load("fonts:lora", size=64, split="all")
     (tmp_path / "scans").mkdir()
     for char in "AaRg5":
         Image.fromarray(255 - letters.images[CHARACTERS.index(char)][..., 0]).save(tmp_path / "scans" / f"{char}.png")
-    quick("fonts/alphabet", "--shots", "scans", folder=tmp_path)
+    quick("fonts/alphabet", "--source", source, "--shots", "scans", folder=tmp_path)
     assert (tmp_path / "runs" / "alphabet" / "alphabet.png").is_file()
 
 
@@ -72,8 +78,8 @@ def test_the_reader_is_trained_and_written(tmp_path):
     assert done.stdout.strip().endswith("letters-v1.safetensors")
 
 
-def test_memorisation_control_is_compared_with_none(tmp_path):
-    arguments = ("--out", "out", "--font-methods", "full, held by rate")
+def test_memorisation_control_is_compared_with_none(source, tmp_path):
+    arguments = ("--source", source, "--out", "out", "--font-methods", "full, held by rate")
     quick("fonts/memorisation", *arguments, folder=tmp_path)
     path = tmp_path / "out" / "rows.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from compiling import NUMBERS
 from experiment import quick
 from PIL import Image
 
@@ -11,7 +12,7 @@ from PIL import Image
 def quickstart(tmp_path_factory):
     """(folder, finished process) of the quickstart's quick form."""
     folder = tmp_path_factory.mktemp("quickstart")
-    return folder, quick("quickstart", "--out", "out", folder=folder)
+    return folder, quick("quickstart", "--out", "out", folder=folder, flags=NUMBERS)
 
 
 def test_the_quickstart_writes_its_pictures_and_its_summary(quickstart):
@@ -30,7 +31,7 @@ def test_the_quickstart_writes_its_pictures_and_its_summary(quickstart):
         for records in (family["before"], family["after"]):
             kernel = next(record for record in records if record["name"] == "KD[embedded-v1]")
             assert kernel["interval"][0] <= kernel["value"] <= kernel["interval"][1]
-            assert (kernel["split"], kernel["n_real"], kernel["n_fake"]) == ("test", 1000, 1000)
+            assert (kernel["split"], kernel["n_real"], kernel["n_fake"]) == ("test", 1000, 200)
 
 
 def test_the_quickstart_goes_on_where_it_was(quickstart):
@@ -39,6 +40,6 @@ def test_the_quickstart_goes_on_where_it_was(quickstart):
     before = (folder / "out" / "summary.json").read_bytes()
     states = {path: path.stat().st_mtime_ns for path in folder.glob("out/*/*/checkpoints/*")}
     assert len(states) == 5
-    quick("quickstart", "--out", "out", folder=folder)
+    quick("quickstart", "--out", "out", folder=folder, flags=NUMBERS)
     assert (folder / "out" / "summary.json").read_bytes() == before
     assert {path: path.stat().st_mtime_ns for path in folder.glob("out/*/*/checkpoints/*")} == states

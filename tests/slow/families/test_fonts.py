@@ -3,11 +3,19 @@
 import json
 
 import pytest
+from quicker_flows import quicker_flows
 from toy_runs import genjax
 
 from genjax.api import load
 
 SHOTS = ["--data", "fonts:caveat", "--shots-of", "ADGMRaegkt", "--evaluate-every", 0]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quicker():
+    """The flow of the zoo would compute for minutes."""
+    with quicker_flows():
+        yield
 
 
 @pytest.fixture(scope="module")
