@@ -1,4 +1,4 @@
-"""The experiments on GANs: the recipe of R3GAN, techniques of the field, and what a branch costs."""
+"""The experiments on GANs: the recipe of R3GAN, techniques, networks, and what a branch costs."""
 
 import json
 
@@ -27,6 +27,16 @@ def test_techniques_are_compared_one_at_a_time(tmp_path):
     assert done.stdout.rstrip() == (tmp_path / "out" / "table.md").read_text().rstrip()
     quick("gan/techniques", "--out", "out", folder=tmp_path)
     assert len((tmp_path / "out" / "rows.jsonl").read_text().splitlines()) == len(rows)
+
+
+def test_networks_are_compared_after_the_same_time(tmp_path):
+    done = quick("gan/networks", "--out", "out", folder=tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "out" / "rows.jsonl").read_text().splitlines()]
+    assert [row["name"] for row in rows] == ["digits/dcgan/0", "digits/resnet/0"]
+    assert all(row["steps"] > 0 for row in rows)
+    assert done.stdout.rstrip() == (tmp_path / "out" / "table.md").read_text().rstrip()
+    with Image.open(tmp_path / "out" / "images.png") as picture:
+        assert picture.width > picture.height
 
 
 def test_a_branch_is_timed_beside_plain_code(tmp_path):
