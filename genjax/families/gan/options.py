@@ -120,8 +120,8 @@ class GanDrawing:
     """The choices in drawing an image from a GAN of styles."""
 
     truncation: float = 1.0
-    """Brings the styles of images to their mean, of a class to its own: 1 leaves them, 0.7 is usual, at 0 all images
-    are one. Better images, of less variety."""
+    """Draws the styles of images to their mean, of a class to its own, for better images of less variety: 1 leaves
+    them, 0.7 is usual, 0 makes all images one."""
     mix: int = 0
     """Layer from which on an image takes its styles from other latents, counted from the coarsest: coarse features of
     the one, fine ones of the other; 0 is off."""
