@@ -1,22 +1,12 @@
 """The committed reports follow from the committed numbers: what a report says is computed, not typed."""
 
-import importlib
 import json
-import sys
 
 import pytest
 from experiment import EXPERIMENTS
 
 RESULTS = EXPERIMENTS / "results"
 TEXT_TO_IMAGE = RESULTS / "text_to_image"
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """Imports a script of experiments/ by its name in the package, as a module."""
-    monkeypatch.setattr(sys, "path", list(sys.path))  # a script prepends the checkout
-    monkeypatch.setattr("genjax.devices.backend.prepare", lambda: None)  # this process has its settings
-    return lambda name: importlib.import_module(f"experiments.{name}")
 
 
 def numbers(name):

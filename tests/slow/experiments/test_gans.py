@@ -39,6 +39,14 @@ def test_networks_are_compared_after_the_same_time(tmp_path):
         assert picture.width > picture.height
 
 
+def test_modes_of_stacked_digits_are_counted(tmp_path):
+    done = quick("gan/stacked", "--out", "out", folder=tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "out" / "rows.jsonl").read_text().splitlines()]
+    assert [row["name"] for row in rows] == ["default/0", "relativistic, R1 and R2/0"]
+    assert all(1 <= row["modes"] <= 200 and row["reader"] > 0.99 for row in rows)
+    assert done.stdout.rstrip() == (tmp_path / "out" / "table.md").read_text().rstrip()
+
+
 def test_a_branch_is_timed_beside_plain_code(tmp_path):
     done = quick("gan/branch", "--out", "out", folder=tmp_path)
     assert done.stdout.rstrip() == (tmp_path / "out" / "branch.md").read_text().rstrip()
