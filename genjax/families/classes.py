@@ -7,6 +7,7 @@ classes: those of the source first, so that they keep their rows.
 from collections.abc import Mapping
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from genjax.data import Dataset
@@ -28,7 +29,8 @@ def with_new_classes(condition: Condition, dataset: Dataset) -> Condition:
         raise InputError("--new-classes: the source was trained without classes. Leave it out.")
     if dataset.labels is None:
         raise InputError(f"--new-classes: {dataset.name} has no classes. Use data with classes.")
-    new = tuple(name for name in dataset.class_names if name not in condition.names)
+    found = [dataset.class_names[label] for label in np.unique(dataset.labels)]  # some may have no image among shots
+    new = tuple(name for name in found if name not in condition.names)
     if not new:
         raise InputError(f"--new-classes: the source knows all classes of {dataset.name}. Leave it out.")
     return condition._replace(names=condition.names + new, new=len(new))

@@ -195,12 +195,13 @@ def column_of(condition: Condition, dataset: Dataset) -> dict[str, np.ndarray]:
             f"{dataset.name} has no classes, and the model is trained by class ({', '.join(condition.names[:10])})."
             " Use data with these classes, or a model without --condition."
         )
-    unknown = [name for name in dataset.class_names if name not in condition.names]
+    found = [dataset.class_names[label] for label in np.unique(dataset.labels)]
+    unknown = [name for name in found if name not in condition.names]
     if unknown:
         raise InputError(
             f"{dataset.name} has classes that the model does not know: {', '.join(unknown[:10])}; it knows"
-            f" {', '.join(condition.names[:10])}. Use data with these classes, a model without --condition, or to adapt"
-            " a GAN or a VAE to them --new-classes."
+            f" {', '.join(condition.names[:10])}. Use data with these classes, or a model without --condition; an"
+            " adaptation of a GAN or a VAE learns them with --new-classes."
         )
     classes = _places([dataset.class_names[label] for label in dataset.labels], "class", condition.names)
     if condition.styles is None:

@@ -29,9 +29,10 @@ def random_labels(key: Array, classes: int, n: int) -> Array | None:
     return jax.random.randint(key, (n,), 0, classes, jnp.int32) if classes else None
 
 
-def penalty_labels(key: Array, classes: int, n: int) -> Array | None:
+def penalty_labels(key: Array, known: int, n: int) -> Array | None:
     """Draws the labels of latents that a transfer's penalty compares images of: of all classes that the source knows.
 
-    Source and adapted network get the same ones, as they depend on the key of the penalty alone.
+    A class that is new to it is left free: what the source draws of it is no example. Source and adapted network get
+    the same labels, as these depend on the key of the penalty alone.
     """
-    return random_labels(jax.random.fold_in(key, PENALTY_LABELS), classes, n) if classes else None
+    return random_labels(jax.random.fold_in(key, PENALTY_LABELS), known, n) if known else None

@@ -52,6 +52,8 @@ def dragan(
 ) -> Float[Array, " n"]:
     """Computes the penalty of DRAGAN, around real images and without generated ones. (Kodali et al. 2017, section 2.5)
 
+    The paper has all of the noise, as here; code of its time multiplies it by a number in [0, 1) for each image.
+
     Args:
         critic: function images -> logits (n,).
         real: real images (n, h, w, c).

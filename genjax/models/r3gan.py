@@ -155,14 +155,27 @@ class Block(nn.Module):
         c = images.shape[-1]
         inside, gain = EXPANSION * c, GAIN * self.depth**-0.25
         hidden = Linear(inside, gain, with_bias=False, dtype=self.dtype, name="expand")(images)
-        kernel = self.param("mix", normal(gain), (3, 3, min(GROUP, inside), inside)).astype(self.dtype)
-        hidden = grouped_convolution(self._activated(hidden, 0), kernel)
+        hidden = GroupedConv(gain, self.dtype, name="mix")(self._activated(hidden, 0))
         contract = Linear(c, 0.0, with_bias=False, dtype=self.dtype, name="contract")
         return images.astype(self.dtype) + contract(self._activated(hidden, 1))
 
     def _activated(self, hidden: Array, index: int) -> Array:
         bias = self.param(f"bias_{index}", nn.initializers.zeros, (hidden.shape[-1],)).astype(self.dtype)
         return nn.leaky_relu(hidden + bias[None, None, None], SLOPE)
+
+
+class GroupedConv(nn.Module):
+    """A 3x3 convolution in groups of GROUP channels, or of fewer where they do not divide: as many out as in."""
+
+    gain: float = 1.0
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Float[Array, "n h w c"]) -> Float[Array, "n h w c"]:
+        """Applies the layer, in the module's compute dtype."""
+        c = images.shape[-1]
+        group = max(size for size in range(1, min(GROUP, c) + 1) if c % size == 0)
+        return grouped_convolution(images, self.param("kernel", normal(self.gain), (3, 3, group, c)).astype(self.dtype))
 
 
 class Linear(nn.Module):

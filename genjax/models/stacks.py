@@ -103,6 +103,7 @@ def given(labels: Array | None) -> Array:
 
 
 def group_norm(features: Array, *, dtype: DTypeLike, name: str) -> Array:
-    """Applies group normalisation with groups of 16 channels, or one group of fewer. (Wu & He 2018)"""
-    groups = max(1, features.shape[-1] // 16)
+    """Applies group normalisation with groups of 16 channels, of more where they do not divide. (Wu & He 2018)"""
+    channels = features.shape[-1]
+    groups = max(number for number in range(1, max(1, channels // 16) + 1) if channels % number == 0)
     return nn.GroupNorm(num_groups=groups, dtype=dtype, name=name)(features)

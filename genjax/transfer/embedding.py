@@ -7,6 +7,7 @@ it (Kumari et al. 2023, custom diffusion), unless told otherwise what modulates 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 
 import jax.numpy as jnp
 from jax import Array
@@ -24,7 +25,7 @@ class Embedding:
 
     train: tuple[str, ...] = ("*modulation*",)
     """Shell patterns over names of parameters that are trained as well, by lora and its like where they are named too;
-    none trains the new row alone."""
+    none trains the new row alone. The default's do nothing to a network that has no such parameters."""
 
 
 def embedding(rows: Mapping[str, int], train: Sequence[str] = ()) -> Transfer:
@@ -32,14 +33,16 @@ def embedding(rows: Mapping[str, int], train: Sequence[str] = ()) -> Transfer:
 
     Args:
         rows: {name of a table: number of its last rows that are new}.
-        train: shell patterns of the names that are trained too; each must match.
+        train: shell patterns of the names that are trained too; each must match, but those of the default.
     Raises:
         InputError: (from init) a pattern that matches nothing.
     """
-    rules = [*((name, "table") for name in rows), *((pattern, "trained") for pattern in train), ("*", "kept")]
 
     def init(source_params: Tree, key: Array) -> tuple[Tree, Tree]:
         flat = flatten(source_params)
+        usual = tuple(train) == Embedding.train
+        patterns = [pattern for pattern in train if not usual or any(fnmatch(name, pattern) for name in flat)]
+        rules = [*((name, "table") for name in rows), *((pattern, "trained") for pattern in patterns), ("*", "kept")]
         labels = label(list(flat), rules)
         trained = {name: leaf for name, leaf in flat.items() if labels[name] == "trained"}
         kept = {name: leaf for name, leaf in flat.items() if labels[name] == "kept"}
@@ -69,8 +72,8 @@ def check_rows(offers: Mapping[str, Offer], trained: Mapping[str, Tree], choice:
         for table, _ in offer.rows:
             if not any(name in (table, table + NEW) for name in flatten(trained[network])):
                 raise InputError(
-                    f"--transfer {choice} keeps {table}, and the source has no row for what is new there. Use lora or"
-                    " full."
+                    f"--transfer {choice} keeps {table}, and the source has no row for what is new there. Use"
+                    " embedding, lora or full."
                 )
 
 
@@ -89,7 +92,7 @@ SPEC = Spec(
     name="embedding",
     options=Embedding,
     build=lambda options, network, offer: embedding(dict(offer.rows), options.train),
-    summary="Trains the row of a style that the source does not know, and how blocks are modulated; keeps all else.",
+    summary="Trains the row of a style or class that is new, and the modulation of blocks; keeps all else.",
     group="embedding",
     needs=frozenset({"rows"}),
 )

@@ -4,9 +4,10 @@
 is the cheapest of the penalties, and the one that does not know which parameters matter.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -28,11 +29,12 @@ class L2Sp:
         at_least("l2-sp", self, 0, "weight")
 
 
-def l2_sp(weight: float) -> Transfer:
+def l2_sp(weight: float, rows: Mapping[str, int] = MappingProxyType({})) -> Transfer:
     """Trains the whole parameter tree, with a penalty on its squared distance to the source.
 
     Args:
         weight: weight of the squared distance, at least 0; the paper's alpha / 2.
+        rows: {name of a table: number of its last rows that are new}: the source has no value for them.
     Raises:
         InputError: a negative weight.
     """
@@ -44,8 +46,13 @@ def l2_sp(weight: float) -> Transfer:
 
     def penalty(trainable: Tree, source: Tree, key: Array, forward: Forward) -> Array:
         # weight * sum (t - t_s)^2
-        squares = jax.tree.map(lambda leaf, anchor: jnp.sum((leaf - anchor) ** 2), flatten(trainable), source)
-        return weight * sum(squares.values(), start=jnp.zeros(()))
+        squares = [
+            jnp.sum((leaf - source[name])[: len(leaf) - rows[name] if name in rows else None] ** 2)
+            if leaf.ndim
+            else (leaf - source[name]) ** 2
+            for name, leaf in flatten(trainable).items()
+        ]
+        return weight * sum(squares, start=jnp.zeros(()))
 
     return Transfer(init, full().params, penalty=penalty)
 
@@ -53,7 +60,7 @@ def l2_sp(weight: float) -> Transfer:
 SPEC = Spec(
     name="l2_sp",
     options=L2Sp,
-    build=lambda options, network, offer: l2_sp(options.weight),
+    build=lambda options, network, offer: l2_sp(options.weight, dict(offer.rows)),
     summary="Trains everything, with a pull of every parameter back to the source.",
     group="l2-sp",
     changes=frozenset({"loss"}),

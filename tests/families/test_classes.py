@@ -11,9 +11,10 @@ from tiny import tiny_model
 from genjax.data import Dataset
 from genjax.errors import InputError
 from genjax.families.classes import new_rows, with_class_rows, with_new_classes
+from genjax.families.conditions import column_of
 from genjax.families.model import NO_CONDITION, Condition
 from genjax.families.registry import FAMILIES, build_learner, build_transfers, model_from_json, model_to_json
-from genjax.tree import flatten
+from genjax.tree import flatten, unflatten
 
 IMAGES = np.zeros((3, 16, 16, 1), np.uint8)
 KNOWN = Condition("class", ("owl", "tit"))
@@ -38,6 +39,43 @@ def source(family):
 
 def test_new_classes_follow_those_that_are_known():
     assert with_new_classes(KNOWN, BIRDS) == NEW
+
+
+def test_a_class_without_an_image_is_not_learned():
+    two = BIRDS.take(np.array([0, 2]))
+    assert with_new_classes(KNOWN, two).names == ("owl", "tit", "auk")
+    assert with_new_classes(with_new_classes(KNOWN, two), BIRDS).names == ("owl", "tit", "auk", "wren")
+    np.testing.assert_array_equal(column_of(Condition("class", ("tit", "auk")), two)["label"], [0, 1])
+
+
+@pytest.mark.parametrize("family", OF_CLASSES)
+def test_penalties_compare_images_of_known_classes_alone(family):
+    """New rows are free: the penalty of `replay` has no slope there, that of `l2_sp` none either."""
+    model = model_of(family, NEW)
+    params = FAMILIES[family].begun(source(family), model)
+    (network, *_) = [name for name in FAMILIES[family].tables if name != "critic"]
+    (*_, table) = FAMILIES[family].tables[network]
+    for transfer in ("replay", "l2_sp"):
+        learner = build_learner(model, build_transfers(transfer, model))
+        batch = {"image": np.zeros((4, 16, 16, 1), np.uint8), "label": np.arange(4, dtype=np.int32)}
+        state = jax.jit(learner.init)(jax.random.key(0), batch, source=params)
+        moved = flatten(state.trainable[network])
+        for new, costs in ((slice(2, None), False), (slice(0, 2), True)):
+            tree = unflatten(moved | {table: moved[table].at[new].add(1.0)})
+            other = state.replace(trainable=state.trainable | {network: tree})
+            penalty = float(jax.jit(learner.step)(other, batch)[1]["penalty/transfer"])
+            assert (penalty > 1e-6) == costs, (transfer, new, penalty)
+
+
+def test_the_row_of_a_new_class_can_be_learned_alone():
+    model = model_of("gan", NEW)
+    learner = build_learner(model, build_transfers("embedding", model))
+    batch = {"image": IMAGES[:1], "label": np.zeros(1, np.int32)}
+    params = FAMILIES["gan"].begun(source("gan"), model)
+    state = jax.eval_shape(lambda: learner.init(jax.random.key(0), batch, source=params))
+    assert {name: leaf.shape for name, leaf in flatten(state.trainable["generator"]).items()} == {
+        "class/embedding/new": (2, 8)
+    }
 
 
 def test_what_a_model_without_new_classes_says():

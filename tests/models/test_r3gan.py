@@ -83,7 +83,7 @@ def test_a_block_begins_with_the_papers_variance(getkey):
     params = Block(8).init(getkey(), jnp.zeros((1, 4, 4, 64)))["params"]
     gain = np.sqrt(2 / 1.04) * 0.5946
     assert float(params["expand"]["kernel"].std() * np.sqrt(64)) == pytest.approx(gain, rel=0.03)
-    assert float(params["mix"].std() * np.sqrt(9 * 16)) == pytest.approx(gain, rel=0.03)
+    assert float(params["mix"]["kernel"].std() * np.sqrt(9 * 16)) == pytest.approx(gain, rel=0.03)
 
 
 def test_a_block_is_the_papers(getkey):
@@ -92,7 +92,7 @@ def test_a_block_is_the_papers(getkey):
     params |= {f"bias_{index}": np.asarray(normal(getkey(), (16,))) for index in (0, 1)}
     lrelu = lambda values: np.where(values > 0, values, 0.2 * values)  # noqa: E731
     hidden = np.asarray(images) @ params["expand"]["kernel"] + params["bias_0"]
-    hidden = np.asarray(as_groups(jnp.asarray(lrelu(hidden)), params["mix"]))
+    hidden = np.asarray(as_groups(jnp.asarray(lrelu(hidden)), params["mix"]["kernel"]))
     expected = np.asarray(images) + lrelu(hidden + params["bias_1"]) @ params["contract"]["kernel"]
     np.testing.assert_allclose(applied(Block(8), params, images), expected, atol=1e-4)
 
@@ -107,8 +107,18 @@ def test_the_names_and_widths_of_both_networks():
     assert {name.split("/")[0] for name in critic} == {
         *("image", "down_16", "down_8", "down_4", "last", "basis", "head")
     }
-    assert critic["down_4/block_1/mix"] == (3, 3, 16, 32)
+    assert critic["down_4/block_1/mix/kernel"] == (3, 3, 16, 32)
     assert widths_of(32, 8) == [32, 16, 8, 8]
+
+
+@pytest.mark.parametrize("width", [3, 12, 20])
+def test_a_width_that_groups_of_16_do_not_divide_has_smaller_ones(width, getkey):
+    images = normal(getkey(), (2, 8, 8, 1))
+    shapes_of = shapes(Critic(8, width), images)
+    group = shapes_of["last/block_0/mix/kernel"][2]
+    assert 2 * width % group == 0
+    assert group > 1
+    assert np.isfinite(applied(Critic(8, width), parameters(Critic(8, width), images), images)).all()
 
 
 def test_classes_change_both_networks(getkey):

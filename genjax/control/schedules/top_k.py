@@ -29,6 +29,8 @@ class TopKOptions:
         at_least("control", self, 0, "top_k_steps")
         above_zero("control", self, "top_k_share")
         at_most("control", self, 1, "top_k_share")
+        if self.top_k_steps and self.top_k_share == 1:
+            raise InputError("--control.top-k-share 1 leaves all images. Use less, or leave --control.top-k-steps out.")
 
 
 def top_k(steps: int, *, last: float = 0.5) -> Controller:

@@ -73,6 +73,7 @@ def build_gan(model: ModelConfig, how: Training) -> Learner:
         classes=classes,
         shots=how.shots,
         techniques=_techniques(gan),
+        new_classes=model.condition.new,
     )
     return with_styles(learner, generator) if network.styles else learner
 

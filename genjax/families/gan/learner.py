@@ -72,6 +72,7 @@ def make_gan(
     classes: int = 0,
     shots: Shots | None = None,
     techniques: Techniques = OFF,
+    new_classes: int = 0,
 ) -> Learner:
     """Makes the learner of these two modules.
 
@@ -102,6 +103,7 @@ def make_gan(
         classes: number of classes, which batches then have in `label`; 0 is without.
         shots: images that are not to be copied, where a controller reads `copies`; None where it does not.
         techniques: what else the losses have in them.
+        new_classes: how many of the last classes the source of an adaptation does not know.
     Raises:
         InputError: the controller reads a signal or sets a knob that this learner does not have, or the critic's
             transfer has a penalty, which nothing would add to its loss, or MixUp of images would not know its labels.
@@ -130,6 +132,7 @@ def make_gan(
         classes,
         shots,
         techniques,
+        new_classes,
     )
     return Learner(
         init=partial(_init, gan),

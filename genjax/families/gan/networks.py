@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from jax.typing import DTypeLike
 
+from genjax.errors import InputError
 from genjax.families.learner import Module
 from genjax.models import dcgan, r3gan
 from genjax.models.resnet_gan import networks as resnet
+from genjax.models.stacks import resolutions
 from genjax.models.stylegan2 import networks as stylegan2
 
 
@@ -49,6 +51,16 @@ class GanNetwork(NamedTuple):
     styles: bool = False
 
 
+def _biggan_generator(of: Shape) -> Module:
+    parts = len(resolutions(of.size))  # one for the stem, and one for each doubling
+    if of.latent_size < parts:
+        raise InputError(
+            f"--gan.latent-size {of.latent_size}: biggan splits latents into {parts} parts at {of.size} pixels. Use"
+            f" {parts} or more."
+        )
+    return resnet.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes, big=True)
+
+
 GAN_NETWORKS: dict[str, GanNetwork] = {
     "dcgan": GanNetwork(
         lambda of: dcgan.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes),
@@ -67,7 +79,7 @@ GAN_NETWORKS: dict[str, GanNetwork] = {
         freeze=("down_[!4]*",),
     ),
     "biggan": GanNetwork(
-        lambda of: resnet.Generator(of.size, of.channels, of.width, of.latent_size, of.dtype, of.classes, big=True),
+        lambda of: _biggan_generator(of),
         lambda of: resnet.Critic(of.size, of.width, of.dtype, of.classes, big=True),
         freeze=("down_[!4]*", "attention/*"),
     ),

@@ -23,8 +23,8 @@ class GanConfig:
     normalisation; these with attention and latents in parts; or residual blocks without normalisation, for the loss
     relativistic with R1 and R2. A step of any but the first takes several times as long."""
     width: int = 64
-    """Channels of both networks next to the image; of dcgan doubled at each halving of the resolution, up to eight
-    times."""
+    """Channels of both networks next to the image; of dcgan and r3gan doubled at each halving of the resolution, up to
+    eight times."""
     batch_statistic: Literal["deviation", "discrimination", "none"] = "deviation"
     """What dcgan's critic sees of the other images in a group: their standard deviation (Karras et al. 2018), learned
     distances to them (Salimans et al. 2016), or nothing."""

@@ -46,6 +46,7 @@ class Gan(NamedTuple):
     classes: int
     shots: Shots | None
     techniques: Techniques
+    new_classes: int
 
 
 class Drawn(NamedTuple):

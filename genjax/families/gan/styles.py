@@ -101,6 +101,8 @@ def drawn_by_styles(trained: Trained, model: Model, learner: Learner) -> Trained
             last = styles.layers - 1
             raise InputError(f"--mix {chosen.mix}: this generator has {styles.layers} layers. Use 1 to {last}.")
         classes = condition.kind == "class"
+        if texts is not None and not classes:
+            return plain(key, n, texts, options)  # which refuses them
         labels = (numbers_of(condition, texts or classes_in_turn(condition, n)),) if classes else ()
         center = jnp.broadcast_to(
             centers(networks, context)[labels or slice(None)], (n, model.config.options.latent_size)

@@ -144,5 +144,5 @@ def of_turn(drawn: Drawn, turn: int) -> tuple[Array, Array, Array | None]:
 
 
 def _forward(gan: Gan, key: Array, params: Tree, latents: Array) -> tuple[Array, tuple[Array, ...]]:
-    labels = penalty_labels(key, gan.classes, len(latents))
+    labels = penalty_labels(key, gan.classes - gan.new_classes, len(latents))
     return forward_with_features(gan.generator, params, latents, **told(labels))

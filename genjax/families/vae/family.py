@@ -54,6 +54,7 @@ def build_vae(model: ModelConfig, how: Training) -> Learner:
         accumulate=how.accumulate,
         share=how.share,
         classes=classes,
+        new_classes=model.condition.new,
         shots=how.shots,
     )
 

@@ -81,6 +81,7 @@ class Vae(NamedTuple):
     accumulate: int
     share: Share
     classes: int = 0
+    new_classes: int = 0
     shots: Shots | None = None
 
     @property
@@ -102,6 +103,7 @@ def make_vae(
     accumulate: int = 1,
     share: Share = stay,
     classes: int = 0,
+    new_classes: int = 0,
     shots: Shots | None = None,
 ) -> Learner:
     """Makes the learner of this module, which minimises `negative_elbo`.
@@ -119,6 +121,7 @@ def make_vae(
         accumulate: parts of a batch that are computed one after the other.
         share: layout of what a step draws on the devices.
         classes: number of classes, which batches then have in `label`; 0 is without.
+        new_classes: how many of the last of them the source of an adaptation does not know.
         shots: images that are not to be copied, where a controller reads `copies`; None where it does not.
     Raises:
         InputError: the controller reads a signal or sets a knob that this learner does not have.
@@ -137,6 +140,7 @@ def make_vae(
         accumulate,
         share,
         classes,
+        new_classes,
         shots,
     )
     return Learner(
@@ -249,7 +253,7 @@ def _step(vae: Vae, state: TrainState, batch: Batch) -> tuple[TrainState, Metric
         knobs=knobs,
         key=penalty_key,
         forward=lambda params, latents: _forward(
-            vae, params, latents, penalty_labels(penalty_key, vae.classes, len(latents))
+            vae, params, latents, penalty_labels(penalty_key, vae.classes - vae.new_classes, len(latents))
         ),
     )
     return finish_step(

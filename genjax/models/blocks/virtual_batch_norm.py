@@ -29,13 +29,15 @@ class VirtualBatchNorm(nn.Module):
         scale = self.param("scale", nn.initializers.ones, (channels,))[None, None, None]
         bias = self.param("bias", nn.initializers.zeros, (channels,))[None, None, None]
         size, wide = len(reference), reference.astype(jnp.float32)
-        # The mean of an image, or of a square, counts as one of m + 1: the reference's has m of them.
-        first, second = (of.mean(axis=(0, 1, 2), keepdims=True) for of in (wide, jnp.square(wide)))
+        # An image counts as one of m + 1, the reference's as m of them. Its mean square is written around the common
+        # mean, E[(x - m)^2] = var(x) + (E[x] - m)^2: differences of squares lose all digits where means are large.
+        center = wide.mean(axis=(0, 1, 2), keepdims=True)
+        spread = wide.var(axis=(0, 1, 2), keepdims=True)
         own = features.astype(jnp.float32)
-        means = [(of.mean(axis=(1, 2), keepdims=True)) for of in (own, jnp.square(own))]
-        mean, square = (
-            (mine + size * of_reference) / (size + 1) for mine, of_reference in zip(means, (first, second), strict=True)
-        )
-        found = (own - mean) * lax.rsqrt(square - jnp.square(mean) + self.epsilon)
-        fixed = (wide - first) * lax.rsqrt(second - jnp.square(first) + self.epsilon)
+        mine = own.mean(axis=(1, 2), keepdims=True)
+        mean = (mine + size * center) / (size + 1)
+        around = own.var(axis=(1, 2), keepdims=True) + jnp.square(mine - mean)
+        variance = (around + size * (spread + jnp.square(center - mean))) / (size + 1)
+        found = (own - mean) * lax.rsqrt(variance + self.epsilon)
+        fixed = (wide - center) * lax.rsqrt(spread + self.epsilon)
         return (found * scale + bias).astype(self.dtype), (fixed * scale + bias).astype(self.dtype)

@@ -171,6 +171,6 @@ def attention(dtype: DTypeLike) -> SelfAttention:
 
 
 def parts_of(latents: Float[Array, "n d"], parts: int) -> list[Array]:
-    """Splits latents into parts of equal length, the first longer by one where it does not divide."""
+    """Splits latents into parts of equal length, the first ones longer by one where it does not divide."""
     cuts = np.cumsum([len(part) for part in np.array_split(np.arange(latents.shape[1]), parts)])
     return jnp.split(latents, cuts[:-1].tolist(), axis=1)

@@ -13,6 +13,7 @@ from genjax.control import (
     top_k,
     warm_up,
 )
+from genjax.control.schedules.top_k import TopKOptions
 from genjax.errors import InputError
 
 
@@ -100,3 +101,8 @@ def test_no_steps_are_the_last_value_at_once():
 def test_half_cosines_of_numbers_that_mean_nothing_are_refused(call):
     with pytest.raises(InputError, match="given, expected"):
         call()
+
+
+def test_top_k_of_all_images_is_refused():
+    with pytest.raises(InputError, match=r"--control\.top-k-share 1 leaves all images"):
+        TopKOptions(top_k_steps=10, top_k_share=1.0)

@@ -11,6 +11,7 @@ import pytest
 from tiny import TINY_GAN, USUAL
 
 from genjax.config import GanConfig, ModelConfig
+from genjax.errors import InputError
 from genjax.families.gan.networks import GAN_NETWORKS
 from genjax.families.registry import build_learner, build_transfers
 from genjax.tree import flatten
@@ -47,6 +48,11 @@ def test_freezing_holds_the_critics_lower_layers_and_trains_the_last_before_its_
     assert {"down_16", "down_8"} <= frozen <= {"image", "attention", "down_16", "down_8"}
     assert {"down_4", "head"} <= trained
     assert not frozen & trained
+
+
+def test_latents_that_biggan_cannot_split_are_refused():
+    with pytest.raises(InputError, match=r"--gan\.latent-size 2: biggan splits latents into 3 parts at 16 pixels"):
+        build_learner(model_of("biggan", latent_size=2))
 
 
 def test_a_low_rank_update_of_a_stylegan2_is_under_a_tenth_of_its_generator():

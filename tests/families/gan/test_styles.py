@@ -119,6 +119,12 @@ def test_a_layer_that_is_not_there_is_refused():
         images(mix=6)
 
 
+def test_texts_of_a_model_without_classes_are_refused_as_without_styles():
+    for drawing in (None, GanDrawing(truncation=0.5)):
+        with pytest.raises(InputError, match="this model draws without texts"):
+            trained().draw(KEY, 2, ["7", "7"], drawing)
+
+
 @pytest.mark.parametrize("choices", [{"truncation": -0.1}, {"mix": -1}])
 def test_negative_choices_are_refused(choices):
     with pytest.raises(InputError, match="expected 0 or more"):

@@ -131,6 +131,22 @@ def test_a_layer_of_a_dense_block_by_hand(getkey):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("width", [16, 24, 32, 48, 64])
+def test_dense_blocks_take_any_width(width):
+    module, features = DenseBlock(), jnp.zeros((1, 4, 4, width))
+    shape = jax.eval_shape(module.init_with_output, jax.random.key(0), features)[0].shape
+    assert shape == (1, 4, 4, width + 48)
+
+
+def test_virtual_batch_norm_of_large_means_is_that_of_small_ones(getkey):
+    features, reference = (normal(getkey(), (4, 4, 4, 3)) for _ in range(2))
+    module = VirtualBatchNorm()
+    params = module.init(getkey(), features, reference)
+    near = module.apply(params, features, reference)
+    for far, expected in zip(module.apply(params, features + 1000, reference + 1000), near, strict=True):
+        np.testing.assert_allclose(far, expected, atol=1e-2)
+
+
 def test_a_transition_halves_channels_and_size(getkey):
     module, features = Transition(), normal(getkey(), (2, 4, 6, 8))
     assert shapes(module, features) == {"norm/bias": (8,), "norm/scale": (8,), "squeeze/kernel": (1, 1, 8, 4)}
