@@ -1,5 +1,7 @@
 """Tiny learners, built once: what costs is their compilation."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,7 +36,8 @@ def tiny_model(family):
 
 def tiny_gan(**changes):
     """A GAN learner with every part in use."""
-    settings = {
+    settings: dict[str, Any] = {
+        "critic": Critic(16, 8),
         "latent_size": 8,
         "loss": ADVERSARIAL["non_saturating"],
         "optimizer": optax.adam(2e-3, b1=0.0, b2=0.99),
@@ -44,7 +47,7 @@ def tiny_gan(**changes):
         "r1_weight": 1.0,
         "ema_images": 100.0,
     }
-    return make_gan(Generator(16, 1, 8, 8), **({"critic": Critic(16, 8)} | settings | changes))
+    return make_gan(Generator(16, 1, 8, 8), **(settings | changes))
 
 
 def plain_gan(**changes):

@@ -122,7 +122,7 @@ def reader_of(size: int) -> tuple[Callable[[np.ndarray], np.ndarray], float]:
     train, test = (load("glyphs", size=size, channels=1, split=split) for split in ("train", "test"))
     labels = [np.asarray(part.labels) for part in (train, test)]
     names = [str(train.class_names[label]) for label in labels[0]]
-    reads = taught_reader(extract_features(extractor, train.images), names)
+    reads = taught_reader(extract_features(extractor, train.images[:]), names)
 
     def read(images: np.ndarray) -> np.ndarray:
         return reads(extract_features(extractor, images[..., None])).astype(int)

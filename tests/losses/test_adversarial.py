@@ -160,6 +160,7 @@ def test_losses_with_targets_are_cross_entropies_and_squares():
 @pytest.mark.parametrize("name", WITH_TARGETS)
 def test_the_critic_is_the_distance_to_1_of_real_and_to_0_of_generated_images(name):
     loss = ADVERSARIAL[name]
+    assert loss.targets is not None
     both = loss.targets.distance(REAL, 1.0) + loss.targets.distance(FAKE, 0.0)
     np.testing.assert_allclose(both, loss.critic(REAL, FAKE), rtol=1e-5)
 

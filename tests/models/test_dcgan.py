@@ -157,4 +157,6 @@ def test_the_head_reads_the_features_and_then_how_near_their_means_are(getkey):
     vectors = np.einsum("nd,dbc->nbc", features.mean(axis=(1, 2)), params["discrimination"]["kernel"])
     near = nearness(jnp.asarray(vectors), group=8)
     expected = np.concatenate([features.reshape(4, -1), near], axis=1) @ params["head"]["kernel"]
-    np.testing.assert_allclose(module.apply({"params": params}, images), expected[:, 0], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        np.asarray(module.apply({"params": params}, images)), expected[:, 0], rtol=1e-3, atol=1e-4
+    )

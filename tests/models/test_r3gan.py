@@ -82,8 +82,8 @@ def test_a_block_gives_its_input_at_first(getkey):
 def test_a_block_begins_with_the_papers_variance(getkey):
     params = Block(8).init(getkey(), jnp.zeros((1, 4, 4, 64)))["params"]
     gain = np.sqrt(2 / 1.04) * 0.5946
-    assert float(params["expand"]["kernel"].std() * np.sqrt(64)) == pytest.approx(gain, rel=0.03)
-    assert float(params["mix"]["kernel"].std() * np.sqrt(9 * 16)) == pytest.approx(gain, rel=0.03)
+    assert float(np.asarray(params["expand"]["kernel"]).std() * np.sqrt(64)) == pytest.approx(gain, rel=0.03)
+    assert float(np.asarray(params["mix"]["kernel"]).std() * np.sqrt(9 * 16)) == pytest.approx(gain, rel=0.03)
 
 
 def test_a_block_is_the_papers(getkey):
@@ -146,7 +146,7 @@ def test_networks_of_classes_want_labels(getkey):
 def test_in_bfloat16_outputs_are_float32_and_near(network, getkey):
     inputs = normal(getkey(), (4, 6) if isinstance(network, Generator) else (4, 8, 8, 3))
     params = parameters(network, inputs)
-    made = compiled(network)({"params": params}, inputs)
+    made = jnp.asarray(network.apply({"params": params}, inputs))
     assert made.dtype == jnp.float32
     exact = applied(network.clone(dtype=jnp.float32), params, inputs)
     assert np.abs(np.asarray(made) - exact).mean() < 0.05 * np.abs(exact).mean() + 0.02

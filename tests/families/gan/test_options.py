@@ -1,6 +1,7 @@
 """Options of a GAN: each reaches the step, and one that would do nothing is refused."""
 
 import math
+from typing import Any
 
 import jax.numpy as jnp
 import pytest
@@ -40,7 +41,7 @@ def test_an_option_reaches_the_step(monkeypatch):
         seen.update(settings, critic=critic)
 
     monkeypatch.setattr(family, "make_gan", recorded)
-    numbers = {
+    numbers: dict[str, Any] = {
         "feature_matching": 0.1,
         "consistency_real": 0.2,
         "consistency_fake": 0.3,

@@ -54,7 +54,7 @@ class WithFeatures(NamedTuple):
 
 
 def stepped(learner, batch, steps=1):
-    state, step = learner.init(KEY, batch), jax.jit(learner.step)
+    state, step, metrics = learner.init(KEY, batch), jax.jit(learner.step), {}
     for _ in range(steps):
         state, metrics = step(state, batch)
     return state, metrics

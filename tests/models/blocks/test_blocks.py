@@ -1,10 +1,13 @@
 """Building blocks against numpy, with the names of their parameters."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from drawn import normal, parameters
+from flax import linen as nn
 
 from genjax.models.blocks.dense_block import DenseBlock, Transition
 from genjax.models.blocks.instance_norm import AdaIn, instance_norm
@@ -13,6 +16,10 @@ from genjax.models.blocks.skip_excitation import SkipExcitation
 from genjax.models.blocks.squeeze_excitation import SqueezeExcitation
 from genjax.models.blocks.virtual_batch_norm import VirtualBatchNorm
 from genjax.tree import flatten
+
+
+def applied(module: nn.Module, *inputs: Any) -> Any:
+    return module.apply(*inputs)
 
 
 def shapes(module, *inputs):
@@ -57,7 +64,7 @@ def test_discrimination_appends_the_nearness_of_projected_features(getkey):
     module, features = MinibatchDiscrimination(kernels=3, length=2), normal(getkey(), (4, 6))
     assert shapes(module, features) == {"kernel": (6, 3, 2)}
     params = parameters(module, features)
-    found = module.apply({"params": params}, features)
+    found = applied(module, {"params": params}, features)
     np.testing.assert_array_equal(found[:, :6], features)
     vectors = np.einsum("nd,dbc->nbc", features, params["kernel"])
     np.testing.assert_allclose(found[:, 6:], nearness(jnp.asarray(vectors), group=4), rtol=1e-4)
@@ -65,7 +72,7 @@ def test_discrimination_appends_the_nearness_of_projected_features(getkey):
 
 def test_at_the_start_unit_features_are_some_way_apart_but_in_sight(getkey):
     module, features = MinibatchDiscrimination(), normal(getkey(), (64, 128))
-    near = module.apply(module.init(jax.random.key(1), features[:1]), features)[:, 128:]
+    near = applied(module, module.init(jax.random.key(1), features[:1]), features)[:, 128:]
     assert 0.5 < float(near.mean()) < 4, "of 7 others"
 
 
@@ -80,7 +87,7 @@ def test_squeeze_and_excitation_scales_channels(getkey):
     params = parameters(module, features)
     hidden = np.maximum(np.asarray(features).mean(axis=(1, 2)) @ params["squeeze"]["kernel"], 0)
     gates = sigmoid(hidden @ params["excite"]["kernel"])
-    found = module.apply({"params": params}, features)
+    found = applied(module, {"params": params}, features)
     np.testing.assert_allclose(found, np.asarray(features) * gates[:, None, None], rtol=1e-4)
     assert shapes(SqueezeExcitation(), features)["squeeze/kernel"] == (16, 4), "no fewer than 4 channels"
 
@@ -98,21 +105,21 @@ def test_skip_excitation_gates_large_features_by_small_ones(getkey):
     pooled = np.asarray(small).reshape(2, 4, 2, 4, 2, 3).mean(axis=(2, 4))
     hidden = np.einsum("nijc,ijcd->nd", pooled, params["squeeze"]["kernel"])
     gates = sigmoid(hidden * sigmoid(hidden) @ params["excite"]["kernel"])
-    found = module.apply({"params": params}, large, small)
+    found = applied(module, {"params": params}, large, small)
     np.testing.assert_allclose(found, np.asarray(large) * gates[:, None, None], rtol=1e-4)
 
 
 def test_a_dense_block_keeps_its_input_and_appends(getkey):
     module, features = DenseBlock(layers=3, growth=2), normal(getkey(), (2, 4, 4, 5))
     params = parameters(module, features)
-    found = module.apply({"params": params}, features)
+    found = applied(module, {"params": params}, features)
     assert found.shape == (2, 4, 4, 5 + 3 * 2)
     np.testing.assert_array_equal(found[..., :5], features)
     assert {name: shape for name, shape in shapes(module, features).items() if "kernel" in name} == {
         **{f"squeeze_{index}/kernel": (1, 1, 5 + 2 * index, 8) for index in range(3)},
         **{f"conv_{index}/kernel": (3, 3, 8, 2) for index in range(3)},
     }
-    shorter = DenseBlock(layers=1, growth=2).apply({"params": params}, features)
+    shorter = applied(DenseBlock(layers=1, growth=2), {"params": params}, features)
     np.testing.assert_allclose(found[..., :7], shorter, rtol=1e-6)
 
 
@@ -127,7 +134,7 @@ def test_a_layer_of_a_dense_block_by_hand(getkey):
 
     hidden = activated(features[:, 0, 0]) @ params["squeeze_0"]["kernel"][0, 0]
     expected = activated(hidden) @ params["conv_0"]["kernel"][1, 1]
-    found = module.apply({"params": params}, features)[:, 0, 0, 4:]
+    found = applied(module, {"params": params}, features)[:, 0, 0, 4:]
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
@@ -142,15 +149,15 @@ def test_virtual_batch_norm_of_large_means_is_that_of_small_ones(getkey):
     features, reference = (normal(getkey(), (4, 4, 4, 3)) for _ in range(2))
     module = VirtualBatchNorm()
     params = module.init(getkey(), features, reference)
-    near = module.apply(params, features, reference)
-    for far, expected in zip(module.apply(params, features + 1000, reference + 1000), near, strict=True):
+    near = applied(module, params, features, reference)
+    for far, expected in zip(applied(module, params, features + 1000, reference + 1000), near, strict=True):
         np.testing.assert_allclose(far, expected, atol=1e-2)
 
 
 def test_a_transition_halves_channels_and_size(getkey):
     module, features = Transition(), normal(getkey(), (2, 4, 6, 8))
     assert shapes(module, features) == {"norm/bias": (8,), "norm/scale": (8,), "squeeze/kernel": (1, 1, 8, 4)}
-    assert module.apply({"params": parameters(module, features)}, features).shape == (2, 2, 3, 4)
+    assert applied(module, {"params": parameters(module, features)}, features).shape == (2, 2, 3, 4)
 
 
 def test_instance_norm_is_of_each_channel_of_each_image(getkey):
@@ -167,10 +174,10 @@ def test_adain_gives_features_the_mean_and_deviation_of_a_style(getkey):
     assert shapes(module, features, w) == {"style/bias": (6,), "style/kernel": (5, 6)}
     params = parameters(module, features, w)
     style = np.asarray(w) @ params["style"]["kernel"]
-    found = np.asarray(module.apply({"params": params}, features, w))
+    found = np.asarray(applied(module, {"params": params}, features, w))
     np.testing.assert_allclose(found.mean(axis=(1, 2)), style[:, 3:], rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(found.std(axis=(1, 2)), np.abs(1 + style[:, :3]), rtol=1e-3, atol=1e-4)
-    start = module.apply(module.init(jax.random.key(0), features, w), features, w)
+    start = applied(module, module.init(jax.random.key(0), features, w), features, w)
     np.testing.assert_allclose(start, instance_norm(features), rtol=1e-6)
 
 
@@ -178,7 +185,7 @@ def test_virtual_batch_norm_is_of_the_image_and_the_reference(getkey):
     features, reference = normal(getkey(), (2, 3, 3, 4)), 2 + normal(getkey(), (5, 3, 3, 4))
     module = VirtualBatchNorm()
     assert shapes(module, features, reference) == {"bias": (4,), "scale": (4,)}
-    found, fixed = module.apply(module.init(jax.random.key(0), features, reference), features, reference)
+    found, fixed = applied(module, module.init(jax.random.key(0), features, reference), features, reference)
     ref = np.asarray(reference, np.float64)
     for one, seen in zip(found, np.asarray(features, np.float64), strict=True):
         mean = seen.mean(axis=(0, 1)) / 6 + ref.mean(axis=(0, 1, 2)) * 5 / 6
@@ -192,8 +199,8 @@ def test_with_virtual_batch_norm_an_image_does_not_depend_on_its_neighbours(getk
     features, reference = normal(getkey(), (4, 3, 3, 2)), normal(getkey(), (5, 3, 3, 2))
     module = VirtualBatchNorm()
     variables = {"params": parameters(module, features, reference)}
-    together, _ = module.apply(variables, features, reference)
-    alone, _ = module.apply(variables, features[:1], reference)
+    together, _ = applied(module, variables, features, reference)
+    alone, _ = applied(module, variables, features[:1], reference)
     np.testing.assert_allclose(alone[0], together[0], rtol=1e-5)
 
 
