@@ -36,6 +36,7 @@ LATER = {
     "max_pixels": MAX_PIXELS,
     "select": False,
     "candidates": [],
+    "new_classes": False,
 }  # settings that older runs do not name, and the value that they all had
 
 
