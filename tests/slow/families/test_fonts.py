@@ -76,7 +76,7 @@ def test_one_shot_and_its_own_split(tmp_path, capsys):
         (["--shots-of", "A?"], "fonts:caveat has no image of '?'"),
         (["--shots-of", "A", "--shots", 1], "both choose the shots"),
         (["--source", "zoo:fonts"], "the zoo has no 'fonts'. Known: digits16-gan, fonts32-flow"),
-        (["--data", "fonts:roboto"], "--transfer embedding needs a style that the source does not know"),
+        (["--data", "fonts:roboto"], "--transfer embedding needs a style or a class that the source does not know"),
         (["--transfer", "singular_values"], "--transfer singular_values keeps style/embedding"),
         (["--out", "zoo:fonts32-flow"], "lies in genjax's own zoo"),
     ],
