@@ -50,6 +50,8 @@ TABLES = {
     "memorisation": "fonts.memorisation",
     "sources": "few_shot.sources",
     "gan_recipe": "gan.recipe",
+    "gan_networks": "gan.networks",
+    "gan_stacked": "gan.stacked",
     "gan_techniques": "gan.techniques",
     "gan_techniques_64": "gan.techniques",
 }
